@@ -1,0 +1,160 @@
+"""The one error hierarchy: every failure that a user can meet has a stable ``code``.
+
+A message says what is wrong and what to do about it, in words that are safe to log: no patient data, no
+file content. Front ends print ``message`` and ``hint``; programs branch on ``code``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TextSegmentError(Exception):
+    """Base of all errors of this package.
+
+    Attributes:
+        code: Stable machine-readable name of the failure; part of the contract with clients.
+        message: What is wrong, one sentence.
+        hint: What to do about it, one sentence, or an empty string.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+        self.message = message
+        self.hint = hint
+
+
+class InputError(TextSegmentError):
+    """The image that was given cannot be used."""
+
+    code = "input_invalid"
+
+
+class InputNotFoundError(InputError):
+    """No such file or folder."""
+
+    code = "input_not_found"
+
+
+class InputUnreadableError(InputError):
+    """The file exists but is no image that can be read: wrong type, truncated, empty, garbage."""
+
+    code = "input_unreadable"
+
+
+class VolumeInvalidError(InputError):
+    """The voxels cannot be segmented: not three-dimensional, complex or colour, NaN, constant, empty."""
+
+    code = "volume_invalid"
+
+
+class GeometryError(InputError):
+    """The affine matrix is no map from voxels to patient space: singular, NaN, zero spacing."""
+
+    code = "geometry_invalid"
+
+
+class ModalityError(InputError):
+    """The modality is unknown or not supported by the model."""
+
+    code = "modality_unsupported"
+
+
+class LimitExceededError(InputError):
+    """The request is larger than this installation allows."""
+
+    code = "limit_exceeded"
+
+
+class PromptError(TextSegmentError):
+    """A prompt is blank, too long, or there is none."""
+
+    code = "prompt_invalid"
+
+
+class UnknownStructureError(PromptError):
+    """The text names no structure that the model can segment.
+
+    Attributes:
+        suggestions: Names of the nearest structures, best first; may be empty.
+    """
+
+    code = "structure_unknown"
+
+    def __init__(self, message: str, hint: str = "", suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.suggestions = suggestions
+
+
+class OutputError(TextSegmentError):
+    """The result cannot be written."""
+
+    code = "output_unwritable"
+
+
+class DiskFullError(OutputError):
+    """There is no room for the result; nothing half-written is left behind."""
+
+    code = "disk_full"
+
+
+class OverlapError(OutputError):
+    """Structures overlap and the chosen format can hold one structure a voxel only."""
+
+    code = "structures_overlap"
+
+
+class WeightsError(TextSegmentError):
+    """Model weights cannot be used."""
+
+    code = "weights_invalid"
+
+
+class WeightsMissingError(WeightsError):
+    """The weights of the model are not on this computer."""
+
+    code = "weights_missing"
+
+
+class WeightsTamperedError(WeightsError):
+    """The weights differ from the ones recorded on first sight (SHA-256)."""
+
+    code = "weights_tampered"
+
+
+class WeightsDownloadError(WeightsError):
+    """The weights could not be fetched: network, proxy, hub, or the files are not there."""
+
+    code = "weights_download_failed"
+
+
+class CheckpointError(WeightsError):
+    """The checkpoint has other parameters than the network: missing, unexpected, or of another shape."""
+
+    code = "checkpoint_mismatch"
+
+
+class DeviceError(TextSegmentError):
+    """The device that was asked for is not there or does not work."""
+
+    code = "device_unavailable"
+
+
+class OutOfMemoryError(TextSegmentError):
+    """Memory did not suffice although every fallback was tried."""
+
+    code = "out_of_memory"
+
+
+class CancelledError(TextSegmentError):
+    """The job was cancelled by its owner."""
+
+    code = "cancelled"
+
+
+class DependencyMissingError(TextSegmentError):
+    """A package that this function needs is not installed; the hint has the pip command."""
+
+    code = "dependency_missing"

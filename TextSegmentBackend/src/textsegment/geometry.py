@@ -1,0 +1,169 @@
+"""Voxel grids in patient space.
+
+One convention, everywhere: arrays are indexed ``[i, j, k]``; the affine is a 4×4 float64 matrix that maps
+indices (i, j, k, 1) of voxel *centres* to RAS millimetres, x growing to the patient's right, y to the front,
+z to the head (NIfTI-1 standard). LPS exists in ``files/`` only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from textsegment.errors import GeometryError
+
+_AXIS_CODES = ("LR", "PA", "IS")
+# Cosine between two grid axes above which the grid counts as sheared (0.06 degrees).
+_SHEAR_COSINE = 1e-3
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box of voxels, half open: ``start <= index < stop`` on each axis."""
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along each axis, zero where the box is empty."""
+        i, j, k = (max(b - a, 0) for a, b in zip(self.start, self.stop, strict=True))
+        return (i, j, k)
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """Index expression that cuts this box out of an array ``[i, j, k]``."""
+        i, j, k = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+        return (i, j, k)
+
+    @classmethod
+    def around(cls, mask: NDArray[np.bool_]) -> Box | None:
+        """Smallest box that holds all true voxels, or None if there are none."""
+        start: list[int] = []
+        stop: list[int] = []
+        for axis in range(3):
+            others = tuple(a for a in range(3) if a != axis)
+            hits = np.flatnonzero(mask.any(axis=others))
+            if hits.size == 0:
+                return None
+            start.append(int(hits[0]))
+            stop.append(int(hits[-1]) + 1)
+        return cls((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A voxel grid: how many voxels, and where they lie in the patient.
+
+    Attributes:
+        spatial_shape: Number of voxels (i, j, k), each at least 1.
+        affine: 4×4 float64, voxel index to RAS millimetres.
+
+    Raises:
+        GeometryError: The shape is not three positive numbers, or the affine is singular or not finite.
+    """
+
+    spatial_shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spatial_shape", _checked_shape(self.spatial_shape))
+        object.__setattr__(self, "affine", _checked_affine(self.affine))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Geometry):
+            return NotImplemented
+        return self.spatial_shape == other.spatial_shape and np.array_equal(self.affine, other.affine)
+
+    def __hash__(self) -> int:
+        return hash((self.spatial_shape, self.affine.tobytes()))
+
+    @cached_property
+    def spacing(self) -> tuple[float, float, float]:
+        """Distance of neighbouring voxel centres along i, j, k in millimetres."""
+        x, y, z = (float(v) for v in np.linalg.norm(self.affine[:3, :3], axis=0))
+        return (x, y, z)
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """RAS position of the centre of voxel (0, 0, 0) in millimetres."""
+        x, y, z = (float(v) for v in self.affine[:3, 3])
+        return (x, y, z)
+
+    @cached_property
+    def direction(self) -> NDArray[np.float64]:
+        """3×3 matrix whose columns are the unit vectors (RAS) of the i, j and k axes."""
+        return self.affine[:3, :3] / np.asarray(self.spacing)
+
+    @cached_property
+    def voxel_volume_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return float(abs(np.linalg.det(self.affine[:3, :3]))) / 1000.0
+
+    @cached_property
+    def is_sheared(self) -> bool:
+        """Whether the axes are not perpendicular (gantry tilt, bad registration)."""
+        cosines = self.direction.T @ self.direction - np.eye(3)
+        return bool(np.abs(cosines).max() > _SHEAR_COSINE)
+
+    @cached_property
+    def axis_codes(self) -> str:
+        """Nearest anatomical direction in which i, j, k grow, such as ``"RAS"`` or ``"LPS"``."""
+        axes = closest_axes(self.affine)
+        signs = (self.direction[axis, column] > 0 for column, axis in enumerate(axes))
+        return "".join(_AXIS_CODES[axis][int(up)] for axis, up in zip(axes, signs, strict=True))
+
+    def to_ras(self, index: ArrayLike) -> NDArray[np.float64]:
+        """Map voxel indices (…, 3) to RAS millimetres (…, 3)."""
+        return np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
+
+    def to_index(self, point_ras: ArrayLike) -> NDArray[np.float64]:
+        """Map RAS millimetres (…, 3) to fractional voxel indices (…, 3)."""
+        offset = np.asarray(point_ras, dtype=np.float64) - self.affine[:3, 3]
+        return offset @ np.linalg.inv(self.affine[:3, :3]).T
+
+    def cropped(self, box: Box) -> Geometry:
+        """Return the grid of a box of this grid; voxel centres stay where they are in the patient."""
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_ras(box.start)
+        return Geometry(box.shape, affine)
+
+
+def closest_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
+    """Give each voxel axis the anatomical axis (0 = R, 1 = A, 2 = S) that it follows most closely.
+
+    Every anatomical axis is given out once, and the sum of the cosines is as large as can be, so that the
+    answer is well defined for oblique grids too.
+    """
+    direction = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
+    return max(permutations(range(3)), key=lambda axes: sum(direction[a, c] for c, a in enumerate(axes)))
+
+
+def _checked_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
+        raise GeometryError(f"A volume has three dimensions of at least one voxel, not {tuple(shape)}.")
+    return (int(shape[0]), int(shape[1]), int(shape[2]))
+
+
+def _checked_affine(affine: ArrayLike) -> NDArray[np.float64]:
+    matrix = np.array(affine, dtype=np.float64)
+    if matrix.shape != (4, 4):
+        raise GeometryError(f"The affine is a 4×4 matrix, not {matrix.shape}.")
+    if not np.isfinite(matrix).all():
+        raise GeometryError("The affine holds numbers that are not finite.", "Repair the image header.")
+    if not np.array_equal(matrix[3], [0, 0, 0, 1]):
+        raise GeometryError("The last row of the affine is not 0 0 0 1.", "Repair the image header.")
+    spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+    if not (spacing > 0).all():
+        raise GeometryError("A voxel size is zero.", "Repair the image header.")
+    # Relative to the spacing: a small voxel is not a singular matrix.
+    if abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-3:
+        raise GeometryError(
+            "The affine is singular: two axes point the same way.", "Repair the image header."
+        )
+    matrix.setflags(write=False)
+    return matrix

@@ -1,0 +1,1 @@
+"""SAT as a torch network: configuration, modules, text encoders, checkpoints."""

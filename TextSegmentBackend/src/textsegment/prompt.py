@@ -1,0 +1,49 @@
+"""The exact string that the model is asked with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textsegment.errors import LimitExceededError, PromptError
+
+MAX_PROMPT_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One structure to look for, in the words that the model was trained on.
+
+    Attributes:
+        text: Lower-case prompt such as ``"left kidney"``; surrounding and doubled spaces are removed.
+
+    Raises:
+        PromptError: The text is blank or holds control characters.
+        LimitExceededError: It is longer than 200 characters.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise PromptError("A prompt is a text.")
+        text = " ".join(self.text.split()).lower()
+        if not text:
+            raise PromptError("A prompt is blank.", "Name a structure, for example liver.")
+        if len(text) > MAX_PROMPT_CHARACTERS:
+            raise LimitExceededError(f"A prompt is longer than {MAX_PROMPT_CHARACTERS} characters.")
+        if not text.isprintable():
+            raise PromptError("A prompt holds control characters.")
+        object.__setattr__(self, "text", text)
+
+
+def unique_prompts(prompts: Iterable[Prompt | str]) -> tuple[Prompt, ...]:
+    """Return the prompts in order, each once.
+
+    Raises:
+        PromptError: There is none, or one of them is not valid.
+    """
+    found = dict.fromkeys(p if isinstance(p, Prompt) else Prompt(p) for p in prompts)
+    if not found:
+        raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
+    return tuple(found)

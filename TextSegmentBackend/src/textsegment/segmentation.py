@@ -1,0 +1,100 @@
+"""What a segmenter gives back: one mask a structure, on the grid of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import GeometryError
+from textsegment.geometry import Box, Geometry
+
+
+@dataclass(frozen=True)
+class MaskStatistics:
+    """Numbers beside a mask.
+
+    Attributes:
+        voxel_count: True voxels on the original grid.
+        volume_ml: Volume in millilitres.
+        mean_intensity: Mean of the image under the mask in its own unit (HU for CT); NaN if empty.
+        mean_confidence: Mean probability under the mask, 0.5 to 1; NaN if empty.
+        touches_border: Whether the mask reaches the border of the image, so that it may be cut off.
+    """
+
+    voxel_count: int
+    volume_ml: float
+    mean_intensity: float
+    mean_confidence: float
+    touches_border: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the structure was not found in this image."""
+        return self.voxel_count == 0
+
+
+@dataclass(frozen=True, eq=False)
+class StructureMask:
+    """The mask of one structure, stored inside its bounding box only.
+
+    Attributes:
+        structure: Name of the structure (the prompt).
+        box: Where ``mask`` lies in the original grid; of shape zero if the mask is empty.
+        mask: bool ``[i, j, k]``, shape of the box.
+        statistics: Numbers of this mask.
+        warnings: Sentences that the user should see.
+    """
+
+    structure: str
+    box: Box
+    mask: NDArray[np.bool_]
+    statistics: MaskStatistics
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.mask.dtype != np.bool_ or self.mask.shape != self.box.shape:
+            raise GeometryError("A mask is boolean and has the shape of its box.")
+
+    def full(self, spatial_shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+        """Return the mask on the whole original grid, bool ``[i, j, k]``."""
+        whole = np.zeros(spatial_shape, dtype=bool)
+        whole[self.box.slices] = self.mask
+        return whole
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Masks of several structures; they may nest and overlap.
+
+    Attributes:
+        geometry: Grid of the image that was segmented.
+        masks: One for each prompt, in the order asked; empty masks included.
+        provenance: What made it: model, weights digest, version, device, precision, settings. No patient data.
+        warnings: Sentences that concern the whole image.
+    """
+
+    geometry: Geometry
+    masks: tuple[StructureMask, ...]
+    provenance: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    warnings: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[StructureMask]:
+        return iter(self.masks)
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, structure: str) -> StructureMask:
+        for mask in self.masks:
+            if mask.structure == structure:
+                return mask
+        raise KeyError(structure)
+
+    def full_mask(self, structure: str) -> NDArray[np.bool_]:
+        """Return one structure's mask on the whole grid, bool ``[i, j, k]``."""
+        return self[structure].full(self.geometry.spatial_shape)

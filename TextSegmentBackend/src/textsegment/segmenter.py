@@ -1,0 +1,97 @@
+"""The one protocol that all engines implement, local or remote."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from textsegment.errors import CancelledError
+from textsegment.prompt import Prompt
+from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.volume import Volume
+
+
+@dataclass(frozen=True)
+class Queued:
+    """The job waits; ``position`` jobs are before it."""
+
+    position: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the job is.
+
+    Attributes:
+        fraction: 0 to 1, never falling.
+        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``.
+    """
+
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True)
+class MaskReady:
+    """One structure is final."""
+
+    mask: StructureMask
+
+
+Event = Queued | Progress | MaskReady
+EventCallback = Callable[[Event], None]
+
+
+def ignore_events(event: Event) -> None:
+    """Event callback that does nothing."""
+
+
+class CancelToken:
+    """Flag to stop a job from another thread; safe to set more than once."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the job to stop at its next patch."""
+        self._event.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return self._event.is_set()
+
+    def raise_if_cancelled(self) -> None:
+        """Raise CancelledError if somebody asked the job to stop."""
+        if self._event.is_set():
+            raise CancelledError("The job was cancelled.")
+
+
+class Segmenter(Protocol):
+    """Anything that turns a volume and prompts into masks."""
+
+    def segment(
+        self,
+        volume: Volume,
+        prompts: Sequence[Prompt | str],
+        *,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> Segmentation:
+        """Segment every prompt in the volume.
+
+        Args:
+            volume: The scan.
+            prompts: Structures to look for, at least one; duplicates are merged.
+            on_event: Called in this thread with progress and with each mask as soon as it is final.
+            cancel: Stops the job within one patch.
+
+        Returns:
+            One mask a prompt, on the grid of the volume.
+
+        Raises:
+            TextSegmentError: Any failure, typed.
+        """
+        ...

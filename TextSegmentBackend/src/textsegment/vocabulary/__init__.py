@@ -1,0 +1,1 @@
+"""Names of anatomy: structures, terms, resolution."""

@@ -1,0 +1,112 @@
+"""The image to be segmented."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import ModalityError, VolumeInvalidError
+from textsegment.geometry import Geometry
+
+MODALITIES = ("CT", "MR", "PT", "US")
+"""DICOM's codes (PS3.3 C.7.3.1.1.1) of the modalities that SAT was trained for."""
+
+_ALIASES = {"MRI": "MR", "PET": "PT"}
+# Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
+_TINY_EXTENT_MM = 20.0
+_ANISOTROPY = 8.0
+
+
+def modality_code(text: str) -> str:
+    """Return the DICOM code for a modality as people write it (``ct``, ``MRI``, ``PET``).
+
+    Raises:
+        ModalityError: It is none of CT, MR, PT, US.
+    """
+    code = text.strip().upper()
+    code = _ALIASES.get(code, code)
+    if code not in MODALITIES:
+        raise ModalityError(
+            f"The modality {text[:20]!r} is not known.", f"Use one of {', '.join(MODALITIES)}."
+        )
+    return code
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """Voxels of one scan with their place in the patient.
+
+    Attributes:
+        voxels: Real numbers ``[i, j, k]``: Hounsfield units for CT, SUV or Bq/ml for PT, any unit for MR.
+        geometry: The grid; ``geometry.spatial_shape`` equals ``voxels.shape``.
+        modality: ``CT``, ``MR``, ``PT`` or ``US``.
+        warnings: Sentences that the user should see (sheared grid, missing slices, …).
+
+    Raises:
+        VolumeInvalidError: Not three-dimensional, not real numbers, or the shapes differ.
+        ModalityError: Unknown modality.
+    """
+
+    voxels: NDArray[Any]
+    geometry: Geometry
+    modality: str
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        voxels = np.asarray(self.voxels)
+        if voxels.ndim != 3:
+            hint = "Choose one time point or channel." if voxels.ndim > 3 else "A slice is not enough."
+            raise VolumeInvalidError(f"The image has {voxels.ndim} dimensions, three are needed.", hint)
+        if voxels.dtype.kind not in "biuf":
+            raise VolumeInvalidError(
+                f"The voxels are of type {voxels.dtype}, real numbers are needed.",
+                "Colour and complex images cannot be segmented: convert to one grey value a voxel.",
+            )
+        if voxels.shape != self.geometry.spatial_shape:
+            raise VolumeInvalidError(
+                f"The voxels have the shape {voxels.shape}, the grid says {self.geometry.spatial_shape}."
+            )
+        object.__setattr__(self, "voxels", voxels)
+        object.__setattr__(self, "modality", modality_code(self.modality))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of voxels, type, shape, affine and modality: equal digests mean equal requests."""
+        h = hashlib.sha256()
+        h.update(f"{self.modality}|{self.voxels.dtype.str}|{self.voxels.shape}|".encode())
+        h.update(np.ascontiguousarray(self.geometry.affine).tobytes())
+        h.update(np.ascontiguousarray(self.voxels))
+        return h.hexdigest()
+
+    def require_segmentable(self) -> tuple[str, ...]:
+        """Check the voxel values and return every warning of this volume, its own ones first.
+
+        Raises:
+            VolumeInvalidError: NaN or infinite voxels, or a constant image.
+        """
+        low, high = self.voxels.min(), self.voxels.max()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise VolumeInvalidError(
+                "The image holds voxels that are NaN or infinite.",
+                "Replace them, for CT by -1024, before segmenting.",
+            )
+        if low == high:
+            raise VolumeInvalidError("All voxels have the same value: there is nothing to segment.")
+        return self.warnings + self._geometry_warnings()
+
+    def _geometry_warnings(self) -> tuple[str, ...]:
+        found = []
+        spacing = self.geometry.spacing
+        if self.geometry.is_sheared:
+            found.append("The voxel grid is sheared (gantry tilt?): masks follow the grid, check them.")
+        if max(spacing) / min(spacing) > _ANISOTROPY:
+            found.append("The voxels are very anisotropic: masks between slices are a guess.")
+        extent = [n * s for n, s in zip(self.geometry.spatial_shape, spacing, strict=True)]
+        if min(extent) < _TINY_EXTENT_MM:
+            found.append("The image is only a few millimetres thick: masks may be poor.")
+        return tuple(found)
