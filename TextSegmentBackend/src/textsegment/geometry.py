@@ -97,7 +97,7 @@ class Geometry:
     @cached_property
     def direction(self) -> NDArray[np.float64]:
         """3×3 matrix whose columns are the unit vectors (RAS) of the i, j and k axes."""
-        return self.affine[:3, :3] / np.asarray(self.spacing)
+        return np.asarray(self.affine[:3, :3] / np.asarray(self.spacing), dtype=np.float64)
 
     @cached_property
     def voxel_volume_ml(self) -> float:
@@ -140,7 +140,8 @@ def closest_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
     answer is well defined for oblique grids too.
     """
     direction = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
-    return max(permutations(range(3)), key=lambda axes: sum(direction[a, c] for c, a in enumerate(axes)))
+    orders = ((a, b, c) for a, b, c in permutations(range(3)))
+    return max(orders, key=lambda axes: sum(direction[a, c] for c, a in enumerate(axes)))
 
 
 def _checked_shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -162,8 +163,6 @@ def _checked_affine(affine: ArrayLike) -> NDArray[np.float64]:
         raise GeometryError("A voxel size is zero.", "Repair the image header.")
     # Relative to the spacing: a small voxel is not a singular matrix.
     if abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-3:
-        raise GeometryError(
-            "The affine is singular: two axes point the same way.", "Repair the image header."
-        )
+        raise GeometryError("The affine is singular: axes coincide.", "Repair the image header.")
     matrix.setflags(write=False)
     return matrix

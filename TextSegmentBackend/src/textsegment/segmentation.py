@@ -74,7 +74,7 @@ class Segmentation:
     Attributes:
         geometry: Grid of the image that was segmented.
         masks: One for each prompt, in the order asked; empty masks included.
-        provenance: What made it: model, weights digest, version, device, precision, settings. No patient data.
+        provenance: What made it: model, weights digest, version, device, precision. No patient data.
         warnings: Sentences that concern the whole image.
     """
 
