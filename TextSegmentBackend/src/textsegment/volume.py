@@ -31,9 +31,7 @@ def modality_code(text: str) -> str:
     code = text.strip().upper()
     code = _ALIASES.get(code, code)
     if code not in MODALITIES:
-        raise ModalityError(
-            f"The modality {text[:20]!r} is not known.", f"Use one of {', '.join(MODALITIES)}."
-        )
+        raise ModalityError("The modality is not known.", f"Use one of {', '.join(MODALITIES)}.")
     return code
 
 
@@ -80,7 +78,7 @@ class Volume:
         h = hashlib.sha256()
         h.update(f"{self.modality}|{self.voxels.dtype.str}|{self.voxels.shape}|".encode())
         h.update(np.ascontiguousarray(self.geometry.affine).tobytes())
-        h.update(np.ascontiguousarray(self.voxels))
+        h.update(np.ascontiguousarray(self.voxels).tobytes())
         return h.hexdigest()
 
     def require_segmentable(self) -> tuple[str, ...]:
