@@ -1,0 +1,100 @@
+"""Plain convolutional U-Net: the image half of SAT.
+
+Parameter names are those of the published checkpoints, so that loading needs no table of renames.
+Shapes in comments: B batch, C_s channels of stage s, (h, w, d) voxels of the patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+IMAGE_CHANNELS = 3
+"""SAT was built for colour images: one grey channel is repeated three times."""
+
+
+class ConvBlock(nn.Module):
+    """Convolution → instance normalisation → leaky ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(in_channels, out_channels, kernel_size=3, stride=stride, padding=1)
+        self.norm = nn.InstanceNorm3d(out_channels, eps=1e-5, affine=True)
+        self.activation = nn.LeakyReLU(0.01, inplace=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
+        activated: Tensor = self.activation(self.norm(self.conv(x)))
+        return activated
+
+
+class ConvStage(nn.Module):
+    """Several blocks of one resolution; the stride sits in the first."""
+
+    def __init__(self, in_channels: int, out_channels: int, count: int, stride: int = 1) -> None:
+        super().__init__()
+        first = ConvBlock(in_channels, out_channels, stride)
+        self.convs = nn.Sequential(first, *(ConvBlock(out_channels, out_channels) for _ in range(count - 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
+        out: Tensor = self.convs(x)
+        return out
+
+
+class Encoder(nn.Module):
+    """Six stages; every stage but the first halves the resolution."""
+
+    def __init__(self, features: Sequence[int], convs: Sequence[int]) -> None:
+        super().__init__()
+        inputs = (IMAGE_CHANNELS, *features[:-1])
+        # One-element sequences: the published layout has this extra level.
+        self.stages = nn.ModuleList(
+            nn.Sequential(ConvStage(i, o, n, stride=1 if s == 0 else 2))
+            for s, (i, o, n) in enumerate(zip(inputs, features, convs, strict=True))
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Map (B, 3, h, w, d) to one latent a stage, (B, C_s, h/2^s, w/2^s, d/2^s)."""
+        latents = []
+        for stage in self.stages:
+            image = stage(image)
+            latents.append(image)
+        return latents
+
+
+class Decoder(nn.Module):
+    """Five stages back to full resolution, each joined by the skip of its resolution."""
+
+    def __init__(self, features: Sequence[int], convs: Sequence[int]) -> None:
+        super().__init__()
+        below = features[:0:-1]  # deepest first
+        here = features[-2::-1]
+        self.transpconvs = nn.ModuleList(
+            nn.ConvTranspose3d(b, c, kernel_size=2, stride=2) for b, c in zip(below, here, strict=True)
+        )
+        self.stages = nn.ModuleList(ConvStage(2 * c, c, n) for c, n in zip(here, convs, strict=True))
+
+    def forward(self, latents: list[Tensor]) -> Tensor:
+        """Map the encoder's latents to per-voxel features (B, C_0, h, w, d).
+
+        Empties ``latents``: a skip is freed as soon as it is used, which halves the peak memory.
+        """
+        x = latents.pop()
+        for upsample, stage in zip(self.transpconvs, self.stages, strict=True):
+            x = torch.cat((upsample(x), latents.pop()), dim=1)
+            x = stage(x)
+        return x
+
+
+class UNet(nn.Module):
+    """Encoder and decoder."""
+
+    def __init__(
+        self, features: Sequence[int], encoder_convs: Sequence[int], decoder_convs: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.encoder = Encoder(features, encoder_convs)
+        self.decoder = Decoder(features, decoder_convs)
