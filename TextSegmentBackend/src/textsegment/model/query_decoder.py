@@ -45,7 +45,7 @@ class CrossAttention(nn.Module):
         return out
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (self.heads, -1)).transpose(0, 1).unsqueeze(0)
+        return x.view(len(x), self.heads, -1).transpose(0, 1).unsqueeze(0)
 
 
 class QueryDecoderLayer(nn.Module):
@@ -62,7 +62,9 @@ class QueryDecoderLayer(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Refine queries (N, width) by tokens: keys and values (T, width)."""
         query = query + self.multihead_attn(self.norm2(query), key, value)
-        return query + self.linear2(F.relu(self.linear1(self.norm3(query))))
+        hidden = F.relu(self.linear1(self.norm3(query)))
+        refined: Tensor = query + self.linear2(hidden)
+        return refined
 
 
 class QueryDecoder(nn.Module):

@@ -4,7 +4,7 @@
                                      └─ latents → tokens (T, width) ─┐                 ├─ logits (N, h, w, d)
     queries (N, width) ─────────────────────────────── QueryDecoder ─┴─ mask_embedding ┘
                                                                         (N, C)
-The U-Net never sees the text: ``encode_image`` once a patch, ``mask_embeddings`` and ``logits`` once a prompt.
+The U-Net never sees the text: ``encode_image`` once a patch, the rest once a prompt.
 """
 
 from __future__ import annotations
