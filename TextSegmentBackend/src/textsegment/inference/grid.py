@@ -1,0 +1,117 @@
+"""The canonical grid: where the network wants its voxels, computed from where the scanner put them.
+
+Pure geometry, no voxels. Orientation and voxel size follow MONAI's ``Orientationd`` and
+``Spacingd(diagonal=False)``, with which SAT was trained: axes are permuted and flipped to the nearest
+anatomical ones, then the voxel size changes while the (oblique) rotation stays and shearing is taken out.
+The tests hold this against MONAI.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import LimitExceededError
+from textsegment.geometry import Geometry
+
+ORIENTATIONS = ("RAS", "ASR")
+"""Axis codes that SAT was trained with: RAS everywhere, ASR for sagittally acquired spine MR."""
+
+_AXIS_AND_SIGN = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
+# MONAI keeps a voxel size (mm) and a whole grid (voxels) that differ from the wanted ones by less than this.
+_TOLERANCE = 1e-3
+# 2 GB of float32; a whole body in 1×1×3 mm has a third of it.
+_MAX_CANONICAL_VOXELS = 2**29
+
+
+def axis_order(
+    geometry: Geometry, orientation: str = "RAS"
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Find which axis of a grid becomes which canonical axis, and which way round.
+
+    Args:
+        geometry: Any grid.
+        orientation: Directions in which the canonical axes grow, such as ``"RAS"``.
+
+    Returns:
+        For each canonical axis the axis of the grid that it is taken from, and 1 or −1 for its direction.
+    """
+    unit = geometry.affine[:3, :3] / np.asarray(geometry.spacing)
+    left, _, right = np.linalg.svd(unit)
+    rotation = left @ right
+    anatomical: dict[int, tuple[int, int]] = {}
+    # The most upright axis chooses first, so that the answer does not depend on the order of the axes.
+    for axis in np.argsort(-np.max(rotation**2, axis=0), kind="stable"):
+        nearest = int(np.argmax(np.abs(rotation[:, axis])))
+        anatomical[nearest] = (int(axis), 1 if rotation[nearest, axis] > 0 else -1)
+        rotation[nearest] = 0
+    wanted = [_AXIS_AND_SIGN[code] for code in orientation]
+    a, b, c = (anatomical[axis][0] for axis, _ in wanted)
+    x, y, z = (anatomical[axis][1] * sign for axis, sign in wanted)
+    return (a, b, c), (x, y, z)
+
+
+def oriented(geometry: Geometry, axes: tuple[int, int, int], signs: tuple[int, int, int]) -> Geometry:
+    """Return the same voxels' grid after permuting and flipping the axes as ``axis_order`` says."""
+    shape = geometry.spatial_shape
+    to_old = np.zeros((4, 4))
+    to_old[3, 3] = 1
+    for new, (old, sign) in enumerate(zip(axes, signs, strict=True)):
+        to_old[old, new] = sign
+        to_old[old, 3] = 0 if sign > 0 else shape[old] - 1
+    i, j, k = (shape[axis] for axis in axes)
+    return Geometry((i, j, k), geometry.affine @ to_old)
+
+
+def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
+    """Return the grid with another voxel size over the same extent, without shearing.
+
+    The first voxel centre stays (where shearing does not forbid it), the number of voxels an axis is
+    round((n − 1) · old / new + 1).
+
+    Args:
+        geometry: The oriented grid of the scan.
+        spacing: Wanted voxel size in millimetres along its axes.
+
+    Raises:
+        LimitExceededError: The grid would be too large to be held in memory.
+    """
+    size = np.where(np.abs(np.subtract(geometry.spacing, spacing)) <= _TOLERANCE, geometry.spacing, spacing)
+    matrix = geometry.affine[:3, :3]
+    # QR by Cholesky: the first axis keeps its direction, the others are made perpendicular to it.
+    upper = np.linalg.cholesky(matrix.T @ matrix).T
+    new_matrix = matrix @ np.linalg.inv(upper) @ np.diag(size)
+    last = np.subtract(geometry.spatial_shape, 1)
+    corners = np.array(list(product(*([0, n] for n in last))), dtype=np.float64)
+    corners_new = corners @ np.linalg.solve(new_matrix, matrix).T
+    low = corners_new.min(axis=0)
+    extent = np.round(np.ptp(corners_new, axis=0) + 1.0)
+    if np.prod(extent) > _MAX_CANONICAL_VOXELS:
+        raise LimitExceededError(
+            f"The image would have {np.prod(extent):.3g} voxels in the resolution of the model.",
+            "Check the voxel size in its header, or crop the image.",
+        )
+    i, j, k = (int(n) for n in extent)
+    affine = np.eye(4)
+    affine[:3, :3] = new_matrix
+    first = next(
+        (corner for corner, at in zip(corners, corners_new, strict=True) if np.allclose(at, low, atol=1e-8)),
+        None,
+    )
+    if first is not None:
+        affine[:3, 3] = geometry.to_ras(first)
+    else:  # sheared such that no corner is the lowest on all axes: the centres of both grids meet
+        affine[:3, 3] = geometry.to_ras(np.divide(geometry.spatial_shape, 2)) - new_matrix @ (extent / 2)
+    resized = Geometry((i, j, k), affine)
+    if resized.spatial_shape == geometry.spatial_shape and np.allclose(
+        index_map(geometry, resized), np.eye(4), atol=_TOLERANCE
+    ):
+        return geometry
+    return resized
+
+
+def index_map(source: Geometry, target: Geometry) -> NDArray[np.float64]:
+    """Return the 4×4 matrix that maps a voxel index of ``target`` to the fractional one of ``source``."""
+    return np.asarray(np.linalg.solve(source.affine, target.affine), dtype=np.float64)
