@@ -1,0 +1,97 @@
+"""Text encoders: prompts to query embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from textsegment.errors import ModalityError
+from textsegment.model.config import MODALITY_INDEX
+from textsegment.model.mpnet import MPNet, MPNetConfig
+from textsegment.model.tokenizer import tokenize
+
+PROMPTS_AT_ONCE = 64
+"""Bounds the memory of one call, however many prompts are asked."""
+
+
+class TextEncoder(Protocol):
+    """What the engine needs of a text encoder."""
+
+    @property
+    def width(self) -> int:
+        """Channels of an embedding."""
+
+    def encode(self, prompts: Sequence[str], modality: str) -> Tensor:
+        """Embed prompts.
+
+        Args:
+            prompts: Exact strings for the model; case does not matter.
+            modality: DICOM's code of the image, ``CT``, ``MR``, ``US`` or ``PT``.
+
+        Returns:
+            float32 (N, width) on the CPU, rows in the order of ``prompts``.
+
+        Raises:
+            ModalityError: the model does not know the modality.
+            UnknownStructureError: the model cannot embed one of the prompts.
+        """
+
+    def supported(self, modality: str) -> tuple[str, ...] | None:
+        """Prompts that can be embedded for a modality; ``None`` if any text can."""
+
+
+def modality_index(modality: str) -> int:
+    """Row of the modality embedding for a DICOM modality.
+
+    Raises:
+        ModalityError: SAT was not trained on it.
+    """
+    if modality not in MODALITY_INDEX:
+        known = ", ".join(MODALITY_INDEX)
+        raise ModalityError(f"The modality {modality!r} is not supported.", f"Choose one of {known}.")
+    return MODALITY_INDEX[modality]
+
+
+class KnowledgeEncoder(nn.Module):
+    """SAT's own text encoder: MPNet in the layout of BioLORD, projection, modality embedding."""
+
+    def __init__(self, config: MPNetConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.mpnet = MPNet(config)
+        self.projection_layer = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.modality_embed = nn.Embedding(len(MODALITY_INDEX), width)
+
+    @property
+    def width(self) -> int:
+        """Channels of an embedding."""
+        return self.config.width
+
+    def supported(self, modality: str) -> tuple[str, ...] | None:
+        """Any text can be embedded."""
+        modality_index(modality)
+        return None
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str], modality: str) -> Tensor:
+        """Embed prompts; see :meth:`TextEncoder.encode`."""
+        index = modality_index(modality)
+        parts = [
+            self(*tokenize(prompts[start : start + PROMPTS_AT_ONCE]), index)
+            for start in range(0, len(prompts), PROMPTS_AT_ONCE)
+        ]
+        return torch.cat(parts) if parts else torch.empty(0, self.width)
+
+    def forward(self, ids: Tensor, mask: Tensor, index: int) -> Tensor:
+        """Map tokens (N, T) to queries (N, width) on the CPU for one row of the modality embedding."""
+        device = self.modality_embed.weight.device
+        ids, mask = ids.to(device), mask.to(device)
+        hidden = self.mpnet(ids, mask)  # (N, T, W)
+        weight = mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * weight).sum(1) / weight.sum(1)  # never zero: [CLS] and [SEP] are always there
+        queries: Tensor = self.projection_layer(mean) + self.modality_embed.weight[index]
+        return queries.float().cpu()

@@ -1,0 +1,70 @@
+"""Our network and text encoder against outputs of the published ones, same weights."""
+
+import numpy as np
+import pytest
+import torch
+from named_weights import GOLDEN, named_tensors, published_shapes
+
+from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
+from textsegment.model.mpnet import MPNetConfig
+from textsegment.model.published import load_published
+from textsegment.model.sat import SAT
+from textsegment.model.text_encoder import KnowledgeEncoder
+from textsegment.model.tokenizer import tokenize
+
+
+@pytest.fixture(scope="module")
+def texts():
+    with np.load(GOLDEN / "text_a.npz") as figures:
+        return dict(figures)
+
+
+def test_tokens(texts):
+    ids, mask = tokenize([str(text) for text in texts["texts"]])
+
+    np.testing.assert_array_equal(ids, texts["input_ids"])
+    np.testing.assert_array_equal(mask, texts["attention_mask"].astype(bool))
+
+
+@pytest.fixture(scope="module")
+def knowledge_encoder():
+    with torch.device("meta"):
+        encoder = KnowledgeEncoder(MPNetConfig())
+    load_published(encoder, named_tensors(published_shapes("keys_text_encoder.tsv")))
+    return encoder.eval()
+
+
+@pytest.mark.parametrize(
+    ("modality", "published"), [("CT", "ct"), ("MR", "mri"), ("US", "us"), ("PT", "pet")]
+)
+def test_embeddings(knowledge_encoder, texts, modality, published):
+    embeddings = knowledge_encoder.encode([str(text) for text in texts["texts"]], modality)
+
+    assert embeddings.dtype == torch.float32
+    np.testing.assert_allclose(embeddings, texts[f"query_{published}"], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("config", "figures", "tolerance"),
+    [
+        (SAT_NANO, "nano", 5e-3),
+        # 477 million parameters: 2 GB, and most of the time goes into drawing them.
+        pytest.param(SAT_PRO, "pro", 5e-2, marks=pytest.mark.slow),
+    ],
+)
+def test_logits(config: SATConfig, figures, tolerance):
+    with torch.device("meta"):
+        network = SAT(config)
+    unused = load_published(network, named_tensors(published_shapes(f"keys_{figures}.tsv")))
+    network.eval()
+    with np.load(GOLDEN / f"{figures}_64x32x32_a.npz") as golden, torch.inference_mode():
+        features = network.encode_image(torch.from_numpy(golden["voxels"]))
+        embeddings = network.mask_embeddings(features, torch.from_numpy(golden["queries"]))
+        logits = network.logits(features.pixel_features, embeddings)
+
+        np.testing.assert_allclose(features.tokens, golden["image_tokens"][:, 0], atol=tolerance, rtol=0)
+        every8 = features.pixel_features[:, ::8, ::8, ::8]
+        np.testing.assert_allclose(every8, golden["pixel_features_every8"][0], atol=tolerance, rtol=0)
+        np.testing.assert_allclose(logits, golden["logits"][0], atol=tolerance, rtol=0)
+        print(f"largest difference of logits: {np.abs(logits.numpy() - golden['logits'][0]).max():.1e}")
+    assert {name.split(".")[0] for name in unused} == {"mid_mask_embed_proj", "transformer_decoder"}
