@@ -1,0 +1,145 @@
+"""Average of overlapping patches, in memory that depends on the patch and not on the image.
+
+Patches come in the order of the sweep axis. What no further patch covers is final: it is averaged, cut to
+where the structure is, and kept in one byte a voxel. Only a window of one patch's length stays in float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textsegment.geometry import Box
+from textsegment.inference.patches import PatchGrid
+
+LEVELS = 254
+"""A kept probability p is stored as round(254 p), never across a half: p > 0.5 exactly where it is > 127."""
+THRESHOLD = LEVELS / 2
+
+# Probabilities below are not kept: interpolated with a neighbour they move a surface by 2 % of a voxel.
+_LEAST_KEPT = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityBox:
+    """Probabilities of one structure where it is; zero elsewhere.
+
+    Attributes:
+        box: Where they lie in the cropped canonical image.
+        levels: uint8, probability times 254.
+    """
+
+    box: Box
+    levels: NDArray[np.uint8]
+
+
+class Accumulator:
+    """Weighted mean of the probabilities of several prompts over all patches of an image."""
+
+    def __init__(self, prompts: int, grid: PatchGrid, device: torch.device) -> None:
+        self._axis = grid.sweep_axis
+        self._shape = grid.shape
+        self._position = 0  # first voxel of the window along the sweep axis
+        window = window_shape(grid)
+        self._sums = torch.zeros((prompts, *window), device=device)
+        self._weights = torch.zeros(window, device=device)
+        self._found: list[list[ProbabilityBox]] = [[] for _ in range(prompts)]
+
+    def begin_patch(self, box: Box, weight: Tensor) -> None:
+        """Announce the next patch, in the order of ``PatchGrid.boxes``.
+
+        Args:
+            box: Voxels of the image in the patch.
+            weight: Weight of its voxels, shape of ``box``, on the device of the accumulator.
+        """
+        self._finish_until(box.start[self._axis])
+        self._weights[self._in_window(box)] += weight
+
+    def add(self, box: Box, probabilities: Tensor, weight: Tensor) -> None:
+        """Add a part of the announced patch.
+
+        Args:
+            box: The part.
+            probabilities: float32 (prompts, *box.shape).
+            weight: Weight of its voxels, shape of ``box``.
+        """
+        self._sums[(slice(None), *self._in_window(box))].addcmul_(probabilities, weight)
+
+    def finish(self) -> list[ProbabilityBox | None]:
+        """Return each prompt's probabilities, None where nothing is above one half."""
+        self._finish_until(self._shape[self._axis])
+        return [_joined(parts) for parts in self._found]
+
+    def _in_window(self, box: Box) -> tuple[slice, ...]:
+        shift = [self._position if axis == self._axis else 0 for axis in range(3)]
+        return tuple(slice(a - s, b - s) for a, b, s in zip(box.start, box.stop, shift, strict=True))
+
+    def _finish_until(self, position: int) -> None:
+        final = position - self._position
+        if final == 0:
+            return
+        weights = self._weights.narrow(self._axis, 0, final)
+        for sums, found in zip(self._sums, self._found, strict=True):
+            part = _kept(sums.narrow(self._axis, 0, final) / weights)
+            if part is not None:
+                found.append(_moved(part, self._axis, self._position))
+        _shift(self._sums, self._axis + 1, final)
+        _shift(self._weights, self._axis, final)
+        self._position = position
+
+
+def window_shape(grid: PatchGrid) -> tuple[int, int, int]:
+    """Return the shape of the part of an image that patches being added can touch."""
+    shape = list(grid.shape)
+    shape[grid.sweep_axis] = min(grid.patch_size[grid.sweep_axis], grid.shape[grid.sweep_axis])
+    return (shape[0], shape[1], shape[2])
+
+
+def _kept(probabilities: Tensor) -> ProbabilityBox | None:
+    box = Box.around((probabilities > _LEAST_KEPT).cpu().numpy())
+    if box is None:
+        return None
+    inside = probabilities[box.slices]
+    levels = (inside * LEVELS).round_()
+    levels = torch.where(inside > 0.5, levels.clamp(min=LEVELS // 2 + 1), levels.clamp(max=LEVELS // 2))
+    return ProbabilityBox(box, levels.to(torch.uint8).cpu().numpy())
+
+
+def _moved(part: ProbabilityBox, axis: int, by: int) -> ProbabilityBox:
+    start, stop = list(part.box.start), list(part.box.stop)
+    start[axis] += by
+    stop[axis] += by
+    return ProbabilityBox(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), part.levels)
+
+
+def _joined(parts: list[ProbabilityBox]) -> ProbabilityBox | None:
+    if not any((part.levels > THRESHOLD).any() for part in parts):
+        return None
+    start = np.min([part.box.start for part in parts], axis=0)
+    stop = np.max([part.box.stop for part in parts], axis=0)
+    levels = np.zeros(stop - start, dtype=np.uint8)
+    for part in parts:
+        a, b = np.subtract(part.box.start, start), np.subtract(part.box.stop, start)
+        levels[tuple(slice(i, j) for i, j in zip(a, b, strict=True))] = part.levels
+    # Trilinear interpolation above one half needs one voxel around those that are.
+    core = Box.around(levels > THRESHOLD)
+    assert core is not None
+    low = np.maximum(np.subtract(core.start, 1), 0)
+    high = np.minimum(np.add(core.stop, 1), levels.shape)
+    i, j, k = (int(n) for n in start + low)
+    p, q, r = (int(n) for n in start + high)
+    cut = levels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+    return ProbabilityBox(Box((i, j, k), (p, q, r)), np.ascontiguousarray(cut))
+
+
+def _shift(window: Tensor, axis: int, by: int) -> None:
+    """Move a window's content towards its beginning along an axis, in place; zeros follow."""
+    size = window.shape[axis]
+    for start in range(0, size - by, by):  # pieces that do not overlap themselves
+        length = min(by, size - by - start)
+        window.narrow(axis, start, length).copy_(window.narrow(axis, start + by, length))
+    window.narrow(axis, max(size - by, 0), min(by, size)).zero_()

@@ -1,0 +1,109 @@
+"""The way back: from probabilities on the canonical grid to a mask on the grid of the scan."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.geometry import Box
+from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
+from textsegment.inference.canonical import CanonicalImage, resample
+from textsegment.inference.grid import index_map
+from textsegment.segmentation import MaskStatistics, StructureMask
+from textsegment.volume import Volume
+
+# Voxels resampled at once: 64 MB of float32.
+_SLAB_VOXELS = 2**24
+
+_NOWHERE = Box((0, 0, 0), (0, 0, 0))
+
+
+def restore_mask(
+    structure: str,
+    probability: ProbabilityBox | None,
+    canonical: CanonicalImage,
+    volume: Volume,
+    warnings: tuple[str, ...] = (),
+) -> StructureMask:
+    """Resample a structure's probabilities to the scan (trilinear), threshold them there, and measure.
+
+    Outside the cropped canonical image the probability is zero. Beyond the last voxel *centres* of the whole
+    canonical grid it is that of the nearest centre: the scan reaches up to half a coarse voxel farther.
+
+    Args:
+        structure: Name of the structure.
+        probability: Where it is on the cropped canonical grid; None if nowhere.
+        canonical: The grid of the probabilities.
+        volume: The scan.
+        warnings: Sentences about this structure for the user.
+    """
+    box = _NOWHERE if probability is None else _original_box(probability.box, canonical)
+    if probability is None or 0 in box.shape:
+        return _empty(structure, warnings)
+    padded = _padded(probability, canonical)
+    # From a voxel of the box in the scan to a voxel of the padded probabilities.
+    matrix = index_map(canonical.geometry, canonical.original.cropped(box))
+    matrix[:3, 3] -= np.subtract(probability.box.start, 1)
+    mask = np.zeros(box.shape, dtype=bool)
+    level_sum = intensity_sum = 0.0
+    rows = max(1, _SLAB_VOXELS // (box.shape[1] * box.shape[2]))
+    for start in range(0, box.shape[0], rows):
+        slab = slice(start, min(start + rows, box.shape[0]))
+        slab_matrix = matrix.copy()
+        slab_matrix[:3, 3] += matrix[:3, 0] * start
+        shape = (slab.stop - slab.start, box.shape[1], box.shape[2])
+        levels = resample(padded, slab_matrix, shape, order=1, dtype=np.float32)
+        hits = levels > THRESHOLD
+        mask[slab] = hits
+        level_sum += float(levels[hits].sum(dtype=np.float64))
+        intensity_sum += float(volume.voxels[box.slices][slab][hits].sum(dtype=np.float64))
+    tight = Box.around(mask)
+    if tight is None:
+        return _empty(structure, warnings)
+    count = int(mask.sum())
+    i, j, k = np.add(box.start, tight.start).tolist()
+    p, q, r = np.add(box.start, tight.stop).tolist()
+    final = Box((i, j, k), (p, q, r))
+    statistics = MaskStatistics(
+        voxel_count=count,
+        volume_ml=count * volume.geometry.voxel_volume_ml,
+        mean_intensity=intensity_sum / count,
+        mean_confidence=level_sum / count / LEVELS,
+        touches_border=0 in final.start
+        or any(b == n for b, n in zip(final.stop, volume.geometry.spatial_shape, strict=True)),
+    )
+    return StructureMask(structure, final, np.ascontiguousarray(mask[tight.slices]), statistics, warnings)
+
+
+def _empty(structure: str, warnings: tuple[str, ...]) -> StructureMask:
+    statistics = MaskStatistics(0, 0.0, float("nan"), float("nan"), touches_border=False)
+    found_nothing = (*warnings, f"Not found in this image: {structure}.")
+    return StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), dtype=bool), statistics, found_nothing)
+
+
+def _padded(probability: ProbabilityBox, canonical: CanonicalImage) -> NDArray[np.uint8]:
+    """Add one voxel on every side: zero, or the nearest voxel where the whole canonical grid ends."""
+    padded = np.pad(probability.levels, 1)
+    start = np.add(probability.box.start, canonical.crop.start)
+    stop = np.add(probability.box.stop, canonical.crop.start)
+    for axis in range(3):
+        faces = np.moveaxis(padded, axis, 0)
+        if start[axis] == 0:
+            faces[0] = faces[1]
+        if stop[axis] == canonical.full_shape[axis]:
+            faces[-1] = faces[-2]
+    return padded
+
+
+def _original_box(box: Box, canonical: CanonicalImage) -> Box:
+    """Return the box in the scan that holds all voxels within one canonical voxel of a canonical box."""
+    low, high = np.subtract(box.start, 1), np.asarray(box.stop)
+    corners = canonical.geometry.to_ras(list(product(*zip(low, high, strict=True))))
+    indices = canonical.original.to_index(corners)
+    start = np.maximum(np.floor(indices.min(axis=0)), 0).astype(int)
+    stop = np.minimum(np.ceil(indices.max(axis=0)) + 1, canonical.original.spatial_shape).astype(int)
+    i, j, k = start.tolist()
+    p, q, r = np.maximum(stop, start).tolist()
+    return Box((i, j, k), (p, q, r))
