@@ -1,0 +1,42 @@
+"""Colour and terminology of a structure wherever it is written or drawn."""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+from dataclasses import dataclass
+
+from textsegment.vocabulary.structures import find_structure
+
+_UNKNOWN_TERMINOLOGY = (
+    "Segmentation category and type - DICOM master list~SCT^85756007^Tissue~SCT^85756007^Tissue~^^"
+    "~Anatomic codes - DICOM master list~^^~^^"
+)
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """How a structure looks and what it is.
+
+    Attributes:
+        color: Red, green, blue, 0 to 255.
+        terminology: 3D Slicer's ``TerminologyEntry``, without the ``|`` that closes it in a file.
+    """
+
+    color: tuple[int, int, int]
+    terminology: str
+
+
+def appearance_of(structure: str) -> Appearance:
+    """Return what the vocabulary says of a structure, else a stable colour and the code for tissue."""
+    known = find_structure(structure)
+    if known is not None:
+        return Appearance(known.color, known.terminology.rstrip("|"))
+    return Appearance(_color_of_name(structure), _UNKNOWN_TERMINOLOGY)
+
+
+def _color_of_name(structure: str) -> tuple[int, int, int]:
+    """Make a bright colour from a name: the same on every computer and in every run."""
+    digest = hashlib.sha256(structure.encode()).digest()
+    red, green, blue = colorsys.hsv_to_rgb(digest[0] / 256, 0.5 + digest[1] / 640, 0.75 + digest[2] / 1024)
+    return (round(red * 255), round(green * 255), round(blue * 255))

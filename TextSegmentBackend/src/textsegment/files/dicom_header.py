@@ -1,0 +1,233 @@
+"""What is needed of the headers of DICOM files: nothing that names a patient is kept or shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from textsegment.errors import GeometryError, VolumeInvalidError
+from textsegment.files.dicom_stack import Plane
+
+_TAGS = [
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",
+    "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+]  # fmt: skip
+# Objects of these modalities hold pixels, but no scan.
+_NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
+# What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    NotImplementedError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageHeader:
+    """One DICOM file that can be part of a scan.
+
+    Attributes:
+        path: The file.
+        dataset: Only the elements that this package needs.
+    """
+
+    path: Path
+    dataset: Dataset
+
+    @property
+    def modality(self) -> str:
+        """The modality code, or ``"?"`` where the file has none of the usual form."""
+        return _code(self.dataset)
+
+    @property
+    def series(self) -> str:
+        """Identity of the series; never to be shown."""
+        return str(self.dataset.get("SeriesInstanceUID") or "")
+
+    @property
+    def series_number(self) -> str:
+        """The number of the series for messages, or ``"?"``."""
+        number = self.dataset.get("SeriesNumber")
+        return str(int(number)) if number is not None else "?"
+
+    @property
+    def frame_count(self) -> int:
+        """How many planes the file holds."""
+        return int(self.dataset.get("NumberOfFrames") or 1)
+
+    def is_type(self, word: str) -> bool:
+        """Whether the image type has a word such as ``LOCALIZER`` or ``MOSAIC``."""
+        value = self.dataset.get("ImageType") or ()
+        return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
+
+    def planes(self) -> list[Plane]:
+        """Return the place of each frame.
+
+        Raises:
+            GeometryError: The file does not say where its planes lie.
+            VolumeInvalidError: It is a colour image, a mosaic, or its frames are scaled differently.
+        """
+        _require_grey(self)
+        if self.frame_count == 1 and "PerFrameFunctionalGroupsSequence" not in self.dataset:
+            return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
+        return _enhanced_planes(self.dataset)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Result of looking through files.
+
+    Attributes:
+        images: Headers of files that can be part of a scan.
+        others: Modality codes of DICOM objects that cannot (structure sets, segmentations, …).
+        damaged: Number of DICOM files that cannot be read.
+    """
+
+    images: tuple[ImageHeader, ...]
+    others: frozenset[str]
+    damaged: int
+
+
+def find_images(folder: Path) -> Found:
+    """Look for DICOM images in a folder, and below it if there are none in the folder itself."""
+    found = read_headers(sorted(entry for entry in folder.iterdir() if entry.is_file()))
+    if found.images:
+        return found
+    below = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
+    return read_headers(sorted(below))
+
+
+def read_headers(paths: Iterable[Path]) -> Found:
+    """Read the headers of all files that are DICOM; others are passed over."""
+    images: list[ImageHeader] = []
+    others: set[str] = set()
+    damaged = 0
+    for path in paths:
+        try:
+            # pydicom's warnings quote the values of elements.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+                header = ImageHeader(path, dataset)
+                is_scan = bool(dataset.get("Rows")) and header.modality not in _NO_SCAN
+                _ = header.series_number, header.frame_count
+        except InvalidDicomError:
+            continue
+        except _DAMAGE:
+            damaged += 1
+            continue
+        if is_scan:
+            images.append(header)
+        else:
+            others.add(header.modality)
+    return Found(tuple(images), frozenset(others), damaged)
+
+
+def _code(dataset: Dataset) -> str:
+    text = str(dataset.get("Modality") or "")
+    return text if re.fullmatch("[A-Z]{2,16}", text) else "?"
+
+
+def _require_grey(header: ImageHeader) -> None:
+    grey = str(header.dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
+    if int(header.dataset.get("SamplesPerPixel") or 1) != 1 or not grey:
+        raise VolumeInvalidError(
+            "The DICOM image is a colour picture.", "Choose the series of the scan itself."
+        )
+    if header.is_type("MOSAIC"):
+        raise VolumeInvalidError(
+            "The DICOM image is a mosaic: many slices side by side in one picture.",
+            "Convert it to NIfTI, for example with dcm2niix, and choose one time point.",
+        )
+
+
+def _enhanced_planes(dataset: Dataset) -> list[Plane]:
+    """Read the functional groups of an enhanced multi-frame object (PS3.3 C.7.6.16)."""
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if len(frames) != count:
+        raise GeometryError(
+            "The DICOM file holds several frames and does not say where they lie.",
+            "Choose another series, or convert it to NIfTI.",
+        )
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+
+    def group(frame: Dataset, keyword: str) -> Dataset:
+        return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
+
+    scalings = set()
+    planes = []
+    for frame in frames:
+        scaling = group(frame, "PixelValueTransformationSequence")
+        scalings.add((str(scaling.get("RescaleSlope")), str(scaling.get("RescaleIntercept"))))
+        planes.append(
+            _plane(
+                dataset,
+                group(frame, "PlanePositionSequence"),
+                group(frame, "PlaneOrientationSequence"),
+                group(frame, "PixelMeasuresSequence"),
+            )
+        )
+    if len(scalings) > 1:
+        raise VolumeInvalidError(
+            "The frames of the DICOM file are scaled differently.", "Convert it to NIfTI first."
+        )
+    return planes
+
+
+def _plane(dataset: Dataset, position: Dataset, orientation: Dataset, measures: Dataset) -> Plane:
+    position_lps = _numbers(position, "ImagePositionPatient", 3)
+    directions = _numbers(orientation, "ImageOrientationPatient", 6)
+    between_rows, between_columns = _numbers(measures, "PixelSpacing", 2)
+    i_lps, j_lps = directions[:3], directions[3:]
+    lengths = np.linalg.norm(i_lps), np.linalg.norm(j_lps)
+    # Written with few digits the vectors are nearly of length one: the voxel size is in PixelSpacing alone.
+    if not np.allclose(lengths, 1, atol=0.01) or abs(i_lps @ j_lps) > 0.01:
+        raise GeometryError("The orientation of the DICOM image is no rotation.", "Repair the image header.")
+    thickness = measures.get("SliceThickness")
+    return Plane(
+        position_lps,
+        i_lps / lengths[0],
+        j_lps / lengths[1],
+        (float(between_columns), float(between_rows)),
+        (int(dataset.Columns), int(dataset.Rows)),
+        float(thickness) if thickness else None,
+    )
+
+
+def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    try:
+        values = np.array([float(v) for v in dataset.get(keyword) or ()])
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if len(values) != count or not np.isfinite(values).all():
+        raise GeometryError(
+            f"The DICOM image does not say where it lies in the patient ({keyword}).",
+            "Choose a series of slices, not a single radiograph or screenshot.",
+        )
+    return values
+
+
+def frames_of(headers: Iterable[ImageHeader]) -> Iterator[tuple[Path, int, Plane]]:
+    """Give file, frame number and place of each plane of the files."""
+    for header in headers:
+        for frame, plane in enumerate(header.planes()):
+            yield header.path, frame, plane

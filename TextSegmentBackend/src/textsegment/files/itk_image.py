@@ -1,0 +1,137 @@
+"""NRRD and MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``) through SimpleITK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nrrd
+import numpy as np
+import SimpleITK as sitk  # noqa: N813  (its documentation's own name)
+from numpy.typing import NDArray
+
+from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
+from textsegment.files.atomic import unwritable
+from textsegment.files.raw_image import LPS_TO_RAS, RawImage, require_plausible_size, three_dimensions
+from textsegment.geometry import Geometry
+
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+
+_DETACHED = (".nhdr", ".mhd")
+# How ITK and its NRRD library name a bad grid, against other failures of reading.
+_BAD_GRID = ("Zero-valued spacing", "determinant is 0", "space vector", "parse origin", "trouble parsing s")
+_ORIENTED_SPACES = {
+    f"{x}-{y}-{z}"
+    for x in ("left", "right")
+    for y in ("posterior", "anterior")
+    for z in ("superior", "inferior")
+}
+
+
+def read_itk_image(path: Path) -> RawImage:
+    """Read an NRRD or MetaImage file.
+
+    Args:
+        path: A file with one of ``ITK_SUFFIXES``; the data of a detached header lie beside it.
+
+    Raises:
+        InputUnreadableError: It is no such file, or damaged.
+        VolumeInvalidError: It is a segmentation, is not three-dimensional, or holds colours, vectors or
+            complex numbers.
+        GeometryError: Zero or not finite voxel sizes, a singular affine, an empty dimension.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        shape = three_dimensions(reader.GetSize())
+        _require_scalar(reader)
+        warnings = _orientation_warnings(path, reader)
+        if path.suffix.lower() not in _DETACHED:
+            # The header does not say whether its data are compressed, so the larger bound holds for both.
+            voxel_bytes = int(np.prod(shape, dtype=object)) * _bytes_per_voxel(reader)
+            require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
+        image = reader.Execute()
+    except (RuntimeError, nrrd.NRRDError) as error:
+        raise _read_error(error, path) from error
+    voxels_kji = sitk.GetArrayFromImage(image).reshape(shape[::-1])
+    return RawImage(voxels_kji.transpose(2, 1, 0), Geometry(shape, affine_of(image)), warnings)
+
+
+def write_itk_image(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write a compressed NRRD or MetaImage file, with the affine as it is, sheared or not.
+
+    Args:
+        path: Ends in ``.nrrd`` or ``.mha``.
+        voxels: ``[i, j, k]``; Fortran order is written without a copy.
+        affine: 4×4, IJK to RAS millimetres.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    image = sitk.GetImageFromArray(voxels.transpose(2, 1, 0))
+    affine_lps = LPS_TO_RAS @ affine
+    spacing = np.linalg.norm(affine_lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((affine_lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(affine_lps[:3, 3].tolist())
+    try:
+        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+    except RuntimeError as error:
+        raise unwritable(path) from error
+
+
+def affine_of(image: Any) -> NDArray[np.float64]:
+    """Return the 4×4 affine (IJK to RAS) of a SimpleITK image of three or more dimensions."""
+    dimension = image.GetDimension()
+    direction = np.reshape(image.GetDirection(), (dimension, dimension))[:3, :3]
+    affine_lps = np.eye(4)
+    affine_lps[:3, :3] = direction * np.asarray(image.GetSpacing()[:3])
+    affine_lps[:3, 3] = image.GetOrigin()[:3]
+    return LPS_TO_RAS @ affine_lps
+
+
+def _require_scalar(reader: Any) -> None:
+    if reader.HasMetaDataKey("Segment0_ID"):
+        raise VolumeInvalidError("The file is a segmentation.", "Give the scan itself.")
+    if reader.GetNumberOfComponents() != 1:
+        raise VolumeInvalidError(
+            "The voxels are colours, vectors or time points.", "Convert the image to one grey value a voxel."
+        )
+    if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
+        raise VolumeInvalidError("The voxels are complex numbers.", "Save their magnitude.")
+
+
+def _bytes_per_voxel(reader: Any) -> int:
+    return int(sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent())
+
+
+def _orientation_warnings(path: Path, reader: Any) -> tuple[str, ...]:
+    """Warn where ITK assumes an orientation (LPS) that an NRRD file does not say.
+
+    Raises:
+        GeometryError: There are no voxel sizes either; ITK would take 1 mm without a word.
+    """
+    if path.suffix.lower() not in (".nrrd", ".nhdr"):
+        return ()
+    space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else ""
+    if space.removesuffix("-time") in _ORIENTED_SPACES:
+        return ()
+    header = nrrd.read_header(str(path))
+    if "space directions" not in header and not np.isfinite(header.get("spacings", np.nan)).all():
+        raise GeometryError("The file gives no voxel sizes.", "Repair the image header.")
+    return (
+        "The file says nothing about orientation: axes to the left, back and head are assumed, "
+        "check the result.",
+    )
+
+
+def _read_error(error: Exception, path: Path) -> InputUnreadableError | GeometryError:
+    text = str(error).replace(str(path), "")
+    if any(words in text for words in _BAD_GRID):
+        return GeometryError(
+            "The header gives no valid voxel sizes, axes or dimensions.", "Repair the image header."
+        )
+    return InputUnreadableError(
+        "The file is no image that can be read, or it is damaged.", "Open it in a viewer, or copy it again."
+    )

@@ -1,0 +1,119 @@
+"""Slices of a volume and its masks as a radiologist looks at them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.geometry import closest_axes
+from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.volume import Volume
+
+
+@dataclass(frozen=True)
+class View:
+    """One of the three planes, by anatomical axes (0 = R, 1 = A, 2 = S).
+
+    Attributes:
+        name: What radiologists call it.
+        across: Axis that the slices are taken along.
+        horizontal: Axis along a row of the picture; its high end is on the left.
+        vertical: Axis along a column of the picture; its high end is on top.
+        letters: What lies on the left, right, top and bottom.
+    """
+
+    name: str
+    across: int
+    horizontal: int
+    vertical: int
+    letters: str
+
+
+# Radiological display: the patient's right is on the left, and in sagittal pictures the front is.
+VIEWS = (
+    View("axial", 2, 0, 1, "RLAP"),
+    View("coronal", 1, 0, 2, "RLSI"),
+    View("sagittal", 0, 1, 2, "APSI"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One picture: rows from top to bottom, columns from left to right.
+
+    Attributes:
+        view: Which plane it is.
+        pixels: Voxel values ``[row, column]``.
+        masks: For each mask of the segmentation, bool ``[row, column]``, or None if it is not in the slice.
+        pixel_mm: Height and width of a pixel.
+        position_mm: Where the slice lies along the anatomical axis across it, RAS.
+    """
+
+    view: View
+    pixels: NDArray[Any]
+    masks: tuple[NDArray[np.bool_] | None, ...]
+    pixel_mm: tuple[float, float]
+    position_mm: float
+
+    @property
+    def size_mm(self) -> tuple[float, float]:
+        """Height and width."""
+        rows, columns = self.pixels.shape
+        return (rows * self.pixel_mm[0], columns * self.pixel_mm[1])
+
+
+def fullest_slice(volume: Volume, segmentation: Segmentation, view: View) -> Slice:
+    """Cut the slice that shows most of the structures, each counted by its share of its own largest area.
+
+    An oblique grid is cut along its own axes, each taken for the anatomical axis that it is closest to.
+    """
+    geometry = volume.geometry
+    voxel_axis = {anatomical: voxel for voxel, anatomical in enumerate(closest_axes(geometry.affine))}
+    across, vertical, horizontal = (voxel_axis[a] for a in (view.across, view.vertical, view.horizontal))
+    index = _fullest_index(segmentation, across)
+
+    def oriented(plane: NDArray[Any]) -> NDArray[Any]:
+        picture = plane if vertical < horizontal else plane.T
+        rising = [geometry.direction[a, voxel_axis[a]] > 0 for a in (view.vertical, view.horizontal)]
+        rows, columns = (slice(None, None, -1 if up else 1) for up in rising)
+        return picture[rows, columns]
+
+    centre = (np.asarray(geometry.spatial_shape) - 1) / 2
+    centre[across] = index
+    planes = [_plane(mask, index, across, geometry.spatial_shape) for mask in segmentation]
+    return Slice(
+        view,
+        oriented(np.take(volume.voxels, index, axis=across)),
+        tuple(None if plane is None else oriented(plane) for plane in planes),
+        (geometry.spacing[vertical], geometry.spacing[horizontal]),
+        float(geometry.to_ras(centre)[view.across]),
+    )
+
+
+def _fullest_index(segmentation: Segmentation, across: int) -> int:
+    length = segmentation.geometry.spatial_shape[across]
+    others = tuple(axis for axis in range(3) if axis != across)
+    score = np.zeros(length)
+    for mask in segmentation:
+        area = mask.mask.sum(axis=others)
+        if area.any():
+            score[mask.box.start[across] : mask.box.stop[across]] += area / area.max()
+    return int(np.argmax(score)) if score.any() else length // 2
+
+
+def _plane(
+    mask: StructureMask, index: int, across: int, spatial_shape: tuple[int, int, int]
+) -> NDArray[np.bool_] | None:
+    start, stop = mask.box.start, mask.box.stop
+    if not start[across] <= index < stop[across]:
+        return None
+    inside = np.take(mask.mask, index - start[across], axis=across)
+    if not inside.any():
+        return None
+    others = [axis for axis in range(3) if axis != across]
+    whole = np.zeros([spatial_shape[axis] for axis in others], dtype=bool)
+    whole[tuple(slice(start[axis], stop[axis]) for axis in others)] = inside
+    return whole

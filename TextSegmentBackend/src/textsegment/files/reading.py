@@ -1,0 +1,89 @@
+"""The one entrance for images: a file or a DICOM folder in, a volume out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.misc import is_dicom
+
+from textsegment.errors import InputNotFoundError, InputUnreadableError
+from textsegment.files.dicom import read_series
+from textsegment.files.itk_image import ITK_SUFFIXES, read_itk_image
+from textsegment.files.nifti import NIFTI_SUFFIXES, read_nifti
+from textsegment.files.raw_image import RawImage
+from textsegment.volume import Volume, modality_code
+
+# Hounsfield units: fat lies around -100 and air at -1000; hardly a voxel of other images is that negative.
+_FAT_HU = -80.0
+_DENSEST_HU = 6000.0
+_LEAST_FRACTION = 0.005
+_SAMPLES = 500_000
+
+
+def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
+    """Read a scan.
+
+    Args:
+        path: A NIfTI (``.nii``, ``.nii.gz``), NRRD (``.nrrd``, ``.nhdr``) or MetaImage (``.mha``, ``.mhd``)
+            file, a folder with one DICOM series, or one file of it.
+        modality: ``CT``, ``MR``, ``PT`` or ``US``. Without it the DICOM header decides, and for other files
+            a guess by the voxel values, with a warning.
+
+    Returns:
+        The volume. Values that cannot be segmented (NaN, constant) are refused by
+        ``Volume.require_segmentable``, not here.
+
+    Raises:
+        InputNotFoundError: No such file or folder.
+        InputUnreadableError: No image of a known type, or damaged.
+        VolumeInvalidError: Not one three-dimensional grey image.
+        GeometryError: The header gives no valid grid.
+        ModalityError: Unknown modality.
+        InputError: A DICOM folder with several series.
+    """
+    path = Path(path)
+    wanted = modality_code(modality) if modality is not None else None
+    try:
+        if not path.exists():
+            raise InputNotFoundError("There is no such file or folder.", "Check the path.")
+        name = path.name.lower()
+        if path.is_dir() or (not name.endswith(NIFTI_SUFFIXES + ITK_SUFFIXES) and is_dicom(path)):
+            return read_series(path, modality=wanted)
+        raw = _read_file(path)
+    except OSError as error:
+        raise InputUnreadableError("The image may not be read.", "Check its permissions.") from error
+    if wanted is not None:
+        return Volume(raw.voxels, raw.geometry, wanted, raw.warnings)
+    guess = guess_modality(raw.voxels)
+    warning = f"The modality was guessed to be {guess}: if that is wrong, give the right one with --modality."
+    return Volume(raw.voxels, raw.geometry, guess, (*raw.warnings, warning))
+
+
+def _read_file(path: Path) -> RawImage:
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        return read_nifti(path)
+    if name.endswith(ITK_SUFFIXES):
+        return read_itk_image(path)
+    raise InputUnreadableError(
+        "The file is no image of a known type.",
+        f"Known are DICOM and {', '.join(NIFTI_SUFFIXES + ITK_SUFFIXES)}.",
+    )
+
+
+def guess_modality(voxels: NDArray[Any]) -> str:
+    """Guess ``CT`` for values that look like Hounsfield units (fat and air below zero), else ``MR``.
+
+    Args:
+        voxels: ``[i, j, k]``; NaN and infinite values are ignored.
+    """
+    step = max(1, round((voxels.size / _SAMPLES) ** (1 / 3)))
+    sample = np.asarray(voxels[::step, ::step, ::step], dtype=np.float64)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return "MR"
+    has_fat_or_air = float(np.mean(sample < _FAT_HU)) >= _LEAST_FRACTION
+    return "CT" if has_fat_or_air and np.percentile(sample, 99.9) < _DENSEST_HU else "MR"
