@@ -1,0 +1,108 @@
+"""Where the network runs, and with which numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import torch
+
+from textsegment.errors import DeviceError
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+CPU = torch.device("cpu")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device of this name, for ``"auto"`` the best one: CUDA, then Apple's MPS, then the CPU.
+
+    Args:
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+
+    Raises:
+        DeviceError: The name is none, or this computer has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", torch.cuda.current_device())
+        return torch.device("mps") if torch.backends.mps.is_available() else CPU
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdecimal()):
+        raise DeviceError("The device is not known.", "Use auto, cpu, cuda, cuda:1 or mps.")
+    if kind == "cpu":
+        return CPU
+    if kind == "mps":
+        if not torch.backends.mps.is_available():
+            raise DeviceError("There is no Apple GPU that PyTorch can use.", "Use --device cpu.")
+        return torch.device("mps")
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            "There is no CUDA device that PyTorch can use.",
+            "Install a CUDA build of PyTorch and a driver, or use --device cpu.",
+        )
+    index = int(number) if number else torch.cuda.current_device()
+    if index >= torch.cuda.device_count():
+        raise DeviceError(f"There are only {torch.cuda.device_count()} CUDA devices, counted from 0.")
+    return torch.device("cuda", index)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the type in which the U-Net computes; everything after it stays in float32.
+
+    Args:
+        name: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA devices with tensor cores
+            (0.1 % of voxels differ, half the memory, several times faster) and fp32 elsewhere: on a CPU
+            bf16 changes 1 % of the voxels, and fp16 is slow.
+        device: Where it computes.
+
+    Raises:
+        DeviceError: The name is none, or the device cannot do it.
+    """
+    if name == "auto":
+        tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
+        return torch.float16 if tensor_cores else torch.float32
+    if name not in PRECISIONS:
+        raise DeviceError("The precision is not known.", "Use auto, fp32, fp16 or bf16.")
+    if name == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise DeviceError("This GPU cannot compute in bf16.", "Use --precision fp16.")
+    return PRECISIONS[name]
+
+
+@contextmanager
+def computing(device: torch.device, precision: torch.dtype) -> Iterator[None]:
+    """Context in which convolutions and matrix products use this precision, and float32 means float32."""
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=precision != torch.float32),
+        torch.autocast(device.type, dtype=precision, enabled=True)
+        if precision != torch.float32
+        else torch.autocast(device.type, enabled=False),
+    ):
+        yield
+
+
+def free_bytes(device: torch.device) -> int:
+    """Return how much memory can still be had on the device; of the host for CPU and MPS, which share it."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(free + cached)
+    return int(psutil.virtual_memory().available)
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory that PyTorch keeps for reuse back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice: PyTorch has a type for it on CUDA only."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "not enough memory" in text)

@@ -1,0 +1,147 @@
+"""What is kept of a scan, so that a further prompt on it never runs the U-Net nor the preparation."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from textsegment.inference.canonical import CanonicalImage
+from textsegment.inference.device import CPU
+from textsegment.inference.patches import PatchGrid
+from textsegment.model.sat import PatchFeatures
+
+_LARGEST_HALF = 6e4
+
+
+@dataclass(eq=False)
+class PreparedScan:
+    """A scan ready for the network, and what the network saw in it so far.
+
+    Attributes:
+        image: The canonical image; its voxels are normalised.
+        grid: The patches.
+        patches: Features by number of the patch in ``grid.boxes``.
+    """
+
+    image: CanonicalImage
+    grid: PatchGrid
+    patches: dict[int, PatchFeatures] = field(default_factory=dict)
+
+
+class FeatureCache:
+    """Prepared scans within a bound of bytes: on the device while there is room, then in host memory.
+
+    The scan that was used longest ago leaves first, patch by patch. Patches of the scan in use never push
+    each other out: what does not fit is not kept, and computed again when it is asked for.
+
+    Attributes:
+        device: Where features are handed out.
+        device_bytes: Bound for features on the device; zero if that is the CPU.
+        host_bytes: Bound for images and features in host memory.
+    """
+
+    def __init__(self, device: torch.device, device_bytes: int, host_bytes: int) -> None:
+        self.device = device
+        self.device_bytes = device_bytes if device != CPU else 0
+        self.host_bytes = host_bytes
+        self._scans: OrderedDict[Hashable, PreparedScan] = OrderedDict()
+
+    @property
+    def capacity(self) -> int:
+        """Bytes of features of one scan that can be kept at most."""
+        return self.device_bytes + self.host_bytes
+
+    def get(self, key: Hashable) -> PreparedScan | None:
+        """Return what is kept of a scan and mark it as just used."""
+        if key in self._scans:
+            self._scans.move_to_end(key)
+        return self._scans.get(key)
+
+    def put(self, key: Hashable, scan: PreparedScan) -> None:
+        """Keep a scan; if it is too large for the cache, nothing happens."""
+        if self._make_host_room(scan.image.voxels.nbytes, keep=scan):
+            self._scans[key] = scan
+
+    def keep_patch(self, scan: PreparedScan, number: int, features: PatchFeatures, *, half: bool) -> None:
+        """Keep the features of a patch if there is room and the scan is kept.
+
+        Args:
+            scan: The scan in use, from ``get`` or given to ``put``.
+            number: Number of the patch.
+            features: Its features on the device.
+            half: Store pixel features in half precision (6e-5 of the voxels of a mask change).
+        """
+        if not any(kept is scan for kept in self._scans.values()):
+            return
+        if half:
+            features = features._replace(pixel_features=_halved(features.pixel_features))
+        size = _bytes(features)
+        if self._make_device_room(size, keep=scan):
+            scan.patches[number] = features
+        elif self._make_host_room(size, keep=scan):
+            scan.patches[number] = _moved(features, CPU)
+
+    def patch(self, scan: PreparedScan, number: int) -> PatchFeatures | None:
+        """Return the kept features of a patch, on the device, or None."""
+        kept = scan.patches.get(number)
+        return None if kept is None else _moved(kept, self.device)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for scan in self._scans.values():
+            scan.patches.clear()
+        self._scans.clear()
+
+    def used_bytes(self, *, on_device: bool) -> int:
+        """Return the bytes that are kept on the device or in host memory."""
+        images = 0 if on_device else sum(scan.image.voxels.nbytes for scan in self._scans.values())
+        patches = (p for scan in self._scans.values() for p in scan.patches.values())
+        return images + sum(_bytes(p) for p in patches if (p.pixel_features.device != CPU) == on_device)
+
+    def _make_device_room(self, size: int, keep: PreparedScan) -> bool:
+        if size > self.device_bytes:
+            return False
+        for scan in [scan for scan in self._scans.values() if scan is not keep]:
+            for number, features in list(scan.patches.items()):
+                if self.used_bytes(on_device=True) + size <= self.device_bytes:
+                    return True
+                if features.pixel_features.device != CPU:
+                    del scan.patches[number]
+                    if self._make_host_room(_bytes(features), keep=keep):
+                        scan.patches[number] = _moved(features, CPU)
+        return self.used_bytes(on_device=True) + size <= self.device_bytes
+
+    def _make_host_room(self, size: int, keep: PreparedScan) -> bool:
+        if size > self.host_bytes:
+            return False
+        for key, scan in [(k, s) for k, s in self._scans.items() if s is not keep]:
+            if self.used_bytes(on_device=False) + size <= self.host_bytes:
+                return True
+            on_host = [n for n, p in scan.patches.items() if p.pixel_features.device == CPU]
+            for number in on_host:
+                if self.used_bytes(on_device=False) + size > self.host_bytes:
+                    del scan.patches[number]
+            if not scan.patches:
+                del self._scans[key]
+        return self.used_bytes(on_device=False) + size <= self.host_bytes
+
+
+def _halved(x: Tensor) -> Tensor:
+    if x.dtype != torch.float32:
+        return x
+    low, high = torch.aminmax(x)
+    return x.half() if max(abs(low.item()), abs(high.item())) < _LARGEST_HALF else x
+
+
+def _bytes(features: PatchFeatures) -> int:
+    return features.tokens.nbytes + features.pixel_features.nbytes
+
+
+def _moved(features: PatchFeatures, device: torch.device) -> PatchFeatures:
+    return features._replace(
+        tokens=features.tokens.to(device), pixel_features=features.pixel_features.to(device)
+    )

@@ -1,0 +1,107 @@
+"""How much memory a request may take, and what to do when it was too much. The sums are in docs/memory.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import ceil, prod
+
+import torch
+
+from textsegment.inference.accumulate import window_shape
+from textsegment.inference.device import CPU, free_bytes
+from textsegment.inference.patches import PatchGrid
+from textsegment.model.config import SATConfig
+
+# Logits in flight: on a CPU what its caches hold, on a GPU what keeps it busy.
+_CPU_BLOCK = 4 * 2**20
+_GPU_BLOCK = 256 * 2**20
+_SMALLEST_ACCUMULATORS = 64 * 2**20
+# Shares of the memory that is free when the engine starts.
+_HOST_CACHE_SHARE = 0.25
+_DEVICE_CACHE_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a request is run.
+
+    Attributes:
+        precision: Type in which the U-Net computes.
+        block_bytes: Bytes of logits computed at once.
+        keeps_features: Whether features stay for the next group of prompts and the next request.
+        accumulates_on: Where probabilities are summed.
+    """
+
+    precision: torch.dtype
+    block_bytes: int
+    keeps_features: bool
+    accumulates_on: torch.device
+
+
+def ladder(device: torch.device, precision: torch.dtype) -> Iterator[Plan]:
+    """Yield plans, each to be tried when the one before was out of memory."""
+    plan = Plan(precision, _CPU_BLOCK if device == CPU else _GPU_BLOCK, True, device)
+    yield plan
+    plan = replace(plan, block_bytes=plan.block_bytes // 16)
+    yield plan
+    plan = replace(plan, keeps_features=False)
+    yield plan
+    if device != CPU:
+        plan = replace(plan, accumulates_on=CPU)
+        yield plan
+    if precision == torch.float32:
+        yield replace(plan, precision=torch.bfloat16 if device == CPU else torch.float16)
+
+
+def features_bytes(config: SATConfig, precision: torch.dtype) -> int:
+    """Return the bytes of the per-voxel features of one patch."""
+    return config.features[0] * prod(config.patch_size) * precision.itemsize
+
+
+def unet_bytes(config: SATConfig, precision: torch.dtype) -> int:
+    """Return the peak of the U-Net's activations for one patch.
+
+    Two tensors of full resolution (a convolution's input and output, or a skip and an output), a quarter of
+    one as scratch, and the next lower level.
+    """
+    full = features_bytes(config, precision)
+    return int(2.25 * full) + config.features[1] * prod(config.patch_size) // 8 * precision.itemsize
+
+
+def cache_bytes(
+    config: SATConfig, device: torch.device, precision: torch.dtype, limit: int | None
+) -> tuple[int, int]:
+    """Return the bounds of the feature cache on the device and in host memory.
+
+    Args:
+        config: The network, its weights already on the device.
+        device: Where it computes.
+        precision: Type in which it computes.
+        limit: Bound for both together; None for a quarter of the free host memory, and what a GPU has left
+            when a patch is computed.
+    """
+    host = int(free_bytes(CPU) * _HOST_CACHE_SHARE)
+    on_device = 0
+    if device != CPU:
+        busy = unet_bytes(config, precision) + accumulator_bytes(config) + 2 * _GPU_BLOCK
+        on_device = max(int(free_bytes(device) * _DEVICE_CACHE_SHARE) - busy, 0)
+    if limit is not None:
+        on_device = min(on_device, limit)
+        host = limit - on_device
+    return on_device, host
+
+
+def accumulator_bytes(config: SATConfig) -> int:
+    """Return the bytes for sums of probabilities while the features of the scan are kept.
+
+    Half the features of a patch: little beside what the U-Net takes, and enough prompts at once that reading
+    the features again for the next ones costs little time.
+    """
+    return max(features_bytes(config, torch.float32) // 2, _SMALLEST_ACCUMULATORS)
+
+
+def group_size(prompts: int, grid: PatchGrid, budget: int) -> int:
+    """Return how many prompts are decoded together, so that their sums stay within the budget in bytes."""
+    most = max(1, budget // (4 * prod(window_shape(grid))))
+    return ceil(prompts / ceil(prompts / most))

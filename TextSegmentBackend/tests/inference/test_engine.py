@@ -1,0 +1,381 @@
+"""The local engine against the plain pipeline, and its promises."""
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from plain_pipeline import probabilities
+from tiny_engine import CONFIG, NAMES, CountingSAT, phantom, tiny_model
+from torch import Tensor
+
+from textsegment.errors import (
+    CancelledError,
+    DeviceError,
+    ModalityError,
+    OutOfMemoryError,
+    PromptError,
+    UnknownStructureError,
+    VolumeInvalidError,
+    WeightsError,
+)
+from textsegment.geometry import Box, Geometry
+from textsegment.inference import engine as engine_module
+from textsegment.inference.accumulate import ProbabilityBox
+from textsegment.inference.canonical import to_canonical
+from textsegment.inference.engine import LocalSegmenter
+from textsegment.inference.intensity import normalize
+from textsegment.inference.restore import restore_mask
+from textsegment.model.sat import PatchFeatures
+from textsegment.segmentation import Segmentation
+from textsegment.segmenter import CancelToken, Event, MaskReady, Progress
+from textsegment.volume import Volume
+
+
+def segmenter(**options: object) -> LocalSegmenter:
+    model = options.pop("model", None) or tiny_model()
+    return LocalSegmenter(model, **{"device": "cpu", **options})
+
+
+def assert_same(a: Segmentation, b: Segmentation) -> None:
+    assert [m.structure for m in a] == [m.structure for m in b]
+    for one, other in zip(a, b, strict=True):
+        assert one.box == other.box
+        np.testing.assert_array_equal(one.mask, other.mask)
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR"])
+def test_equals_the_plain_pipeline(modality: str) -> None:
+    volume = phantom(modality=modality)
+    engine = segmenter()
+    result = engine.segment(volume, NAMES)
+    canonical = to_canonical(volume, spacing=CONFIG.spacing)
+    queries = engine.model.text_encoder.encode(list(NAMES), modality)
+    expected = probabilities(engine.network, normalize(canonical.voxels, modality), queries)
+    assert 0.05 < (expected > 0.5).mean() < 0.95
+    box = Box((0, 0, 0), canonical.geometry.spatial_shape)
+    for mask, probability in zip(result, expected, strict=True):
+        levels = np.where(probability > 0.5, np.clip(np.round(probability * 254), 128, 254), 0)
+        levels = np.where(probability > 0.5, levels, np.clip(np.round(probability * 254), 0, 127))
+        plain = restore_mask(mask.structure, ProbabilityBox(box, levels.astype(np.uint8)), canonical, volume)
+        shape = volume.geometry.spatial_shape
+        assert (mask.full(shape) == plain.full(shape)).mean() >= 0.9999
+        assert mask.statistics.mean_confidence == pytest.approx(plain.statistics.mean_confidence, abs=1e-3)
+        assert mask.statistics.mean_intensity == pytest.approx(plain.statistics.mean_intensity, rel=1e-3)
+
+
+def test_canonical_masks_equal_the_plain_ones_voxel_by_voxel() -> None:
+    # On a scan that lies on the canonical grid already, the way back changes nothing.
+    source = phantom(modality="MR")
+    shape = source.geometry.spatial_shape
+    voxels = np.abs(source.voxels) + 1
+    volume = Volume(voxels, Geometry(shape, np.diag([*CONFIG.spacing, 1])), "MR")
+    engine = segmenter()
+    result = engine.segment(volume, NAMES)
+    queries = engine.model.text_encoder.encode(list(NAMES), "MR")
+    expected = probabilities(engine.network, normalize(voxels, "MR"), queries) > 0.5
+    masks = np.stack([mask.full(shape) for mask in result])
+    assert 0.05 < expected.mean() < 0.95
+    assert (masks == expected).mean() >= 0.9999
+
+
+def test_a_further_prompt_never_runs_the_unet_nor_the_preparation(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = segmenter()
+    volume = phantom()
+    first = engine.segment(volume, ["liver", "aorta"])
+    patches = engine.network.encoded
+    assert patches > 1
+    monkeypatch.setattr(engine_module, "to_canonical", None)
+    monkeypatch.setattr(engine_module, "normalize", None)
+    assert_same(engine.segment(volume, ["liver", "aorta"]), first)
+    engine.segment(volume, NAMES)
+    assert engine.network.encoded == patches
+
+
+def test_embeddings_are_made_once() -> None:
+    engine = segmenter()
+    engine.segment(phantom(), ["liver", "aorta"])
+    engine.segment(phantom(seed=1), ["aorta", "liver", "heart"])
+    assert engine.model.text_encoder.encoded == 3
+
+
+def test_prompts_do_not_influence_each_other() -> None:
+    volume = phantom()
+    together = segmenter().segment(volume, NAMES)
+    alone = segmenter().segment(volume, ["spleen"])
+    np.testing.assert_array_equal(together.full_mask("spleen"), alone.full_mask("spleen"))
+
+
+def test_groups_of_prompts_give_the_same_and_share_the_unet(monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = phantom()
+    whole = segmenter()
+    expected = whole.segment(volume, NAMES)
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    one_by_one = segmenter()
+    assert_same(one_by_one.segment(volume, NAMES), expected)
+    assert one_by_one.network.encoded == whole.network.encoded
+
+
+def test_without_a_cache_all_prompts_go_in_one_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = phantom()
+    whole = segmenter()
+    expected = whole.segment(volume, NAMES)
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    bare = segmenter(feature_cache_bytes=0)
+    assert_same(bare.segment(volume, NAMES), expected)
+    assert bare.network.encoded == whole.network.encoded
+    assert bare.cache.used_bytes(on_device=False) == 0
+    bare.segment(volume, NAMES)
+    assert bare.network.encoded == 2 * whole.network.encoded
+
+
+def test_features_are_kept_in_half_precision_where_room_is_short() -> None:
+    volume = phantom()
+    exact = segmenter()
+    expected = exact.segment(volume, NAMES)
+    small = segmenter(feature_cache_bytes=int(exact.cache.used_bytes(on_device=False) * 0.7))
+    small.segment(volume, ["liver"])
+    patches = small.network.encoded
+    result = small.segment(volume, NAMES)
+    assert small.network.encoded == patches
+    shape = volume.geometry.spatial_shape
+    agreement = [(a.full(shape) == b.full(shape)).mean() for a, b in zip(result, expected, strict=True)]
+    assert min(agreement) > 0.999
+
+
+def test_events() -> None:
+    events: list[Event] = []
+    result = segmenter().segment(phantom(), NAMES, on_event=events.append)
+    fractions = [event.fraction for event in events if isinstance(event, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.1
+    assert fractions[-1] == 1
+    assert len([f for f in fractions if 0.1 < f < 0.9]) > 5
+    ready = [event.mask for event in events if isinstance(event, MaskReady)]
+    assert tuple(ready) == result.masks
+    assert isinstance(events[-1], Progress)
+
+
+def test_masks_arrive_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    at: list[float] = [0.0]
+    ready: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Progress):
+            at[0] = event.fraction
+        else:
+            ready.append(at[0])
+
+    segmenter().segment(phantom(), NAMES, on_event=listen)
+    assert ready[0] < 0.95
+    assert len(set(ready)) > 3
+
+
+def test_cancelled_within_a_patch() -> None:
+    engine = segmenter()
+    cancel = CancelToken()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Progress) and event.stage == "encoding":
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        engine.segment(phantom(), ["liver"], on_event=stop, cancel=cancel)
+    assert engine.network.encoded == 1
+    assert not any(module._forward_hooks for module in engine.network.modules())
+    assert len(engine.segment(phantom(), ["liver"])) == 1
+
+
+def test_cancelled_while_waiting_for_its_turn() -> None:
+    engine = segmenter()
+    started, go_on = threading.Event(), threading.Event()
+
+    def hold(event: Event) -> None:
+        started.set()
+        go_on.wait(10)
+
+    holder = threading.Thread(target=engine.segment, args=(phantom(), ["liver"]), kwargs={"on_event": hold})
+    holder.start()
+    started.wait(10)
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(CancelledError):
+        engine.segment(phantom(), ["liver"], cancel=cancel)
+    go_on.set()
+    holder.join(30)
+    assert not holder.is_alive()
+
+
+class Hungry(CountingSAT):
+    """Network that is out of memory unless it is treated well."""
+
+    def __init__(self, largest_block: int = 10**9, encodes: bool = True, encodes_half: bool = True) -> None:
+        super().__init__()
+        self.largest_block = largest_block
+        self.encodes, self.encodes_half = encodes, encodes_half
+
+    def encode_image(self, patch: Tensor) -> PatchFeatures:
+        if not (self.encodes_half if torch.is_autocast_enabled("cpu") else self.encodes):
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return super().encode_image(patch)
+
+
+def test_out_of_memory_makes_smaller_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = segmenter().segment(phantom(), NAMES)
+    blocks = []
+
+    def decode(*args: object) -> None:
+        blocks.append(args[-1])
+        if args[-1] > 2**20:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes.")
+        decode_patch(*args)
+
+    decode_patch = engine_module.decode_patch
+    monkeypatch.setattr(engine_module, "decode_patch", decode)
+    assert_same(segmenter().segment(phantom(), NAMES), expected)
+    assert blocks[0] > blocks[-1]
+
+
+def test_out_of_memory_takes_a_smaller_precision_at_last() -> None:
+    model = tiny_model(network=Hungry(encodes=False))
+    engine = segmenter(model=model)
+    fractions: list[float] = []
+    result = engine.segment(
+        phantom(), NAMES, on_event=lambda e: fractions.append(e.fraction) if isinstance(e, Progress) else None
+    )
+    assert result.provenance["precision"] == "bfloat16"
+    assert fractions == sorted(fractions)
+    expected = segmenter().segment(phantom(), NAMES)
+    shape = phantom().geometry.spatial_shape
+    for a, b in zip(result, expected, strict=True):
+        assert (a.full(shape) == b.full(shape)).mean() > 0.9
+
+
+def test_out_of_memory_for_good_is_typed_and_the_engine_lives() -> None:
+    network = Hungry(encodes=False, encodes_half=False)
+    engine = segmenter(model=tiny_model(network=network))
+    with pytest.raises(OutOfMemoryError):
+        engine.segment(phantom(), ["liver"])
+    network.encodes = True
+    assert len(engine.segment(phantom(), ["liver"])) == 1
+
+
+def test_other_runtime_errors_are_not_taken_for_lack_of_memory() -> None:
+    class Broken(CountingSAT):
+        def encode_image(self, patch: Tensor) -> PatchFeatures:
+            raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        segmenter(model=tiny_model(network=Broken())).segment(phantom(), ["liver"])
+
+
+class Overflowing(CountingSAT):
+    """Network whose features overflow in half precision."""
+
+    def encode_image(self, patch: Tensor) -> PatchFeatures:
+        features = super().encode_image(patch)
+        if torch.is_autocast_enabled("cpu"):
+            features.pixel_features[0, 0, 0, 0] = float("nan")
+        return features
+
+
+def test_a_patch_that_overflows_runs_again_in_single_precision() -> None:
+    engine = segmenter(model=tiny_model(network=Overflowing()), precision="bf16")
+    result = engine.segment(phantom(), NAMES)
+    assert_same(result, segmenter().segment(phantom(), NAMES))
+
+
+def test_numbers_that_are_not_finite_are_never_a_mask() -> None:
+    model = tiny_model()
+    with torch.no_grad():
+        model.network.backbone.decoder.stages[-1].convs[0].norm.bias[0] = float("nan")
+    with pytest.raises(WeightsError):
+        segmenter(model=model).segment(phantom(), ["liver"])
+
+
+def test_overlapping_structures_are_all_kept() -> None:
+    result = segmenter().segment(phantom(), NAMES)
+    masks = np.stack([mask.full(phantom().geometry.spatial_shape) for mask in result])
+    assert (masks.sum(axis=0) > 1).any()
+
+
+def test_statistics() -> None:
+    volume = phantom()
+    for mask in segmenter().segment(volume, NAMES):
+        full, s = mask.full(volume.geometry.spatial_shape), mask.statistics
+        assert s.voxel_count == full.sum()
+        assert s.volume_ml == pytest.approx(full.sum() * 0.025)
+        assert s.mean_intensity == pytest.approx(volume.voxels[full].mean(), rel=1e-5)
+        assert 0.5 <= s.mean_confidence <= 1
+
+
+def test_provenance_holds_nothing_of_the_patient() -> None:
+    volume = phantom()
+    provenance = segmenter().segment(volume, ["liver"]).provenance
+    assert provenance["model"] == "tiny"
+    assert provenance["weights_sha256"] == "0" * 64
+    assert provenance["precision"] == "float32"
+    assert volume.digest not in str(provenance)
+
+
+def test_duplicates_are_merged_with_a_warning() -> None:
+    result = segmenter().segment(phantom(), ["Liver", " liver", "spleen"])
+    assert [mask.structure for mask in result] == ["liver", "spleen"]
+    assert any("twice" in warning for warning in result.warnings)
+
+
+def test_warnings_of_the_scan_come_back_from_the_cache_too() -> None:
+    voxels = phantom().voxels - 5000
+    volume = Volume(voxels, phantom().geometry, "MR", ("a warning of the file",))
+    engine = segmenter()
+    first, second = engine.segment(volume, ["liver"]), engine.segment(volume, ["spleen"])
+    assert first.warnings == second.warnings
+    assert first.warnings[0] == "a warning of the file"
+    assert any("above zero" in warning for warning in first.warnings)
+
+
+def test_bad_requests() -> None:
+    engine = segmenter()
+    with pytest.raises(UnknownStructureError) as unknown:
+        engine.segment(phantom(), ["livr"])
+    assert unknown.value.suggestions[0] == "liver"
+    with pytest.raises(PromptError):
+        engine.segment(phantom(), [])
+    with pytest.raises(ModalityError):
+        engine.segment(phantom(modality="PT"), ["liver"])
+    with pytest.raises(VolumeInvalidError):
+        engine.segment(Volume(np.zeros((9, 9, 9)), Geometry((9, 9, 9), np.eye(4)), "CT"), ["liver"])
+    assert engine.network.encoded == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 2), (40, 40, 1), (1, 60, 50)])
+def test_tiny_volumes(shape: tuple[int, int, int]) -> None:
+    voxels = np.arange(np.prod(shape), dtype=np.float32).reshape(shape) + 1
+    result = segmenter().segment(Volume(voxels, Geometry(shape, np.diag([2.0, 2, 9, 1])), "MR"), NAMES)
+    assert len(result) == len(NAMES)
+    assert result.warnings
+
+
+def test_sagittal_spine_runs_in_its_own_orientation() -> None:
+    source = phantom(modality="MR")
+    voxels = np.ascontiguousarray(source.voxels.transpose(2, 0, 1))
+    turn = np.zeros((4, 4))
+    turn[[2, 0, 1, 3], [0, 1, 2, 3]] = 1
+    affine = np.diag([5.0, 1.2, 1.2, 1.0])  # thick slices from left to right
+    volume = Volume(voxels, Geometry(voxels.shape, affine), "MR")
+    engine = segmenter()
+    assert engine.segment(volume, ["vertebrae", "sacrum"]).provenance["orientation"] == "ASR"
+    assert engine.segment(volume, ["vertebrae", "liver"]).provenance["orientation"] == "RAS"
+    as_ct = replace(volume, modality="CT")
+    assert engine.segment(as_ct, ["vertebrae"]).provenance["orientation"] == "RAS"
+    assert segmenter(orientation="RAS").segment(volume, ["sacrum"]).provenance["orientation"] == "RAS"
+
+
+def test_devices_that_are_not_there() -> None:
+    for name in ("tpu", "cuda:x", "cuda:99", "cpu:0:1"):
+        with pytest.raises(DeviceError):
+            segmenter(device=name)
+    with pytest.raises(DeviceError):
+        segmenter(precision="fp8")
