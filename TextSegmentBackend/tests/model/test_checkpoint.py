@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from tiny_model import TINY, TINY_TEXT, write_tiny_pair
 
-from textsegment.errors import CheckpointError, TextSegmentError
+from textsegment.errors import CheckpointError, DiskFullError, OutputError, TextSegmentError
 from textsegment.model import checkpoint
 from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.published import load_published, read_published
@@ -141,3 +142,24 @@ def test_damaged_files_are_refused(demo, content):
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(CheckpointError):
         checkpoint.load(tmp_path / "nowhere.safetensors")
+
+
+def test_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(OutputError):
+        checkpoint.save_demo(SAT(TINY), PROMPTS, torch.zeros(3, 12), tmp_path / "file/demo.safetensors")
+
+
+def test_weights_file_can_be_read_by_others(demo):
+    assert demo.stat().st_mode & 0o777 == 0o644
+
+
+def test_disk_too_small(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+
+    with pytest.raises(DiskFullError):
+        checkpoint.save_demo(SAT(TINY), PROMPTS, torch.zeros(3, 12), tmp_path / "demo.safetensors")
+
+    assert list(tmp_path.iterdir()) == []

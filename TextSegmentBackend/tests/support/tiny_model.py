@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from textsegment.inference.registry import PublishedModel
 from textsegment.model.config import SATConfig
 from textsegment.model.mpnet import MPNetConfig
 from textsegment.model.published import save_published
@@ -47,3 +48,12 @@ def write_tiny_pair(folder: Path, seed: int = 0) -> tuple[Path, Path]:
         save_published(module, path)
         write_published(path, torch.load(path, weights_only=True)["model_state_dict"])
     return network, text
+
+
+TINY_PUBLISHED = PublishedModel(
+    TINY,
+    TINY_TEXT,
+    network_patterns=(r"(.*/)?tiny\.pth",),
+    text_patterns=(r"(.*/)?tiny_text_encoder\.pth", r"text_encoder\.pth"),
+    download_gb=0.003,
+)

@@ -14,7 +14,9 @@ can be read without knowing the model:
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from textsegment.errors import CheckpointError
+from textsegment.errors import CheckpointError, DiskFullError, OutputError
 from textsegment.model.config import SATConfig
 from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.mpnet import MPNetConfig
@@ -68,6 +70,10 @@ def save_demo(
         embeddings: (N, width).
         path: Target file, replaced if it exists.
         source: Where the weights come from, for the record.
+
+    Raises:
+        CheckpointError: rows and prompts do not match.
+        OutputError: the target cannot be written.
     """
     table = EmbeddingTable(prompts, embeddings)
     tensors = _prefixed("network.", network) | {"table.embeddings": table.embeddings}
@@ -95,7 +101,7 @@ def convert(
 
     Raises:
         CheckpointError: one of the files is not what it should be.
-        OSError: the target cannot be written.
+        OutputError: the target cannot be written.
     """
     with torch.device("meta"):
         network, text = SAT(config), KnowledgeEncoder(text_config)
@@ -167,13 +173,20 @@ def _save(
         "source": json.dumps(dict(source)),
         **text,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
+    needed = sum(tensor.nbytes for tensor in tensors.values())
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < needed:
+            raise DiskFullError(f"The weights file needs {needed / 1e9:.2f} GB of room.", "Free some.")
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
+        partial.chmod(0o644)  # safetensors makes files that only their owner may read
         partial.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise OutputError("The weights file cannot be written.", "Check the folder and its disk.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
 
 
 def _json(metadata: dict[str, str], key: str, path: Path) -> Any:

@@ -1,0 +1,171 @@
+"""The folder of weights on this computer, and the record of what they were when first seen.
+
+::
+
+    TEXTSEGMENT_HOME/             or the platform's folder for caches
+        weights/
+            lock.json             where from, which commit, size and SHA-256 of every file
+            sat-nano.safetensors  ready to use
+            downloads/sat-nano/   published files on their way, removed after conversion
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from textsegment.errors import WeightsError, WeightsTamperedError
+from textsegment.files.atomic import atomic_output, make_folder
+
+LOCK_FORMAT = 1
+
+
+def home() -> Path:
+    """Folder for everything that TextSegment keeps: ``TEXTSEGMENT_HOME``, or the platform's for caches."""
+    if chosen := os.environ.get("TEXTSEGMENT_HOME"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library/Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "textsegment"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file as it was when first seen.
+
+    Attributes:
+        name: Path in its repository or folder.
+        size: Bytes.
+        sha256: Hexadecimal; empty as long as neither the hub nor the file itself has told it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelRecord:
+    """Where the weights of a model came from.
+
+    Attributes:
+        repository: On the hub; empty after an import.
+        revision: Hash of the commit; empty after an import.
+        network: Published network.
+        text_encoder: Published text encoder.
+        converted: Our own file; ``None`` until the conversion is done.
+    """
+
+    repository: str
+    revision: str
+    network: FileRecord
+    text_encoder: FileRecord
+    converted: FileRecord | None = None
+
+
+class Store:
+    """The folder of weights."""
+
+    def __init__(self) -> None:
+        self.folder = home() / "weights"
+
+    @property
+    def lock_file(self) -> Path:
+        """The record of all models."""
+        return self.folder / "lock.json"
+
+    def weights_file(self, model: str) -> Path:
+        """Where the converted weights of a model are, or will be."""
+        return self.folder / f"{model}.safetensors"
+
+    def downloads(self, model: str) -> Path:
+        """Folder for published files on their way."""
+        return self.folder / "downloads" / model
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Keep other processes from changing the folder meanwhile.
+
+        Raises:
+            WeightsError: another process is at it.
+            OutputError: the folder cannot be made.
+        """
+        make_folder(self.folder)
+        try:
+            with FileLock(self.folder / ".busy", timeout=0):
+                yield
+        except Timeout as error:
+            raise WeightsError(
+                "Another process is fetching weights.",
+                "Wait until it has finished, then run the command again.",
+            ) from error
+
+    def record(self, model: str) -> ModelRecord | None:
+        """What is known about the weights of a model; ``None`` if they were never seen.
+
+        Raises:
+            WeightsTamperedError: the record itself is damaged.
+        """
+        entry = self._records().get(model)
+        if entry is None:
+            return None
+        try:
+            return ModelRecord(
+                entry["repository"],
+                entry["revision"],
+                FileRecord(**entry["network"]),
+                FileRecord(**entry["text_encoder"]),
+                FileRecord(**entry["converted"]) if entry["converted"] else None,
+            )
+        except (KeyError, TypeError) as error:
+            raise self._damaged() from error
+
+    def write_record(self, model: str, record: ModelRecord) -> None:
+        """Remember the weights of a model."""
+        models = {**self._records(), model: asdict(record)}
+        with atomic_output(self.lock_file) as temporary:
+            temporary.write_text(json.dumps({"format": LOCK_FORMAT, "models": models}, indent=1))
+
+    def check(self, recorded: FileRecord, seen: FileRecord) -> None:
+        """Compare a file with its record; what either side does not know is not compared.
+
+        Raises:
+            WeightsTamperedError: they differ.
+        """
+        known = recorded.sha256 and seen.sha256
+        if recorded.size != seen.size or (known and recorded.sha256 != seen.sha256):
+            raise WeightsTamperedError(
+                f"{seen.name} is not the file that was recorded on first sight: {seen.size} bytes with "
+                f"SHA-256 {seen.sha256 or 'unknown'} instead of {recorded.size} bytes with "
+                f"{recorded.sha256 or 'unknown'}.",
+                f"Do not use it. If its authors announced a change, delete {self.lock_file} and fetch again.",
+            )
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        try:
+            content = json.loads(self.lock_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise self._damaged() from error
+        models = content.get("models") if isinstance(content, dict) else None
+        if not isinstance(models, dict) or content.get("format") != LOCK_FORMAT:
+            raise self._damaged()
+        return models
+
+    def _damaged(self) -> WeightsTamperedError:
+        return WeightsTamperedError(
+            "The record of weights is damaged.", f"Delete {self.lock_file} and fetch the weights again."
+        )

@@ -1,0 +1,388 @@
+"""From the hub or a folder to a loaded model, and everything that can go wrong between."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+from local_hub import COMMIT, LocalHub
+from tiny_model import TINY, TINY_PUBLISHED, write_tiny_pair
+
+from textsegment.errors import (
+    CancelledError,
+    CheckpointError,
+    DiskFullError,
+    InputNotFoundError,
+    OutputError,
+    WeightsDownloadError,
+    WeightsError,
+    WeightsMissingError,
+    WeightsTamperedError,
+)
+from textsegment.inference import hub as hub_module
+from textsegment.inference.acquire import download, import_folder
+from textsegment.inference.registry import PUBLISHED
+from textsegment.inference.store import Store, home
+from textsegment.inference.weights import list_models, load_model, verify
+
+NETWORK, TEXT = "Tiny/tiny.pth", "Tiny/tiny_text_encoder.pth"
+LATER = "f" * 40
+
+
+@pytest.fixture(autouse=True)
+def bare_home(monkeypatch, tmp_path):
+    """An empty home, no mirror in reach, and a model of a few hundred kilobytes."""
+    monkeypatch.setenv("TEXTSEGMENT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(hub_module, "PAUSE_S", 0)
+    monkeypatch.setitem(PUBLISHED, "sat-tiny", TINY_PUBLISHED)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A folder with the published files."""
+    write_tiny_pair(tmp_path / "published")
+    return tmp_path / "published"
+
+
+@pytest.fixture
+def server(published, monkeypatch):
+    files = {path: (published / path).read_bytes() for path in (NETWORK, TEXT)}
+    with LocalHub(files) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
+        yield server
+
+
+def fetch(consent=True):
+    return download("sat-tiny", consent=lambda offer: consent, on_progress=lambda *_: None)
+
+
+def files_at_home(tmp_path):
+    return {path.name for path in (tmp_path / "home").rglob("*") if path.is_file()}
+
+
+def test_download_makes_the_model_ready(server, published, tmp_path):
+    path = fetch()
+
+    assert path == tmp_path / "home/weights/sat-tiny.safetensors"
+    assert files_at_home(tmp_path) <= {"sat-tiny.safetensors", "lock.json", ".busy"}
+    model = load_model("sat-tiny")
+    assert (model.name, model.config) == ("sat-tiny", TINY)
+    assert len(model.digest) == 64
+    queries = model.text_encoder.encode(["liver", "spleen"], "CT")
+    assert model.network(torch.zeros(1, 1, 64, 64, 32), queries).shape == (2, 64, 64, 32)
+    theirs = torch.load(published / NETWORK, weights_only=False)["model_state_dict"]
+    name = "backbone.encoder.stages.2.0.convs.0.conv.weight"
+    torch.testing.assert_close(model.network.state_dict()[name], theirs[f"module.{name}"])
+
+
+def test_record_pins_commit_size_and_sha256(server):
+    fetch()
+
+    record = json.loads(Store().lock_file.read_text())["models"]["sat-tiny"]
+    assert (record["repository"], record["revision"]) == ("zzh99/SAT", COMMIT)
+    assert record["network"]["name"] == NETWORK
+    assert record["text_encoder"]["size"] == len(server.files[TEXT])
+    assert {len(record[part]["sha256"]) for part in ("network", "text_encoder", "converted")} == {64}
+
+
+def test_second_download_asks_nobody(server):
+    first = fetch()
+    server.requests.clear()
+
+    assert fetch(consent=False) == first
+    assert server.requests == []
+
+
+def test_consent_is_asked_with_all_that_matters(server, tmp_path):
+    offers = []
+
+    with pytest.raises(CancelledError, match="--yes"):
+        download("sat-tiny", consent=offers.append, on_progress=lambda *_: None)
+
+    (offer,) = offers
+    assert "authors of SAT" in offer.notice
+    assert f"terms stand at {server.endpoint}/zzh99/SAT" in offer.notice
+    assert f"{offer.size / 1e9:.2f} GB" in offer.notice
+    assert offer.size == sum(map(len, server.files.values()))
+    assert server.transfers() == []
+    assert files_at_home(tmp_path) <= {".busy"}
+
+
+def test_broken_download_goes_on_at_the_same_commit(server):
+    server.break_after = [0] * hub_module.ATTEMPTS
+    with pytest.raises(WeightsDownloadError):
+        fetch()
+    with pytest.raises(WeightsMissingError):
+        load_model("sat-tiny")
+    server.commit = LATER
+
+    fetch()
+
+    resolved = {request.path.split("/")[4] for request in server.requests if "/resolve/" in request.path}
+    assert resolved == {COMMIT}
+    assert load_model("sat-tiny")
+
+
+def test_second_file_broken_keeps_the_first(server):
+    server.break_after = [len(server.files[NETWORK]), *[0] * hub_module.ATTEMPTS]
+    with pytest.raises(WeightsDownloadError):
+        fetch()
+    server.requests.clear()
+
+    fetch()
+
+    assert {request.path for request in server.requests if "/cdn/" in request.path} == {f"/cdn/{TEXT}"}
+
+
+def test_hub_that_changed_the_files_is_refused(server):
+    fetch()
+    Store().weights_file("sat-tiny").unlink()
+    server.files[NETWORK] += b"changed"
+    server.requests.clear()
+
+    with pytest.raises(WeightsTamperedError, match="not the file that was recorded on first sight"):
+        fetch()
+
+    assert server.transfers() == []
+
+
+def test_hub_that_hides_a_change_is_refused(server):
+    fetch()
+    Store().weights_file("sat-tiny").unlink()
+    twisted = bytearray(server.files[NETWORK])
+    twisted[len(twisted) // 2] ^= 1
+    server.files[NETWORK] = bytes(twisted)
+    server.announced[NETWORK] = {"sha256": ""}
+
+    with pytest.raises(WeightsTamperedError, match="recorded on first sight"):
+        fetch()
+
+    with pytest.raises(WeightsMissingError):
+        load_model("sat-tiny")
+
+
+def test_weights_that_changed_on_disk_are_refused(server):
+    path = fetch()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+    for use in (load_model, verify):
+        with pytest.raises(WeightsTamperedError, match=r"sat-tiny\.safetensors"):
+            use("sat-tiny")
+
+
+def test_verify_tells_the_digest(server):
+    fetch()
+
+    assert verify("sat-tiny") == load_model("sat-tiny").digest
+
+
+def test_no_network_and_no_weights(tmp_path):
+    with pytest.raises(WeightsMissingError) as caught:
+        load_model("sat-nano")
+    assert "textsegment weights download sat-nano" in caught.value.hint
+    assert "textsegment weights import sat-nano FOLDER" in caught.value.hint
+
+    with pytest.raises(WeightsDownloadError, match="cannot be reached"):
+        fetch()
+
+
+def test_not_enough_room_is_found_before_the_download(server):
+    server.announced[NETWORK] = {"size": 10**16}
+
+    with pytest.raises(DiskFullError, match=r"needs 10000000\.\d\d GB.*TEXTSEGMENT_HOME"):
+        fetch()
+
+    assert server.transfers() == []
+
+
+def test_home_that_cannot_be_made(server, tmp_path):
+    (tmp_path / "home").write_text("a file")
+
+    with pytest.raises(OutputError):
+        fetch()
+
+
+def test_only_one_process_fetches(server, tmp_path):
+    folder = tmp_path / "home/weights"
+    folder.mkdir(parents=True)
+
+    with FileLock(folder / ".busy"), pytest.raises(WeightsError, match="Another process"):
+        fetch()
+
+    fetch()
+
+
+def test_import_needs_no_network(published):
+    import_folder("sat-tiny", published)
+
+    assert load_model("sat-tiny").digest == verify("sat-tiny")
+    assert (published / NETWORK).exists()
+
+
+def test_import_of_files_without_folders(published, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    shutil.copy(published / NETWORK, flat / "Tiny.pth")
+    shutil.copy(published / TEXT, flat / "text_encoder.pth")
+
+    import_folder("sat-tiny", flat)
+
+    assert load_model("sat-tiny")
+
+
+def test_import_after_download_has_to_be_the_same(server, published, tmp_path):
+    fetch()
+    import_folder("sat-tiny", published)
+    before = load_model("sat-tiny").digest
+    write_tiny_pair(tmp_path / "other", seed=1)
+
+    with pytest.raises(WeightsTamperedError, match="first sight"):
+        import_folder("sat-tiny", tmp_path / "other")
+
+    assert load_model("sat-tiny").digest == before
+
+
+def test_download_after_import_has_to_be_the_same(server, published, tmp_path):
+    import_folder("sat-tiny", published)
+    Store().weights_file("sat-tiny").unlink()
+    fetch()
+    assert json.loads(Store().lock_file.read_text())["models"]["sat-tiny"]["revision"] == COMMIT
+    Store().weights_file("sat-tiny").unlink()
+    network, _ = write_tiny_pair(tmp_path / "other", seed=1)
+    server.files[NETWORK] = network.read_bytes()
+
+    with pytest.raises(WeightsTamperedError):
+        fetch()
+
+
+def test_import_without_its_text_encoder(published):
+    (published / TEXT).unlink()
+
+    with pytest.raises(
+        WeightsMissingError, match=r"text encoder of sat-tiny is not among.*\(Tiny/tiny\.pth\)"
+    ):
+        import_folder("sat-tiny", published)
+
+
+def test_import_of_two_candidates(published):
+    shutil.copytree(published / "Tiny", published / "again")
+
+    with pytest.raises(WeightsError, match=r"Tiny/tiny\.pth, again/tiny\.pth"):
+        import_folder("sat-tiny", published)
+
+
+def test_import_of_files_with_each_others_names(published):
+    network, text = published / NETWORK, published / TEXT
+    network.rename(published / "x")
+    text.rename(network)
+    (published / "x").rename(text)
+
+    with pytest.raises(CheckpointError, match="is a text encoder"):
+        import_folder("sat-tiny", published)
+
+    with pytest.raises(WeightsMissingError):
+        load_model("sat-tiny")
+
+
+def test_text_encoder_of_another_model_is_refused(published, tmp_path, monkeypatch):
+    other = replace(TINY_PUBLISHED, config=replace(TINY, name="sat-other"))
+    monkeypatch.setitem(PUBLISHED, "sat-other", other)
+    import_folder("sat-tiny", published)
+    mixed = tmp_path / "mixed"
+    write_tiny_pair(mixed, seed=1)
+    shutil.copy(published / TEXT, mixed / TEXT)
+
+    with pytest.raises(CheckpointError, match="given for sat-other is that of sat-tiny"):
+        import_folder("sat-other", mixed)
+
+
+def test_import_from_nowhere(tmp_path):
+    with pytest.raises(InputNotFoundError):
+        import_folder("sat-tiny", tmp_path / "nowhere")
+
+
+def test_wrong_names_on_the_hub(server):
+    server.files["Tiny/renamed.pth"] = server.files.pop(NETWORK)
+
+    with pytest.raises(WeightsMissingError, match=r"network of sat-tiny.*Tiny/renamed\.pth"):
+        fetch()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 99, "models": {}}',
+        '{"format": 1, "models": {"sat-tiny": {"revision": ""}}}',
+    ],
+)
+def test_damaged_record(content, server):
+    fetch()
+    Store().lock_file.write_text(content)
+
+    with pytest.raises(WeightsTamperedError, match=r"record of weights is damaged.*lock\.json"):
+        load_model("sat-tiny")
+
+
+@pytest.mark.parametrize("name", ["sat-giant", "", "../sat-nano"])
+def test_unknown_model(name, tmp_path):
+    for use in (load_model, verify, lambda name: import_folder(name, tmp_path)):
+        with pytest.raises(WeightsError, match="sat-demo, sat-nano, sat-pro"):
+            use(name)
+
+
+def test_demo_is_not_fetched():
+    with pytest.raises(WeightsError, match="part of this package"):
+        download("sat-demo", consent=lambda offer: True, on_progress=lambda *_: None)
+
+
+def test_list(published):
+    import_folder("sat-tiny", published)
+
+    demo, nano, pro, tiny = list_models()
+
+    assert (demo.name, demo.origin) == ("sat-demo", "this package")
+    assert (nano.name, nano.ready, pro.name, pro.ready) == ("sat-nano", False, "sat-pro", False)
+    assert (tiny.ready, tiny.origin) == (True, "imported files")
+    assert tiny.size == Store().weights_file("sat-tiny").stat().st_size
+
+
+def test_names_on_the_hub_as_public_pages_give_them():
+    paths = [
+        *("Nano/nano.pth", "Nano/nano_text_encoder.pth", "Nano/nano_cvpr25_v0.pth"),
+        *("Pro/SAT_Pro.pth", "Pro/text_encoder.pth", "Pretrain/text_encoder.pth", "README.md"),
+    ]
+
+    assert PUBLISHED["sat-nano"].find_pair(paths) == ("Nano/nano.pth", "Nano/nano_text_encoder.pth")
+    assert PUBLISHED["sat-pro"].find_pair(paths) == ("Pro/SAT_Pro.pth", "Pro/text_encoder.pth")
+
+
+def test_text_encoder_of_nano_is_not_taken_for_pro():
+    with pytest.raises(WeightsMissingError, match="text encoder of sat-pro"):
+        PUBLISHED["sat-pro"].find_pair(["SAT_Pro.pth", "nano_text_encoder.pth", "Nano/text_encoder.pth"])
+
+
+def test_home(monkeypatch, tmp_path):
+    assert home() == tmp_path / "home"
+
+    monkeypatch.delenv("TEXTSEGMENT_HOME")
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert home() == tmp_path / "textsegment"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert home() == Path.home() / ".cache/textsegment"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert home() == Path.home() / "Library/Caches/textsegment"
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    assert home() == tmp_path / "textsegment"
