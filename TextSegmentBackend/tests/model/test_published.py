@@ -1,6 +1,7 @@
 """The layout of the published checkpoints: read strictly, written again, everything else refused."""
 
 import re
+import zipfile
 
 import pytest
 import torch
@@ -247,3 +248,14 @@ def test_checkpoints_of_the_old_file_format_are_read(tmp_path):
     torch.save({"model_state_dict": {"module.x": torch.ones(2)}}, path, _use_new_zipfile_serialization=False)
 
     torch.testing.assert_close(read_published(path), {"x": torch.ones(2)})
+
+
+def test_numpy_scalars_of_older_numpy_are_read(tmp_path):
+    new = write_published(tmp_path / "new.pth", {"module.x": torch.ones(2)})
+    with zipfile.ZipFile(new) as source, zipfile.ZipFile(tmp_path / "old.pth", "w") as target:
+        for entry in source.namelist():
+            content = source.read(entry)
+            target.writestr(entry, content.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n"))
+        assert b"numpy._core" in source.read("new/data.pkl")
+
+    torch.testing.assert_close(read_published(tmp_path / "old.pth"), {"x": torch.ones(2)})
