@@ -1,0 +1,203 @@
+"""The lexicon: which phrase means which structure, and how surely.
+
+Everything is looked up whole: a phrase with one word more or less does not match. The data is curated by
+hand (``lexicon.tsv``, ``ambiguous.tsv``, ``groups.json``) or generated (``tg263.json``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from textsegment.vocabulary.structures import Structure, load_structures
+from textsegment.vocabulary.words import (
+    CJK,
+    UMLAUTS,
+    Key,
+    bag_key,
+    raw_key,
+    read_data,
+    read_table,
+    tokens,
+    word_lists,
+)
+
+RELATIONS = ("exact", "sided", "broader", "overlaps")  # the surer first
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A structure with its sides taken together.
+
+    Attributes:
+        name: Name without a side, such as ``kidney`` or ``putamen``.
+        unsided: The structure that holds both sides, if the model has it.
+        left: The left structure, if the model has it.
+        right: The right structure, if the model has it.
+    """
+
+    name: str
+    unsided: Structure | None = None
+    left: Structure | None = None
+    right: Structure | None = None
+
+    def on(self, side: str | None) -> Structure | None:
+        """Return the structure on a side, or the one that holds both."""
+        return {"left": self.left, "right": self.right}.get(side or "", self.unsided)
+
+
+class Entry(NamedTuple):
+    """What a phrase stands for.
+
+    Attributes:
+        target: Name of a concept, or of a structure with its side.
+        relation: ``exact``; ``sided`` (exact, but only together with a side); ``broader`` (the target is
+            wider than the phrase); ``overlaps``.
+    """
+
+    target: str
+    relation: str
+
+
+class Ambiguity(NamedTuple):
+    """A phrase that means several things."""
+
+    candidates: tuple[str, ...]
+    question: str
+
+
+class Group(NamedTuple):
+    """A phrase that stands for several structures."""
+
+    label: str
+    members: tuple[str, ...]
+    partial: bool
+
+
+def concept_name(structure: Structure) -> str:
+    """Return the name of a structure without its side."""
+    words = structure.name.split()
+    return " ".join(word for word in words if word != structure.side)
+
+
+@lru_cache(maxsize=1)
+def load_concepts() -> dict[str, Concept]:
+    """Return all concepts by name."""
+    sides: dict[str, dict[str, Structure]] = {}
+    for structure in load_structures().values():
+        sides.setdefault(concept_name(structure), {})[structure.side or "unsided"] = structure
+    return {name: Concept(name, **found) for name, found in sides.items()}
+
+
+def _variants(phrase: str) -> Iterable[str]:
+    yield phrase
+    if any(char in phrase for char in "äöüÄÖÜ"):
+        yield phrase.translate(UMLAUTS)
+
+
+class Lexicon:
+    """All phrases, by their words as they stand and by their words in any order."""
+
+    def __init__(self) -> None:
+        self.raw: dict[str, Entry] = {}
+        self.bag: dict[Key, Entry] = {}
+        self.sided_raw: dict[str, Entry] = {}
+        self.sided_bag: dict[Key, Entry] = {}
+        self.joined: dict[str, str] = {}
+        self.ambiguous: dict[str, Ambiguity] = {}
+        self.ambiguous_bag: dict[Key, Ambiguity] = {}
+        self.groups: dict[str, Group] = {}
+        self.groups_bag: dict[Key, Group] = {}
+        self.tg263: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.twins: dict[tuple[str, str], str] = {}
+        self.sided_by_parts: frozenset[str] = frozenset()
+        self._read_names()
+        self._read_lexicon()
+        self._read_ambiguous()
+        self._read_groups()
+        self._read_tg263()
+
+    def _add(self, phrase: str, entry: Entry) -> None:
+        for variant in _variants(phrase):
+            raw = raw_key(variant)
+            bag = None if CJK.search(variant) else bag_key(tokens(raw))
+            raws, bags = (
+                (self.sided_raw, self.sided_bag) if entry.relation == "sided" else (self.raw, self.bag)
+            )
+            self._put(raws, raw, entry)
+            if bag:
+                self._put(bags, bag, entry)
+            self.joined.setdefault(raw.replace(" ", ""), raw)
+
+    @staticmethod
+    def _put(index: dict[Any, Entry], key: Any, entry: Entry) -> None:
+        held = index.get(key)
+        if held is None or RELATIONS.index(entry.relation) < RELATIONS.index(held.relation):
+            index[key] = entry
+
+    def _read_names(self) -> None:
+        for name in load_concepts():
+            self._add(name, Entry(name, "exact"))
+        for structure in load_structures().values():
+            if structure.side:
+                concept = concept_name(structure)
+                for words in ((structure.side, concept), (concept, structure.side)):
+                    joined = raw_key(" ".join(words))
+                    self.joined.setdefault(joined.replace(" ", ""), joined)
+
+    def _read_lexicon(self) -> None:
+        for target, relation, _, phrases in read_table("lexicon.tsv"):
+            for phrase in phrases.split("; "):
+                self._add(phrase, Entry(target, relation))
+
+    def _read_ambiguous(self) -> None:
+        for phrases, candidates, question in read_table("ambiguous.tsv"):
+            found = Ambiguity(tuple(c for c in candidates.split("; ") if c), question)
+            for phrase in phrases.split("; "):
+                for variant in _variants(phrase):
+                    self.ambiguous[raw_key(variant)] = found
+                    if not CJK.search(variant) and len(variant) > 3:
+                        self.ambiguous_bag[bag_key(tokens(raw_key(variant)))] = found
+
+    def _read_groups(self) -> None:
+        data = json.loads(read_data("groups.json"))
+        self.twins = {(row["name"], row["modality"]): row["use"] for row in data["twins"]}
+        self.sided_by_parts = frozenset(data["sided_by_parts"])
+        for row in data["groups"]:
+            group = Group(row["label"], tuple(row["members"]), row["partial"])
+            for phrase in row["phrases"]:
+                for variant in _variants(phrase):
+                    raw = raw_key(variant)
+                    self.groups[raw] = group
+                    if not CJK.search(variant):
+                        self.groups_bag[bag_key(tokens(raw))] = group
+
+    def _read_tg263(self) -> None:
+        for name, (relation, structures) in json.loads(read_data("tg263.json"))["names"].items():
+            self.tg263[raw_key(name)] = (relation, tuple(structures))
+
+    def find_sided(self, words: list[str]) -> Entry | None:
+        """Return what the words mean beside a side only: "ventricle" in "left ventricle"."""
+        return self.sided_raw.get(" ".join(words)) or self.sided_bag.get(bag_key(words))
+
+    def find(self, words: list[str]) -> Entry | Ambiguity | None:
+        """Return what the words mean, first as they stand, then in any order, number and spelling."""
+        raw = " ".join(words)
+        if found := self.ambiguous.get(raw) or self.raw.get(raw):
+            return found
+        bag = bag_key(words)
+        return self.ambiguous_bag.get(bag) or self.bag.get(bag)
+
+    def find_group(self, words: list[str]) -> Group | None:
+        """Return the group that the words name."""
+        return self.groups.get(" ".join(words)) or self.groups_bag.get(bag_key(words))
+
+
+@lru_cache(maxsize=1)
+def load_lexicon() -> Lexicon:
+    """Return the lexicon; read once."""
+    word_lists()
+    return Lexicon()

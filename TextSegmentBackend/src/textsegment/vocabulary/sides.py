@@ -1,0 +1,63 @@
+"""Sides: left, right and both, in words, letters and other languages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textsegment.vocabulary.words import CJK, clean, tokens, word_lists
+
+
+class Sided(NamedTuple):
+    """Words without their side.
+
+    Attributes:
+        words: The words that remain.
+        side: ``left``, ``right``, ``both``, ``each`` (left and right by name), ``conflict``, or None.
+    """
+
+    words: list[str]
+    side: str | None
+
+
+def take_side(text: str) -> Sided:
+    """Return the words of a term and the side that they name."""
+    cleaned = clean(text)
+    return _take_cjk("".join(tokens(cleaned))) if CJK.search(cleaned) else _take_words(tokens(cleaned))
+
+
+def _take_words(words: list[str]) -> Sided:
+    lists = word_lists()
+    marks = [lists["sides"].get(word) for word in words]
+    if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
+        marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
+    found = [mark for mark in marks if mark]
+    rest: list[str] = []
+    joined = False
+    for index, word in enumerate(words):
+        before = index > 0 and marks[index - 1] is not None
+        after = index + 1 < len(words) and marks[index + 1] is not None
+        if marks[index] or (before and word in ("sided", "side")):
+            continue
+        if before and after and word in lists["side_joins"]:
+            joined = True
+            continue
+        rest.append(word)
+    return Sided(rest, _side_of(found, joined))
+
+
+def _side_of(found: list[str], joined: bool) -> str | None:
+    distinct = set(found)
+    if not distinct:
+        return None
+    if distinct == {"left", "right"}:
+        return "each" if joined and len(found) == 2 else "conflict"
+    return distinct.pop() if len(distinct) == 1 else "conflict"
+
+
+def _take_cjk(text: str) -> Sided:
+    sides = {mark: side for mark, side in word_lists()["sides"].items() if CJK.search(mark)}
+    for mark in sorted(sides, key=len, reverse=True):
+        if text.startswith(mark) and len(text) > len(mark):
+            rest = text[len(mark) :].lstrip("的の側侧")
+            return Sided([rest], sides[mark])
+    return Sided([text], None)

@@ -1,0 +1,207 @@
+"""Templates: sets of structures for a site or a purpose, with the names that the results shall have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
+from textsegment.vocabulary.structures import find_structure, load_structures, nearest_structures
+from textsegment.vocabulary.words import bag_key, clean, raw_key, read_data, tokens
+
+OAR_WORDS = {"oar", "oars", "risikoorgane", "risikoorgan"}
+OAR_PHRASES = (
+    "organs at risk",
+    "organ at risk",
+    "organes a risque",
+    "organos de riesgo",
+    "organi a rischio",
+    "organos en riesgo",
+)
+LITTLE_WORDS = {
+    "for",
+    "of",
+    "in",
+    "the",
+    "set",
+    "template",
+    "sbrt",
+    "radiotherapy",
+    "rt",
+    "fur",
+    "pour",
+    "para",
+    "per",
+    "cancer",
+    "ca",
+}
+FULL_WORDS = {"full", "all", "complete", "extended", "optional", "alle"}
+
+
+@dataclass(frozen=True)
+class TemplateEntry:
+    """One line of a template.
+
+    Attributes:
+        output: Name of the result, in OAR sets a TG-263 name such as ``Parotid_L``.
+        prompts: Structures of the model that make it up; empty if the model has none.
+        core: Whether it belongs to the customary core of the set.
+        relation: ``exact``, ``parts`` (the prompts together), ``broader`` (only roughly: not run), ``none``.
+        note: What a user should know; may be empty.
+    """
+
+    output: str
+    prompts: tuple[str, ...]
+    core: bool = True
+    relation: str = "exact"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A named set of structures.
+
+    Attributes:
+        id: Stable identifier, such as ``oar_head_neck``.
+        label: What people read.
+        entries: The lines, in order.
+        full: Whether optional lines are wanted too.
+    """
+
+    id: str
+    label: str
+    entries: tuple[TemplateEntry, ...]
+    full: bool = False
+
+    def chosen(self, modality: str) -> tuple[TemplateEntry, ...]:
+        """Return the lines that run in a modality: wanted, exact, and all their prompts known in it."""
+        return tuple(entry for entry in self._wanted() if not self._lack(entry, modality))
+
+    def structures(self, modality: str) -> tuple[str, ...]:
+        """Return the prompts that run in a modality, each once."""
+        return tuple(dict.fromkeys(prompt for entry in self.chosen(modality) for prompt in entry.prompts))
+
+    def warnings(self, modality: str) -> tuple[str, ...]:
+        """Return what is missing, said openly: one sentence a reason."""
+        lacks: dict[str, list[str]] = {}
+        for entry in self._wanted():
+            if reason := self._lack(entry, modality):
+                lacks.setdefault(reason, []).append(entry.output)
+        return tuple(f"{reason}: {', '.join(names)}." for reason, names in lacks.items())
+
+    def _wanted(self) -> list[TemplateEntry]:
+        return [entry for entry in self.entries if entry.core or self.full]
+
+    @staticmethod
+    def _lack(entry: TemplateEntry, modality: str) -> str:
+        structures = load_structures()
+        if entry.relation == "none" or not entry.prompts:
+            return "Not in the model"
+        if entry.relation not in ("exact", "parts"):
+            return "Only roughly in the model, so left out"
+        if any(modality not in structures[prompt].modalities for prompt in entry.prompts):
+            return f"Not in the model for {modality}"
+        return ""
+
+
+def _template(row: Mapping[str, Any]) -> Template:
+    entries = tuple(
+        TemplateEntry(e["output"], tuple(e["prompts"]), e["core"], e["relation"], e["note"])
+        for e in row["entries"]
+    )
+    return Template(row["id"], row["label"], entries)
+
+
+@lru_cache(maxsize=1)
+def _rows() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(read_data("templates.json"))["templates"]
+    return rows
+
+
+@lru_cache(maxsize=1)
+def load_templates() -> Mapping[str, Template]:
+    """Return all built-in templates by identifier; read once."""
+    return MappingProxyType({row["id"]: _template(row) for row in _rows()})
+
+
+@lru_cache(maxsize=1)
+def _index() -> tuple[dict[str, str], dict[tuple[str, ...], str]]:
+    """Return identifiers by phrase, and identifiers of OAR sets by the words of the site."""
+    phrases = {raw_key(phrase): row["id"] for row in _rows() for phrase in row["phrases"]}
+    sites = {bag_key(tokens(raw_key(site))): row["id"] for row in _rows() for site in row["sites"]}
+    return phrases, sites
+
+
+def find_template(text: str) -> Template | None:
+    """Return the template that a text names ("OAR prostate", "all abdominal organs"), or None.
+
+    "full", "all" or "complete" before an OAR set asks for its optional lines too.
+    """
+    phrases, sites = _index()
+    raw = raw_key(text)
+    if identifier := phrases.get(raw):
+        return load_templates()[identifier]
+    if raw in (row_id.replace("_", " ") for row_id in load_templates()):
+        return load_templates()[raw.replace(" ", "_")]
+    line = f" {' '.join(tokens(clean(text)))} "
+    for phrase in OAR_PHRASES:
+        line = line.replace(f" {phrase} ", " oar ")
+    words = line.split()
+    if not OAR_WORDS & set(words):
+        return None
+    site = [word for word in words if word not in OAR_WORDS | LITTLE_WORDS | FULL_WORDS]
+    found = sites.get(bag_key(site)) if site else None
+    if found is None:
+        return None
+    template = load_templates()[found]
+    return Template(template.id, template.label, template.entries, full=bool(FULL_WORDS & set(words)))
+
+
+def read_template(path: Path) -> Template:
+    """Read a template that a user has written.
+
+    The file is JSON: ``{"label": "My set", "structures": {"Kidney_L": "left kidney", "Ring": ["liver"]}}``,
+    with the exact names of structures on the right.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is no template.
+        UnknownStructureError: It names a structure that the model does not have.
+    """
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputNotFoundError("There is no such template file.", "Check the path.") from error
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputUnreadableError("The template file is not JSON.", TEMPLATE_HINT) from error
+    structures = data.get("structures") if isinstance(data, dict) else None
+    if not isinstance(structures, dict) or not structures or not isinstance(data.get("label", ""), str):
+        raise InputUnreadableError("The template file has no structures.", TEMPLATE_HINT)
+    entries = tuple(_user_entry(output, named) for output, named in structures.items())
+    return Template(path.stem, data.get("label") or path.stem, entries)
+
+
+def _user_entry(output: str, named: object) -> TemplateEntry:
+    names = [named] if isinstance(named, str) else named
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise InputUnreadableError(f"The template line {output!r} names no structure.", TEMPLATE_HINT)
+    prompts = []
+    for name in names:
+        structure = find_structure(name)
+        if structure is None:
+            near = nearest_structures(name)
+            raise UnknownStructureError(
+                f"The template line {output!r} names a structure that the model does not have.",
+                "Use the exact name; textsegment terms search finds it.",
+                near,
+            )
+        prompts.append(structure.name)
+    return TemplateEntry(output, tuple(prompts), relation="exact" if len(prompts) == 1 else "parts")
+
+
+TEMPLATE_HINT = 'Write {"label": "My set", "structures": {"Kidney_L": "left kidney"}}.'

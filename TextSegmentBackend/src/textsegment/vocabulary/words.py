@@ -1,0 +1,97 @@
+"""Words: how a text is cleaned, cut into words, and compared whatever its spelling, plural and order."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d"
+LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "’": "'", "‘": "'", "´": "'", "`": "'"})
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "ae", "Ö": "oe", "Ü": "ue"})
+CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+
+Key = tuple[str, ...]
+
+
+def read_data(name: str) -> str:
+    """Return the text of one of the package's data files."""
+    return resources.files("textsegment.vocabulary").joinpath("data", name).read_text("utf-8")
+
+
+def read_table(name: str) -> list[list[str]]:
+    """Return the rows of a tab-separated data file without its comments."""
+    return [line.split("\t") for line in read_data(name).splitlines() if line and not line.startswith("#")]
+
+
+@lru_cache(maxsize=1)
+def word_lists() -> dict[str, Any]:
+    """Return the word lists of ``data/words.json``, every word cleaned."""
+    lists: dict[str, Any] = json.loads(read_data("words.json"))
+    lists["sides"] = {clean(w): side for side, words in lists["sides"].items() for w in words}
+    lists["ordinals"] = {clean(word): number for word, number in lists["ordinals"].items()}
+    lists["negation"] = frozenset(" ".join(tokens(clean(word))) for word in lists["negation"])
+    for name in ("side_joins", "function_words", "fillers", "derived", "disease", "devices"):
+        lists[name] = frozenset(clean(word) for word in lists[name])
+    return lists
+
+
+@lru_cache(maxsize=8192)
+def clean(text: str) -> str:
+    """Return the text in lower case, without accents, with plain dashes and single spaces."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(LETTERS)
+    text = "".join("-" if char in DASHES else char for char in text)
+    text = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r"\b(?:l|d|dell|nell|all|dall|un)'(?=\w)", "", text)
+    text = re.sub(r"(?<=\w)'s\b", "", text)
+    return " ".join(text.split())
+
+
+def tokens(cleaned: str) -> list[str]:
+    """Return the words of a cleaned text; ``&``, ``+`` and ``/`` read as ``and``."""
+    return re.findall(r"[^\W_]+", re.sub(r"[&+/]", " and ", cleaned))
+
+
+def raw_key(text: str) -> str:
+    """Return the words of a text as they stand, so that case, accents and punctuation do not matter."""
+    words = tokens(clean(text))
+    return "".join(words) if CJK.search(text) else " ".join(words)
+
+
+@lru_cache(maxsize=8192)
+def stem(word: str) -> str:
+    """Return the singular of an English or Latin word in American spelling; the same for equal words only."""
+    lists = word_lists()
+    word = lists["spelling"].get(word, word)
+    word = lists["plurals"].get(word, word)
+    if len(word) < 4 or not word.isascii():
+        return word
+    if word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif word.endswith(("ches", "shes", "sses", "xes")):
+        word = word[:-2]
+    elif word.endswith("ae"):
+        word = word[:-1]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is", "as", "ns")):
+        word = word[:-1]
+    elif word.endswith(("ns", "as")) and word not in {"pons", "lens", "pancreas", "callosens"}:
+        word = word[:-1]
+    return str(lists["spelling"].get(word, word))
+
+
+def bag_key(words: Iterable[str]) -> Key:
+    """Return what the words say whatever their order, number and spelling; little words are dropped.
+
+    Adjectives of organs read as the organ, but only beside another word: "renal cyst" is a cyst of the
+    kidney, while "renal" alone is no organ.
+    """
+    lists = word_lists()
+    kept = [stem(word) for word in words if word not in lists["function_words"]]
+    if len(kept) > 1:
+        kept = [lists["adjectives"].get(word, word) for word in kept]
+    return tuple(sorted(kept))

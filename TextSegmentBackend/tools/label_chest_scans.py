@@ -1,0 +1,167 @@
+"""Draw reference labels for the chest scans that the demonstration model learns from.
+
+Heart, aorta and liver were outlined by the authors on a few axial slices (``chest_outlines.json``, voxels of the
+3 mm canonical grid) and are interpolated between them; lungs and trachea are air inside the body; vertebrae are
+bone near an outlined line. Good enough to demonstrate, not a reference for anything else.
+
+    python tools/label_chest_scans.py lung1 lung1_image.nrrd labels.nii.gz
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.path import Path as Polygon
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from textsegment.files.nifti import write_nifti
+from textsegment.files.reading import read_volume
+from textsegment.inference.canonical import CanonicalImage, to_canonical
+from textsegment.model.config import SAT_DEMO
+
+Mask = NDArray[np.bool_]
+OUTLINES = Path(__file__).with_name("chest_outlines.json")
+LABELS = {"left lung": 1, "right lung": 2, "trachea": 3, "vertebrae": 4, "liver": 5, "heart": 6, "aorta": 7}
+SOFT_TISSUE_HU = {"heart": (-60, 400), "aorta": (-20, 1500), "liver": (0, 250)}
+BONE_HU = 140
+SPINE_HALF_WIDTH, SPINE_FRONT, SPINE_BACK = 11, 8, 22  # voxels of 3 mm
+
+
+def main() -> None:
+    """Label one scan."""
+    name, scan, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    outlines = json.loads(OUTLINES.read_text(encoding="utf-8"))[name]
+    canonical = to_canonical(read_volume(scan, modality="CT"), spacing=SAT_DEMO.spacing)
+    write_nifti(label(canonical, outlines).astype(np.uint8), canonical.geometry, target)
+
+
+def label(canonical: CanonicalImage, outlines: dict[str, Any]) -> NDArray[np.int16]:
+    """Return the label map ``[x, y, z]`` on the canonical grid."""
+    voxels = canonical.voxels
+    labels = np.zeros(voxels.shape, dtype=np.int16)
+    left, right, trachea = airways(voxels)
+    for structure, mask in (("left lung", left), ("right lung", right), ("trachea", trachea)):
+        labels[mask] = LABELS[structure]
+    if "spine" in outlines:
+        labels[spine(voxels, outlines["spine"])] = LABELS["vertebrae"]
+    for structure, (low, high) in SOFT_TISSUE_HU.items():
+        inside = np.zeros(voxels.shape, dtype=bool)
+        for track in outlines.get(structure, ()):
+            inside |= interpolated(track, voxels.shape)
+        inside &= (voxels > low) & (voxels < high) & (labels == 0 if structure != "aorta" else labels != 4)
+        labels[ndimage.binary_opening(inside)] = LABELS[structure]
+    return labels
+
+
+def airways(voxels: NDArray[np.float32]) -> tuple[Mask, Mask, Mask]:
+    """Return left lung, right lung and trachea: air that does not reach the outside of the body."""
+    air = voxels < -400
+    # The outside is what a flood from the front, back and sides reaches; lungs may touch top and bottom.
+    framed = np.pad(air, ((1, 1), (1, 1), (0, 0)), constant_values=True)
+    parts, _ = ndimage.label(framed, structure=_in_plane())
+    air &= (parts != parts[0, 0, 0])[1:-1, 1:-1] if parts.ndim == 3 else air
+    trachea = _trachea(air)
+    lungs = air & ~ndimage.binary_dilation(trachea)
+    pieces, count = ndimage.label(ndimage.binary_erosion(lungs))
+    sizes = ndimage.sum_labels(np.ones_like(pieces), pieces, np.arange(1, count + 1))
+    seeds = np.zeros(voxels.shape, dtype=np.int32)
+    middle = voxels.shape[0] / 2
+    for piece in np.argsort(sizes)[::-1][:4] + 1:
+        if sizes[piece - 1] > 2000:
+            seeds[pieces == piece] = 1 if ndimage.center_of_mass(pieces == piece)[0] < middle else 2
+    nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+    sides = seeds[tuple(nearest)] * lungs
+    left, right = (_filled(sides == side) & ~trachea for side in (1, 2))
+    return left & ~right, right, trachea
+
+
+def _in_plane() -> NDArray[np.bool_]:
+    structure = ndimage.generate_binary_structure(3, 1)
+    structure[:, :, 0] = structure[:, :, 2] = False
+    return structure
+
+
+def _filled(lung: Mask) -> Mask:
+    """Close vessels inside a lung."""
+    pieces, count = ndimage.label(lung)
+    sizes = ndimage.sum_labels(lung, pieces, np.arange(1, count + 1))
+    return (
+        ndimage.binary_closing(np.isin(pieces, 1 + np.flatnonzero(sizes > 500)), iterations=2) | lung & False
+    )
+
+
+def _trachea(air: Mask) -> Mask:
+    """Follow the small round piece of air in the middle of the neck downwards until it opens into a lung."""
+    found = np.zeros_like(air)
+    centre = np.array([air.shape[0] / 2, air.shape[1] * 0.55])
+    for z in range(air.shape[2] - 1, -1, -1):
+        pieces, count = ndimage.label(air[:, :, z])
+        best = None
+        for piece in range(1, count + 1):
+            area = int((pieces == piece).sum())
+            position = np.array(ndimage.center_of_mass(pieces == piece))
+            distance = float(np.linalg.norm(position - centre))
+            if (
+                8 <= area <= 70
+                and distance < (6 if found.any() else 15)
+                and (best is None or distance < best[0])
+            ):
+                best = (distance, piece, position)
+        if best is None:
+            if found.any():
+                break
+            continue
+        found[:, :, z] = pieces == best[1]
+        centre = best[2]
+    return found
+
+
+def spine(voxels: NDArray[np.float32], line: list[list[float]]) -> Mask:
+    """Bone in a corridor around the line of the vertebral bodies, given as [z, x, y]."""
+    points = np.array(line, dtype=float)
+    z = np.arange(voxels.shape[2])
+    x0 = np.interp(z, points[:, 0], points[:, 1])
+    y0 = np.interp(z, points[:, 0], points[:, 2])
+    x, y, _ = np.indices(voxels.shape)
+    corridor = (abs(x - x0) <= SPINE_HALF_WIDTH) & (y - y0 <= SPINE_FRONT) & (y0 - y <= SPINE_BACK)
+    # Behind the bodies the corridor narrows: ribs lie beside the arches.
+    corridor &= (y > y0 - 12) | (abs(x - x0) <= 6)
+    bone = ndimage.binary_closing((voxels > BONE_HU) & corridor)
+    pieces, count = ndimage.label(bone)
+    sizes = ndimage.sum_labels(bone, pieces, np.arange(1, count + 1))
+    return np.isin(pieces, 1 + np.flatnonzero(sizes > 300))
+
+
+def interpolated(track: list[list[Any]], shape: tuple[int, ...]) -> Mask:
+    """Fill outlines [z, polygon or [x, y, radius]] and blend them between slices by signed distance."""
+    mask = np.zeros(shape, dtype=bool)
+    slices = [(int(z), _signed_distance(_filled_outline(outline, shape[:2]))) for z, outline in track]
+    for (z0, below), (z1, above) in zip(slices, slices[1:], strict=False):
+        for z in range(z0, min(z1 + 1, shape[2])):
+            share = (z - z0) / (z1 - z0)
+            mask[:, :, z] |= (1 - share) * below + share * above > 0
+    return mask
+
+
+def _filled_outline(outline: list[Any], shape: tuple[int, ...]) -> Mask:
+    x, y = np.indices(shape)
+    if not isinstance(outline[0], list):
+        cx, cy, radius = outline
+        return np.asarray((x - cx) ** 2 + (y - cy) ** 2 <= radius**2)
+    inside = Polygon(outline).contains_points(np.stack((x.ravel(), y.ravel()), axis=1))
+    return np.asarray(inside.reshape(shape))
+
+
+def _signed_distance(mask: Mask) -> NDArray[np.float64]:
+    inside = ndimage.distance_transform_edt(mask)
+    outside = ndimage.distance_transform_edt(~mask)
+    return np.asarray(inside - outside)
+
+
+if __name__ == "__main__":
+    main()
