@@ -6,10 +6,12 @@ Shapes in comments: B batch, C_s channels of stage s, (h, w, d) voxels of the pa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from textsegment.model.slabs import JoinedSkip, convolve, normalize_in_place
 
 IMAGE_CHANNELS = 3
 """SAT was built for colour images: one grey channel is repeated three times."""
@@ -24,8 +26,10 @@ class ConvBlock(nn.Module):
         self.norm = nn.InstanceNorm3d(out_channels, eps=1e-5, affine=True)
         self.activation = nn.LeakyReLU(0.01, inplace=True)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | JoinedSkip) -> Tensor:
         """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
+        if not torch.is_grad_enabled():
+            return normalize_in_place(convolve(self.conv, x), self.norm, self.activation.negative_slope)
         activated: Tensor = self.activation(self.norm(self.conv(x)))
         return activated
 
@@ -77,16 +81,29 @@ class Decoder(nn.Module):
         )
         self.stages = nn.ModuleList(ConvStage(2 * c, c, n) for c, n in zip(here, convs, strict=True))
 
-    def forward(self, latents: list[Tensor]) -> Tensor:
-        """Map the encoder's latents to per-voxel features (B, C_0, h, w, d).
+    def each_stage(self, latents: list[Tensor]) -> Iterator[Tensor]:
+        """Yield the features of every stage, (B, C_s, h/2^s, w/2^s, d/2^s), deepest first.
 
-        Empties ``latents``: a skip is freed as soon as it is used, which halves the peak memory.
+        Empties ``latents``: a skip is freed as soon as it is used, which lowers the peak memory.
         """
         x = latents.pop()
         for upsample, stage in zip(self.transpconvs, self.stages, strict=True):
-            x = torch.cat((upsample(x), latents.pop()), dim=1)
-            x = stage(x)
-        return x
+            assert isinstance(upsample, nn.ConvTranspose3d)
+            assert isinstance(stage, ConvStage)
+            if torch.is_grad_enabled():
+                x = stage(torch.cat((upsample(x), latents.pop()), dim=1))
+            else:  # the same, but the concatenation never exists, and nothing outlives its last use
+                first, *others = stage.convs
+                x = first(JoinedSkip(upsample, x, latents.pop()))
+                for block in others:
+                    x = block(x)
+            yield x
+
+    def forward(self, latents: list[Tensor]) -> Tensor:
+        """Map the encoder's latents, which are emptied, to per-voxel features (B, C_0, h, w, d)."""
+        for features in self.each_stage(latents):
+            last = features
+        return last
 
 
 class UNet(nn.Module):
