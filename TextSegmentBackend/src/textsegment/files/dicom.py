@@ -23,7 +23,14 @@ from textsegment.errors import (
     ModalityError,
     VolumeInvalidError,
 )
-from textsegment.files.dicom_header import Found, ImageHeader, find_images, frames_of, read_headers
+from textsegment.files.dicom_header import (
+    Found,
+    ImageHeader,
+    find_images,
+    frames_of,
+    quiet_pydicom,
+    read_headers,
+)
 from textsegment.files.dicom_stack import Stack, stack_planes
 from textsegment.volume import MODALITIES, Volume, modality_code
 
@@ -53,16 +60,18 @@ def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> V
     """
     path = Path(folder_or_file)
     wanted = modality_code(modality) if modality is not None else None
-    headers, warnings = _choose(path, wanted)
-    if wanted is None and headers[0].modality not in MODALITIES:
+    with quiet_pydicom():
+        headers, warnings = _choose(path, wanted)
+        found = headers[0].modality
+        frames = list(frames_of(_without_repeats(headers)))
+    if wanted is None and found not in MODALITIES:
         raise ModalityError(
-            f"The series has the modality {headers[0].modality}, which cannot be segmented.",
+            f"The series has the modality {found}, which cannot be segmented.",
             f"If it is one of {', '.join(MODALITIES)} after all, say so with --modality.",
         )
-    frames = list(frames_of(_without_repeats(headers)))
     stack = stack_planes([plane for _, _, plane in frames])
     voxels = _load(stack, [(frames[index][0], frames[index][1]) for index in stack.order])
-    return Volume(voxels, stack.geometry, wanted or headers[0].modality, warnings + stack.warnings)
+    return Volume(voxels, stack.geometry, wanted or found, warnings + stack.warnings)
 
 
 def _choose(path: Path, wanted: str | None) -> tuple[list[ImageHeader], tuple[str, ...]]:

@@ -7,16 +7,20 @@ import re
 import struct
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pydicom
+import pydicom.config
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
 
-from textsegment.errors import GeometryError, VolumeInvalidError
+from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
 from textsegment.files.dicom_stack import Plane
 
 _TAGS = [
@@ -29,15 +33,9 @@ _TAGS = [
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 # What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
 _DAMAGE = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    NotImplementedError,
-    struct.error,
-)
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
+    struct.error, BytesLengthException,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +82,17 @@ class ImageHeader:
         Raises:
             GeometryError: The file does not say where its planes lie.
             VolumeInvalidError: It is a colour image, a mosaic, or its frames are scaled differently.
+            InputUnreadableError: The header is damaged.
         """
-        _require_grey(self)
-        if self.frame_count == 1 and "PerFrameFunctionalGroupsSequence" not in self.dataset:
-            return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
-        return _enhanced_planes(self.dataset)
+        try:
+            _require_grey(self)
+            if self.frame_count == 1 and "PerFrameFunctionalGroupsSequence" not in self.dataset:
+                return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
+            return _enhanced_planes(self.dataset)
+        except _DAMAGE as error:
+            raise InputUnreadableError(
+                "The header of a DICOM file is damaged.", "Copy the series again."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -106,13 +110,22 @@ class Found:
     damaged: int
 
 
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning of odd values and quoting them: they can be those of a patient."""
+    with pydicom.config.disable_value_validation(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def find_images(folder: Path) -> Found:
     """Look for DICOM images in a folder, and below it if there are none in the folder itself."""
-    found = read_headers(sorted(entry for entry in folder.iterdir() if entry.is_file()))
+    levels = ([Path(root) / name for name in sorted(names)] for root, _, names in os.walk(folder))
+    found = read_headers(next(levels, []))
     if found.images:
         return found
-    below = (Path(root) / name for root, _, names in os.walk(folder) for name in names)
-    return read_headers(sorted(below))
+    below = read_headers(path for level in levels for path in level)
+    return Found(below.images, found.others | below.others, found.damaged + below.damaged)
 
 
 def read_headers(paths: Iterable[Path]) -> Found:
@@ -122,13 +135,9 @@ def read_headers(paths: Iterable[Path]) -> Found:
     damaged = 0
     for path in paths:
         try:
-            # pydicom's warnings quote the values of elements.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                dataset = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-                header = ImageHeader(path, dataset)
-                is_scan = bool(dataset.get("Rows")) and header.modality not in _NO_SCAN
-                _ = header.series_number, header.frame_count
+            header = _read_header(path)
+            is_scan = bool(header.dataset.get("Rows")) and header.modality not in _NO_SCAN
+            _ = header.series_number, header.frame_count
         except InvalidDicomError:
             continue
         except _DAMAGE:
@@ -136,9 +145,23 @@ def read_headers(paths: Iterable[Path]) -> Found:
             continue
         if is_scan:
             images.append(header)
-        else:
+        elif "Modality" in header.dataset:
             others.add(header.modality)
+        elif header.dataset.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
+            damaged += 1
     return Found(tuple(images), frozenset(others), damaged)
+
+
+def _read_header(path: Path) -> ImageHeader:
+    with path.open("rb") as stream:
+        # Old files lack the preamble and begin with their first element.
+        bare = stream.read(2) in (b"\x02\x00", b"\x08\x00")
+        stream.seek(0)
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS, force=bare)
+    # pydicom converts values when they are first asked for: damage shall show here.
+    for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):
+        pass
+    return ImageHeader(path, dataset)
 
 
 def _code(dataset: Dataset) -> str:

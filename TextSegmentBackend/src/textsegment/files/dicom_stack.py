@@ -67,6 +67,8 @@ class Stack:
     warnings: tuple[str, ...]
 
 
+# Headers may hold any number: the grid is checked, numpy need not warn as well.
+@np.errstate(all="ignore")
 def stack_planes(planes: Sequence[Plane]) -> Stack:
     """Arrange the planes of one series on a regular grid.
 

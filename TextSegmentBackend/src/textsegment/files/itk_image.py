@@ -46,13 +46,13 @@ def read_itk_image(path: Path) -> RawImage:
         reader.ReadImageInformation()
         shape = three_dimensions(reader.GetSize())
         _require_scalar(reader)
-        warnings = _orientation_warnings(path, reader)
+        warnings = _nrrd_warnings(path) if path.suffix.lower() in (".nrrd", ".nhdr") else ()
         if path.suffix.lower() not in _DETACHED:
             # The header does not say whether its data are compressed, so the larger bound holds for both.
             voxel_bytes = int(np.prod(shape, dtype=object)) * _bytes_per_voxel(reader)
             require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
         image = reader.Execute()
-    except (RuntimeError, nrrd.NRRDError) as error:
+    except (RuntimeError, ValueError, nrrd.NRRDError) as error:
         raise _read_error(error, path) from error
     voxels_kji = sitk.GetArrayFromImage(image).reshape(shape[::-1])
     return RawImage(voxels_kji.transpose(2, 1, 0), Geometry(shape, affine_of(image)), warnings)
@@ -106,20 +106,20 @@ def _bytes_per_voxel(reader: Any) -> int:
     return int(sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent())
 
 
-def _orientation_warnings(path: Path, reader: Any) -> tuple[str, ...]:
-    """Warn where ITK assumes an orientation (LPS) that an NRRD file does not say.
+def _nrrd_warnings(path: Path) -> tuple[str, ...]:
+    """Look for what ITK makes up without a word: voxel sizes of 1 mm, and axes to the left, back and head.
 
     Raises:
-        GeometryError: There are no voxel sizes either; ITK would take 1 mm without a word.
+        GeometryError: A voxel size is missing or not a number.
     """
-    if path.suffix.lower() not in (".nrrd", ".nhdr"):
-        return ()
-    space = reader.GetMetaData("NRRD_space") if reader.HasMetaDataKey("NRRD_space") else ""
-    if space.removesuffix("-time") in _ORIENTED_SPACES:
-        return ()
     header = nrrd.read_header(str(path))
-    if "space directions" not in header and not np.isfinite(header.get("spacings", np.nan)).all():
-        raise GeometryError("The file gives no voxel sizes.", "Repair the image header.")
+    oriented = str(header.get("space", "")).removesuffix("-time").lower() in _ORIENTED_SPACES
+    directions = np.atleast_2d(header.get("space directions", np.empty((0, 3))))
+    spacings = np.asarray(header.get("spacings", ()), dtype=np.float64)
+    if np.isfinite(directions).all(axis=1).sum() < 3 and np.isfinite(spacings).sum() < 3:
+        raise GeometryError("The file does not give three voxel sizes.", "Repair the image header.")
+    if oriented:
+        return ()
     return (
         "The file says nothing about orientation: axes to the left, back and head are assumed, "
         "check the result.",

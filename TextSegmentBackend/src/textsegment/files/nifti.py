@@ -1,13 +1,14 @@
 """NIfTI-1 and NIfTI-2 (``.nii``, ``.nii.gz``).
 
-Read with nibabel and not with SimpleITK: ITK replaces a sheared or slightly oblique sform by the nearest
-rotation (up to a voxel off), takes voxel sizes from one field and axes from another, and repairs damaged
-headers silently. The header is read here as it is, checked, and used by the rules of the standard
+With nibabel and not with SimpleITK: ITK replaces a sheared sform by a rotation, takes voxel sizes from one
+field and axes from another, and cuts a file off without an error when the disk is full. The header is read
+as it is, checked, and used by the rules of the standard
 (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h, "method 1 to 3").
 """
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,15 @@ from textsegment.geometry import Geometry
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 
 _HEADER_CLASSES = {348: nib.Nifti1Header, 540: nib.Nifti2Header}
-_MILLIMETRES = {"meter": 1000.0, "micron": 0.001}
+# Codes of metres and micrometres in xyzt_units; millimetres and unknown codes are taken for millimetres.
+_MILLIMETRES = {1: 1000.0, 3: 0.001}
 # Two orientations that put every voxel within this fraction of a voxel of each other are the same.
 _SAME_PLACE = 0.25
-_DAMAGE = (OSError, EOFError, ValueError, zlib.error, HeaderDataError, WrapStructError)
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, zlib.error, HeaderDataError, WrapStructError)
 
 
+# Headers may hold any bits: the numbers are checked, numpy need not warn of them as well.
+@np.errstate(all="ignore")
 def read_nifti(path: Path) -> RawImage:
     """Read a NIfTI file.
 
@@ -79,7 +83,13 @@ def write_nifti(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64], d
     image.set_sform(affine, code="scanner")
     sheared = Geometry(voxels.shape, affine).is_sheared
     image.set_qform(affine, code="unknown" if sheared else "scanner")
-    image.to_filename(path)
+    # Opened here, since nibabel leaves its own file open when the disk is full.
+    with path.open("wb") as stream:
+        if path.name.lower().endswith(".gz"):
+            with gzip.GzipFile("", "wb", compresslevel=1, fileobj=stream, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(stream)
 
 
 def _read_header(path: Path) -> Any:
@@ -112,7 +122,7 @@ def _geometry(header: Any, shape: tuple[int, int, int]) -> tuple[Geometry, tuple
         raise GeometryError("A voxel size is zero or not a number.", "Repair the image header.")
     # Some old writers store a flip as a negative size; the standard has the flip in the quaternion.
     header["pixdim"][1:4] = np.abs(pixdim)
-    scale = np.diag([_MILLIMETRES.get(header.get_xyzt_units()[0], 1.0)] * 3 + [1.0])
+    scale = np.diag([_MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)] * 3 + [1.0])
     matrix = header.get_sform(coded=True)[0]
     if matrix is not None:
         geometry = Geometry(shape, scale @ matrix)

@@ -130,8 +130,9 @@ def _panel_sizes(slices: Sequence[Slice]) -> list[tuple[float, float]]:
 def _draw_slice(axes: Axes, piece: Slice, colors: Sequence[Color], window: tuple[float, float]) -> None:
     rows, columns = piece.pixels.shape
     flat = min(piece.size_mm) < max(piece.size_mm) * _FLAT
+    # Clipped before it is drawn, or the interpolation lets metal bloom.
     axes.imshow(
-        piece.pixels,
+        np.clip(piece.pixels, *window),
         cmap="gray",
         vmin=window[0],
         vmax=window[1],

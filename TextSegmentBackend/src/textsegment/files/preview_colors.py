@@ -25,9 +25,10 @@ def distinct_colors(wanted: Sequence[Color]) -> tuple[Color, ...]:
     chosen: list[Color] = []
     for color in wanted:
         visible = _visible(color)
-        candidates = (_turned(visible, turn * _GOLDEN_TURN) for turn in range(_MOST_TURNS))
-        free = (c for c in candidates if all(_distance(c, other) > _ALIKE for other in chosen))
-        chosen.append(next(free, visible))
+        candidates = [_turned(visible, turn * _GOLDEN_TURN) for turn in range(_MOST_TURNS)]
+        apart = [min((_distance(c, other) for other in chosen), default=_ALIKE) for c in candidates]
+        free = next((c for c, distance in zip(candidates, apart, strict=True) if distance >= _ALIKE), None)
+        chosen.append(free or candidates[apart.index(max(apart))])
     return tuple(chosen)
 
 

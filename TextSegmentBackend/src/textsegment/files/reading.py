@@ -49,8 +49,7 @@ def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
     try:
         if not path.exists():
             raise InputNotFoundError("There is no such file or folder.", "Check the path.")
-        name = path.name.lower()
-        if path.is_dir() or (not name.endswith(NIFTI_SUFFIXES + ITK_SUFFIXES) and is_dicom(path)):
+        if path.is_dir() or path.suffix.lower() == ".dcm" or is_dicom(path):
             return read_series(path, modality=wanted)
         raw = _read_file(path)
     except OSError as error:

@@ -6,6 +6,7 @@ Structures that overlap lie in different layers (4-D array, layer first), others
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +25,8 @@ from textsegment.geometry import Box, Geometry
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 
 _LABELS_PER_LAYER = 255
+# What slicerio and pynrrd raise on damaged files; an empty one has not even a first line.
+_DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, StopIteration, zlib.error, nrrd.NRRDError)
 # What the file format uses as punctuation in tags, and line ends.
 _PUNCTUATION = str.maketrans({"|": "/", "\n": " ", "\r": " "})
 
@@ -95,7 +98,7 @@ def read_seg_nrrd(path: Path | str) -> Segmentation:
             _structure_mask(str(segment["name"]), slicerio.segment_mask(content, segment), geometry)
             for segment in segments
         )
-    except (OSError, EOFError, ValueError, KeyError, IndexError, nrrd.NRRDError) as error:
+    except _DAMAGE as error:
         raise InputUnreadableError("The file is no segmentation, or it is damaged.") from error
     provenance = dict(segments[0].get("tags", {})) if segments else {}
     prefix = "TextSegment."
