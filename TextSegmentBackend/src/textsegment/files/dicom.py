@@ -7,6 +7,7 @@ reader is not used: it trusts the first file's scaling, ignores gantry tilt, and
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,6 +79,8 @@ def _choose(path: Path, wanted: str | None) -> tuple[list[ImageHeader], tuple[st
     """Return the headers of the series to read, and what the user should know about the choice."""
     if not path.exists():
         raise InputNotFoundError("There is no such file or folder.", "Check the path.")
+    if not os.access(path, os.R_OK):
+        raise InputUnreadableError("The image may not be read.", "Check its permissions.")
     if path.is_file():
         found = read_headers([path])
         _require_images(found)
