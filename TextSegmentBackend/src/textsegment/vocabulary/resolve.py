@@ -26,7 +26,7 @@ from textsegment.vocabulary.sides import take_side
 from textsegment.vocabulary.structures import Structure, find_structure, load_structures
 from textsegment.vocabulary.suggest import suggest
 from textsegment.vocabulary.template import find_template
-from textsegment.vocabulary.tree import find_terms
+from textsegment.vocabulary.tree import find_terms, load_tree
 from textsegment.vocabulary.words import bag_key, clean, tokens, word_lists
 
 MODALITIES = ("CT", "MR", "PT")
@@ -457,7 +457,9 @@ def _of_last_resort(term: str, body: str, modality: str) -> _Answer:
     if known:
         warning = f"{known[0].name} is anatomy that the model was not trained on."
         return _Answer(
-            Resolution(term, "unsupported", warnings=(warning,), suggestions=known[0].nearest(modality))
+            Resolution(
+                term, "unsupported", warnings=(warning,), suggestions=load_tree().wider(known[0].id, modality)
+            )
         )
     if refusal := find_disease(words):
         return _refused(term, refusal)

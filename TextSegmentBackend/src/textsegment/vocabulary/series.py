@@ -88,6 +88,7 @@ DISC_WORDS = {
     "椎間盤",
     "椎間板",
 }
+BODY_WORDS = {"body", "bodies", "corpus", "wirbelkorper", "vb", "椎体", "椎體"}
 RIB_WORDS = {
     "rib",
     "ribs",
@@ -397,7 +398,7 @@ def _vertebrae(parts: Sequence[str]) -> Numbered | None:
     duodenum = [p for p in kept if re.fullmatch(r"d[1-4]", p)]
     spans = _spans(kept)
     if spans is None:
-        return None
+        return _vertebral_body(kept)
     if not all(_is_level(level) for first, _, last in spans for level in (first, last)):
         return Numbered(problem="unsupported", message="There is no such vertebra.")
     if duodenum and not named:
@@ -419,6 +420,17 @@ def _vertebrae(parts: Sequence[str]) -> Numbered | None:
             problem="unsupported", message=f"The model has no {', '.join(missing)}.", suggestions=("sacrum",)
         )
     return Numbered(tuple(names[level] for level in levels))
+
+
+def _vertebral_body(kept: Sequence[str]) -> Numbered | None:
+    """Return the question that "L3 body" asks: the model has whole vertebrae only."""
+    rest = [part for part in kept if part not in BODY_WORDS]
+    found = _vertebrae(rest) if rest and len(rest) < len(kept) else None
+    if found is None or not found.structures:
+        return None
+    return Numbered(
+        problem="ambiguous", message="The model has whole vertebrae only.", suggestions=found.structures
+    )
 
 
 def _pair(first: str, last: str) -> Numbered:

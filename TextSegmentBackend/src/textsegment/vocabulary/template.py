@@ -146,8 +146,6 @@ def find_template(text: str) -> Template | None:
     raw = raw_key(text)
     if identifier := phrases.get(raw):
         return load_templates()[identifier]
-    if raw in (row_id.replace("_", " ") for row_id in load_templates()):
-        return load_templates()[raw.replace(" ", "_")]
     line = f" {' '.join(tokens(clean(text)))} "
     for phrase in OAR_PHRASES:
         line = line.replace(f" {phrase} ", " oar ")

@@ -1,0 +1,116 @@
+"""Reads the sources of the open anatomy tree: UBERON and DICOM's anatomical codes, pruned to human anatomy."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+UBERON_FILE = "UBERON-ontology-v2026-04-01.json.zst"  # in cellxgene_ontology_guide 1.11.1
+DICOM_CONTEXT_GROUPS = {
+    4,
+    3010,
+    4028,
+    4029,
+    4030,
+    4031,
+    4042,
+    6202,
+    6204,
+    7140,
+    7151,
+    7152,
+    7153,
+    7192,
+    7600,
+    7710,
+    8134,
+    9514,
+}
+WORDS = json.loads((Path(__file__).parent / "tree_words.json").read_text(encoding="utf-8"))
+DEVELOPING = {
+    "embryo",
+    "embryonic structure",
+    "presumptive structure",
+    "developing anatomical structure",
+    "life cycle stage",
+}
+
+
+@dataclass
+class SourceTerm:
+    """A term of a source: its name, other names, definition, and the terms directly above it."""
+
+    id: str
+    name: str
+    synonyms: list[str] = field(default_factory=list)
+    definition: str = ""
+    parents: list[str] = field(default_factory=list)
+
+
+def tidy(definition: str) -> str:
+    """Return a short definition: without citations, at most about 160 characters, at the end of a sentence."""
+    text = re.sub(
+        r"\s*[\[(](?:WP|CUMBO|ZFA|MP|GO|MA|AAO|VSAO|EHDAA2|FB|BTO|TAO|VHOG|NPX|Wikipedia)[^\])]*[\])]",
+        "",
+        definition,
+    )
+    text = " ".join(text.split())
+    if len(text) <= 160:
+        return text
+    sentence = text[:200].rsplit(". ", 1)[0]
+    return f"{sentence}." if 20 < len(sentence) <= 160 else text[:157].rsplit(" ", 1)[0] + "…"
+
+
+def vocabulary_of(texts: list[str]) -> set[str]:
+    """Return the words of human anatomy: of DICOM's codes, our own names, and a hand-made list."""
+    words = set(WORDS["words"].split())
+    for text in texts:
+        words |= set(re.findall(r"[a-z]+", text.lower()))
+    return words
+
+
+def _known(label: str, words: set[str]) -> bool:
+    found = re.findall(r"[a-z]+", label.lower())
+    return all(word in words or word.removesuffix("s") in words or len(word) < 3 for word in found)
+
+
+def read_uberon(folder: Path, words: set[str]) -> tuple[dict[str, SourceTerm], dict[str, list[str]]]:
+    """Return the kept terms, and the direct parents of all terms (the kept ones climb past the others)."""
+    import zstandard
+
+    with (folder / UBERON_FILE).open("rb") as file:
+        raw: dict[str, Any] = json.loads(zstandard.ZstdDecompressor().stream_reader(file).read())
+    raw = {key: value for key, value in raw.items() if not value["deprecated"]}
+    above = {key: [a for a, steps in value["ancestors"].items() if steps == 1] for key, value in raw.items()}
+    labels = {value["label"]: key for key, value in raw.items()}
+    developing = {labels[name] for name in DEVELOPING if name in labels}
+    drop = re.compile(f"{WORDS['not_human']}|{WORDS['granular']}", re.IGNORECASE)
+    kept = {}
+    for key, value in raw.items():
+        label = value["label"]
+        if drop.search(label) or label in WORDS["abstract"] or developing & set(value["ancestors"]):
+            continue
+        if not _known(label, words):
+            continue
+        synonyms = [s for s in value.get("synonyms", []) if not drop.search(s) and 2 < len(s) < 60]
+        kept[key] = SourceTerm(key, label, synonyms, tidy(value.get("description", "")), above[key])
+    return kept, above
+
+
+def read_dicom() -> list[SourceTerm]:
+    """Return the anatomical SNOMED CT codes that DICOM uses, each with its short meaning."""
+    from pydicom.sr._concepts_dict import concepts
+
+    found: dict[str, SourceTerm] = {}
+    for entry in concepts["SCT"].values():
+        for code, (meaning, groups) in entry.items():
+            if not DICOM_CONTEXT_GROUPS & set(groups) or re.search(r"\(|structure$|,|/", meaning):
+                continue
+            name = " ".join(word if word.isupper() else word.lower() for word in meaning.split())
+            term = found.setdefault(code, SourceTerm(f"SCT:{code}", name))
+            if name != term.name:
+                term.synonyms.append(name)
+    return sorted(found.values(), key=lambda term: term.id)
