@@ -1,8 +1,8 @@
 """Draw reference labels for the chest scans that the demonstration model learns from.
 
-Heart, aorta and liver were outlined by the authors on a few axial slices (``chest_outlines.json``, voxels of the
-3 mm canonical grid) and are interpolated between them; lungs and trachea are air inside the body; vertebrae are
-bone near an outlined line. Good enough to demonstrate, not a reference for anything else.
+Heart, aorta and liver were outlined by the authors on a few axial slices (``chest_outlines.json``, voxels of
+the 3 mm canonical grid) and are interpolated between them; lungs and trachea are air inside the body;
+vertebrae are bone near an outlined line. Good enough to demonstrate, not a reference for anything else.
 
     python tools/label_chest_scans.py lung1 lung1_image.nrrd labels.nii.gz
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,14 @@ def main() -> None:
     name, scan, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
     outlines = json.loads(OUTLINES.read_text(encoding="utf-8"))[name]
     canonical = to_canonical(read_volume(scan, modality="CT"), spacing=SAT_DEMO.spacing)
-    write_nifti(label(canonical, outlines).astype(np.uint8), canonical.geometry, target)
+    write_nifti(target, label(canonical, outlines).astype(np.uint8), canonical.geometry.affine, "labels")
 
 
 def label(canonical: CanonicalImage, outlines: dict[str, Any]) -> NDArray[np.int16]:
     """Return the label map ``[x, y, z]`` on the canonical grid."""
     voxels = canonical.voxels
     labels = np.zeros(voxels.shape, dtype=np.int16)
-    left, right, trachea = airways(voxels)
+    left, right, trachea = airways(voxels, outlines["trachea"])
     for structure, mask in (("left lung", left), ("right lung", right), ("trachea", trachea)):
         labels[mask] = LABELS[structure]
     if "spine" in outlines:
@@ -58,14 +59,15 @@ def label(canonical: CanonicalImage, outlines: dict[str, Any]) -> NDArray[np.int
     return labels
 
 
-def airways(voxels: NDArray[np.float32]) -> tuple[Mask, Mask, Mask]:
-    """Return left lung, right lung and trachea: air that does not reach the outside of the body."""
+def airways(voxels: NDArray[np.float32], top: list[int]) -> tuple[Mask, Mask, Mask]:
+    """Return left lung, right lung and trachea, which is at ``top`` (z, x, y): air inside the body."""
     air = voxels < -400
     # The outside is what a flood from the front, back and sides reaches; lungs may touch top and bottom.
     framed = np.pad(air, ((1, 1), (1, 1), (0, 0)), constant_values=True)
     parts, _ = ndimage.label(framed, structure=_in_plane())
-    air &= (parts != parts[0, 0, 0])[1:-1, 1:-1] if parts.ndim == 3 else air
-    trachea = _trachea(air)
+    outside = np.unique([parts[0, 0, z] for z in range(parts.shape[2])])
+    air &= ~np.isin(parts, outside)[1:-1, 1:-1]
+    trachea = _trachea(air, top)
     lungs = air & ~ndimage.binary_dilation(trachea)
     pieces, count = ndimage.label(ndimage.binary_erosion(lungs))
     sizes = ndimage.sum_labels(np.ones_like(pieces), pieces, np.arange(1, count + 1))
@@ -87,37 +89,25 @@ def _in_plane() -> NDArray[np.bool_]:
 
 
 def _filled(lung: Mask) -> Mask:
-    """Close vessels inside a lung."""
+    """Drop gas in the bowel, close vessels inside the lung."""
     pieces, count = ndimage.label(lung)
     sizes = ndimage.sum_labels(lung, pieces, np.arange(1, count + 1))
-    return (
-        ndimage.binary_closing(np.isin(pieces, 1 + np.flatnonzero(sizes > 500)), iterations=2) | lung & False
-    )
+    large = np.isin(pieces, 1 + np.flatnonzero(sizes > 0.1 * sizes.max()))
+    return np.asarray(large | ndimage.binary_closing(large, iterations=2))
 
 
-def _trachea(air: Mask) -> Mask:
-    """Follow the small round piece of air in the middle of the neck downwards until it opens into a lung."""
+def _trachea(air: Mask, top: list[int]) -> Mask:
+    """Follow the round piece of air from ``top`` (z, x, y) downwards until it opens into the bronchi."""
     found = np.zeros_like(air)
-    centre = np.array([air.shape[0] / 2, air.shape[1] * 0.55])
-    for z in range(air.shape[2] - 1, -1, -1):
+    centre = np.array(top[1:], dtype=float)
+    for z in range(top[0], top[0] - 45, -1):
         pieces, count = ndimage.label(air[:, :, z])
-        best = None
         for piece in range(1, count + 1):
             area = int((pieces == piece).sum())
             position = np.array(ndimage.center_of_mass(pieces == piece))
-            distance = float(np.linalg.norm(position - centre))
-            if (
-                8 <= area <= 70
-                and distance < (6 if found.any() else 15)
-                and (best is None or distance < best[0])
-            ):
-                best = (distance, piece, position)
-        if best is None:
-            if found.any():
-                break
-            continue
-        found[:, :, z] = pieces == best[1]
-        centre = best[2]
+            if 6 <= area <= 60 and np.linalg.norm(position - centre) < 4:
+                found[:, :, z] = pieces == piece
+                centre = position
     return found
 
 
@@ -141,7 +131,7 @@ def interpolated(track: list[list[Any]], shape: tuple[int, ...]) -> Mask:
     """Fill outlines [z, polygon or [x, y, radius]] and blend them between slices by signed distance."""
     mask = np.zeros(shape, dtype=bool)
     slices = [(int(z), _signed_distance(_filled_outline(outline, shape[:2]))) for z, outline in track]
-    for (z0, below), (z1, above) in zip(slices, slices[1:], strict=False):
+    for (z0, below), (z1, above) in pairwise(slices):
         for z in range(z0, min(z1 + 1, shape[2])):
             share = (z - z0) / (z1 - z0)
             mask[:, :, z] |= (1 - share) * below + share * above > 0

@@ -1,0 +1,58 @@
+"""The network as it is trained: with embeddings of its own, and supervised at several resolutions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from textsegment.model.config import SATConfig
+from textsegment.model.sat import SAT
+from textsegment.model.unet import ConvStage
+
+COARSE_LEVELS = 3
+
+
+class DemoModel(nn.Module):
+    """The network, one trainable embedding for each (structure, modality), and heads for deep supervision.
+
+    The heads look at decoder stages of 1/2, 1/4 and 1/8 of the resolution; they help to learn where things
+    are, and are not exported.
+    """
+
+    def __init__(self, config: SATConfig, prompts: tuple[tuple[str, str], ...]) -> None:
+        super().__init__()
+        self.network = SAT(config)
+        self.embeddings = nn.Parameter(torch.randn(len(prompts), config.width))
+        self.coarse_heads = nn.ModuleList(
+            nn.Sequential(
+                nn.Linear(config.width, config.mask_hidden),
+                nn.GELU(),
+                nn.Linear(config.mask_hidden, channels),
+            )
+            for channels in config.features[1 : 1 + COARSE_LEVELS]
+        )
+        self._rows = {prompt: row for row, prompt in enumerate(prompts)}
+        self._start_as_background()
+
+    def _start_as_background(self) -> None:
+        # Mask embeddings end in a GELU, never below -0.17: only large features can say "not here". Starting
+        # with them saves the first thousand steps.
+        last_linear, last_stage = self.network.mask_embed_proj[2], self.network.backbone.decoder.stages[-1]
+        assert isinstance(last_linear, nn.Linear)
+        assert isinstance(last_stage, ConvStage)
+        last_norm = last_stage.convs[-1].norm
+        assert isinstance(last_norm, nn.InstanceNorm3d)
+        nn.init.normal_(last_linear.weight, std=0.1)
+        nn.init.constant_(last_linear.bias, -0.5)
+        nn.init.constant_(last_norm.weight, 10.0)
+
+    def forward(self, patch: Tensor, structures: list[str], modality: str) -> list[tuple[Tensor, Tensor]]:
+        """Return features (C, h, w, d) and mask embeddings (N, C) of each level, finest first."""
+        features, coarse = self.network.encode_image_deeply(patch)
+        queries = self.embeddings[[self._rows[name, modality] for name in structures]]
+        with torch.autocast(patch.device.type, enabled=False):
+            decoded = self.network.decode(features._replace(tokens=features.tokens.float()), queries)
+            levels = [(features.pixel_features, self.network.mask_embed_proj(decoded))]
+            for head, stage in zip(self.coarse_heads, reversed(coarse), strict=False):
+                levels.append((stage[0], head(decoded)))
+        return levels

@@ -1,0 +1,48 @@
+"""What the demonstration model is trained to do.
+
+Independent sigmoids alone learn next to nothing at first: nearly every voxel belongs to no structure. So
+training warms up with a softmax over the exclusive structures and the background, whose logit is zero; a
+structure beats the background where its logit is positive, which is what the sigmoid asks as well.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from monai.losses import DiceCELoss, DiceLoss
+from torch import Tensor
+
+
+class ExclusiveLoss(torch.nn.Module):
+    """Softmax cross-entropy and Dice over exclusive structures; the background has logit zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dice = DiceLoss(smooth_nr=1.0, smooth_dr=1.0)
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compare.
+
+        Args:
+            logits: (N, h, w, d), one channel a structure.
+            labels: (h, w, d), 0 for the background, n for channel n - 1, -1 for voxels to be left out.
+        """
+        log_shares = torch.cat((torch.zeros_like(logits[:1]), logits)).log_softmax(dim=0)
+        cross_entropy = F.nll_loss(log_shares[None], labels[None], ignore_index=-1)
+        shares = log_shares[1:].exp() * (labels >= 0)
+        targets = labels == 1 + torch.arange(len(logits), device=labels.device).view(-1, 1, 1, 1)
+        dice: Tensor = self._dice(shares[:, None], targets[:, None].to(logits.dtype))
+        return cross_entropy + dice
+
+
+class IndependentLoss(torch.nn.Module):
+    """Sigmoid cross-entropy and Dice, each structure by itself: they may overlap."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loss = DiceCELoss(sigmoid=True, smooth_nr=1.0, smooth_dr=1.0, lambda_ce=4.0)
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Compare logits (N, h, w, d) with masks of the same shape, bool."""
+        loss: Tensor = self._loss(logits[:, None], targets[:, None].to(logits.dtype))
+        return loss

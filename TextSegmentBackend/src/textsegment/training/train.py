@@ -1,0 +1,197 @@
+"""Training of the demonstration model from a described data set, resumable at any checkpoint."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from textsegment.files.atomic import atomic_output
+from textsegment.model.checkpoint import save_demo
+from textsegment.model.config import SATConfig
+from textsegment.model.sat import SAT
+from textsegment.training.augment import PatchSampler
+from textsegment.training.dataset import DatasetDescription, TrainingCase, load_case
+from textsegment.training.demo_model import DemoModel
+from textsegment.training.loss import ExclusiveLoss, IndependentLoss
+
+Report = Callable[[str], None]
+COARSE_WEIGHT = 0.5
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        steps: Patches in all.
+        warm_up_steps: Patches with the softmax loss alone, at the start.
+        learning_rate: At its highest; rises over 100 steps, then falls as a half cosine.
+        checkpoint_every: Steps between two checkpoints.
+        average_decay: Of the running mean of the weights, which is what is exported.
+        stride: The loss looks at every such voxel along h, w, d, from a random start.
+        bfloat16: Whether the U-Net runs in mixed precision.
+        seed: Of weights and augmentation.
+    """
+
+    steps: int = 4000
+    warm_up_steps: int = 600
+    learning_rate: float = 2e-3
+    checkpoint_every: int = 200
+    average_decay: float = 0.995
+    stride: tuple[int, int, int] = (2, 2, 1)
+    bfloat16: bool = True
+    seed: int = 0
+
+
+class Trainer:
+    """One training run in a folder: ``last.pt`` to go on from, ``sat-demo.safetensors`` to use."""
+
+    def __init__(
+        self,
+        config: SATConfig,
+        data: DatasetDescription,
+        folder: Path,
+        settings: TrainingSettings,
+        report: Report,
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.config, self.folder, self.settings, self.report = config, folder, settings, report
+        self.data = data
+        self.model = DemoModel(config, data.prompts)
+        mean_of = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]  # torch's
+        self.average = AveragedModel(self.model, multi_avg_fn=mean_of)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), settings.learning_rate, weight_decay=0.01)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        self.step = 0
+        self._resume()
+        self.sampler = PatchSampler(self._load_cases(data), config.patch_size, settings.seed + self.step)
+        self._random = random.Random(settings.seed + self.step)  # noqa: S311
+        self._exclusive, self._independent = ExclusiveLoss(), IndependentLoss()
+        self._dice: dict[str, float] = {}
+
+    def _load_cases(self, data: DatasetDescription) -> list[TrainingCase]:
+        cases = [load_case(case, data.groups, self.config) for case in data.cases]
+        for case in cases:
+            self.report(f"case {case.image.shape} {case.modality}: {len(case.drawn)} structures drawn")
+        return cases
+
+    def _rate(self, step: int) -> float:
+        rise = min(1.0, (step + 1) / 100)
+        return rise * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.settings.steps)))
+
+    def run(self) -> Path:
+        """Train to the last step and return the path of the exported model."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        mean_loss = 0.0
+        while self.step < self.settings.steps:
+            mean_loss += self._train_step()
+            self.step += 1
+            if self.step % 20 == 0:
+                self.report(f"step {self.step} loss {mean_loss / 20:.3f} dice {self._mean_dice():.3f}")
+                mean_loss = 0.0
+            if self.step % self.settings.checkpoint_every == 0 or self.step == self.settings.steps:
+                self._save()
+        return self._export_path
+
+    def _train_step(self) -> float:
+        case, patch, labels = self.sampler.draw()
+        exclusive = [name for name in case.drawn if name not in case.groups]
+        absent = sorted(case.annotated - set(case.drawn) - set(case.groups))
+        structures = [*exclusive, *case.groups, *absent]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
+            levels = self.model(patch, structures, case.modality)
+        loss = torch.zeros(())
+        for level, (features, embeddings) in enumerate(levels):
+            stride = self.settings.stride if level == 0 else (1, 1, 1)
+            start = tuple(self._random.randrange(step * 2**level) for step in stride)
+            seen = features[(slice(None), *_every(stride, tuple(s >> level for s in start)))]
+            logits = SAT.logits(seen.float(), embeddings)
+            level_labels = labels[_every(tuple(step * 2**level for step in stride), start)]
+            targets = _targets(level_labels, case, structures)
+            weight = COARSE_WEIGHT if level else 1.0
+            loss = loss + weight * self._loss(logits, targets, level_labels, len(exclusive))
+            if level == 0:
+                self._note_dice(structures, logits.detach() > 0, targets)
+        self.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.model)
+        return float(loss.detach())
+
+    def _loss(self, logits: Tensor, targets: Tensor, labels: Tensor, exclusive: int) -> Tensor:
+        loss: Tensor = self._exclusive(logits[:exclusive], _exclusive_labels(targets[:exclusive], labels))
+        if self.step >= self.settings.warm_up_steps:
+            loss = loss + self._independent(logits, targets)
+        return loss
+
+    def _note_dice(self, structures: list[str], masks: Tensor, targets: Tensor) -> None:
+        sizes = targets.sum((1, 2, 3))
+        dice = 2 * (masks & targets).sum((1, 2, 3)) / (masks.sum((1, 2, 3)) + sizes).clamp(min=1)
+        for name, value, size in zip(structures, dice.tolist(), sizes.tolist(), strict=True):
+            if size > 0:
+                self._dice[name] = 0.9 * self._dice.get(name, value) + 0.1 * value
+
+    def _mean_dice(self) -> float:
+        return sum(self._dice.values()) / max(len(self._dice), 1)
+
+    @property
+    def _export_path(self) -> Path:
+        return self.folder / f"{self.config.name}.safetensors"
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+        with atomic_output(self.folder / "last.pt") as path:
+            torch.save(state, path)
+        best = self.average.module
+        assert isinstance(best, DemoModel)
+        save_demo(best.network, self.data.prompts, best.embeddings.detach(), self._export_path)
+        worst = sorted(self._dice.items(), key=lambda item: item[1])
+        self.report("dice " + ", ".join(f"{name} {value:.2f}" for name, value in worst))
+
+    def _resume(self) -> None:
+        path = self.folder / "last.pt"
+        if not path.is_file():
+            return
+        state = torch.load(path, weights_only=True)
+        self.step = int(state["step"])
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.report(f"resumed at step {self.step}")
+
+
+def _every(stride: tuple[int, ...], start: tuple[int, ...]) -> tuple[slice, ...]:
+    return tuple(slice(first, None, step) for first, step in zip(start, stride, strict=True))
+
+
+def _exclusive_labels(masks: Tensor, labels: Tensor) -> Tensor:
+    """Number the exclusive masks (N, h, w, d) from 1; -1 where something is drawn that is none of them."""
+    numbers = (masks.long() * torch.arange(1, len(masks) + 1).view(-1, 1, 1, 1)).sum(0)
+    return numbers.masked_fill((numbers == 0) & (labels > 0), -1)
+
+
+def _targets(labels: Tensor, case: TrainingCase, structures: list[str]) -> Tensor:
+    """Masks (N, h, w, d) of the structures: drawn ones, unions of drawn ones, and absent ones."""
+    masks = torch.zeros(len(structures), *labels.shape, dtype=torch.bool)
+    numbers = {name: 1 + n for n, name in enumerate(case.drawn)}
+    for row, name in enumerate(structures):
+        for part in case.groups.get(name, (name,)):
+            if part in numbers:
+                masks[row] |= labels == numbers[part]
+    return masks
