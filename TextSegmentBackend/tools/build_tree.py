@@ -187,7 +187,9 @@ class Builder:
             ]
             parent = groups[0] if groups else self.by_name[clean(above)]
             for name in names.split("; "):
-                if clean(name) not in self.by_name and not exact_target(name):
+                if clean(name) in self.by_name:
+                    self.nodes[self.by_name[clean(name)]].parents.setdefault(parent, kind)
+                elif not exact_target(name):
                     self.add(Node(f"term:{slug(name)}", name, parents={parent: kind}))
 
     def finish(self) -> list[Node]:

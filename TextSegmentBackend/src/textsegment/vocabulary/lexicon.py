@@ -98,6 +98,13 @@ def _variants(phrase: str) -> Iterable[str]:
         yield phrase.translate(UMLAUTS)
 
 
+def _group_key(words: list[str]) -> Key:
+    """Return the words in any order, but not in any number: one "lung lobe" is not all of them."""
+    lists = word_lists()
+    kept = (lists["adjectives"].get(word, word) for word in words if word not in lists["function_words"])
+    return tuple(sorted(kept))
+
+
 class Lexicon:
     """All phrases, by their words as they stand and by their words in any order."""
 
@@ -173,7 +180,7 @@ class Lexicon:
                     raw = raw_key(variant)
                     self.groups[raw] = group
                     if not CJK.search(variant):
-                        self.groups_bag[bag_key(tokens(raw))] = group
+                        self.groups_bag[_group_key(tokens(raw))] = group
 
     def _read_tg263(self) -> None:
         for name, (relation, structures) in json.loads(read_data("tg263.json"))["names"].items():
@@ -193,7 +200,7 @@ class Lexicon:
 
     def find_group(self, words: list[str]) -> Group | None:
         """Return the group that the words name."""
-        return self.groups.get(" ".join(words)) or self.groups_bag.get(bag_key(words))
+        return self.groups.get(" ".join(words)) or self.groups_bag.get(_group_key(words))
 
 
 @lru_cache(maxsize=1)

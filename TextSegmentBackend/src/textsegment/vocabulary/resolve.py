@@ -6,6 +6,7 @@ Likeness of spelling only ever makes suggestions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -195,6 +196,8 @@ def _resolve_phrase(term: str, modality: str, *, joined: bool = True) -> _Answer
     if template := find_template(term):
         return _Answer(_of_template(term, template, modality))
     body = _without_opener(term)
+    if (answer := _of_two_names(term, body, modality)) is not None:
+        return answer
     if (answer := _of_numbers(term, body, modality)) is not None:
         return answer
     if (answer := _of_words(term, body, modality)) is not None:
@@ -208,6 +211,17 @@ def _resolve_phrase(term: str, modality: str, *, joined: bool = True) -> _Answer
             resolution=replace(_resolve_phrase(together, modality, joined=False).resolution, term=term)
         )
     return _of_last_resort(term, body, modality)
+
+
+def _of_two_names(term: str, body: str, modality: str) -> _Answer | None:
+    """Return the answer to "inferior vena cava (IVC)" if both names mean the same."""
+    found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body)
+    if not found or not take_side(found[2]).words:
+        return None
+    first, second = (_resolve_phrase(name, modality) for name in found.groups())
+    if not first.resolution.runs or first.resolution.structures != second.resolution.structures:
+        return None
+    return first._replace(resolution=replace(first.resolution, term=term))
 
 
 def _without_opener(term: str) -> str:
@@ -453,14 +467,12 @@ def _of_last_resort(term: str, body: str, modality: str) -> _Answer:
         if refusal:
             return _refused(term, refusal)
     sideless = take_side(body).words
-    known = find_terms(sideless) or find_terms(_without_fillers(sideless))
+    known = find_terms(words) or find_terms(sideless) or find_terms(_without_fillers(sideless))
     if known:
         warning = f"{known[0].name} is anatomy that the model was not trained on."
-        return _Answer(
-            Resolution(
-                term, "unsupported", warnings=(warning,), suggestions=load_tree().wider(known[0].id, modality)
-            )
-        )
+        wider = load_tree().wider(known[0].id, modality)
+        resolution = Resolution(term, "unsupported", warnings=(warning,), suggestions=wider)
+        return _Answer(resolution, firm=len(split_weakly(term)) == 1)
     if refusal := find_disease(words):
         return _refused(term, refusal)
     return _Answer(Resolution(term, "unknown", suggestions=suggest(body, modality)), firm=False)

@@ -14,6 +14,7 @@ DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d"
 LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "’": "'", "‘": "'", "´": "'", "`": "'"})
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "ae", "Ö": "oe", "Ü": "ue"})
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+ENDING_IN_S = frozenset({"pons", "lens", "pancreas", "biceps", "triceps", "quadriceps", "dens", "caput"})
 
 Key = tuple[str, ...]
 
@@ -77,9 +78,7 @@ def stem(word: str) -> str:
         word = word[:-2]
     elif word.endswith("ae"):
         word = word[:-1]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is", "as", "ns")):
-        word = word[:-1]
-    elif word.endswith(("ns", "as")) and word not in {"pons", "lens", "pancreas", "callosens"}:
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in ENDING_IN_S:
         word = word[:-1]
     return str(lists["spelling"].get(word, word))
 
@@ -91,7 +90,12 @@ def bag_key(words: Iterable[str]) -> Key:
     kidney, while "renal" alone is no organ.
     """
     lists = word_lists()
-    kept = [stem(word) for word in words if word not in lists["function_words"]]
+    kept: list[str] = []
+    for word in words:
+        if word.isdigit() and kept:
+            kept[-1] += f" {word}"  # "rib 7" is the seventh, "7 ribs" are seven
+        elif word not in lists["function_words"]:
+            kept.append(stem(word))
     if len(kept) > 1:
         kept = [lists["adjectives"].get(word, word) for word in kept]
     return tuple(sorted(kept))
