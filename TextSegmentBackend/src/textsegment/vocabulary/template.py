@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -77,6 +77,10 @@ class Template:
     label: str
     entries: tuple[TemplateEntry, ...]
     full: bool = False
+
+    def with_optional(self) -> Template:
+        """Return the template with its optional lines wanted too."""
+        return replace(self, full=True)
 
     def chosen(self, modality: str) -> tuple[TemplateEntry, ...]:
         """Return the lines that run in a modality: wanted, exact, and all their prompts known in it."""
@@ -157,7 +161,7 @@ def find_template(text: str) -> Template | None:
     if found is None:
         return None
     template = load_templates()[found]
-    return Template(template.id, template.label, template.entries, full=bool(FULL_WORDS & set(words)))
+    return template.with_optional() if FULL_WORDS & set(words) else template
 
 
 def read_template(path: Path) -> Template:

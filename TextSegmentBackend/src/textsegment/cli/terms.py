@@ -1,0 +1,286 @@
+"""``textsegment terms``: what a text means to the model, and what the model knows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree as Branches
+
+from textsegment.errors import (
+    InputNotFoundError,
+    InputUnreadableError,
+    ModalityError,
+    PromptError,
+    UnknownStructureError,
+)
+from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
+from textsegment.vocabulary.structures import load_structures
+from textsegment.vocabulary.template import Template, load_templates, read_template
+from textsegment.vocabulary.tree import Term, load_tree
+
+terms_app = typer.Typer(no_args_is_help=True, help="Names of anatomy: resolve, search, browse, templates.")
+
+Modality = Annotated[str, typer.Option("--modality", "-m", help="CT, MR or PT.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
+SUPPORT_COLORS = {"structure": "green", "parts": "cyan", "wider": "yellow", "none": "bright_black"}
+
+
+@terms_app.command("resolve")
+def resolve_command(
+    text: Annotated[str | None, typer.Argument(help='What to look for, such as "lt kidney, L1-L5".')] = None,
+    modality: Modality = "CT",
+    batch: Annotated[Path | None, typer.Option(help='Lines of {"text": …, "modality": …} instead.')] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which structures a text stands for, or why it is not run."""
+    if (text is None) == (batch is None):
+        raise PromptError("Give either a text or --batch with a file.")
+    requests = read_batch(batch) if batch else [(text or "", _modality(modality))]
+    for one_text, one_modality in requests:
+        results = resolve(one_text, one_modality)
+        if as_json:
+            typer.echo(json.dumps(as_object(one_text, one_modality, results), ensure_ascii=False))
+        else:
+            Console().print(_resolution_table(results))
+
+
+def as_object(text: str, modality: str, results: Iterable[Resolution]) -> dict[str, Any]:
+    """Return a resolved text as programs read it."""
+    terms = [
+        {
+            "term": result.term,
+            "status": result.status,
+            "prompts": list(result.structures),
+            "relation": result.relation,
+            "warnings": list(result.warnings),
+            "suggestions": list(result.suggestions),
+        }
+        for result in results
+    ]
+    return {"text": text, "modality": modality, "terms": terms}
+
+
+def read_batch(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield text and modality of every line of a file of JSON lines; blank lines are passed over.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: A line is not ``{"text": …, "modality": "CT|MR|PT"}``.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise InputNotFoundError("There is no such file of texts.", "Check the path.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputUnreadableError("The file of texts cannot be read.", "It must be UTF-8 text.") from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputUnreadableError(f"Line {number} is not JSON.", BATCH_HINT) from error
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+            raise InputUnreadableError(f"Line {number} has no text.", BATCH_HINT)
+        yield row["text"], _modality(str(row.get("modality", "CT")))
+
+
+def _modality(name: str) -> str:
+    if name.upper() not in MODALITIES:
+        raise ModalityError(f"The modality {name!r} is not supported.", "Use CT, MR or PT.")
+    return name.upper()
+
+
+def _resolution_table(results: Iterable[Resolution]) -> Table:
+    table = Table("Term", "Status", "Structures", "Note")
+    for result in results:
+        color = "green" if result.runs else "yellow"
+        notes = list(result.warnings)
+        if result.suggestions and not result.runs:
+            notes.append(f"Perhaps: {', '.join(result.suggestions)}.")
+        names = "\n".join(result.structures)
+        table.add_row(escape(result.term), f"[{color}]{result.status}[/]", names, escape(" ".join(notes)))
+    return table
+
+
+@terms_app.command("search")
+def search_command(
+    text: Annotated[str, typer.Argument(help="Words of a name or synonym.")],
+    modality: Modality = "CT",
+    limit: Annotated[int, typer.Option(min=1, help="Most terms to show.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Find terms of the anatomy tree, with what the model has for them."""
+    chosen = _modality(modality)
+    found = load_tree().search(text, limit)
+    if as_json:
+        typer.echo(json.dumps([term_object(term, chosen) for term in found], ensure_ascii=False))
+        return
+    table = Table("Term", "Id", "Model", "Structures")
+    for term in found:
+        support = load_tree().support(term.id, chosen)
+        kind = f"[{SUPPORT_COLORS[support.kind]}]{support.kind}[/]"
+        table.add_row(escape(term.name), term.id, kind, _shortened(support.structures))
+    Console().print(table)
+
+
+def term_object(term: Term, modality: str) -> dict[str, Any]:
+    """Return a term of the tree as programs read it."""
+    support = load_tree().support(term.id, modality)
+    return {
+        "id": term.id,
+        "name": term.name,
+        "synonyms": list(term.synonyms),
+        "definition": term.definition,
+        "parents": [{"id": parent.id, "relation": parent.relation} for parent in term.parents],
+        "support": support.kind,
+        "prompts": list(support.structures),
+    }
+
+
+def _shortened(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+@terms_app.command("tree")
+def tree_command(
+    term: Annotated[str | None, typer.Argument(help="Id or name to start at; the top if not given.")] = None,
+    modality: Modality = "CT",
+    depth: Annotated[int, typer.Option(min=1, max=8, help="Levels to show.")] = 2,
+    as_json: AsJson = False,
+) -> None:
+    """Browse the anatomy tree: green is in the model, grey is not."""
+    chosen = _modality(modality)
+    start = [_term(term)] if term else list(load_tree().roots())
+    if as_json:
+        typer.echo(json.dumps([_branch_object(each, chosen, depth) for each in start], ensure_ascii=False))
+        return
+    for each in start:
+        branches = Branches(_label(each, chosen))
+        _grow(branches, each, chosen, depth)
+        Console().print(branches)
+
+
+def _term(text: str) -> Term:
+    tree = load_tree()
+    if text in tree:
+        return tree[text]
+    if found := tree.named(text):
+        return found[0]
+    near = tuple(term.name for term in tree.search(text, 5))
+    hint = f"Perhaps: {', '.join(near)}." if near else "textsegment terms search finds names."
+    raise UnknownStructureError("The anatomy tree has no term of this name.", hint, near)
+
+
+def _branch_object(term: Term, modality: str, depth: int) -> dict[str, Any]:
+    children = load_tree().children(term.id) if depth > 1 else ()
+    branches = [_branch_object(child, modality, depth - 1) for child in children]
+    return {**term_object(term, modality), "children": branches}
+
+
+def _label(term: Term, modality: str) -> str:
+    kind = load_tree().support(term.id, modality).kind
+    return f"[{SUPPORT_COLORS[kind]}]{escape(term.name)}[/]"
+
+
+def _grow(branches: Branches, term: Term, modality: str, depth: int) -> None:
+    if depth <= 1:
+        return
+    for child in load_tree().children(term.id):
+        _grow(branches.add(_label(child, modality)), child, modality, depth - 1)
+
+
+@terms_app.command("show")
+def show_command(
+    name: Annotated[str, typer.Argument(help="Name or id of a structure or a term.")],
+    modality: Modality = "CT",
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known about a structure or a term."""
+    chosen = _modality(modality)
+    structure = load_structures().get(" ".join(name.lower().split()))
+    term = load_tree().named(structure.name)[0] if structure else _term(name)
+    shown = term_object(term, chosen)
+    if structure:
+        shown |= {
+            "structure": structure.id,
+            "modalities": list(structure.modalities),
+            "kind": structure.kind,
+            "side": structure.side,
+            "opposite": structure.opposite,
+            "parts": list(structure.parts),
+            "color": list(structure.color),
+            "terminology": structure.terminology,
+            "note": structure.note,
+        }
+    if as_json:
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    table = Table(show_header=False)
+    for key, value in shown.items():
+        if key == "parents":
+            value = ", ".join(f"{load_tree()[p['id']].name} ({p['relation']})" for p in value)
+        elif isinstance(value, list):
+            value = ", ".join(map(str, value))
+        if value not in ("", None):
+            table.add_row(key, escape(str(value)))
+    Console().print(table)
+
+
+@terms_app.command("templates")
+def templates_command(
+    name: Annotated[str | None, typer.Argument(help="Id of a template, or a file of your own.")] = None,
+    modality: Modality = "CT",
+    full: Annotated[bool, typer.Option("--full", help="With the optional structures of an OAR set.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the templates, or show what one of them runs and what the model lacks."""
+    chosen = _modality(modality)
+    templates = [_chosen_template(name, full)] if name else list(load_templates().values())
+    if as_json:
+        shown = [template_object(template, chosen) for template in templates]
+        typer.echo(json.dumps(shown[0] if name else shown, ensure_ascii=False))
+        return
+    if name:
+        Console().print(_template_table(templates[0], chosen))
+        for warning in templates[0].warnings(chosen):
+            typer.echo(warning)
+        return
+    table = Table("Id", "Template", f"Structures in {chosen}")
+    for template in templates:
+        table.add_row(template.id, template.label, str(len(template.structures(chosen))))
+    Console().print(table)
+
+
+def _chosen_template(name: str, full: bool) -> Template:
+    if built_in := load_templates().get(name):
+        return built_in.with_optional() if full else built_in
+    path = Path(name)
+    if path.suffix == ".json" or path.exists():
+        return read_template(path)
+    known = tuple(load_templates())
+    raise UnknownStructureError("There is no such template.", f"There are: {', '.join(known)}.", known)
+
+
+def template_object(template: Template, modality: str) -> dict[str, Any]:
+    """Return a template as programs read it."""
+    entries = [{"output": e.output, "prompts": list(e.prompts)} for e in template.chosen(modality)]
+    warnings = list(template.warnings(modality))
+    return {"id": template.id, "label": template.label, "structures": entries, "warnings": warnings}
+
+
+def _template_table(template: Template, modality: str) -> Table:
+    table = Table("Output name", "Structures", title=template.label)
+    for entry in template.chosen(modality):
+        table.add_row(entry.output, ", ".join(entry.prompts))
+    return table
+
+
+BATCH_HINT = 'Every line must be like {"text": "left kidney", "modality": "CT"}.'
