@@ -74,7 +74,7 @@ class Trainer:
         self.sampler = PatchSampler(self._load_cases(data), config.patch_size, settings.seed + self.step)
         self._random = random.Random(settings.seed + self.step)  # noqa: S311
         self._exclusive, self._independent = ExclusiveLoss(), IndependentLoss()
-        self._dice: dict[str, float] = {}
+        self.dice: dict[str, float] = {}  # running mean in training patches
 
     def _load_cases(self, data: DatasetDescription) -> list[TrainingCase]:
         cases = [load_case(case, data.groups, self.config) for case in data.cases]
@@ -138,10 +138,10 @@ class Trainer:
         dice = 2 * (masks & targets).sum((1, 2, 3)) / (masks.sum((1, 2, 3)) + sizes).clamp(min=1)
         for name, value, size in zip(structures, dice.tolist(), sizes.tolist(), strict=True):
             if size > 0:
-                self._dice[name] = 0.9 * self._dice.get(name, value) + 0.1 * value
+                self.dice[name] = 0.9 * self.dice.get(name, value) + 0.1 * value
 
     def _mean_dice(self) -> float:
-        return sum(self._dice.values()) / max(len(self._dice), 1)
+        return sum(self.dice.values()) / max(len(self.dice), 1)
 
     @property
     def _export_path(self) -> Path:
@@ -160,7 +160,7 @@ class Trainer:
         best = self.average.module
         assert isinstance(best, DemoModel)
         save_demo(best.network, self.data.prompts, best.embeddings.detach(), self._export_path)
-        worst = sorted(self._dice.items(), key=lambda item: item[1])
+        worst = sorted(self.dice.items(), key=lambda item: item[1])
         self.report("dice " + ", ".join(f"{name} {value:.2f}" for name, value in worst))
 
     def _resume(self) -> None:

@@ -1,0 +1,148 @@
+"""The demonstration model learns, resumes and exports; bad descriptions are refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from textsegment.errors import InputError, InputNotFoundError
+from textsegment.files.nifti import write_nifti
+from textsegment.model.checkpoint import load
+from textsegment.model.config import SATConfig
+from textsegment.training.augment import PatchSampler
+from textsegment.training.dataset import load_case, read_description
+from textsegment.training.loss import ExclusiveLoss, IndependentLoss
+from textsegment.training.train import Trainer, TrainingSettings
+
+TINY = SATConfig(
+    name="sat-demo",
+    features=(8, 8, 8, 8, 8, 8),
+    encoder_convs=(1,) * 6,
+    decoder_convs=(1,) * 5,
+    width=24,
+    projection_hidden=24,
+    mask_hidden=16,
+    layers=1,
+    heads=2,
+    feed_forward=32,
+    spacing=(3.0, 3.0, 3.0),
+    patch_size=(64, 32, 32),
+    text_encoder="table",
+)
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bright ball on the left, a dark one on the right, in a grey block."""
+    folder = tmp_path_factory.mktemp("scans")
+    x, y, z = np.indices((60, 30, 30))
+    left = (x - 15) ** 2 + (y - 15) ** 2 + (z - 15) ** 2 < 81
+    right = (x - 44) ** 2 + (y - 15) ** 2 + (z - 15) ** 2 < 81
+    voxels = 50 + np.random.default_rng(0).normal(0, 10, x.shape) + 300 * left + 600 * right
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    write_nifti(folder / "image.nii.gz", voxels.astype(np.int16), affine, "phantom")
+    write_nifti(folder / "labels.nii.gz", (left + 2 * right).astype(np.uint8), affine, "phantom")
+    write_description(folder)
+    return folder
+
+
+def write_description(folder: Path, **changes: object) -> Path:
+    content = {
+        "structures": {"CT": ["left kidney", "right kidney", "kidney", "liver"]},
+        "groups": {"kidney": ["left kidney", "right kidney"]},
+        "cases": [
+            {
+                "image": "image.nii.gz",
+                "labels": "labels.nii.gz",
+                "modality": "CT",
+                "names": {"1": "left kidney", "2": "right kidney"},
+                "annotated": "all",
+            }
+        ],
+    }
+    path = folder / "data.json"
+    path.write_text(json.dumps(content | changes))
+    return path
+
+
+def train(scans: Path, folder: Path, steps: int) -> Trainer:
+    settings = TrainingSettings(
+        steps=steps, warm_up_steps=steps // 2, learning_rate=1e-2, checkpoint_every=5, average_decay=0.9
+    )
+    trainer = Trainer(TINY, read_description(scans / "data.json", scans), folder, settings, lambda line: None)
+    trainer.run()
+    return trainer
+
+
+def test_a_case_knows_drawn_structures_unions_and_absent_ones(scans: Path) -> None:
+    data = read_description(scans / "data.json", scans)
+    case = load_case(data.cases[0], data.groups, TINY)
+    assert case.drawn == ("left kidney", "right kidney")
+    assert case.groups == {"kidney": ("left kidney", "right kidney")}
+    assert case.annotated == {"left kidney", "right kidney", "kidney", "liver"}
+    assert set(np.unique(case.labels)) == {0, 1, 2}
+    assert abs(float(case.image.mean())) < 1e-3
+
+
+def test_patches_have_the_size_of_use_and_keep_labels_on_their_voxels(scans: Path) -> None:
+    data = read_description(scans / "data.json", scans)
+    sampler = PatchSampler([load_case(data.cases[0], data.groups, TINY)], TINY.patch_size, seed=1)
+    brighter = []
+    for _ in range(8):
+        _, patch, labels = sampler.draw()
+        assert patch.shape == (1, 1, *TINY.patch_size)
+        assert labels.shape == TINY.patch_size
+        if (labels == 2).any():
+            brighter.append(bool(patch[0, 0][labels == 2].mean() > patch[0, 0][labels == 0].mean()))
+    assert brighter
+    assert all(brighter)
+
+
+def test_training_learns_exports_and_resumes(scans: Path, tmp_path: Path) -> None:
+    trainer = train(scans, tmp_path, steps=60)
+    dice = trainer.dice
+    assert dice["left kidney"] > 0.5
+    assert dice["right kidney"] > 0.5
+    exported = load(tmp_path / "sat-demo.safetensors", device="cpu", dtype=torch.float32)
+    assert exported.text_encoder.supported("CT") == ("left kidney", "right kidney", "kidney", "liver")
+    lines: list[str] = []
+    data = read_description(scans / "data.json", scans)
+    resumed = Trainer(TINY, data, tmp_path, TrainingSettings(steps=61), lines.append)
+    assert "resumed at step 60" in lines
+    for name, tensor in trainer.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+
+
+def test_exclusive_loss_asks_for_positive_logits_on_the_structure_only() -> None:
+    labels = torch.zeros(4, 4, 4, dtype=torch.long)
+    labels[:2] = 1
+    right = torch.where(labels == 1, 8.0, -8.0)[None]
+    loss = ExclusiveLoss()
+    assert loss(right, labels) < 0.1
+    assert loss(-right, labels) > 5
+    unknown = labels.masked_fill(labels == 1, -1)
+    assert loss(-right, unknown) < loss(-right, labels)
+
+
+def test_independent_loss_lets_structures_overlap() -> None:
+    targets = torch.zeros(2, 4, 4, 4, dtype=torch.bool)
+    targets[0, :2] = targets[1, :3] = True
+    right = torch.where(targets, 8.0, -8.0)
+    loss = IndependentLoss()
+    assert loss(right, targets) < 0.1
+    assert loss(-right, targets) > 5
+
+
+def test_bad_descriptions_are_refused(scans: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError):
+        read_description(tmp_path / "none.json", tmp_path)
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(InputError):
+        read_description(broken, tmp_path)
+    with pytest.raises(InputError):
+        read_description(write_description(tmp_path, cases=[{"image": "x"}]), tmp_path)
+    with pytest.raises(InputError):
+        read_description(write_description(tmp_path, structures={"XX": []}), tmp_path)
