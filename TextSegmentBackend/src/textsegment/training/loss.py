@@ -20,15 +20,19 @@ class ExclusiveLoss(torch.nn.Module):
         super().__init__()
         self._dice = DiceLoss(smooth_nr=1.0, smooth_dr=1.0)
 
-    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, labels: Tensor, balance: float = 0.0) -> Tensor:
         """Compare.
 
         Args:
             logits: (N, h, w, d), one channel a structure.
             labels: (h, w, d), 0 for the background, n for channel n - 1, -1 for voxels to be left out.
+            balance: Classes weigh as their number of voxels to the power of minus this: 0 each voxel alike,
+                1 each class alike.
         """
         log_shares = torch.cat((torch.zeros_like(logits[:1]), logits)).log_softmax(dim=0)
-        cross_entropy = F.nll_loss(log_shares[None], labels[None], ignore_index=-1)
+        counts = torch.bincount(labels[labels >= 0], minlength=len(log_shares))
+        weight = counts.clamp(min=50).to(logits.dtype) ** -balance
+        cross_entropy = F.nll_loss(log_shares[None], labels[None], weight, ignore_index=-1)
         shares = log_shares[1:].exp() * (labels >= 0)
         targets = labels == 1 + torch.arange(len(logits), device=labels.device).view(-1, 1, 1, 1)
         dice: Tensor = self._dice(shares[:, None], targets[:, None].to(logits.dtype))

@@ -128,7 +128,10 @@ class Trainer:
         return float(loss.detach())
 
     def _loss(self, logits: Tensor, targets: Tensor, labels: Tensor, exclusive: int) -> Tensor:
-        loss: Tensor = self._exclusive(logits[:exclusive], _exclusive_labels(targets[:exclusive], labels))
+        numbers = _exclusive_labels(targets[:exclusive], labels)
+        # Small structures would starve at first; towards the end every voxel counts alike.
+        balance = 0.5 * (1 - self.step / self.settings.steps)
+        loss: Tensor = self._exclusive(logits[:exclusive], numbers, balance)
         if self.step >= self.settings.warm_up_steps:
             loss = loss + self._independent(logits, targets)
         return loss
