@@ -21,6 +21,7 @@ from textsegment.errors import (
     WeightsError,
 )
 from textsegment.geometry import Box, Geometry
+from textsegment.inference import encode as encode_module
 from textsegment.inference import engine as engine_module
 from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.canonical import to_canonical
@@ -111,7 +112,7 @@ def test_groups_of_prompts_give_the_same_and_share_the_unet(monkeypatch: pytest.
     volume = phantom()
     whole = segmenter()
     expected = whole.segment(volume, NAMES)
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
     one_by_one = segmenter()
     assert_same(one_by_one.segment(volume, NAMES), expected)
     assert one_by_one.network.encoded == whole.network.encoded
@@ -121,7 +122,7 @@ def test_without_a_cache_all_prompts_go_in_one_group(monkeypatch: pytest.MonkeyP
     volume = phantom()
     whole = segmenter()
     expected = whole.segment(volume, NAMES)
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
     bare = segmenter(feature_cache_bytes=0)
     assert_same(bare.segment(volume, NAMES), expected)
     assert bare.network.encoded == whole.network.encoded
@@ -158,7 +159,7 @@ def test_events() -> None:
 
 
 def test_masks_arrive_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config: 1)
+    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
     at: list[float] = [0.0]
     ready: list[float] = []
 
@@ -260,6 +261,14 @@ def test_out_of_memory_for_good_is_typed_and_the_engine_lives() -> None:
         engine.segment(phantom(), ["liver"])
     network.encodes = True
     assert len(engine.segment(phantom(), ["liver"])) == 1
+
+
+def test_a_full_computer_is_not_pushed_over_the_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = segmenter()
+    monkeypatch.setattr(encode_module, "free_bytes", lambda device: 1000)
+    with pytest.raises(OutOfMemoryError):
+        engine.segment(phantom(), ["liver"])
+    assert engine.network.encoded == 0
 
 
 def test_other_runtime_errors_are_not_taken_for_lack_of_memory() -> None:

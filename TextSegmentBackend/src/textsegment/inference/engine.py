@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 import textsegment
-from textsegment.errors import DeviceError, OutOfMemoryError, WeightsError
+from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
-from textsegment.inference.accumulate import Accumulator
+from textsegment.inference.accumulate import Accumulator, ProbabilityBox
 from textsegment.inference.canonical import to_canonical
 from textsegment.inference.decode import decode_patch
 from textsegment.inference.device import (
@@ -30,6 +30,7 @@ from textsegment.inference.device import (
     is_out_of_memory,
     release_memory,
 )
+from textsegment.inference.encode import encode_patch
 from textsegment.inference.features import FeatureCache, PreparedScan
 from textsegment.inference.grid import ORIENTATIONS
 from textsegment.inference.intensity import normalize
@@ -186,20 +187,44 @@ class LocalSegmenter:
         to_encode = patches - len(scan.patches)
         job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
         for group, device in groups:
-            accumulator = Accumulator(len(group), scan.grid, device)
-            rows = torch.tensor([job.prompts.index(prompt) for prompt in group], device=self.device)
-            weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
-            for number, box in enumerate(scan.grid.boxes):
-                job.cancel.raise_if_cancelled()
-                features = self._features(scan, number, box, plan)
-                if number not in embeddings:
-                    embeddings[number] = self._mask_embeddings(features, queries)
-                here = weight[tuple(slice(n) for n in box.shape)]
-                accumulator.begin_patch(box, here)
-                pixels = features.pixel_features
-                decode_patch(pixels, embeddings[number][rows], box, here, accumulator, plan.block_bytes)
-                job.reporter.advance(_DECODING, "decoding")
-            self._finish(job, scan, group, accumulator)
+            rows = [job.prompts.index(prompt) for prompt in group]
+            found = self._probabilities(job, scan, rows, device, embeddings, queries, plan)
+            self._finish(job, scan, group, found)
+
+    def _probabilities(
+        self,
+        job: _Job,
+        scan: PreparedScan,
+        rows: list[int],
+        device: torch.device,
+        embeddings: dict[int, Tensor],
+        queries: Tensor,
+        plan: Plan,
+    ) -> list[ProbabilityBox | None]:
+        """Average the probabilities of some prompts over all patches.
+
+        Args:
+            job: The request.
+            scan: Its scan.
+            rows: The prompts, by number in the job.
+            device: Where they are summed.
+            embeddings: Mask embeddings of all prompts by number of the patch; missing ones are added.
+            queries: Queries of all prompts.
+            plan: How it is run.
+        """
+        accumulator = Accumulator(len(rows), scan.grid, device)
+        weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
+        for number, box in enumerate(scan.grid.boxes):
+            job.cancel.raise_if_cancelled()
+            features = self._features(scan, number, box, plan)
+            if number not in embeddings:
+                embeddings[number] = self.network.mask_embeddings(features, queries)
+            here = weight[tuple(slice(n) for n in box.shape)]
+            accumulator.begin_patch(box, here)
+            pixels = features.pixel_features
+            decode_patch(pixels, embeddings[number][rows], box, here, accumulator, plan.block_bytes)
+            job.reporter.advance(_DECODING, "decoding")
+        return accumulator.finish()
 
     def _prepared(self, job: _Job, plan: Plan) -> PreparedScan:
         key: Hashable = (job.volume.digest, self.model.digest, job.orientation)
@@ -232,7 +257,7 @@ class LocalSegmenter:
 
         Without all features at hand every group costs the U-Net again: then as many as memory holds.
         """
-        device, budget = plan.accumulates_on, accumulator_bytes(self.config)
+        device, budget = plan.accumulates_on, accumulator_bytes(self.config, plan.precision)
         if not (plan.keeps_features and self._storable(grid, plan) is not None):
             budget = max(budget, free_bytes(device) // 2)
             if group_size(len(prompts), grid, budget) < len(prompts):
@@ -251,31 +276,17 @@ class LocalSegmenter:
         kept = self.cache.patch(scan, number)
         if kept is not None:
             return kept
-        patch = torch.from_numpy(cut_patch(scan.image.voxels, box, scan.grid.patch_size))
-        patch = patch[None, None].to(self.device)
-        features = self._encoded(patch, plan.precision)
+        patch = cut_patch(scan.image.voxels, box, scan.grid.patch_size)
+        features = encode_patch(self.network, patch, self.device, plan.precision)
         if plan.keeps_features:
             half = self._storable(scan.grid, plan) != plan.precision
             self.cache.keep_patch(scan, number, features, half=half)
         return features
 
-    def _encoded(self, patch: Tensor, precision: torch.dtype) -> PatchFeatures:
-        """Run the U-Net; where half precision overflows, once more in float32."""
-        for dtype in dict.fromkeys((precision, torch.float32)):
-            with computing(self.device, dtype):
-                features = self.network.encode_image(patch)
-            if all(_is_finite(x) for x in (features.tokens, features.pixel_features)):
-                return features._replace(tokens=features.tokens.float())
-        raise WeightsError(
-            "The network answers with numbers that are not finite.", "Import its weights again."
-        )
-
-    def _mask_embeddings(self, features: PatchFeatures, queries: Tensor) -> Tensor:
-        with computing(self.device, torch.float32):
-            return self.network.mask_embeddings(features, queries)
-
-    def _finish(self, job: _Job, scan: PreparedScan, group: list[Prompt], sums: Accumulator) -> None:
-        for prompt, probability in zip(group, sums.finish(), strict=True):
+    def _finish(
+        self, job: _Job, scan: PreparedScan, group: list[Prompt], found: list[ProbabilityBox | None]
+    ) -> None:
+        for prompt, probability in zip(group, found, strict=True):
             job.cancel.raise_if_cancelled()
             mask = restore_mask(prompt.text, probability, scan.image, job.volume)
             job.masks[prompt] = mask
@@ -292,8 +303,3 @@ class LocalSegmenter:
             "spacing_mm": self.config.spacing,
             "orientation": job.orientation,
         }
-
-
-def _is_finite(x: Tensor) -> bool:
-    low, high = torch.aminmax(x)
-    return bool(torch.isfinite(low) and torch.isfinite(high))

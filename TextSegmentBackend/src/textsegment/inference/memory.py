@@ -12,10 +12,11 @@ from textsegment.inference.accumulate import window_shape
 from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.patches import PatchGrid
 from textsegment.model.config import SATConfig
+from textsegment.model.slabs import slab_elements
 
 # Logits in flight: on a CPU what its caches hold, on a GPU what keeps it busy.
 _CPU_BLOCK = 4 * 2**20
-_GPU_BLOCK = 256 * 2**20
+_GPU_BLOCK = 64 * 2**20
 _SMALLEST_ACCUMULATORS = 64 * 2**20
 # Shares of the memory that is free when the engine starts.
 _HOST_CACHE_SHARE = 0.25
@@ -62,11 +63,12 @@ def features_bytes(config: SATConfig, precision: torch.dtype) -> int:
 def unet_bytes(config: SATConfig, precision: torch.dtype) -> int:
     """Return the peak of the U-Net's activations for one patch.
 
-    Two tensors of full resolution (a convolution's input and output, or a skip and an output), a quarter of
-    one as scratch, and the next lower level.
+    Two tensors of full resolution (a convolution's input and output, or a skip and an output), the features
+    of the next coarser level, and three times a slab as scratch (its input, padded, and its output).
     """
-    full = features_bytes(config, precision)
-    return int(2.25 * full) + config.features[1] * prod(config.patch_size) // 8 * precision.itemsize
+    voxels = prod(config.patch_size)
+    full, coarser = config.features[0] * voxels, config.features[1] * voxels // 8
+    return int(2 * full + coarser + 3 * slab_elements(3 * full)) * precision.itemsize
 
 
 def cache_bytes(
@@ -84,7 +86,7 @@ def cache_bytes(
     host = int(free_bytes(CPU) * _HOST_CACHE_SHARE)
     on_device = 0
     if device != CPU:
-        busy = unet_bytes(config, precision) + accumulator_bytes(config) + 2 * _GPU_BLOCK
+        busy = unet_bytes(config, precision) + accumulator_bytes(config, precision) + 4 * _GPU_BLOCK
         on_device = max(int(free_bytes(device) * _DEVICE_CACHE_SHARE) - busy, 0)
     if limit is not None:
         on_device = min(on_device, limit)
@@ -92,13 +94,13 @@ def cache_bytes(
     return on_device, host
 
 
-def accumulator_bytes(config: SATConfig) -> int:
+def accumulator_bytes(config: SATConfig, precision: torch.dtype) -> int:
     """Return the bytes for sums of probabilities while the features of the scan are kept.
 
     Half the features of a patch: little beside what the U-Net takes, and enough prompts at once that reading
     the features again for the next ones costs little time.
     """
-    return max(features_bytes(config, torch.float32) // 2, _SMALLEST_ACCUMULATORS)
+    return max(features_bytes(config, precision) // 2, _SMALLEST_ACCUMULATORS)
 
 
 def group_size(prompts: int, grid: PatchGrid, budget: int) -> int:

@@ -15,7 +15,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLAB_ELEMENTS = 2**26
-"""Numbers that go into and come out of one slab: 256 MiB in float32."""
+"""Numbers that go into and come out of one slab at most: 256 MiB in float32."""
+
+SLABS = 8
+"""A layer is cut into so many slabs, or more, unless it is small."""
+
+_SMALL_ELEMENTS = 2**22
+
+
+def slab_elements(layer_elements: float) -> float:
+    """Return how many of the numbers that go into and come out of a layer are in one slab."""
+    return min(SLAB_ELEMENTS, max(layer_elements / SLABS, _SMALL_ELEMENTS))
 
 
 @dataclass(frozen=True)
@@ -53,7 +63,7 @@ def convolve(conv: nn.Conv3d, x: Tensor | JoinedSkip) -> Tensor:
     stride = conv.stride[0]
     rows_out = (height - 1) // stride + 1
     per_row = (conv.in_channels * stride + conv.out_channels / stride**2) * width * depth
-    rows = max(1, int(SLAB_ELEMENTS / per_row))
+    rows = max(1, int(slab_elements(per_row * rows_out) / per_row))
     if rows >= rows_out:
         whole: Tensor = conv(x if isinstance(x, Tensor) else x.rows(0, height))
         return whole
@@ -75,7 +85,7 @@ def convolve(conv: nn.Conv3d, x: Tensor | JoinedSkip) -> Tensor:
 def normalize_in_place(x: Tensor, norm: nn.InstanceNorm3d, negative_slope: float) -> Tensor:
     """Apply instance normalisation and leaky ReLU to (B, C, h, w, d), some channels at a time."""
     channels = max(1, SLAB_ELEMENTS // (8 * x[:, 0].numel()))
-    groups = x.split(channels, dim=1), torch.split(norm.weight, channels), torch.split(norm.bias, channels)
-    for group, weight, bias in zip(*groups, strict=True):
+    weights, biases = torch.split(norm.weight, channels), torch.split(norm.bias, channels)
+    for group, weight, bias in zip(torch.split(x, channels, dim=1), weights, biases, strict=True):
         group.copy_(F.instance_norm(group, weight=weight, bias=bias, eps=norm.eps))
     return F.leaky_relu_(x, negative_slope)

@@ -1,0 +1,49 @@
+"""From the voxels of a patch to its features, checked: a number that is not finite is never a mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from textsegment.errors import WeightsError
+from textsegment.inference.device import CPU, computing, free_bytes
+from textsegment.inference.memory import unet_bytes
+from textsegment.model.sat import SAT, PatchFeatures
+
+
+def encode_patch(
+    network: SAT, patch: NDArray[np.float32], device: torch.device, precision: torch.dtype
+) -> PatchFeatures:
+    """Run the U-Net on a patch; where half precision overflows, once more in float32.
+
+    Args:
+        network: On the device, in evaluation mode.
+        patch: Normalised voxels (h, w, d).
+        device: Where the network is.
+        precision: Type in which it computes.
+
+    Returns:
+        Features on the device: tokens in float32, pixel features as they were computed.
+
+    Raises:
+        MemoryError: The computer has less memory free than the U-Net needs.
+        WeightsError: The features are not finite in float32 either.
+    """
+    image = torch.from_numpy(patch)[None, None].to(device)
+    for dtype in dict.fromkeys((precision, torch.float32)):
+        # A computer that runs out of memory kills the process: better not to try.
+        if device == CPU and free_bytes(CPU) < unet_bytes(network.config, dtype):
+            raise MemoryError
+        with computing(device, dtype):
+            features = network.encode_image(image)
+        if _is_finite(features.tokens) and _is_finite(features.pixel_features):
+            return features._replace(tokens=features.tokens.float())
+        del features
+    raise WeightsError("The network answers with numbers that are not finite.", "Import its weights again.")
+
+
+def _is_finite(x: Tensor) -> bool:
+    low, high = torch.aminmax(x)  # both are NaN if one value is
+    return bool(torch.isfinite(low) and torch.isfinite(high))

@@ -1,0 +1,65 @@
+"""The sums of docs/memory.md."""
+
+import pytest
+import torch
+
+from textsegment.inference.memory import (
+    accumulator_bytes,
+    cache_bytes,
+    features_bytes,
+    group_size,
+    ladder,
+    unet_bytes,
+)
+from textsegment.inference.patches import PatchGrid
+from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
+from textsegment.model.sat import SAT
+
+GB = 10**9
+TEXT_ENCODER_PARAMETERS = 110.67e6
+CONTEXT = 0.6 * GB  # of CUDA and its libraries
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def peak(config: SATConfig, precision: torch.dtype) -> float:
+    with torch.device("meta"):
+        parameters = sum(p.numel() for p in SAT(config).parameters())
+    copies = 0 if precision == torch.float32 else precision.itemsize
+    weights = parameters * (4 + copies) + TEXT_ENCODER_PARAMETERS * 4
+    return weights + unet_bytes(config, precision) + accumulator_bytes(config, precision) + CONTEXT
+
+
+@pytest.mark.parametrize(("config", "limit_gb"), [(SAT_NANO, 8), (SAT_PRO, 12)])
+def test_a_patch_fits_the_gpu_that_was_promised(config: SATConfig, limit_gb: int) -> None:
+    assert peak(config, torch.float16) < limit_gb * GB
+
+
+def test_one_patch_of_features_is_a_gigabyte_in_half_precision() -> None:
+    assert features_bytes(SAT_NANO, torch.float16) == pytest.approx(1.02 * GB, rel=0.01)
+    assert features_bytes(SAT_PRO, torch.float16) == pytest.approx(2.04 * GB, rel=0.01)
+
+
+def test_groups_are_even_and_within_the_budget() -> None:
+    grid = PatchGrid((364, 286, 112), (288, 288, 96))
+    prompt = 4 * 288 * 286 * 112
+    assert group_size(64, grid, 64 * prompt) == 64
+    assert group_size(64, grid, 63 * prompt) == 32
+    assert group_size(64, grid, 1) == 1
+    assert group_size(1, grid, 10**12) == 1
+
+
+def test_each_plan_asks_for_less_than_the_one_before() -> None:
+    on_gpu = list(ladder(GPU, torch.float32))
+    assert [plan.accumulates_on.type for plan in on_gpu] == ["cuda", "cuda", "cuda", "cpu", "cpu"]
+    assert [plan.keeps_features for plan in on_gpu] == [True, True, False, False, False]
+    assert on_gpu[-1].precision == torch.float16
+    assert on_gpu[1].block_bytes < on_gpu[0].block_bytes
+    assert all(plan.precision == torch.float16 for plan in ladder(GPU, torch.float16))
+    assert [plan.precision for plan in ladder(CPU, torch.float32)][-1] == torch.bfloat16
+
+
+def test_the_limit_of_the_user_holds() -> None:
+    assert cache_bytes(SAT_NANO, CPU, torch.float32, 123) == (0, 123)
+    on_device, host = cache_bytes(SAT_NANO, CPU, torch.float32, None)
+    assert on_device == 0
+    assert host > 0
