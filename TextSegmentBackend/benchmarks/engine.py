@@ -1,0 +1,139 @@
+"""Our engine against the plain pipeline, on one CT, with the same weights and the same number of threads.
+
+    python benchmarks/engine.py                                   # sat-nano, coarse grid: minutes
+    python benchmarks/engine.py --spacing 1 1 3 --patch 288 288 96  # as in use: hours on two cores
+
+The scan is 3D Slicer's CTChest sample out of the package ``slicerio``; weights are random: that changes
+masks, not costs. The plain pipeline does what the published script does: everything again for each request,
+float32, full-size accumulators. Each measurement runs in a process of its own: peaks of memory do not mix.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from plain_pipeline import probabilities
+
+from textsegment.files.reading import read_volume
+from textsegment.inference.canonical import to_canonical
+from textsegment.inference.engine import LocalSegmenter
+from textsegment.inference.intensity import normalize
+from textsegment.inference.weights import LoadedModel
+from textsegment.model.config import CONFIGS, SATConfig
+from textsegment.model.embedding_table import EmbeddingTable
+from textsegment.model.sat import SAT
+from textsegment.vocabulary.structures import load_structures
+from textsegment.volume import Volume
+
+PROMPTS = (1, 4, 16, 64)
+
+
+def random_model(config: SATConfig, count: int) -> tuple[LoadedModel, list[str]]:
+    """Return a network with random weights and a table of random embeddings for CT structures."""
+    torch.manual_seed(0)
+    network = SAT(config).eval().requires_grad_(False)
+    names = [name for name, structure in load_structures().items() if "CT" in structure.modalities][:count]
+    table = EmbeddingTable([(name, "CT") for name in names], torch.randn(count, config.width))
+    return LoadedModel(config.name, config, network, table, digest="random"), names
+
+
+def scan() -> Volume:
+    """Read 3D Slicer's CTChest sample."""
+    return read_volume(Path(str(files("slicerio") / "data" / "CTChest4.nrrd")), modality="CT")
+
+
+def ours(config: SATConfig, count: int) -> dict[str, float]:
+    """Time a first request with ``count`` prompts and a further one with one new prompt."""
+    model, names = random_model(config, count + 1)
+    volume, engine = scan(), LocalSegmenter(model, device="cpu", precision="fp32")
+    start = time.perf_counter()
+    engine.segment(volume, names[:count])
+    first = time.perf_counter() - start
+    start = time.perf_counter()
+    engine.segment(volume, names[count:])
+    return {"first_s": first, "further_s": time.perf_counter() - start}
+
+
+def plain(config: SATConfig, count: int) -> dict[str, float]:
+    """Time one request with ``count`` prompts; a further one costs the same as one of its own."""
+    model, names = random_model(config, count)
+    volume = scan()
+    start = time.perf_counter()
+    canonical = to_canonical(volume, spacing=config.spacing)
+    queries = model.text_encoder.encode(names, "CT")
+    found = probabilities(model.network, normalize(canonical.voxels, "CT"), queries) > 0.5
+    np.count_nonzero(found)
+    return {"first_s": time.perf_counter() - start}
+
+
+def measured(pipeline: str, count: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Run one pipeline in a process of its own and return its times and its peak of memory."""
+    command = [sys.executable, __file__, "--only", pipeline, "--prompts", str(count)]
+    command += ["--model", arguments.model, "--threads", str(arguments.threads)]
+    command += ["--spacing", *map(str, arguments.spacing), "--patch", *map(str, arguments.patch)]
+    result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    return result
+
+
+def run_one(config: SATConfig, pipeline: str, count: int) -> None:
+    """Measure one pipeline in this process and print JSON."""
+    idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {"ours": ours, "plain": plain}[pipeline](config, count)
+    result["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    result["idle_gib"] = idle / 2**20
+    print(json.dumps(result))
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Print the table: seconds, ratios, memory."""
+    print(f"{arguments.model}, spacing {arguments.spacing} mm, patch {arguments.patch}, ", end="")
+    print(f"{arguments.threads} threads, torch {torch.__version__}\n")
+    print("| prompts | plain s | ours s | plain/ours | further prompt s | plain(1)/further ", end="")
+    print("| plain GiB | ours GiB | ours/plain |\n|---|---|---|---|---|---|---|---|---|")
+    alone = 0.0
+    for count in PROMPTS:
+        theirs, mine = measured("plain", count, arguments), measured("ours", count, arguments)
+        alone = alone or theirs["first_s"]
+        print(
+            f"| {count} | {theirs['first_s']:.1f} | {mine['first_s']:.1f} "
+            f"| {theirs['first_s'] / mine['first_s']:.2f} | {mine['further_s']:.2f} "
+            f"| {alone / mine['further_s']:.0f} | {theirs['peak_gib']:.2f} | {mine['peak_gib']:.2f} "
+            f"| {mine['peak_gib'] / theirs['peak_gib']:.2f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="sat-nano", choices=sorted(CONFIGS))
+    parser.add_argument("--spacing", type=float, nargs=3, default=(3.0, 3.0, 3.0))
+    parser.add_argument("--patch", type=int, nargs=3, default=(96, 96, 96))
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--only", choices=("ours", "plain"), help="one measurement, as JSON")
+    parser.add_argument("--prompts", type=int, default=1, help="with --only")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.only is None:
+        compare(arguments)
+        return
+    (x, y, z), (h, w, d) = arguments.spacing, arguments.patch
+    config = replace(CONFIGS[arguments.model], spacing=(x, y, z), patch_size=(h, w, d))
+    run_one(config, arguments.only, arguments.prompts)
+
+
+if __name__ == "__main__":
+    main()
