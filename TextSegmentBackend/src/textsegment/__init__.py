@@ -1,3 +1,94 @@
-"""Segment anatomy in CT, MR and PET volumes by naming it."""
+"""Segment anatomy in CT, MR and PET volumes by naming it.
+
+>>> import textsegment
+>>> volume = textsegment.read_volume("scan.nii.gz", modality="CT")
+>>> result = textsegment.Segmenter("sat-demo").segment(volume, ["liver", "left kidney"])
+>>> result["liver"].statistics.volume_ml
+>>> textsegment.write_result(result, "result.seg.nrrd")
+
+Names are loaded when they are first used, so that importing this package needs neither PyTorch nor any other
+package of the extra ``engine``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from textsegment import errors
+
+if TYPE_CHECKING:
+    from textsegment.errors import TextSegmentError
+    from textsegment.files.reading import read_volume
+    from textsegment.files.results import write_result
+    from textsegment.geometry import Box, Geometry
+    from textsegment.inference.engine import LocalSegmenter as Segmenter
+    from textsegment.prompt import Prompt
+    from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+    from textsegment.segmenter import CancelToken, MaskReady, Progress
+    from textsegment.volume import Volume
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "CancelToken",
+    "Geometry",
+    "MaskReady",
+    "MaskStatistics",
+    "Progress",
+    "Prompt",
+    "Segmentation",
+    "Segmenter",
+    "StructureMask",
+    "TextSegmentError",
+    "Volume",
+    "__version__",
+    "errors",
+    "load",
+    "read_volume",
+    "write_result",
+]
+
+_HOMES = {
+    "textsegment.errors": ("TextSegmentError",),
+    "textsegment.files.reading": ("read_volume",),
+    "textsegment.files.results": ("write_result",),
+    "textsegment.geometry": ("Box", "Geometry"),
+    "textsegment.prompt": ("Prompt",),
+    "textsegment.segmentation": ("MaskStatistics", "Segmentation", "StructureMask"),
+    "textsegment.segmenter": ("CancelToken", "MaskReady", "Progress"),
+    "textsegment.volume": ("Volume",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "auto") -> "Segmenter":
+    """Load a model by its name; the same as ``Segmenter(model, …)``.
+
+    Args:
+        model: ``sat-demo``, which is part of this package; ``sat-nano`` or ``sat-pro``, whose weights
+            ``textsegment weights download`` fetches.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: Of the image network: ``auto``, ``fp32``, ``fp16`` or ``bf16``.
+
+    Raises:
+        WeightsError: There is no such model, or its weights are missing or wrong.
+        DeviceError: The device is not there, or cannot compute in this precision.
+    """
+    from textsegment.inference.engine import LocalSegmenter
+
+    return LocalSegmenter(model, device=device, precision=precision)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Segmenter":
+        value = import_module("textsegment.inference.engine").LocalSegmenter
+    elif name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name]), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
-from textsegment.inference.acquire import Offer, download, import_folder
-from textsegment.inference.weights import list_models, verify
+if TYPE_CHECKING:
+    from textsegment.inference.acquire import Offer
 
 weights_app = typer.Typer(no_args_is_help=True, help="Weights of the models: list, download, import, verify.")
 
@@ -21,6 +21,8 @@ Name = Annotated[str, typer.Argument(metavar="MODEL", help="sat-nano or sat-pro.
 @weights_app.command("list")
 def list_command() -> None:
     """Show all models, and which can be used right away."""
+    from textsegment.inference.weights import list_models
+
     table = Table("Model", "State", "Size", "From")
     for status in list_models():
         state = "ready" if status.ready else "not on this computer"
@@ -39,6 +41,7 @@ def download_command(
 
     A download that was broken off goes on where it stopped.
     """
+    from textsegment.inference.acquire import download
 
     def consent(offer: Offer) -> bool:
         typer.echo(offer.notice)
@@ -72,6 +75,8 @@ def import_command(
     folder: Annotated[Path, typer.Argument(help="Holds the network's and the text encoder's .pth file.")],
 ) -> None:
     """Take the weights of a model from published files in a folder, without any network."""
+    from textsegment.inference.acquire import import_folder
+
     path = import_folder(name, folder)
     typer.echo(f"{name} is ready: {path}")
 
@@ -83,6 +88,8 @@ def verify_command(
     ] = None,
 ) -> None:
     """Check weights against the SHA-256 that was recorded on first sight, and against the network."""
+    from textsegment.inference.weights import list_models, verify
+
     names = [name] if name else [status.name for status in list_models() if status.ready]
     for each in names:
         typer.echo(f"{each}: unchanged, SHA-256 {verify(each)}")

@@ -68,19 +68,28 @@ def write_labelmap(segmentation: Segmentation, path: Path | str) -> tuple[Path, 
         OutputError: The suffix is another one, or the file cannot be written.
     """
     path = Path(path)
-    suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), None)
-    if suffix is None:
-        raise OutputError("A label map has another suffix.", f"Use one of {', '.join(LABELMAP_SUFFIXES)}.")
+    table = table_of(path)
     labelmap = _labelmap(segmentation)
     affine = segmentation.geometry.affine
-    table = path.with_name(path.name[: -len(suffix)] + ".labels.json")
     with atomic_output(path) as image_part, atomic_output(table) as table_part:
-        if suffix in NIFTI_SUFFIXES:
+        if path.name.lower().endswith(NIFTI_SUFFIXES):
             write_nifti(image_part, labelmap, affine, _description(segmentation))
         else:
             write_itk_image(image_part, labelmap, affine)
         table_part.write_text(json.dumps(_label_table(segmentation), indent=1, ensure_ascii=False), "utf-8")
     return (path, table)
+
+
+def table_of(path: Path) -> Path:
+    """Return where the table of the numbers in a label map lies.
+
+    Raises:
+        OutputError: The suffix is not one of a label map.
+    """
+    suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), None)
+    if suffix is None:
+        raise OutputError("A label map has another suffix.", f"Use one of {', '.join(LABELMAP_SUFFIXES)}.")
+    return path.with_name(path.name[: -len(suffix)] + ".labels.json")
 
 
 def _labelmap(segmentation: Segmentation) -> NDArray[Any]:

@@ -1,0 +1,84 @@
+"""All commands, and what becomes of their errors.
+
+Commands import what is heavy (PyTorch, SimpleITK) in their bodies, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import textsegment
+from textsegment.cli.demo import demo_command
+from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_defect, show_error
+from textsegment.cli.segment import segment_command
+from textsegment.cli.train import train_command
+from textsegment.cli.weights import weights_app
+from textsegment.errors import TextSegmentError
+
+
+class _Commands(TyperGroup):
+    """Turns typed errors into two lines on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TextSegmentError as error:
+            raise self._shown(ctx, error) from error
+        except ModuleNotFoundError as error:
+            raise self._shown(ctx, missing_package(error)) from error
+        except KeyboardInterrupt as error:
+            typer.echo("Cancelled. What was finished before stays.", err=True)
+            raise typer.Exit(CANCELLED) from error
+
+    @staticmethod
+    def _shown(ctx: Any, error: TextSegmentError) -> typer.Exit:
+        if ctx.params.get("debug"):
+            traceback.print_exc()
+        show_error(error)
+        return typer.Exit(exit_code(error))
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"textsegment {textsegment.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def textsegment_command(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Segment anatomy in CT, MR and PET volumes by naming it.
+
+    For research: not a medical device.
+    """
+    if not debug:
+        sys.excepthook = show_defect
+
+
+app.command("segment")(segment_command)
+app.command("demo")(demo_command)
+app.add_typer(weights_app, name="weights")
+app.command("train")(train_command)
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line, by default that of the process, and end with its exit code."""
+    typer.main.get_command(app)(arguments)

@@ -1,0 +1,68 @@
+"""Exit codes, and errors in two lines: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+
+from textsegment.errors import (
+    CancelledError,
+    DependencyMissingError,
+    DeviceError,
+    InputError,
+    OutOfMemoryError,
+    OutputError,
+    PromptError,
+    TextSegmentError,
+    WeightsError,
+)
+
+INTERNAL = 1
+USAGE = 2  # also what the parser of the command line exits with
+BATCH_INCOMPLETE = 8
+CANCELLED = 130
+
+EXIT_CODES: dict[type[TextSegmentError], int] = {
+    PromptError: USAGE,
+    InputError: 3,
+    OutputError: 4,
+    WeightsError: 5,
+    DeviceError: 6,
+    OutOfMemoryError: 6,
+    DependencyMissingError: 7,
+    CancelledError: CANCELLED,
+}
+"""Exit code of each family of errors: stable, scripts may rely on them."""
+
+
+def exit_code(error: TextSegmentError) -> int:
+    """Return the exit code for an error."""
+    return next((code for family, code in EXIT_CODES.items() if isinstance(error, family)), INTERNAL)
+
+
+def show_error(error: TextSegmentError, about: str = "Error") -> None:
+    """Print an error to stderr: what it concerns, the message, its stable code, and the hint."""
+    first, *more = error.message.splitlines()
+    print(f"{about}: {first} [{error.code}]", *more, sep="\n", file=sys.stderr)
+    if error.hint:
+        print(error.hint, file=sys.stderr)
+
+
+def missing_package(error: ModuleNotFoundError) -> DependencyMissingError:
+    """Return the error for a package that an extra would have brought."""
+    return DependencyMissingError(
+        f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."
+    )
+
+
+def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print one line for an error of this program itself; an exception hook.
+
+    Its text and traceback are left out: they may hold paths or content of the user's files.
+    """
+    where = trace
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = f" in {where.tb_frame.f_globals.get('__name__')}, line {where.tb_lineno}" if where else ""
+    print(f"Error: this is a defect of TextSegment: {kind.__name__}{place}. [internal]", file=sys.stderr)
+    print("Run it again as `textsegment --debug …` and report what it prints.", file=sys.stderr)

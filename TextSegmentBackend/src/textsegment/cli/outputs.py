@@ -1,0 +1,120 @@
+"""Where results go: checked before the work starts, so that nothing is lost or computed in vain."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from textsegment.errors import OutputError
+from textsegment.files.atomic import make_folder
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Where the result of one image goes.
+
+    Attributes:
+        result: As typed: a file name or a folder; a last ``/`` makes it a folder.
+        preview: Picture, or None.
+        report: JSON file, or None.
+    """
+
+    result: str
+    preview: Path | None = None
+    report: Path | None = None
+
+    def files(self, structures: Sequence[str]) -> tuple[Path, ...]:
+        """Return all files that will be written.
+
+        Raises:
+            OutputError: The suffix of the result is unknown.
+        """
+        from textsegment.files.results import result_files
+
+        extras = tuple(path for path in (self.preview, self.report) if path is not None)
+        return (*result_files(structures, self.result), *extras)
+
+
+def require_usable(targets: Targets, image: Path) -> None:
+    """Check what can be said before the structures are known.
+
+    Raises:
+        OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or the image
+            itself.
+    """
+    from textsegment.files.results import is_folder
+
+    if targets.preview is not None and targets.preview.suffix.lower() != ".png":
+        raise OutputError("The preview is a PNG picture.", "Give it a name that ends in .png.")
+    files = [_absolute(path) for path in targets.files(())]
+    if len(set(files)) < len(files):
+        raise OutputError("Two outputs have the same name.", "Give each its own.")
+    if _absolute(image) in files:
+        raise OutputError("The output is the image itself.", "Give the output another name.")
+    folder = _absolute(Path(targets.result)) if is_folder(targets.result) else None
+    if folder is not None:
+        require_folder(_existing_part(folder))
+    for path in files:
+        if path.parent != folder:
+            require_folder(path.parent)
+
+
+def require_absent(files: Sequence[Path]) -> None:
+    """Refuse to replace what is there.
+
+    Raises:
+        OutputError: One of the files exists.
+    """
+    if any(path.exists() for path in files):
+        raise OutputError("The output exists already.", "Choose another name, or add --overwrite.")
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder whose files appear in ``target`` when the block ends without an error.
+
+    After any failure, and after one that left no time to tidy up, ``target`` is as it was or holds all files.
+    """
+    temporary = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(temporary, ignore_errors=True)
+    make_folder(temporary)
+    try:
+        yield temporary
+        try:
+            if not target.exists():
+                temporary.rename(target)
+            else:
+                for path in sorted(temporary.iterdir()):
+                    path.replace(target / path.name)
+        except OSError as error:
+            raise OutputError(
+                "The result cannot be moved to its folder.", "Check its permissions."
+            ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _existing_part(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that is none, or may not be written.
+
+    Raises:
+        OutputError: It is so.
+    """
+    if not folder.exists():
+        raise OutputError("The folder of the output does not exist.", "Make it first.")
+    if not folder.is_dir():
+        raise OutputError("The folder of the output is a file.", "Choose another folder.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError("The output may not be written there.", "Choose another folder.")

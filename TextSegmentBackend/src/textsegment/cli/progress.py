@@ -1,0 +1,95 @@
+"""What a user sees while a job runs, and where its time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from textsegment import segmenter
+from textsegment.segmenter import Event, MaskReady
+
+_STEPS = {"preparing": "prepare", "encoding": "encode", "decoding": "decode", "finishing": "restore"}
+
+
+class Stopwatch:
+    """Adds up seconds by step: those that are measured around a block, and those that an engine reports."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    @contextmanager
+    def measure(self, step: str) -> Iterator[None]:
+        """Count the time of a block to a step."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._last = time.perf_counter()
+            self._add(step, self._last - start)
+
+    def on_event(self, event: Event) -> None:
+        """Count the time since the last event to the step that the engine reports as done."""
+        if isinstance(event, segmenter.Progress):
+            now = time.perf_counter()
+            self._add(_STEPS[event.stage], now - self._last)
+            self._last = now
+
+    def _add(self, step: str, seconds: float) -> None:
+        self.seconds[step] = self.seconds.get(step, 0.0) + seconds
+
+
+class ProgressBar:
+    """A bar on stderr with stage, structures that are final, and time; nothing if that is no terminal.
+
+    Args:
+        label: Before the bar; empty for a single image.
+        structures: How many are expected.
+        quiet: Whether to show nothing.
+    """
+
+    def __init__(self, label: str, structures: int, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.fields[label]}{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[done]}/{task.fields[structures]} structures"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        self._progress = Progress(
+            *columns, console=console, transient=True, disable=quiet or not console.is_terminal
+        )
+        self._task: TaskID = self._progress.add_task(
+            "starting", total=1.0, label=label, done=0, structures=structures
+        )
+        self._done = 0
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Show an event of the engine."""
+        if isinstance(event, segmenter.Progress):
+            self._progress.update(self._task, completed=event.fraction, description=event.stage)
+        elif isinstance(event, MaskReady):
+            self._done += 1
+            self._progress.update(self._task, done=self._done)

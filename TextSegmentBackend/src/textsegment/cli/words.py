@@ -1,0 +1,125 @@
+"""From the typed line to prompts: runs what is certain, and asks or refuses the rest in words of a user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from textsegment.errors import LimitExceededError, PromptError, UnknownStructureError
+from textsegment.prompt import Prompt
+from textsegment.vocabulary.parse import split_terms
+from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
+from textsegment.vocabulary.structures import load_structures
+
+Consent = Callable[[str], bool]
+"""Shown what one term stands for; answers whether to segment all of it."""
+
+_LONGEST_TEXT = 20_000
+_MOST_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a line of text asks for.
+
+    Attributes:
+        structures: Prompts of the model, in order; may hold duplicates.
+        notes: What the user should know about the words.
+    """
+
+    structures: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def check_text(text: str) -> None:
+    """Refuse a text that would not run whatever the modality of the image is, before the image is read.
+
+    Raises:
+        PromptError: There is no term, or one is not valid.
+        LimitExceededError: The text or a term is too long.
+        UnknownStructureError: A term stands for no structure.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise LimitExceededError(f"The text is longer than {_LONGEST_TEXT} characters.", "Name less at once.")
+    terms = [Prompt(term) for terms in split_terms(text) for term in terms]
+    if not terms:
+        raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
+    refusals = [[r for r in resolve(text, modality) if not r.runs] for modality in MODALITIES]
+    if all(refusals):
+        raise _refused(min(refusals, key=len))
+
+
+def find_structures(text: str, modality: str, available: Collection[str] | None, consent: Consent) -> Wanted:
+    """Return the prompts that a text stands for.
+
+    Args:
+        text: As typed; checked by ``check_text``.
+        modality: ``CT``, ``MR`` or ``PT``.
+        available: Structures that the model has; None if it has all of the vocabulary.
+        consent: Asked for every term that stands for several structures.
+
+    Raises:
+        ModalityError: Another modality.
+        UnknownStructureError: A term stands for no structure in this modality, or its meaning is open.
+        PromptError: Consent was refused.
+    """
+    resolutions = resolve(text, modality)
+    refused = [resolution for resolution in resolutions if not resolution.runs]
+    if refused:
+        raise _refused(refused)
+    structures: list[str] = []
+    notes: list[str] = []
+    for resolution in resolutions:
+        chosen = resolution.structures
+        if resolution.status != "resolved":
+            chosen, lacking = _available(chosen, available)
+            notes += [f'"{resolution.term}": {lacking}'] if lacking else []
+            _ask(resolution, chosen, consent)
+        structures += chosen
+        notes += [
+            note for note in resolution.warnings if available is None or not _is_about_training(note, chosen)
+        ]
+    return Wanted(tuple(structures), tuple(dict.fromkeys(notes)))
+
+
+def _available(names: tuple[str, ...], available: Collection[str] | None) -> tuple[tuple[str, ...], str]:
+    """Return those of a set that the model has, all if it has none, and a sentence about the others."""
+    kept = tuple(name for name in names if available is None or name in available)
+    if not kept or len(kept) == len(names):
+        return names, ""
+    return kept, f"the model has {len(kept)} of {len(names)} structures."
+
+
+def _is_about_training(note: str, names: Sequence[str]) -> bool:
+    # Notes of the vocabulary tell how the published models were trained, not one with a list of its own.
+    return any(note == load_structures()[name].note for name in names)
+
+
+def _ask(resolution: Resolution, chosen: Sequence[str], consent: Consent) -> None:
+    shown = ", ".join(chosen[:_MOST_NAMES_SHOWN]) + (", …" if len(chosen) > _MOST_NAMES_SHOWN else "")
+    meaning = f'"{resolution.term}" stands for {len(chosen)} structures: {shown}.'
+    if not consent(meaning):
+        raise PromptError(meaning, "Add --yes to segment them all, or name the ones that you want.")
+
+
+def _refused(resolutions: Sequence[Resolution]) -> UnknownStructureError:
+    """Return one error for all terms that cannot run: a line each, suggestions included."""
+    suggestions = tuple(dict.fromkeys(name for r in resolutions for name in r.suggestions))
+    if len(resolutions) == 1:
+        return UnknownStructureError(_problem(resolutions[0]), _question(resolutions[0]), suggestions)
+    lines = (f"{_problem(r)} {_question(r)}".strip() for r in resolutions)
+    return UnknownStructureError("\n  ".join(("Some terms cannot be segmented.", *lines)), "", suggestions)
+
+
+def _problem(resolution: Resolution) -> str:
+    if not resolution.warnings:
+        return f'"{resolution.term}" is not a structure that is known.'
+    return f'"{resolution.term}": {" ".join(resolution.warnings)}'
+
+
+def _question(resolution: Resolution) -> str:
+    if not resolution.suggestions:
+        return "" if resolution.warnings else "`textsegment terms list` shows all names."
+    lead = "Did you mean" if resolution.status == "unknown" else "You can ask for"
+    names = ", ".join(resolution.suggestions[:_MOST_NAMES_SHOWN])
+    return f"{lead} {names}{'?' if resolution.status == 'unknown' else '.'}"
