@@ -29,16 +29,9 @@ from textsegment.vocabulary.words import clean, read_data, stem, tokens
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "src/textsegment/vocabulary/data/tree.json"
 MOST_PARENTS = 4
-# Labels of UBERON that read like a structure of the model but are something else.
-OTHER_THINGS = {"hip", "spine", "axis", "atlas", "lymph node"}
-SAME_THINGS = {
-    "lens of camera-type eye": "lens", "camera-type eye": "eyeball", "heart left ventricle": "left heart ventricle",
-    "heart right ventricle": "right heart ventricle", "left cardiac atrium": "left heart atrium",
-    "right cardiac atrium": "right heart atrium", "cardiac atrium": "heart atrium", "cardiac ventricle": "heart ventricle",
-    "anterior vena cava": "superior vena cava", "posterior vena cava": "inferior vena cava", "innominate bone": "hip",
-    "intervertebral disk": "intervertebral discs", "bony vertebral centrum": "", "zone of skin": "skin",
-    "lower jaw": "", "collection of basal ganglia": "basal ganglia",
-}  # fmt: skip
+PIECES = "part|portion|segment|region|subdivision|branch|component|surface|wall|lobe"
+OTHER_THINGS = WORDS["other_things"]  # labels that read like a structure of the model but are something else
+SAME_THINGS = WORDS["same_things"]  # labels that do not read like it but are the same; empty: nothing
 
 
 @dataclass
@@ -68,7 +61,7 @@ class Builder:
         self.by_name.setdefault(clean(node.name), node.id)
 
     def outline(self) -> dict[str, str]:
-        """Add the curated top, the model's structures, and return which UBERON label belongs under which top."""
+        """Add the curated top and the model's structures; return the top of every anchor label of UBERON."""
         anchors = {}
         for top, content in json.loads((HERE / "tree_outline.json").read_text("utf-8")).items():
             top_id = f"top:{slug(top)}"
@@ -127,7 +120,7 @@ class Builder:
         for key, term in kept.items():
             if place[key]:
                 node = self.nodes[place[key]]
-                node.synonyms += [name for name in (term.name, *term.synonyms)]
+                node.synonyms += [term.name, *term.synonyms]
                 node.definition = node.definition or term.definition
             elif term.name in OTHER_THINGS:
                 self.add(Node(key, f"{term.name} (anatomy)", term.synonyms, term.definition))
@@ -315,7 +308,7 @@ def relation(child: SourceTerm, parent: SourceTerm) -> str:
     definition = child.definition.lower()
     name = parent.name.lower()
     if re.search(
-        rf"(?:part|portion|segment|region|subdivision|branch|component|surface|wall|lobe) of (?:the |a |an )?{re.escape(name)}",
+        rf"(?:{PIECES}) of (?:the |a |an )?{re.escape(name)}",
         definition,
     ):
         return "part-of"
@@ -352,7 +345,8 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="show which terms join a structure")
     report = parser.parse_args().report
     spec = importlib.util.find_spec("cellxgene_ontology_guide")
-    assert spec and spec.origin, "pip install cellxgene_ontology_guide==1.11.1"
+    if spec is None or spec.origin is None:
+        parser.error("pip install cellxgene_ontology_guide==1.11.1 first")
     dicom = read_dicom()
     words = vocabulary_of(
         [t.name for t in dicom] + [read_data(n) for n in ("lexicon.tsv", "tg263.json", "structures.json")]

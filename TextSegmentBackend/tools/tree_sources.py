@@ -1,4 +1,4 @@
-"""Reads the sources of the open anatomy tree: UBERON and DICOM's anatomical codes, pruned to human anatomy."""
+"""Reads the sources of the open anatomy tree, UBERON and DICOM's codes, pruned to human anatomy."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ DICOM_CONTEXT_GROUPS = {
     8134,
     9514,
 }
+CITED = "WP|CUMBO|ZFA|MP|GO|MA|AAO|VSAO|EHDAA2|FB|BTO|TAO|VHOG|NPX|Wikipedia"
 WORDS = json.loads((Path(__file__).parent / "tree_words.json").read_text(encoding="utf-8"))
 DEVELOPING = {
     "embryo",
@@ -51,12 +52,9 @@ class SourceTerm:
 
 
 def tidy(definition: str) -> str:
-    """Return a short definition: without citations, at most about 160 characters, at the end of a sentence."""
-    text = re.sub(
-        r"\s*[\[(](?:WP|CUMBO|ZFA|MP|GO|MA|AAO|VSAO|EHDAA2|FB|BTO|TAO|VHOG|NPX|Wikipedia)[^\])]*[\])]",
-        "",
-        definition,
-    )
+    """Return a short definition: without citations, at most about 160 characters."""
+    definition = definition.replace("[Automatically generated definition]", "")
+    text = re.sub(rf"\s*[\[(](?:{CITED})[^\])]*[\])]", "", definition)
     text = " ".join(text.split())
     if len(text) <= 160:
         return text

@@ -121,6 +121,7 @@ class Lexicon:
         self.tg263: dict[str, tuple[str, tuple[str, ...]]] = {}
         self.twins: dict[tuple[str, str], str] = {}
         self.sided_by_parts: frozenset[str] = frozenset()
+        self.one_sided: frozenset[str] = frozenset()
         self._read_names()
         self._read_lexicon()
         self._read_ambiguous()
@@ -173,6 +174,7 @@ class Lexicon:
         data = json.loads(read_data("groups.json"))
         self.twins = {(row["name"], row["modality"]): row["use"] for row in data["twins"]}
         self.sided_by_parts = frozenset(data["sided_by_parts"])
+        self.one_sided = frozenset(data["one_sided"])
         for row in data["groups"]:
             group = Group(row["label"], tuple(row["members"]), row["partial"])
             for phrase in row["phrases"]:

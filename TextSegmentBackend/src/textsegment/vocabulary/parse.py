@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from textsegment.vocabulary.series import ROMAN
+from textsegment.vocabulary.levels import ROMAN
 from textsegment.vocabulary.words import CJK, clean, tokens, word_lists
 
 HARD = re.compile(r"[;；\n\r\t|]+")
 COMMA = re.compile(r"[,，、､]+")
-WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|plus|as well as|sowie)\s+", re.IGNORECASE)
+WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie)\s+", re.IGNORECASE)
 WEAK_CJK = re.compile(r"[/&+]|和|与|與|及|と|および|以及")
 LIST_NUMBER = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
 CHOICE = re.compile(r"\b(?:or|oder|ou|of wel|and/or)\b", re.IGNORECASE)

@@ -215,6 +215,6 @@ def load_tree() -> Tree:
 
 
 def find_terms(words: list[str]) -> tuple[Term, ...]:
-    """Return the terms that the words of a cleaned text name, whatever their order; empty if there are none."""
+    """Return the terms that the words of a cleaned text name, in this order or else in any."""
     tree = load_tree()
     return tree.named(" ".join(words)) or tree.of_words(words)

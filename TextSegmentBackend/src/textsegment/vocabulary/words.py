@@ -76,9 +76,9 @@ def stem(word: str) -> str:
         word = word[:-3] + "y"
     elif word.endswith(("ches", "shes", "sses", "xes")):
         word = word[:-2]
-    elif word.endswith("ae"):
-        word = word[:-1]
-    elif word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in ENDING_IN_S:
+    elif word.endswith("ae") or (
+        word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in ENDING_IN_S
+    ):
         word = word[:-1]
     return str(lists["spelling"].get(word, word))
 

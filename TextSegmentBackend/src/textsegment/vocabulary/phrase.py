@@ -1,0 +1,146 @@
+"""One phrase: every rule in turn, from the exact name to suggestions, until one of them knows all words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import NamedTuple
+
+from textsegment.vocabulary import choose
+from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
+from textsegment.vocabulary.parse import split_weakly
+from textsegment.vocabulary.refuse import (
+    NOT_SIGN,
+    Refusal,
+    find_derived,
+    find_disease,
+    find_negation,
+    find_subtraction,
+)
+from textsegment.vocabulary.resolution import Resolution
+from textsegment.vocabulary.series import parse_numbered
+from textsegment.vocabulary.sides import take_side
+from textsegment.vocabulary.structures import find_structure
+from textsegment.vocabulary.suggest import suggest
+from textsegment.vocabulary.template import find_template
+from textsegment.vocabulary.tree import find_terms, load_tree
+from textsegment.vocabulary.words import clean, tokens, word_lists
+
+
+class Answer(NamedTuple):
+    """A resolution, whether the phrase was recognised as a whole, and what else in its list it concerns."""
+
+    resolution: Resolution
+    firm: bool = True
+    reach: str = "itself"
+
+
+def resolve_phrase(term: str, modality: str) -> Answer:
+    """Return the answer to one phrase, with nothing left to split."""
+    if structure := find_structure(term):
+        return Answer(choose.of_structures(term, [structure], modality))
+    if NOT_SIGN.search(clean(term)) and (refusal := find_negation(term)):
+        return _refused(term, refusal)
+    if template := find_template(term):
+        return Answer(choose.of_template(term, template, modality))
+    body = _without_opener(term)
+    found = _of_two_names(term, body, modality) or _of_numbers(term, body, modality)
+    if found is None and (found := _of_words(term, body, modality) or _of_joined(term, body, modality)):
+        subtraction = find_subtraction(body)
+        if subtraction and found.runs and not _dash_before_side(body):
+            return _refused(term, subtraction)
+    return Answer(found) if found else _of_last_resort(term, body, modality)
+
+
+def _without_opener(term: str) -> str:
+    cleaned = clean(term).lstrip("-*• ")
+    for opener in word_lists()["openers"]:
+        if cleaned.startswith(f"{opener} "):
+            return cleaned[len(opener) + 1 :]
+    return cleaned
+
+
+def _dash_before_side(body: str) -> bool:
+    """Return whether the dash only parts a side from the rest ("kidney - left")."""
+    sides = word_lists()["sides"]
+    return any(all(word in sides for word in tokens(part)) for part in body.split("-"))
+
+
+def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of "inferior vena cava (IVC)" if both names mean the same."""
+    found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body)
+    if not found or not take_side(found[2]).words:
+        return None
+    first, second = (resolve_phrase(name, modality).resolution for name in found.groups())
+    return replace(first, term=term) if first.runs and first.structures == second.structures else None
+
+
+def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of a vertebra, disc, rib or liver segment by number."""
+    if numbered := parse_numbered(body):
+        return choose.of_numbered(term, numbered, None, modality)
+    side = take_side(body).side
+    if side is None:
+        return None
+    sides = word_lists()["sides"]
+    sideless = (part for part in body.replace("_", " ").split() if part.strip("().,:-") not in sides)
+    numbered = parse_numbered(" ".join(sideless))
+    return choose.of_numbered(term, numbered, side, modality) if numbered else None
+
+
+def _of_words(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution if the lexicon knows all words of the phrase."""
+    lexicon = load_lexicon()
+    sideless, side = take_side(body)
+    for words, its_side in (
+        (tokens(clean(body)), None),
+        (sideless, side),
+        (_without_fillers(sideless), side),
+    ):
+        if not words:
+            continue
+        if its_side in ("left", "right", "each") and (entry := lexicon.find_sided(words)):
+            return choose.of_entry(term, entry, its_side, modality)
+        if group := lexicon.find_group(words):
+            return choose.of_group(term, group, its_side, modality)
+        found = lexicon.find(words)
+        if isinstance(found, Ambiguity):
+            return choose.of_ambiguity(term, found, modality)
+        if found:
+            return choose.of_entry(term, found, its_side, modality)
+        if named := lexicon.tg263.get(" ".join(words)):
+            return choose.of_tg263(term, *named, its_side, modality)
+    return None
+
+
+def _of_joined(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of words written together ("leftkidney")."""
+    words = tokens(clean(body))
+    apart = load_lexicon().joined.get("".join(words))
+    return _of_words(term, apart, modality) if apart and apart != " ".join(words) else None
+
+
+def _without_fillers(words: list[str]) -> list[str]:
+    return [word for word in words if word not in word_lists()["fillers"]]
+
+
+def _refused(term: str, refusal: Refusal) -> Answer:
+    resolution = Resolution(term, refusal.status, warnings=(refusal.reason,))
+    return Answer(resolution, firm=False, reach=refusal.reach)
+
+
+def _of_last_resort(term: str, body: str, modality: str) -> Answer:
+    """Return why a phrase that nothing knows is refused, or suggestions."""
+    words = tokens(clean(body))
+    for refusal in (find_negation(body), find_derived(body), find_subtraction(body)):
+        if refusal:
+            return _refused(term, refusal)
+    sideless = take_side(body).words
+    if known := find_terms(words) or find_terms(sideless) or find_terms(_without_fillers(sideless)):
+        warning = f"{known[0].name} is anatomy that the model was not trained on."
+        wider = load_tree().wider(known[0].id, modality)
+        resolution = Resolution(term, "unsupported", warnings=(warning,), suggestions=wider)
+        return Answer(resolution, firm=len(split_weakly(term)) == 1)
+    if refusal := find_disease(words):
+        return _refused(term, refusal)
+    return Answer(Resolution(term, "unknown", suggestions=suggest(body, modality)), firm=False)

@@ -1,0 +1,140 @@
+"""The resolver: the evaluation list, properties that hold for all names, and how it answers."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from textsegment.errors import ModalityError
+from textsegment.vocabulary.lexicon import load_lexicon
+from textsegment.vocabulary.resolve import MODALITIES, RUNNING, resolve
+from textsegment.vocabulary.structures import load_structures
+
+TOOL = Path(__file__).parents[2] / "tools/evaluate_vocabulary.py"
+spec = importlib.util.spec_from_file_location("evaluate_vocabulary", TOOL)
+assert spec is not None
+assert spec.loader is not None
+evaluation = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = evaluation
+spec.loader.exec_module(evaluation)
+
+CASES = list(evaluation.read_cases())
+STRUCTURES = load_structures()
+PAIRS = [(s.name, m) for s in STRUCTURES.values() for m in s.modalities]
+PHRASES = sorted(load_lexicon().raw)
+
+
+def prompts(text: str, modality: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(r.status, r.structures) for r in resolve(text, modality)]
+
+
+def test_the_list_is_long_enough() -> None:
+    assert len(CASES) >= 400
+    assert len({case.category for case in CASES}) >= 20
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.category}: {c.modality} {c.text!r}"[:80])
+def test_evaluation(case: object) -> None:
+    verdict, results = evaluation.judge(case)
+    assert verdict == "right", results
+
+
+@pytest.mark.parametrize(("name", "modality"), PAIRS)
+def test_every_structure_resolves_to_itself(name: str, modality: str) -> None:
+    assert prompts(name, modality) == [("resolved", (name,))]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PAIRS), st.randoms(use_true_random=False))
+def test_case_does_not_matter(pair: tuple[str, str], rng: random.Random) -> None:
+    name, modality = pair
+    mixed = "".join(rng.choice((c.upper(), c.lower())) for c in name)
+    assert prompts(mixed, modality) == prompts(name, modality)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(PHRASES), min_size=1, max_size=5, unique=True), st.sampled_from(MODALITIES))
+def test_order_of_a_list_does_not_matter(phrases: list[str], modality: str) -> None:
+    one = prompts("; ".join(phrases), modality)
+    other = prompts("; ".join(reversed(phrases)), modality)
+    assert one == other[::-1] or sorted(map(str, one)) == sorted(map(str, other))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PHRASES), st.sampled_from(MODALITIES))
+def test_resolving_is_idempotent(phrase: str, modality: str) -> None:
+    for result in resolve(phrase, modality):
+        for name in result.structures:
+            assert prompts(name, modality) == [("resolved", (name,))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(PHRASES), st.sampled_from(MODALITIES))
+def test_mirrored_sides_mirror(phrase: str, modality: str) -> None:
+    left, right = resolve(f"left {phrase}", modality), resolve(f"right {phrase}", modality)
+    mirrored = [tuple(STRUCTURES[n].opposite for n in r.structures) for r in left if r.runs]
+    told_apart = [r.structures for r in right if r.runs]
+    if mirrored and all(None not in names for names in mirrored) and told_apart:
+        assert [set(names) for names in mirrored] == [set(names) for names in told_apart]
+    for results, other in ((left, "right"), (right, "left")):
+        assert not any(STRUCTURES[n].side == other for r in results for n in r.structures if r.runs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60), st.sampled_from(MODALITIES))
+def test_any_text_gets_an_answer(text: str, modality: str) -> None:
+    for result in resolve(text, modality):
+        assert bool(result.structures) == (result.status in RUNNING)
+        assert all(modality in STRUCTURES[name].modalities for name in result.structures)
+        assert set(result.suggestions) <= set(STRUCTURES)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(PAIRS), st.integers(0, 100), st.sampled_from("abcdefghijklmnopqrstuvwxyz"))
+def test_a_wrong_letter_never_runs_as_something_else(pair: tuple[str, str], place: int, letter: str) -> None:
+    """A typo may turn a name into another name of the same thing, never into another thing."""
+    name, modality = pair
+    at = place % len(name)
+    ran = {
+        n
+        for r in resolve(f"{name[:at]}{letter}{letter}{name[at:]}", modality)
+        if r.runs
+        for n in r.structures
+    }
+    assert ran <= {name}
+
+
+def test_an_unknown_modality_is_refused() -> None:
+    with pytest.raises(ModalityError):
+        resolve("liver", "US")
+
+
+def test_a_refusal_says_why_and_suggests() -> None:
+    [typo] = resolve("kidny", "CT")
+    assert (typo.status, typo.suggestions[0]) == ("unknown", "kidney")
+    [elsewhere] = resolve("left cochlea", "MR")
+    assert elsewhere.suggestions == ("cochlea",)
+    assert "CT" in elsewhere.warnings[0]
+    [wider] = resolve("portal vein", "CT")
+    assert (wider.relation, wider.suggestions) == ("broader", ("portal vein and splenic vein",))
+    [known] = resolve("ureter", "CT")
+    assert known.status == "unsupported"
+    assert "ureter" in known.warnings[0]
+
+
+def test_quirks_are_said_in_the_modality_they_concern() -> None:
+    [on_ct] = resolve("L4", "CT")
+    [on_mr] = resolve("L4", "MR")
+    assert on_ct.warnings == ()
+    assert "ASR" in on_mr.warnings[0]
+    assert "sacrum" in resolve("vertebrae", "CT")[0].warnings[0]
+
+
+def test_a_blank_text_has_no_terms() -> None:
+    assert resolve(" \n , ; ", "CT") == []

@@ -1,0 +1,105 @@
+"""Templates: what runs, what is missing, names of the results, files of a user."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
+from textsegment.vocabulary.resolve import resolve
+from textsegment.vocabulary.structures import load_structures
+from textsegment.vocabulary.template import find_template, load_templates, read_template
+
+SITES = [
+    "brain", "head_neck", "thorax_lung", "breast", "upper_abdomen", "pelvis_prostate", "pelvis_gyn_rectum",
+    "spine_sbrt",
+]  # fmt: skip
+
+
+def test_there_is_a_set_for_every_site() -> None:
+    assert {f"oar_{site}" for site in SITES} <= set(load_templates())
+
+
+@pytest.mark.parametrize("name", sorted(load_templates()))
+def test_only_what_the_model_has_in_the_modality_runs(name: str) -> None:
+    template = load_templates()[name].with_optional()
+    for modality in ("CT", "MR"):
+        held = template.structures(modality)
+        assert all(modality in load_structures()[structure].modalities for structure in held)
+        outputs = [entry.output for entry in template.chosen(modality)]
+        assert len(outputs) == len(set(outputs))
+    assert template.structures("CT")
+
+
+def test_what_is_missing_is_said() -> None:
+    template = load_templates()["oar_pelvis_prostate"]
+    assert template.warnings("CT") == ("Not in the model: PenileBulb.",)
+    assert any("SeminalVes" in warning for warning in template.with_optional().warnings("CT"))
+    assert any(w.startswith("Not in the model for MR: ") for w in template.warnings("MR"))
+
+
+def test_results_get_tg263_names() -> None:
+    entries = load_templates()["oar_pelvis_prostate"].chosen("CT")
+    assert {e.output: e.prompts for e in entries}["Femur_Head_L"] == ("head of left femur",)
+
+
+@pytest.mark.parametrize(
+    ("text", "identifier"),
+    [
+        ("OAR prostate", "oar_pelvis_prostate"),
+        ("oars for head & neck", "oar_head_neck"),
+        ("Organs at risk: breast", "oar_breast"),
+        ("Risikoorgane Lunge", "oar_thorax_lung"),
+        ("all abdominal organs", "abdominal_organs"),
+        ("全身", "whole_body"),
+    ],
+)
+def test_templates_are_found_by_name(text: str, identifier: str) -> None:
+    found = find_template(text)
+    assert found is not None
+    assert found.id == identifier
+    assert resolve(text, "CT")[0].status == "template"
+
+
+@pytest.mark.parametrize("text", ["OAR", "OAR banana", "prostate", "oar pelvis"])
+def test_no_template_is_guessed(text: str) -> None:
+    assert find_template(text) is None
+
+
+def test_full_asks_for_the_optional_ones() -> None:
+    core, full = resolve("OAR spine", "CT")[0], resolve("full OAR spine", "CT")[0]
+    assert set(core.structures) < set(full.structures)
+
+
+def test_a_template_of_a_user(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text(
+        json.dumps({"label": "Mine", "structures": {"Kidney_L": "Left  Kidney", "Both": ["liver", "spleen"]}})
+    )
+    template = read_template(path)
+    assert (template.id, template.label) == ("mine", "Mine")
+    assert template.structures("CT") == ("left kidney", "liver", "spleen")
+    assert [entry.relation for entry in template.entries] == ["exact", "parts"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"structures": {}}', '{"structures": {"a": 3}}', '{"structures": {"a": []}}', "\xff"],
+)
+def test_a_broken_template_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(InputUnreadableError):
+        read_template(path)
+
+
+def test_a_template_that_is_not_there_or_names_nothing_known(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError):
+        read_template(tmp_path / "none.json")
+    path = tmp_path / "typo.json"
+    path.write_text('{"structures": {"K": "kidny"}}')
+    with pytest.raises(UnknownStructureError) as caught:
+        read_template(path)
+    assert "kidney" in caught.value.suggestions
