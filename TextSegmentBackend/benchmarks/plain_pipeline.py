@@ -32,12 +32,11 @@ def gaussian(patch_size: tuple[int, int, int]) -> np.ndarray:
     return weight.astype(np.float32)
 
 
-@torch.inference_mode()
 def probabilities(network: SAT, image: np.ndarray, queries: torch.Tensor) -> np.ndarray:
     """Average the probabilities of all patches.
 
     Args:
-        network: The network, in float32.
+        network: The network, in float32; with parameters that need no gradients, else a graph takes memory.
         image: Cropped canonical image, normalised, float32 ``[x, y, z]``.
         queries: (N, width), one row a prompt.
 
@@ -55,7 +54,9 @@ def probabilities(network: SAT, image: np.ndarray, queries: torch.Tensor) -> np.
                 h, w, d = real.shape
                 patch = np.zeros(size, dtype=np.float32)
                 patch[:h, :w, :d] = real
-                logits = network(torch.from_numpy(patch)[None, None], queries)
+                # With gradients the network runs its plain layers, without them the sparing ones.
+                with torch.enable_grad():
+                    logits = network(torch.from_numpy(patch)[None, None], queries).detach()
                 probability = torch.sigmoid(logits).numpy()[:, :h, :w, :d]
                 here = (slice(None), slice(x, x + h), slice(y, y + w), slice(z, z + d))
                 sums[here] += probability * weight[:h, :w, :d]

@@ -388,3 +388,14 @@ def test_devices_that_are_not_there() -> None:
             segmenter(device=name)
     with pytest.raises(DeviceError):
         segmenter(precision="fp8")
+    with pytest.raises(DeviceError):
+        segmenter(threads=0)
+
+
+def test_threads() -> None:
+    before = torch.get_num_threads()
+    try:
+        segmenter(threads=before + 1)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)

@@ -70,6 +70,17 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return PRECISIONS[name]
 
 
+def use_threads(count: int) -> None:
+    """Let PyTorch use this many CPU threads in this process; it uses all cores unless told.
+
+    Raises:
+        DeviceError: Less than one.
+    """
+    if count < 1:
+        raise DeviceError("The number of threads is at least one.")
+    torch.set_num_threads(count)
+
+
 @contextmanager
 def computing(device: torch.device, precision: torch.dtype) -> Iterator[None]:
     """Context in which convolutions and matrix products use this precision, and float32 means float32."""

@@ -29,6 +29,7 @@ from textsegment.inference.device import (
     free_bytes,
     is_out_of_memory,
     release_memory,
+    use_threads,
 )
 from textsegment.inference.encode import encode_patch
 from textsegment.inference.features import FeatureCache, PreparedScan
@@ -86,6 +87,7 @@ class LocalSegmenter:
         precision: Numbers of the U-Net: ``auto``, ``fp32``, ``fp16``, ``bf16``.
         orientation: Axes of the canonical image: ``RAS``, ``ASR``, or ``auto`` (see ``choose_orientation``).
         feature_cache_bytes: Bound for what is kept of scans; None for a share of the free memory.
+        threads: CPU threads of PyTorch, in the whole process; None for all cores.
 
     Raises:
         DeviceError: The device is not there, or cannot compute in this precision.
@@ -100,9 +102,12 @@ class LocalSegmenter:
         precision: str = "auto",
         orientation: str = "auto",
         feature_cache_bytes: int | None = None,
+        threads: int | None = None,
     ) -> None:
         if orientation not in ("auto", *ORIENTATIONS):
             raise ValueError(f"orientation is auto, {' or '.join(ORIENTATIONS)}")
+        if threads is not None:
+            use_threads(threads)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         if isinstance(model, str):
