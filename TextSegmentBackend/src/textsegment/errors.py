@@ -158,3 +158,83 @@ class DependencyMissingError(TextSegmentError):
     """A package that this function needs is not installed; the hint has the pip command."""
 
     code = "dependency_missing"
+
+
+class RequestError(TextSegmentError):
+    """What was sent is not in the agreed form: garbage, truncated, a field missing or of the wrong type."""
+
+    code = "request_invalid"
+
+
+class ChecksumError(RequestError):
+    """What arrived is not what was sent; nothing of it is kept."""
+
+    code = "checksum_mismatch"
+
+
+class UploadOutOfStepError(RequestError):
+    """The upload goes on at another place than the server stands at."""
+
+    code = "upload_out_of_step"
+
+
+class RequestTimeoutError(RequestError):
+    """The request came in too slowly."""
+
+    code = "request_timeout"
+
+
+class VersionMismatchError(TextSegmentError):
+    """The two sides speak different versions of the protocol."""
+
+    code = "version_mismatch"
+
+
+class UnauthorizedError(TextSegmentError):
+    """The access key is missing or wrong."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(TextSegmentError):
+    """The request came by a way that is not allowed, for example under a foreign host name."""
+
+    code = "forbidden"
+
+
+class VolumeUnknownError(TextSegmentError):
+    """The server does not hold this volume, or not any more: upload it again."""
+
+    code = "volume_unknown"
+
+
+class BusyError(TextSegmentError):
+    """The queue is full.
+
+    Attributes:
+        retry_after_s: After how many seconds to try again.
+    """
+
+    code = "busy"
+
+    def __init__(self, message: str, hint: str = "", retry_after_s: int = 1) -> None:
+        super().__init__(message, hint)
+        self.retry_after_s = retry_after_s
+
+
+class RateLimitedError(BusyError):
+    """Too many requests, or too many wrong keys, from one place."""
+
+    code = "rate_limited"
+
+
+class EngineLostError(TextSegmentError):
+    """The engine stopped in mid-job; the next job finds a new one."""
+
+    code = "engine_lost"
+
+
+class StreamBrokenError(TextSegmentError):
+    """The answer of the server broke off, or cannot be understood."""
+
+    code = "stream_broken"

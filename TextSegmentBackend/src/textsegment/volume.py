@@ -78,7 +78,7 @@ class Volume:
         h = hashlib.sha256()
         h.update(f"{self.modality}|{self.voxels.dtype.str}|{self.voxels.shape}|".encode())
         h.update(np.ascontiguousarray(self.geometry.affine).tobytes())
-        h.update(np.ascontiguousarray(self.voxels).tobytes())
+        h.update(np.ascontiguousarray(self.voxels).reshape(-1).view(np.uint8).data)
         return h.hexdigest()
 
     def require_segmentable(self) -> tuple[str, ...]:

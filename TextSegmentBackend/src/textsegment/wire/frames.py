@@ -1,0 +1,188 @@
+"""The answer to a segmentation request: a stream of frames, the last of which says how it ended."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textsegment.errors import LimitExceededError, StreamBrokenError, TextSegmentError
+from textsegment.segmenter import MaskReady, Progress, Queued
+from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
+from textsegment.wire.failures import MAX_REPORT_BYTES, ErrorReport
+from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes
+from textsegment.wire.strict_json import read_object, write_object
+
+STREAM_MAGIC = b"TSF" + str(PROTOCOL_VERSION).encode()
+"""First four bytes of the stream."""
+
+# kind, length of the payload, CRC-32 of kind and payload
+_HEAD = struct.Struct("<4sII")
+_MAX_JSON_BYTES = 2**16
+_MAX_POSITION = 2**31
+_MAX_WARNINGS = 256
+_STAGE_CHARACTERS = 64
+
+
+@dataclass(frozen=True)
+class Done:
+    """Last frame of a job that succeeded: every mask was sent before.
+
+    Attributes:
+        provenance: What made the masks: model, weights digest, version, device. Scalars, and tuples of scalars.
+        warnings: Sentences that concern the whole image.
+    """
+
+    provenance: Mapping[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Last frame of a job that failed; masks before it are good."""
+
+    report: ErrorReport
+
+
+Frame = Queued | Progress | MaskReady | Done | Failed
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """Encode one frame; ``STREAM_MAGIC`` goes before the first.
+
+    Raises:
+        LimitExceededError: Warnings or provenance are longer than 64 KiB.
+    """
+    if isinstance(frame, Queued):
+        return _framed(b"QUEU", write_object({"position": frame.position}))
+    if isinstance(frame, Progress):
+        return _framed(b"PROG", write_object({"fraction": float(frame.fraction), "stage": frame.stage}))
+    if isinstance(frame, MaskReady):
+        return _framed(b"MASK", encode_mask(frame.mask))
+    if isinstance(frame, Failed):
+        return _framed(b"ERRO", frame.report.to_json())
+    payload = write_object({"provenance": dict(frame.provenance), "warnings": list(frame.warnings)})
+    if len(payload) > _MAX_JSON_BYTES or len(frame.warnings) > _MAX_WARNINGS:
+        raise LimitExceededError("The result has too many or too long warnings to be sent.")
+    return _framed(b"DONE", payload)
+
+
+class FrameDecoder:
+    """Incremental decoder of one answer: push bytes as they come, get frames.
+
+    The length of a frame is checked before its payload is kept; so the memory is bounded by one mask of the
+    volume. After an error the decoder is of no further use; the frames before it are good.
+
+    Args:
+        spatial_shape: Of the volume that was asked about; masks must lie inside.
+
+    Attributes:
+        is_finished: Whether ``Done`` or ``Failed`` has come.
+    """
+
+    def __init__(self, spatial_shape: tuple[int, int, int]) -> None:
+        self.is_finished = False
+        self._spatial_shape = spatial_shape
+        self._has_begun = False
+        self._buffer = bytearray()
+        self._max_bytes = {
+            b"QUEU": _MAX_JSON_BYTES,
+            b"PROG": _MAX_JSON_BYTES,
+            b"MASK": max_mask_bytes(spatial_shape),
+            b"DONE": _MAX_JSON_BYTES,
+            b"ERRO": MAX_REPORT_BYTES,
+        }
+
+    def push(self, data: bytes) -> Iterator[Frame]:
+        """Take bytes of the stream and yield each frame that they complete.
+
+        Raises:
+            VersionMismatchError: The stream is of another version of the protocol.
+            StreamBrokenError: Garbage, a damaged frame, or anything after the last frame.
+        """
+        self._buffer += data
+        return self._drain()
+
+    def finish(self) -> None:
+        """Check that the stream ended with ``Done`` or ``Failed``.
+
+        Raises:
+            StreamBrokenError: It broke off before.
+        """
+        if not self.is_finished or self._buffer:
+            raise StreamBrokenError(
+                "The answer of the server broke off.", "Ask again: repeating a request is harmless."
+            )
+
+    def _drain(self) -> Iterator[Frame]:
+        if not self._has_begun and not self._begin():
+            return
+        while (found := self._next_payload()) is not None:
+            kind, payload = found
+            frame = self._decode(kind, payload)
+            self.is_finished = isinstance(frame, (Done, Failed))
+            yield frame
+
+    def _begin(self) -> bool:
+        magic = bytes(self._buffer[: len(STREAM_MAGIC)])
+        if magic[:3] != STREAM_MAGIC[: len(magic)][:3]:
+            raise StreamBrokenError("The answer is not of TextSegment.", "Check the address of the server.")
+        if len(magic) < len(STREAM_MAGIC):
+            return False
+        if magic != STREAM_MAGIC:
+            raise version_mismatch(chr(magic[3]))
+        del self._buffer[: len(STREAM_MAGIC)]
+        self._has_begun = True
+        return True
+
+    def _next_payload(self) -> tuple[bytes, bytearray] | None:
+        if self.is_finished:
+            if self._buffer:
+                raise StreamBrokenError("Something follows the last frame of the answer.")
+            return None
+        if len(self._buffer) < _HEAD.size:
+            return None
+        kind, length, checksum = _HEAD.unpack_from(self._buffer)
+        if length > self._max_bytes.get(kind, -1):
+            raise StreamBrokenError("The answer holds a frame of unknown kind or impossible size.")
+        end = _HEAD.size + length
+        if len(self._buffer) < end:
+            return None
+        payload = self._buffer[_HEAD.size : end]
+        del self._buffer[:end]
+        if _checksum(kind, payload) != checksum:
+            raise StreamBrokenError("The answer was damaged on the way.", "Ask again.")
+        return kind, payload
+
+    def _decode(self, kind: bytes, payload: bytearray) -> Frame:
+        try:
+            if kind == b"MASK":
+                return MaskReady(decode_mask(payload, self._spatial_shape))
+            if kind == b"ERRO":
+                return Failed(ErrorReport.from_json(payload))
+            return _decode_small(kind, payload)
+        except TextSegmentError as error:
+            raise StreamBrokenError(f"A frame of the answer cannot be understood: {error.message}") from error
+
+
+def _decode_small(kind: bytes, payload: bytearray) -> Queued | Progress | Done:
+    given = read_object(payload, f"The frame {kind.decode('ascii')}")
+    frame: Queued | Progress | Done
+    if kind == b"QUEU":
+        frame = Queued(given.whole("position", 0, _MAX_POSITION))
+    elif kind == b"PROG":
+        frame = Progress(given.real("fraction", 0, 1), given.text("stage", _STAGE_CHARACTERS))
+    else:
+        frame = Done(given.scalars("provenance"), given.texts("warnings", _MAX_WARNINGS, _MAX_JSON_BYTES))
+    given.end()
+    return frame
+
+
+def _framed(kind: bytes, payload: bytes) -> bytes:
+    return _HEAD.pack(kind, len(payload), _checksum(kind, payload)) + payload
+
+
+def _checksum(kind: bytes, payload: bytes | bytearray) -> int:
+    return zlib.crc32(payload, zlib.crc32(kind))

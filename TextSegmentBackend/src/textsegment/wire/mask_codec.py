@@ -1,0 +1,120 @@
+"""One mask as bytes: a JSON head, then the packed and deflated bits of its box."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import LimitExceededError, RequestError
+from textsegment.geometry import Box
+from textsegment.prompt import MAX_PROMPT_CHARACTERS
+from textsegment.segmentation import MaskStatistics, StructureMask
+from textsegment.wire.inflate import inflate, max_deflated_bytes
+from textsegment.wire.strict_json import Fields, null_if_nan, read_object, write_object
+
+MAX_HEAD_BYTES = 2**16
+
+_LENGTH = struct.Struct("<I")
+_LEVEL = 1  # A higher one takes a multiple of the time for nothing: the bits are mostly runs.
+_MAX_WARNINGS = 32
+_HUGE = 1e300
+
+
+def max_mask_bytes(spatial_shape: tuple[int, int, int]) -> int:
+    """Return the length that no encoded mask on this grid exceeds."""
+    return _LENGTH.size + MAX_HEAD_BYTES + max_deflated_bytes(-(-math.prod(spatial_shape) // 8))
+
+
+def encode_mask(mask: StructureMask) -> bytes:
+    """Encode one mask.
+
+    Raises:
+        LimitExceededError: The warnings are longer than 64 KiB together.
+    """
+    head = write_object(
+        {
+            "structure": mask.structure,
+            "start": list(mask.box.start),
+            "stop": list(mask.box.stop),
+            "statistics": _statistics_fields(mask.statistics),
+            "warnings": list(mask.warnings),
+        }
+    )
+    if len(head) > MAX_HEAD_BYTES or len(mask.warnings) > _MAX_WARNINGS:
+        raise LimitExceededError("A mask has too many or too long warnings to be sent.")
+    bits = np.packbits(np.ascontiguousarray(mask.mask).reshape(-1))
+    return _LENGTH.pack(len(head)) + head + zlib.compress(bits.tobytes(), _LEVEL)
+
+
+def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int]) -> StructureMask:
+    """Decode one mask.
+
+    Args:
+        payload: From ``encode_mask``.
+        spatial_shape: Of the volume; the box must lie inside.
+
+    Raises:
+        RequestError: Garbage, a box outside the volume, or a voxel count that does not fit the bits.
+        LimitExceededError: More bits than the box has voxels.
+    """
+    view = memoryview(payload)
+    if len(view) < _LENGTH.size:
+        raise RequestError("A mask is truncated.")
+    (head_bytes,) = _LENGTH.unpack_from(view)
+    if head_bytes > min(MAX_HEAD_BYTES, len(view) - _LENGTH.size):
+        raise RequestError("The head of a mask is longer than the mask.")
+    given = read_object(view[_LENGTH.size : _LENGTH.size + head_bytes], "The head of a mask")
+    structure = given.text("structure", MAX_PROMPT_CHARACTERS)
+    box = _box(given, spatial_shape)
+    statistics = _statistics(given.fields("statistics"), math.prod(box.shape))
+    warnings = given.texts("warnings", _MAX_WARNINGS, MAX_HEAD_BYTES)
+    given.end()
+    voxels = _voxels(view[_LENGTH.size + head_bytes :], box)
+    if int(np.count_nonzero(voxels)) != statistics.voxel_count:
+        raise RequestError("The voxel count of a mask does not fit its bits.")
+    return StructureMask(structure, box, voxels, statistics, warnings)
+
+
+def _statistics_fields(statistics: MaskStatistics) -> dict[str, Any]:
+    return {
+        "voxel_count": int(statistics.voxel_count),
+        "volume_ml": float(statistics.volume_ml),
+        "mean_intensity": null_if_nan(statistics.mean_intensity),
+        "mean_confidence": null_if_nan(statistics.mean_confidence),
+        "touches_border": bool(statistics.touches_border),
+    }
+
+
+def _statistics(given: Fields, box_voxels: int) -> MaskStatistics:
+    statistics = MaskStatistics(
+        voxel_count=given.whole("voxel_count", 0, box_voxels),
+        volume_ml=given.real("volume_ml", 0, _HUGE),
+        mean_intensity=given.real_or_nan("mean_intensity", -_HUGE, _HUGE),
+        mean_confidence=given.real_or_nan("mean_confidence", 0, 1),
+        touches_border=given.flag("touches_border"),
+    )
+    given.end()
+    return statistics
+
+
+def _box(given: Fields, spatial_shape: tuple[int, int, int]) -> Box:
+    largest = max(spatial_shape)
+    i, j, k = given.wholes("start", 3, 0, largest)
+    p, q, r = given.wholes("stop", 3, 0, largest)
+    box = Box((i, j, k), (p, q, r))
+    if any(not a <= b <= n for a, b, n in zip(box.start, box.stop, spatial_shape, strict=True)):
+        raise RequestError("The box of a mask is not inside the volume.")
+    return box
+
+
+def _voxels(deflated: memoryview, box: Box) -> NDArray[np.bool_]:
+    count = math.prod(box.shape)
+    packed = np.frombuffer(inflate(deflated, -(-count // 8)), dtype=np.uint8)
+    if count % 8 and packed[-1] & (0xFF >> count % 8):
+        raise RequestError("The bits behind the last voxel of a mask are not zero.")
+    return np.unpackbits(packed, count=count).view(np.bool_).reshape(box.shape)

@@ -1,0 +1,114 @@
+"""JSON bodies: the request to segment, and what a server says about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from textsegment.errors import LimitExceededError
+from textsegment.prompt import Prompt, unique_prompts
+from textsegment.wire.contract import PROTOCOL_VERSION, checked_digest, version_mismatch
+from textsegment.wire.limits import Limits
+from textsegment.wire.strict_json import read_object, write_object
+
+_NAME_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class SegmentRequest:
+    """Body of ``POST /v1/segment``.
+
+    Attributes:
+        volume: Digest of an uploaded volume.
+        prompts: What to look for, each once, at least one.
+    """
+
+    volume: str
+    prompts: tuple[Prompt, ...]
+
+    def __post_init__(self) -> None:
+        checked_digest(self.volume)
+        object.__setattr__(self, "prompts", unique_prompts(self.prompts))
+
+    def to_json(self) -> bytes:
+        """Return the body."""
+        return write_object({"volume": self.volume, "prompts": [p.text for p in self.prompts]})
+
+    @classmethod
+    def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
+        """Read a body; doubled prompts are merged.
+
+        Raises:
+            LimitExceededError: Body, number of prompts or a prompt is too large.
+            PromptError: A prompt is blank or has control characters, or there is none.
+            RequestError: Not in the agreed form.
+        """
+        if len(body) > limits.max_request_bytes:
+            raise LimitExceededError(f"A request has at most {limits.max_request_bytes} bytes.")
+        given = read_object(body, "The request")
+        volume = checked_digest(given.text("volume", 64))
+        # Counted below: too many is 413, not 422.
+        texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
+        given.end()
+        limits.require_prompts(texts)
+        return cls(volume, tuple(Prompt(text) for text in texts))
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """Body of the answer to ``GET /v1/info``.
+
+    Attributes:
+        software: Version of the server's package.
+        model: Name of the model, such as ``sat-nano``.
+        weights_sha256: Digest of its weights; the same weights give the same masks.
+        device: Where it computes: ``cpu``, ``cuda``, ``mps``.
+        vocabulary_sha256: Digest of the vocabulary that the server completes and resolves with.
+        limits: What it accepts.
+        protocol: Version of the protocol.
+    """
+
+    software: str
+    model: str
+    weights_sha256: str
+    device: str
+    vocabulary_sha256: str
+    limits: Limits = field(default_factory=Limits)
+    protocol: int = PROTOCOL_VERSION
+
+    def to_json(self) -> bytes:
+        """Return the body."""
+        return write_object(
+            {
+                "protocol": self.protocol,
+                "software": self.software,
+                "model": self.model,
+                "weights_sha256": self.weights_sha256,
+                "device": self.device,
+                "vocabulary_sha256": self.vocabulary_sha256,
+                "limits": self.limits.to_fields(),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, body: bytes) -> ServerInfo:
+        """Read a body.
+
+        Raises:
+            VersionMismatchError: The server speaks another version.
+            RequestError: Not in the agreed form.
+        """
+        given = read_object(body, "The server's information")
+        protocol = given.whole("protocol", 1, 2**31)
+        if protocol != PROTOCOL_VERSION:
+            # The header says so first; fields of another version mean nothing here.
+            raise version_mismatch(str(protocol))
+        info = cls(
+            software=given.text("software", _NAME_CHARACTERS),
+            model=given.text("model", _NAME_CHARACTERS),
+            weights_sha256=given.text("weights_sha256", _NAME_CHARACTERS),
+            device=given.text("device", _NAME_CHARACTERS),
+            vocabulary_sha256=given.text("vocabulary_sha256", _NAME_CHARACTERS),
+            limits=Limits.from_fields(given.fields("limits")),
+        )
+        given.end()
+        return info
