@@ -27,6 +27,8 @@ from torch import Tensor
 from textsegment.training.dataset import TrainingCase
 
 _DEGREES = np.pi / 180
+_UNCHANGED_SHARE = 0.35
+"""Share of patches that stay as the scan is: what users bring is no augmented scan."""
 
 
 def spatial(patch_size: tuple[int, int, int]) -> Compose:
@@ -53,6 +55,17 @@ def spatial(patch_size: tuple[int, int, int]) -> Compose:
                 padding_mode="border",
             ),
             crop,
+            SpatialPadd(keys, spatial_size=patch_size, method="end"),
+        ]
+    )
+
+
+def unchanged(patch_size: tuple[int, int, int]) -> Compose:
+    """Random crop of at most ``patch_size``, zero-padded at the end to it."""
+    keys = ("image", "labels")
+    return Compose(
+        [
+            RandSpatialCropd(keys, roi_size=patch_size, random_size=False),
             SpatialPadd(keys, spatial_size=patch_size, method="end"),
         ]
     )
@@ -100,6 +113,7 @@ class PatchSampler:
         self.cases = cases
         self._random = np.random.default_rng(seed)
         self._spatial = spatial(patch_size).set_random_state(seed)
+        self._unchanged = unchanged(patch_size).set_random_state(seed)
         self._intensity = intensity().set_random_state(seed)
         weights: NDArray[np.float64] = np.array([case.weight for case in cases], dtype=np.float64)
         self._odds = weights / weights.sum()
@@ -108,7 +122,10 @@ class PatchSampler:
         """Return a case, a patch (1, 1, h, w, d) of its image, and the labels (h, w, d) of that patch."""
         case = self.cases[int(self._random.choice(len(self.cases), p=self._odds))]
         item = {"image": torch.from_numpy(case.image)[None], "labels": torch.from_numpy(case.labels)[None]}
-        item = self._spatial(item)
-        item["image"] = recolour(item["image"], item["labels"], self._random)
-        item = self._intensity(item)
+        if self._random.random() < _UNCHANGED_SHARE:
+            item = self._unchanged(item)
+        else:
+            item = self._spatial(item)
+            item["image"] = recolour(item["image"], item["labels"], self._random)
+            item = self._intensity(item)
         return case, item["image"].as_tensor()[None], item["labels"].as_tensor()[0].long()
