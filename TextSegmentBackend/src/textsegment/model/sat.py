@@ -65,6 +65,16 @@ class SAT(nn.Module):
         pixel_features = self.backbone.decoder(latents)
         return PatchFeatures(tokens, grid, pixel_features[0])
 
+    def encode_image_deeply(self, patch: Tensor) -> tuple[PatchFeatures, list[Tensor]]:
+        """Run the U-Net as ``encode_image`` does and also return the features of each coarser decoder stage.
+
+        For deep supervision in training: (1, C_s, h/2^s, w/2^s, d/2^s), deepest first.
+        """
+        latents = self.backbone.encoder(patch.expand(-1, IMAGE_CHANNELS, -1, -1, -1))
+        tokens, grid = self._tokens(latents)
+        *coarser, finest = self.backbone.decoder.each_stage(latents)
+        return PatchFeatures(tokens, grid, finest[0]), coarser
+
     def _tokens(self, latents: list[Tensor]) -> tuple[Tensor, tuple[int, int, int]]:
         deepest = len(latents) - 1
         pooled = [F.avg_pool3d(x, 2 ** (deepest - s)) for s, x in enumerate(latents)]
@@ -72,10 +82,15 @@ class SAT(nn.Module):
         h, w, d = stacked.shape[1:]
         return self.projection_layer(stacked.flatten(1).T), (h, w, d)
 
+    def decode(self, features: PatchFeatures, queries: Tensor) -> Tensor:
+        """Let queries (N, width) look at the tokens of one patch; returns the same shape."""
+        position = position_encoding(features.grid, self.config.width).to(features.tokens)
+        out: Tensor = self.transformer_decoder(queries, features.tokens, position)
+        return out
+
     def mask_embeddings(self, features: PatchFeatures, queries: Tensor) -> Tensor:
         """Turn queries (N, width) into mask embeddings (N, C) for one patch."""
-        position = position_encoding(features.grid, self.config.width).to(features.tokens)
-        out: Tensor = self.mask_embed_proj(self.transformer_decoder(queries, features.tokens, position))
+        out: Tensor = self.mask_embed_proj(self.decode(features, queries))
         return out
 
     @staticmethod
