@@ -179,11 +179,14 @@ class Builder:
                 key for key, node in self.nodes.items() if key.startswith("top:") and node.name == above
             ]
             parent = groups[0] if groups else self.by_name[clean(above)]
-            for name in names.split("; "):
-                if clean(name) in self.by_name:
-                    self.nodes[self.by_name[clean(name)]].parents.setdefault(parent, kind)
-                elif not exact_target(name):
-                    self.add(Node(f"term:{slug(name)}", name, parents={parent: kind}))
+            for name, _, short in (entry.partition("=") for entry in names.split("; ")):
+                node = self.nodes.get(self.by_name.get(clean(name), ""))
+                if node is None and not exact_target(name):
+                    node = Node(f"term:{slug(name)}", name)
+                    self.add(node)
+                if node:
+                    node.parents.setdefault(parent, kind)
+                    node.synonyms += [short] if short else []
 
     def finish(self) -> list[Node]:
         """Return the nodes that hang from the top, without cycles, the curated ones first."""

@@ -192,13 +192,15 @@ class Lexicon:
         """Return what the words mean beside a side only: "ventricle" in "left ventricle"."""
         return self.sided_raw.get(" ".join(words)) or self.sided_bag.get(bag_key(words))
 
+    def find_raw(self, words: list[str]) -> Entry | Ambiguity | None:
+        """Return what the words mean as they stand."""
+        raw = " ".join(words)
+        return self.ambiguous.get(raw) or self.raw.get(raw)
+
     def find(self, words: list[str]) -> Entry | Ambiguity | None:
         """Return what the words mean, first as they stand, then in any order, number and spelling."""
-        raw = " ".join(words)
-        if found := self.ambiguous.get(raw) or self.raw.get(raw):
-            return found
         bag = bag_key(words)
-        return self.ambiguous_bag.get(bag) or self.bag.get(bag)
+        return self.find_raw(words) or self.ambiguous_bag.get(bag) or self.bag.get(bag)
 
     def find_group(self, words: list[str]) -> Group | None:
         """Return the group that the words name."""

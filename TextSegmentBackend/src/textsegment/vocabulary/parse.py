@@ -12,7 +12,9 @@ COMMA = re.compile(r"[,，、､]+")
 WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie)\s+", re.IGNORECASE)
 WEAK_CJK = re.compile(r"[/&+]|和|与|與|及|と|および|以及")
 LIST_NUMBER = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
-CHOICE = re.compile(r"\b(?:or|oder|ou|of wel|and/or)\b", re.IGNORECASE)
+WHOLE = re.compile(
+    r"\b(?:or|oder|ou|of wel|between|zwischen|entre|tra|fra|tussen)\b|之间|の間", re.IGNORECASE
+)
 
 
 def split_terms(text: str) -> list[list[str]]:
@@ -51,9 +53,9 @@ def _continues(previous: str, item: str) -> bool:
 def split_weakly(term: str) -> list[str]:
     """Return the pieces of a term between "and", "&", "+" and "/"; one piece if there is nothing to split.
 
-    "or" leaves the choice to the user, so such a term stays whole.
+    "or" leaves the choice to the user and "between" names neither, so such a term stays whole.
     """
-    if CHOICE.search(term):
+    if WHOLE.search(term):
         return [term]
     pattern = WEAK_CJK if CJK.search(term) else WEAK
     pieces = [piece.strip() for piece in pattern.split(term)]

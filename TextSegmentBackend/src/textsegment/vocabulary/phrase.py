@@ -24,7 +24,7 @@ from textsegment.vocabulary.structures import find_structure
 from textsegment.vocabulary.suggest import suggest
 from textsegment.vocabulary.template import find_template
 from textsegment.vocabulary.tree import find_terms, load_tree
-from textsegment.vocabulary.words import clean, tokens, word_lists
+from textsegment.vocabulary.words import CJK, clean, tokens, word_lists
 
 
 class Answer(NamedTuple):
@@ -53,11 +53,15 @@ def resolve_phrase(term: str, modality: str) -> Answer:
 
 
 def _without_opener(term: str) -> str:
+    """Return the cleaned term without "show me the", and with "V. cava" written out."""
     cleaned = clean(term).lstrip("-*• ")
     for opener in word_lists()["openers"]:
         if cleaned.startswith(f"{opener} "):
-            return cleaned[len(opener) + 1 :]
-    return cleaned
+            cleaned = cleaned[len(opener) + 1 :]
+            break
+    return re.sub(
+        r"\b(aa?|vv?|nn?|mm?|gl)\.\s*(?=[a-z])", lambda m: f"{word_lists()['latin'][m[1]]} ", cleaned
+    )
 
 
 def _dash_before_side(body: str) -> bool:
@@ -79,12 +83,12 @@ def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
     """Return the resolution of a vertebra, disc, rib or liver segment by number."""
     if numbered := parse_numbered(body):
         return choose.of_numbered(term, numbered, None, modality)
-    side = take_side(body).side
+    words, side = take_side(body)
     if side is None:
         return None
     sides = word_lists()["sides"]
-    sideless = (part for part in body.replace("_", " ").split() if part.strip("().,:-") not in sides)
-    numbered = parse_numbered(" ".join(sideless))
+    sideless = [part for part in body.replace("_", " ").split() if part.strip("().,:-") not in sides]
+    numbered = parse_numbered(" ".join(words if CJK.search(body) else sideless))
     return choose.of_numbered(term, numbered, side, modality) if numbered else None
 
 
@@ -103,12 +107,16 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
             return choose.of_entry(term, entry, its_side, modality)
         if group := lexicon.find_group(words):
             return choose.of_group(term, group, its_side, modality)
+        named = lexicon.tg263.get(" ".join(words))
+        exact = named is not None and named[0] in ("exact", "composite")
+        if named and exact and its_side is None and not lexicon.find_raw(words):
+            return choose.of_tg263(term, *named, None, modality)
         found = lexicon.find(words)
         if isinstance(found, Ambiguity):
             return choose.of_ambiguity(term, found, modality)
         if found:
             return choose.of_entry(term, found, its_side, modality)
-        if named := lexicon.tg263.get(" ".join(words)):
+        if named:
             return choose.of_tg263(term, *named, its_side, modality)
     return None
 

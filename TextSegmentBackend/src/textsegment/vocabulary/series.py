@@ -93,6 +93,7 @@ def parse_numbered(text: str) -> Numbered | None:
     if not any(re.fullmatch(r"[ctlsd]\d{1,2}", part) for part in parts):
         return None
     if words & (known["disc"] - known["between"]):
+        parts = ["s1" if part == "sacrum" else part for part in parts]
         return _discs(_without(parts, "disc", "vertebra", "little"), bool(words & known["discs"]))
     return _vertebrae(parts)
 

@@ -10,11 +10,18 @@ from textsegment.vocabulary.sides import take_side
 from textsegment.vocabulary.structures import LEAST_LIKENESS, load_structures
 from textsegment.vocabulary.words import CJK
 
+LEAST_SHARED = 0.25  # of the pairs of letters, before the likeness is worked out
+
 
 @lru_cache(maxsize=1)
-def _phrases() -> tuple[tuple[str, str], ...]:
-    """Return (phrase, target) of all that can be meant, without the languages that do not use letters."""
-    return tuple((raw, entry.target) for raw, entry in load_lexicon().raw.items() if not CJK.search(raw))
+def _phrases() -> tuple[tuple[str, frozenset[str], str], ...]:
+    """Return (phrase, its pairs of letters, target) of all that can be meant and is written in letters."""
+    entries = load_lexicon().raw.items()
+    return tuple((raw, _pairs(raw), entry.target) for raw, entry in entries if not CJK.search(raw))
+
+
+def _pairs(text: str) -> frozenset[str]:
+    return frozenset(text[at : at + 2] for at in range(len(text) - 1))
 
 
 @lru_cache(maxsize=2048)
@@ -31,7 +38,10 @@ def suggest(text: str, modality: str, limit: int = 5) -> tuple[str, ...]:
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(typed)
     best: dict[str, float] = {}
-    for phrase, target in _phrases():
+    pairs = _pairs(typed)
+    for phrase, its_pairs, target in _phrases():
+        if 2 * len(pairs & its_pairs) < LEAST_SHARED * (len(pairs) + len(its_pairs)):
+            continue
         matcher.set_seq1(phrase)
         if matcher.real_quick_ratio() < LEAST_LIKENESS or matcher.quick_ratio() < LEAST_LIKENESS:
             continue
