@@ -34,7 +34,7 @@ def demo_command(
     folder = make_folder(output)
     targets = Targets(str(folder / "chest.seg.nrrd"), folder / "preview.png", folder / "report.json")
     if not quiet:
-        typer.echo(f'3D Slicer\'s sample chest CT, "{text}":')
+        typer.echo(f"3D Slicer's sample chest CT, segmented by sat-demo:\n{text}")
     report = Session(text, modality="CT", yes=True, overwrite=True, quiet=quiet).run(scan, targets)
     if quiet:
         return

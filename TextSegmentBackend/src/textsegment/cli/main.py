@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from textsegment.cli.errors import exit_code, missing_package, show_error
+from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_error
 
 
 def main() -> None:
@@ -15,4 +15,6 @@ def main() -> None:
         missing = missing_package(error)
         show_error(missing)
         sys.exit(exit_code(missing))
+    except KeyboardInterrupt:
+        sys.exit(CANCELLED)
     run()

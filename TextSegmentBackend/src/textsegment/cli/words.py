@@ -119,7 +119,7 @@ def _problem(resolution: Resolution) -> str:
 
 def _question(resolution: Resolution) -> str:
     if not resolution.suggestions:
-        return "" if resolution.warnings else "`textsegment terms list` shows all names."
+        return "" if resolution.warnings else "`textsegment terms search WORDS` finds names."
     lead = "Did you mean" if resolution.status == "unknown" else "You can ask for"
     names = ", ".join(resolution.suggestions[:_MOST_NAMES_SHOWN])
     return f"{lead} {names}{'?' if resolution.status == 'unknown' else '.'}"

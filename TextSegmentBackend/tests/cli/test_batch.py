@@ -1,0 +1,118 @@
+"""``textsegment segment`` on many images."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from command_line import textsegment
+from tiny_engine import phantom
+
+from textsegment.files.itk_image import write_itk_image
+from textsegment.files.nifti import write_nifti
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+@pytest.fixture
+def scans(tmp_path):
+    """A folder with two equal scans, a broken one between them, and what is no scan."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    volume = phantom((40, 36, 20))
+    write_itk_image(folder / "a scan.nrrd", volume.voxels, volume.geometry.affine)
+    (folder / "broken.nii.gz").write_bytes(b"garbage")
+    shutil.copy(folder / "a scan.nrrd", folder / "third.nrrd")
+    (folder / "notes.txt").write_text("no image")
+    (folder / "old.seg.nrrd").write_text("no image")
+    return folder
+
+
+def batch(scans, *arguments, text="liver, left lung"):
+    out = scans.parent / "out"
+    return textsegment("segment", scans, text, "-o", out, "--modality", "CT", *arguments), out
+
+
+def test_a_broken_image_is_reported_and_left_out(scans):
+    ended, out = batch(scans, "--preview", "picture.png", "--json", scans.parent / "batch.json")
+    assert ended.code == 8
+    assert "2/3 broken: " in ended.err
+    assert "[input_unreadable]" in ended.err
+    assert "2 of 3 images are done" in ended.out
+    assert sorted(path.name for path in out.iterdir()) == ["a_scan", "third"]
+    for name in ("a_scan", "third"):
+        files = sorted(path.name for path in (out / name).iterdir())
+        assert files == ["left_lung.nii.gz", "liver.nii.gz", "picture.png", "report.json"]
+    images = json.loads((scans.parent / "batch.json").read_text())["images"]
+    assert [(image["name"], image["state"]) for image in images] == [
+        ("a_scan", "done"),
+        ("broken", "failed"),
+        ("third", "done"),
+    ]
+    assert images[1]["error"]["code"] == "input_unreadable"
+
+
+def test_it_goes_on_where_it_stopped(scans):
+    _, out = batch(scans)
+    before = (out / "a_scan" / "report.json").stat().st_mtime_ns
+    shutil.rmtree(out / "third")
+    (out / ".third.unfinished").mkdir()
+    (out / ".third.unfinished" / "half.nii.gz").write_text("half")
+    (scans / "broken.nii.gz").unlink()
+    ended, _ = batch(scans)
+    assert ended.code == 0, ended.err
+    assert "1/2 a_scan: kept" in ended.out
+    assert (out / "a_scan" / "report.json").stat().st_mtime_ns == before
+    files = sorted(path.name for path in (out / "third").iterdir())
+    assert files == ["left_lung.nii.gz", "liver.nii.gz", "report.json"]
+    assert sorted(path.name for path in out.iterdir()) == ["a_scan", "third"]
+
+
+def test_a_result_of_something_else_is_not_taken_for_this_one(scans):
+    (scans / "broken.nii.gz").unlink()
+    _, out = batch(scans)
+    old = (out / "a_scan" / "liver.nii.gz").read_bytes()
+    ended, _ = batch(scans, text="liver")
+    assert ended.code == 8
+    assert ended.err.count("[output_unwritable]") == 2
+    assert (out / "a_scan" / "liver.nii.gz").read_bytes() == old
+    ended, _ = batch(scans, "--overwrite", text="liver")
+    assert ended.code == 0
+    assert [s["name"] for s in json.loads((out / "third" / "report.json").read_text())["structures"]] == [
+        "liver"
+    ]
+
+
+def test_images_of_one_name_from_two_folders(scans, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    volume = phantom((40, 36, 20))
+    write_nifti(other / "third.nii.gz", volume.voxels + np.float32(1), volume.geometry.affine, "")
+    images = (scans / "third.nrrd", other / "third.nii.gz")
+    command = ("liver", "-o", tmp_path / "out", "--modality", "CT")
+    assert textsegment("segment", *images, *command).code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["third", "third_2"]
+    alone = textsegment("segment", images[1], scans / "third.nrrd", *command)
+    assert alone.code == 8, "the other third's result lies there: it is not this one's, and stays"
+
+
+def test_a_missing_image_and_an_unfit_output(scans, tmp_path):
+    scan, missing = scans / "third.nrrd", scans / "missing.nrrd"
+    ended = textsegment("segment", missing, scan, "liver", "-o", tmp_path / "out", "--modality", "CT")
+    assert ended.code == 8
+    assert "1/2 missing: There is no such file" in ended.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["third"]
+    for wrong in (["-o", "out.seg.nrrd"], ["-o", "out2", "--preview", "folder/p.png"]):
+        ended = textsegment("segment", scan, scan, "liver", *wrong)
+        assert ended.code == 4
+        assert "everal images" in ended.err
+
+
+def test_what_is_wrong_for_all_stops_at_once(scans, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXTSEGMENT_HOME", str(tmp_path / "home"))
+    assert batch(scans, "--model", "sat-nano")[0].code == 5
+    assert batch(scans, text="livr")[0].code == 2
+    ended, out = batch(scans, text="abdominal organs")
+    assert ended.code == 2
+    assert ended.err.count("--yes") == 1
+    assert list(out.iterdir()) == []

@@ -1,0 +1,63 @@
+"""The public names, and that importing them needs numpy and requests only."""
+
+import subprocess
+import sys
+
+import pytest
+
+import textsegment
+
+PUBLIC = {
+    *("Box", "CancelToken", "Geometry", "MaskReady", "MaskStatistics", "Progress", "Prompt", "Segmentation"),
+    *("Segmenter", "StructureMask", "TextSegmentError", "Volume", "__version__", "errors", "load"),
+    *("read_volume", "write_result"),
+}
+THIN = (
+    *("errors", "geometry", "volume", "segmentation", "prompt", "segmenter", "wire", "client"),
+    *("vocabulary.resolve", "vocabulary.structures", "vocabulary.template", "vocabulary.tree"),
+)
+
+
+def test_public_names():
+    assert set(textsegment.__all__) == PUBLIC
+    assert set(dir(textsegment)) == PUBLIC
+    for name in PUBLIC:
+        assert getattr(textsegment, name) is not None
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = textsegment.nonsense
+
+
+def test_names_are_the_ones_of_their_modules():
+    from textsegment.inference.engine import LocalSegmenter
+    from textsegment.volume import Volume
+
+    assert textsegment.Segmenter is LocalSegmenter
+    assert textsegment.Volume is Volume
+    assert issubclass(textsegment.errors.InputError, textsegment.TextSegmentError)
+
+
+def loaded_by(code: str) -> set[str]:
+    code += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_thin_half_loads_numpy_and_requests_only():
+    imports = "\n".join(f"import textsegment.{module}" for module in THIN)
+    use = (
+        "textsegment.Volume, textsegment.Geometry, textsegment.Segmentation, textsegment.Prompt\n"
+        "from textsegment.vocabulary.resolve import resolve; resolve('liver, kidny', 'CT')"
+    )
+    loaded = loaded_by(f"import textsegment\n{imports}\n{use}")
+    heavy = {"torch", "SimpleITK", "scipy", "monai", "pydicom", "nibabel", "slicerio", "matplotlib", "typer"}
+    assert not loaded & (heavy | {"rich", "safetensors", "tokenizers", "pandas"})
+
+
+def test_help_of_the_command_line_loads_no_engine():
+    assert not loaded_by("import textsegment.cli.app") & {
+        "torch",
+        "SimpleITK",
+        "scipy",
+        "nibabel",
+        "matplotlib",
+    }
