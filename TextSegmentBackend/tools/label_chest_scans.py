@@ -71,11 +71,10 @@ def airways(voxels: NDArray[np.float32], top: list[int]) -> tuple[Mask, Mask, Ma
     lungs = air & ~ndimage.binary_dilation(trachea)
     pieces, count = ndimage.label(ndimage.binary_erosion(lungs))
     sizes = ndimage.sum_labels(np.ones_like(pieces), pieces, np.arange(1, count + 1))
-    seeds = np.zeros(voxels.shape, dtype=np.int32)
-    middle = voxels.shape[0] / 2
-    for piece in np.argsort(sizes)[::-1][:4] + 1:
-        if sizes[piece - 1] > 2000:
-            seeds[pieces == piece] = 1 if ndimage.center_of_mass(pieces == piece)[0] < middle else 2
+    large = np.isin(pieces, 1 + np.flatnonzero(sizes > 2000))
+    # Both lungs may be one piece of air: sides are seeded away from the middle and grow to each other.
+    x = np.indices(voxels.shape)[0] - voxels.shape[0] / 2
+    seeds = np.where(large & (x < -6), 1, 0) + np.where(large & (x > 6), 2, 0)
     nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
     sides = seeds[tuple(nearest)] * lungs
     left, right = (_filled(sides == side) & ~trachea for side in (1, 2))
