@@ -14,12 +14,13 @@ from textsegment.errors import (
 )
 from textsegment.wire.strict_json import read_object, write_object
 
-MAX_REPORT_BYTES = 2**16
+MAX_REPORT_BYTES = 2**17
 MAX_RETRY_AFTER_S = 3600
 
 _TEXT_CHARACTERS = 1000
 _CODE_CHARACTERS = 64
 _SUGGESTIONS = 20
+_SUGGESTION_CHARACTERS = 200
 
 _STATUS: dict[type[TextSegmentError], int] = {
     TextSegmentError: 500,
@@ -99,7 +100,7 @@ class ErrorReport:
             error.code,
             _sendable(error.message),
             _sendable(error.hint),
-            tuple(_sendable(text) for text in suggestions[:_SUGGESTIONS]),
+            tuple(_sendable(text, _SUGGESTION_CHARACTERS) for text in suggestions[:_SUGGESTIONS]),
             min(max(retry_after_s, 0), MAX_RETRY_AFTER_S),
         )
 
@@ -139,7 +140,7 @@ class ErrorReport:
             given.text("code", _CODE_CHARACTERS),
             given.text("message", _TEXT_CHARACTERS),
             given.text("hint", _TEXT_CHARACTERS),
-            given.texts("suggestions", _SUGGESTIONS, _TEXT_CHARACTERS),
+            given.texts("suggestions", _SUGGESTIONS, _SUGGESTION_CHARACTERS),
             given.whole("retry_after_s", 0, MAX_RETRY_AFTER_S),
         )
         given.end()
@@ -171,5 +172,5 @@ def _seconds(text: str | None) -> int:
     return min(int(text), MAX_RETRY_AFTER_S)
 
 
-def _sendable(text: str) -> str:
-    return text[:_TEXT_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+def _sendable(text: str, max_characters: int = _TEXT_CHARACTERS) -> str:
+    return text[:max_characters].encode("utf-8", "replace").decode("utf-8")

@@ -20,9 +20,10 @@ STREAM_MAGIC = b"TSF" + str(PROTOCOL_VERSION).encode()
 
 # kind, length of the payload, CRC-32 of kind and payload
 _HEAD = struct.Struct("<4sII")
-_MAX_JSON_BYTES = 2**16
+_MAX_SMALL_BYTES = 2**12
+_MAX_DONE_BYTES = 2**20
 _MAX_POSITION = 2**31
-_MAX_WARNINGS = 256
+_MAX_WARNINGS = 1024
 _STAGE_CHARACTERS = 64
 
 
@@ -31,7 +32,7 @@ class Done:
     """Last frame of a job that succeeded: every mask was sent before.
 
     Attributes:
-        provenance: What made the masks: model, weights digest, version, device. Scalars, and tuples of scalars.
+        provenance: What made the masks: model, weights digest, version, device. Scalars and tuples of them.
         warnings: Sentences that concern the whole image.
     """
 
@@ -53,7 +54,7 @@ def encode_frame(frame: Frame) -> bytes:
     """Encode one frame; ``STREAM_MAGIC`` goes before the first.
 
     Raises:
-        LimitExceededError: Warnings or provenance are longer than 64 KiB.
+        LimitExceededError: Warnings or provenance are longer than 1 MiB together.
     """
     if isinstance(frame, Queued):
         return _framed(b"QUEU", write_object({"position": frame.position}))
@@ -64,7 +65,7 @@ def encode_frame(frame: Frame) -> bytes:
     if isinstance(frame, Failed):
         return _framed(b"ERRO", frame.report.to_json())
     payload = write_object({"provenance": dict(frame.provenance), "warnings": list(frame.warnings)})
-    if len(payload) > _MAX_JSON_BYTES or len(frame.warnings) > _MAX_WARNINGS:
+    if len(payload) > _MAX_DONE_BYTES or len(frame.warnings) > _MAX_WARNINGS:
         raise LimitExceededError("The result has too many or too long warnings to be sent.")
     return _framed(b"DONE", payload)
 
@@ -88,10 +89,10 @@ class FrameDecoder:
         self._has_begun = False
         self._buffer = bytearray()
         self._max_bytes = {
-            b"QUEU": _MAX_JSON_BYTES,
-            b"PROG": _MAX_JSON_BYTES,
+            b"QUEU": _MAX_SMALL_BYTES,
+            b"PROG": _MAX_SMALL_BYTES,
             b"MASK": max_mask_bytes(spatial_shape),
-            b"DONE": _MAX_JSON_BYTES,
+            b"DONE": _MAX_DONE_BYTES,
             b"ERRO": MAX_REPORT_BYTES,
         }
 
@@ -175,7 +176,7 @@ def _decode_small(kind: bytes, payload: bytearray) -> Queued | Progress | Done:
     elif kind == b"PROG":
         frame = Progress(given.real("fraction", 0, 1), given.text("stage", _STAGE_CHARACTERS))
     else:
-        frame = Done(given.scalars("provenance"), given.texts("warnings", _MAX_WARNINGS, _MAX_JSON_BYTES))
+        frame = Done(given.scalars("provenance"), given.texts("warnings", _MAX_WARNINGS, _MAX_DONE_BYTES))
     given.end()
     return frame
 

@@ -84,7 +84,7 @@ class Fields:
 
     def _scalars(self, value: Any, name: str) -> Any:
         values = value if isinstance(value, list) else [value]
-        if any(isinstance(v, (list, dict)) for v in values):
+        if any(isinstance(v, (list, dict)) or (isinstance(v, str) and _SURROGATE.search(v)) for v in values):
             raise RequestError(f"{self._what}: “{name}” holds scalars and lists of scalars only.")
         return tuple(values) if isinstance(value, list) else value
 
