@@ -49,7 +49,9 @@ def resolve_phrase(term: str, modality: str) -> Answer:
         subtraction = find_subtraction(body)
         if subtraction and found.runs and not _dash_before_side(body):
             return _refused(term, subtraction)
-    return Answer(found) if found else _of_last_resort(term, body, modality)
+    if found is None:
+        return _of_last_resort(term, body, modality)
+    return Answer(found, firm=take_side(body).side != "conflict")
 
 
 def _without_opener(term: str) -> str:

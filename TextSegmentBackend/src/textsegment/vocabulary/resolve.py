@@ -135,7 +135,7 @@ def _has_sides(answer: Answer) -> bool:
 
 def _ask_about_last_word(pieces: Sequence[str], answers: list[Answer], modality: str) -> None:
     """Ask where a piece may share the last word of the list: "lung and liver tumor"."""
-    head = tokens(clean(pieces[-1]))[-1:]
+    head = [word for word in tokens(clean(pieces[-1]))[-1:] if not word.isdigit()]
     for index, piece in enumerate(pieces[:-1]):
         if not head or not answers[index].resolution.runs or tokens(clean(piece))[-1:] == head:
             continue

@@ -22,7 +22,7 @@ from textsegment.vocabulary.levels import (
     series_words,
 )
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import clean
+from textsegment.vocabulary.words import clean, word_lists
 
 LIVER_SEGMENTS = {
     1: "caudate lobe",
@@ -135,7 +135,7 @@ def _segments(parts: list[str]) -> Numbered | None:
 
 def _vertebrae(parts: Sequence[str]) -> Numbered | None:
     named = bool(set(parts) & (series_words()["vertebra"] - {"level", "levels", "spine"}))
-    kept = _without(parts, "vertebra", "little")
+    kept = _without_region(_without(parts, "vertebra", "little"))
     spans = read_spans(kept)
     if spans is None:
         return _vertebral_body(kept)
@@ -151,6 +151,16 @@ def _vertebrae(parts: Sequence[str]) -> Numbered | None:
     if missing := [level.upper() for level in levels if level not in names]:
         return _unsupported(f"The model has no {', '.join(missing)}.", "sacrum")
     return Numbered(tuple(names[level] for level in levels))
+
+
+def _without_region(parts: list[str]) -> list[str]:
+    """Return the parts without "lumbar" if all levels are lumbar ones, and so on; else all of them."""
+    for letter, names in word_lists()["levels"].items():
+        rest = [part for part in parts if not re.fullmatch(names, part)]
+        levels = [part for part in rest if re.fullmatch(r"[a-z]\d+", part)]
+        if len(rest) < len(parts) and levels and all(level[0] == letter for level in levels):
+            return rest
+    return parts
 
 
 def _are_neighbours(span: Span) -> bool:

@@ -15,7 +15,7 @@ from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import bag_key, clean, read_data, tokens
+from textsegment.vocabulary.words import bag_key, clean, read_data, stem, tokens
 
 CURATED = ("top:", "structure:")
 MOST_HITS = 600  # looked at in a search; the terms that the model has stand first in the data
@@ -123,7 +123,7 @@ class Tree:
         wanted = bag_key(words)
         if not wanted:
             return ()
-        rarest = min(wanted, key=self._text.count)
+        rarest = min((stem(word) for word in words), key=self._text.count)
         found: dict[int, None] = {}
         for line in islice(self._lines_with(rarest), MOST_HITS):
             if bag_key(tokens(self._text[self._starts[line] + 1 : self._starts[line + 1]])) == wanted:
