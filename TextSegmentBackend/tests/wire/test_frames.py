@@ -110,8 +110,7 @@ def test_frames_before_the_damage_are_given_out():
     data[-1] ^= 1
     decoder, got = FrameDecoder(SHAPE), []
     with pytest.raises(StreamBrokenError, match="damaged"):
-        for frame in decoder.push(bytes(data)):
-            got.append(frame)
+        got.extend(decoder.push(bytes(data)))
     assert len(got) == 4
     assert not decoder.is_finished
 

