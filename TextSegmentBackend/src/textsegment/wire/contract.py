@@ -21,6 +21,9 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
 """Value of the header ``Upgrade`` in an answer 426."""
 
+HEARTBEAT_S = 10
+"""A running answer is never silent for longer: the server repeats its last frame ``QUEU`` or ``PROG``."""
+
 JSON_TYPE = "application/json"
 VOLUME_TYPE = "application/vnd.textsegment.volume"
 ANSWER_TYPE = "application/vnd.textsegment.answer"
