@@ -19,6 +19,9 @@ from textsegment.errors import GeometryError
 _AXIS_CODES = ("LR", "PA", "IS")
 # Cosine between two grid axes above which the grid counts as sheared (0.06 degrees).
 _SHEAR_COSINE = 1e-3
+# Millimetres beyond which a number in an affine is no length: squares of it would overflow, or vanish.
+_LONGEST_MM = 1e9
+_SHORTEST_MM = 1e-9
 
 
 @dataclass(frozen=True)
@@ -156,10 +159,12 @@ def _checked_affine(affine: ArrayLike) -> NDArray[np.float64]:
         raise GeometryError(f"The affine is a 4×4 matrix, not {matrix.shape}.")
     if not np.isfinite(matrix).all():
         raise GeometryError("The affine holds numbers that are not finite.", "Repair the image header.")
+    if np.abs(matrix).max() > _LONGEST_MM:
+        raise GeometryError("The affine holds numbers too large for millimetres.", "Repair the image header.")
     if not np.array_equal(matrix[3], [0, 0, 0, 1]):
         raise GeometryError("The last row of the affine is not 0 0 0 1.", "Repair the image header.")
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
-    if not (spacing > 0).all():
+    if not (spacing > _SHORTEST_MM).all():
         raise GeometryError("A voxel size is zero.", "Repair the image header.")
     # Relative to the spacing: a small voxel is not a singular matrix.
     if abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-3:

@@ -149,6 +149,8 @@ def test_row_13_unknown_voxel_type_or_encoding():
         {(0, 0): float("nan")},
         {(1, 3): float("inf")},
         {(3, 3): 2.0},
+        {(0, 0): 1e200},  # whose square overflows
+        {(2, 2): 1e-200},  # whose square vanishes
     ],
 )
 def test_rows_16_and_17_affine(change):
@@ -157,6 +159,13 @@ def test_rows_16_and_17_affine(change):
         affine[place] = value
     with pytest.raises(GeometryError):
         upload(header(affine=affine))
+
+
+@given(st.lists(st.floats(), min_size=12, max_size=12))
+def test_rows_16_and_17_any_affine_is_good_or_typed(numbers):
+    data = header(shape=(2, 2, 2), affine=[*numbers, 0, 0, 0, 1]) + chunk(zlib.compress(bytes(16)))
+    error = error_or_none(lambda: upload(data))
+    assert error is None or type(error) is GeometryError
 
 
 @pytest.mark.parametrize("modality", [b"XA", b"ct", b"\0\0", b"\xff\xff"])
