@@ -103,8 +103,8 @@ def test_patches_have_the_size_of_use_and_keep_labels_on_their_voxels(scans: Pat
 def test_training_learns_exports_and_resumes(scans: Path, tmp_path: Path) -> None:
     trainer = train(scans, tmp_path, steps=60)
     dice = trainer.dice
-    assert dice["left kidney"] > 0.5
-    assert dice["right kidney"] > 0.5
+    assert dice["left kidney", "CT"] > 0.5
+    assert dice["right kidney", "CT"] > 0.5
     exported = load(tmp_path / "sat-demo.safetensors", device="cpu", dtype=torch.float32)
     assert exported.text_encoder.supported("CT") == ("left kidney", "right kidney", "kidney", "liver")
     lines: list[str] = []
@@ -113,6 +113,19 @@ def test_training_learns_exports_and_resumes(scans: Path, tmp_path: Path) -> Non
     assert "resumed at step 60" in lines
     for name, tensor in trainer.model.state_dict().items():
         assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+
+
+def test_a_structure_that_is_never_found_starts_again_from_a_living_one(scans: Path, tmp_path: Path) -> None:
+    data = read_description(scans / "data.json", scans)
+    lines: list[str] = []
+    trainer = Trainer(TINY, data, tmp_path, TrainingSettings(), lines.append)
+    trainer.dice = {("left kidney", "CT"): 0.9, ("right kidney", "CT"): 0.0, ("kidney", "CT"): 0.5}
+    before = trainer.model.embeddings.detach().clone()
+    trainer.revive()
+    after = trainer.model.embeddings.detach()
+    assert lines[-1] == "right kidney (CT) starts again from left kidney"
+    assert torch.equal(after[[0, 2, 3]], before[[0, 2, 3]])
+    assert 0 < float((after[1] - before[0]).abs().max()) < 1
 
 
 def test_exclusive_loss_asks_for_positive_logits_on_the_structure_only() -> None:

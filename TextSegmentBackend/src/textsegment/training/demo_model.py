@@ -46,6 +46,12 @@ class DemoModel(nn.Module):
         nn.init.constant_(last_linear.bias, -0.5)
         nn.init.constant_(last_norm.weight, 10.0)
 
+    @torch.no_grad()
+    def copy_embedding(self, source: tuple[str, str], target: tuple[str, str], *, noise: float) -> None:
+        """Overwrite one prompt's embedding by another's and Gaussian noise of this standard deviation."""
+        embedding = self.embeddings[self._rows[source]]
+        self.embeddings[self._rows[target]] = embedding + noise * torch.randn_like(embedding)
+
     def forward(self, patch: Tensor, structures: list[str], modality: str) -> list[tuple[Tensor, Tensor]]:
         """Return features (C, h, w, d) and mask embeddings (N, C) of each level, finest first."""
         features, coarse = self.network.encode_image_deeply(patch)

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 import torch
@@ -23,6 +24,8 @@ from textsegment.training.loss import ExclusiveLoss, IndependentLoss
 
 Report = Callable[[str], None]
 COARSE_WEIGHT = 0.5
+REVIVE_EVERY = 300
+LOST_DICE, FOUND_DICE = 0.03, 0.3
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Trainer:
         self.sampler = PatchSampler(self._load_cases(data), config.patch_size, settings.seed + self.step)
         self._random = random.Random(settings.seed + self.step)  # noqa: S311
         self._exclusive, self._independent = ExclusiveLoss(), IndependentLoss()
-        self.dice: dict[str, float] = {}  # running mean in training patches
+        self.dice: dict[tuple[str, str], float] = {}  # of a prompt: running mean in training patches
 
     def _load_cases(self, data: DatasetDescription) -> list[TrainingCase]:
         cases = [load_case(case, data.groups, self.config) for case in data.cases]
@@ -96,6 +99,8 @@ class Trainer:
             if self.step % 20 == 0:
                 self.report(f"step {self.step} loss {mean_loss / 20:.3f} dice {self._mean_dice():.3f}")
                 mean_loss = 0.0
+            if self.step % REVIVE_EVERY == 0 and self.step > self.settings.warm_up_steps:
+                self.revive()
             if self.step % self.settings.checkpoint_every == 0 or self.step == self.settings.steps:
                 self._save()
         return self._export_path
@@ -118,7 +123,7 @@ class Trainer:
             weight = COARSE_WEIGHT if level else 1.0
             loss = loss + weight * self._loss(logits, targets, level_labels, len(exclusive))
             if level == 0:
-                self._note_dice(structures, logits.detach() > 0, targets)
+                self._note_dice([(name, case.modality) for name in structures], logits.detach() > 0, targets)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -136,12 +141,12 @@ class Trainer:
             loss = loss + self._independent(logits, targets)
         return loss
 
-    def _note_dice(self, structures: list[str], masks: Tensor, targets: Tensor) -> None:
+    def _note_dice(self, prompts: list[tuple[str, str]], masks: Tensor, targets: Tensor) -> None:
         sizes = targets.sum((1, 2, 3))
         dice = 2 * (masks & targets).sum((1, 2, 3)) / (masks.sum((1, 2, 3)) + sizes).clamp(min=1)
-        for name, value, size in zip(structures, dice.tolist(), sizes.tolist(), strict=True):
+        for prompt, value, size in zip(prompts, dice.tolist(), sizes.tolist(), strict=True):
             if size > 0:
-                self.dice[name] = 0.9 * self.dice.get(name, value) + 0.1 * value
+                self.dice[prompt] = 0.9 * self.dice.get(prompt, value) + 0.1 * value
 
     def _mean_dice(self) -> float:
         return sum(self.dice.values()) / max(len(self.dice), 1)
@@ -164,7 +169,24 @@ class Trainer:
         assert isinstance(best, DemoModel)
         save_demo(best.network, self.data.prompts, best.embeddings.detach(), self._export_path)
         worst = sorted(self.dice.items(), key=lambda item: item[1])
-        self.report("dice " + ", ".join(f"{name} {value:.2f}" for name, value in worst))
+        self.report("dice " + ", ".join(f"{name} ({code}) {value:.2f}" for (name, code), value in worst))
+
+    def revive(self) -> None:
+        """Start structures that are never found again from the embedding of a similarly named one that is.
+
+        A mask embedding with all channels at the lowest point of the GELU says "not here" everywhere, and has
+        no gradient to leave it.
+        """
+        found = [prompt for prompt, dice in self.dice.items() if dice > FOUND_DICE]
+        for prompt, dice in self.dice.items():
+            alike = [other for other in found if other[1] == prompt[1]]
+            if dice < LOST_DICE and alike:
+                model = max(alike, key=lambda other: SequenceMatcher(None, other[0], prompt[0]).ratio())
+                self.report(f"{prompt[0]} ({prompt[1]}) starts again from {model[0]}")
+                averaged = self.average.module
+                assert isinstance(averaged, DemoModel)
+                for learner in (self.model, averaged):
+                    learner.copy_embedding(model, prompt, noise=0.1)
 
     def _resume(self) -> None:
         path = self.folder / "last.pt"
