@@ -18,8 +18,9 @@ def test_names_and_synonyms():
     wanted = find_structures("liver, lt kidney", "CT", None, no)
     assert wanted.structures == ("liver", "left kidney")
     assert wanted.notes, "the vocabulary tells how the published models were trained"
-    own = find_structures("liver", "CT", ("liver",), no)
-    assert own.notes == (), "which says nothing of a model with its own list"
+    for modality in ("CT", "MR"):
+        own = find_structures("liver, spine", modality, ("liver", "vertebrae"), no)
+        assert own.notes == (), "which says nothing of a model with its own list"
 
 
 def test_sets_need_consent():

@@ -13,7 +13,6 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -68,8 +67,8 @@ class ProgressBar:
             BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%"),
             TextColumn("{task.fields[done]}/{task.fields[structures]} structures"),
-            TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("left"),
         )
         self._progress = Progress(
             *columns, console=console, transient=True, disable=quiet or not console.is_terminal

@@ -85,7 +85,7 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
 def print_table(report: Mapping[str, Any]) -> None:
     """Print the structures of a report, and below them what the user should know."""
     console = Console()
-    unit = "HU" if report["image"]["modality"] == "CT" else "image unit"
+    unit, form = ("HU", ".0f") if report["image"]["modality"] == "CT" else ("image unit", ".4g")
     table = Table(header_style="bold")
     table.add_column("Structure", overflow="fold")
     table.add_column("State", no_wrap=True)
@@ -97,7 +97,7 @@ def print_table(report: Mapping[str, Any]) -> None:
             Text(entry["name"]),
             Text(state, style=_STYLES[state]),
             _millilitres(entry["volume_ml"]) if entry["voxels"] else "–",
-            _plain(entry["mean_intensity"], ".4g"),
+            _plain(entry["mean_intensity"], form),
             _plain(entry["mean_confidence"], ".2f"),
         )
     console.print(table)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textsegment.errors import LimitExceededError, PromptError, UnknownStructureError
 from textsegment.prompt import Prompt
 from textsegment.vocabulary.parse import split_terms
+from textsegment.vocabulary.resolution import note_in
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.structures import load_structures
 
@@ -76,9 +77,8 @@ def find_structures(text: str, modality: str, available: Collection[str] | None,
             notes += [f'"{resolution.term}": {lacking}'] if lacking else []
             _ask(resolution, chosen, consent)
         structures += chosen
-        notes += [
-            note for note in resolution.warnings if available is None or not _is_about_training(note, chosen)
-        ]
+        own_list = available is not None
+        notes += _without_training_notes(resolution, modality) if own_list else resolution.warnings
     return Wanted(tuple(structures), tuple(dict.fromkeys(notes)))
 
 
@@ -90,9 +90,11 @@ def _available(names: tuple[str, ...], available: Collection[str] | None) -> tup
     return kept, f"the model has {len(kept)} of {len(names)} structures."
 
 
-def _is_about_training(note: str, names: Sequence[str]) -> bool:
-    # Notes of the vocabulary tell how the published models were trained, not one with a list of its own.
-    return any(note == load_structures()[name].note for name in names)
+def _without_training_notes(resolution: Resolution, modality: str) -> list[str]:
+    """Leave out what the vocabulary tells of the training of the published models."""
+    structures = load_structures()
+    notes = {note_in(structures[name], modality) for name in resolution.structures}
+    return [warning for warning in resolution.warnings if warning not in notes]
 
 
 def _ask(resolution: Resolution, chosen: Sequence[str], consent: Consent) -> None:
