@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from tiny_engine import phantom
 
 import textsegment
 
@@ -34,6 +35,22 @@ def test_names_are_the_ones_of_their_modules():
     assert textsegment.Segmenter is LocalSegmenter
     assert textsegment.Volume is Volume
     assert issubclass(textsegment.errors.InputError, textsegment.TextSegmentError)
+
+
+def test_a_volume_and_names_in_masks_out(tmp_path):
+    volume = phantom((40, 36, 20))
+    events = []
+    segmenter = textsegment.load("sat-demo", device="cpu")
+    result = segmenter.segment(volume, ["liver", textsegment.Prompt("Left Lung")], on_event=events.append)
+    assert [mask.structure for mask in result] == ["liver", "left lung"]
+    assert result.geometry == volume.geometry
+    assert result.full_mask("liver").shape == volume.voxels.shape
+    assert sum(isinstance(event, textsegment.MaskReady) for event in events) == 2
+    assert events[-1] == textsegment.Progress(1.0, "finishing")
+    (path,) = textsegment.write_result(result, tmp_path / "out.seg.nrrd")
+    assert path.exists()
+    with pytest.raises(textsegment.errors.UnknownStructureError):
+        segmenter.segment(volume, ["tricorder"])
 
 
 def loaded_by(code: str) -> set[str]:

@@ -95,7 +95,7 @@ def test_zero_spacing_in_nrrd(tmp_path):
     assert "[geometry_invalid]" in ended.err
 
 
-@pytest.mark.parametrize("name", ["scan.txt", "scan.jpg", "scan", "folder"])
+@pytest.mark.parametrize("name", ["scan.txt", "scan.jpg", "scan.dcm", "scan", "folder"])
 def test_no_image_at_all(tmp_path, name):
     path = tmp_path / name
     path.mkdir() if name == "folder" else path.write_text("patient John Doe")

@@ -1,9 +1,11 @@
 """``textsegment segment`` on one image."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from command_line import CHEST, textsegment
 from made_dicom import write_series
@@ -59,6 +61,29 @@ def test_a_dicom_folder(tmp_path):
     assert ended.code == 0, ended.err
     assert read_seg_nrrd(tmp_path / "out.seg.nrrd").geometry.spatial_shape == (30, 28, 12)
     assert "guessed" not in ended.out
+
+
+def test_missing_slices_are_said_to_be_missing(tmp_path):
+    stored = np.random.default_rng(0).integers(900, 1200, (30, 28, 12)).astype(np.uint16)
+    (tmp_path / "series").mkdir()
+    paths = write_series(tmp_path / "series", stored, np.diag([6.0, 6.0, 9.0, 1.0]))
+    heights = {path: pydicom.dcmread(path).ImagePositionPatient[2] for path in paths}
+    sorted(paths, key=heights.__getitem__)[5].unlink()
+    ended = textsegment("segment", tmp_path / "series", "liver", "-o", tmp_path / "out.seg.nrrd")
+    assert ended.code == 0, ended.err
+    assert "! " in ended.out
+    assert "slice" in ended.out
+    assert read_seg_nrrd(tmp_path / "out.seg.nrrd").geometry.spatial_shape == (30, 28, 12)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    for output in (locked / "out.seg.nrrd", locked / "masks"):
+        ended = segment("liver", "-o", output)
+        assert ended.code == 4
+        assert "may not be written" in ended.err
 
 
 def test_an_existing_result_is_never_lost(tmp_path):
