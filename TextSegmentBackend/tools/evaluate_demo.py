@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dict[str, float]:
-    """Return the Dice of every structure that the labels of this scan show, unions included."""
+    """Return the Dice of every offered structure that the labels of this scan show, unions included."""
     image = read_volume(case.image, modality=case.modality)
     labels = read_volume(case.labels, modality=case.modality)
     on_grid = labels_on_grid(labels, image.geometry)
@@ -60,7 +60,8 @@ def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dic
         drawn = [part for part in parts if part in truth]
         if len(drawn) > 1:
             truth[group] = np.any([truth[part] for part in drawn], axis=0)
-    truth = {name: mask for name, mask in truth.items() if mask.any()}
+    offered = {name for name, modality in set(data.prompts) - data.hidden if modality == case.modality}
+    truth = {name: mask for name, mask in truth.items() if mask.any() and name in offered}
     with tempfile.TemporaryDirectory() as folder:
         segment(case, tuple(truth), model, Path(folder) / "masks")
         return {

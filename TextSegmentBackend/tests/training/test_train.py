@@ -52,6 +52,7 @@ def write_description(folder: Path, **changes: object) -> Path:
     content = {
         "structures": {"CT": ["left kidney", "right kidney", "kidney", "liver"]},
         "groups": {"kidney": ["left kidney", "right kidney"]},
+        "hidden": {"CT": ["liver"]},
         "cases": [
             {
                 "image": "image.nii.gz",
@@ -106,7 +107,7 @@ def test_training_learns_exports_and_resumes(scans: Path, tmp_path: Path) -> Non
     assert dice["left kidney", "CT"] > 0.5
     assert dice["right kidney", "CT"] > 0.5
     exported = load(tmp_path / "sat-demo.safetensors", device="cpu", dtype=torch.float32)
-    assert exported.text_encoder.supported("CT") == ("left kidney", "right kidney", "kidney", "liver")
+    assert exported.text_encoder.supported("CT") == ("left kidney", "right kidney", "kidney")
     lines: list[str] = []
     data = read_description(scans / "data.json", scans)
     resumed = Trainer(TINY, data, tmp_path, TrainingSettings(steps=61), lines.append)

@@ -2,6 +2,7 @@
 
     {"structures": {"CT": ["liver", "left kidney", "kidney"], "MR": ["liver"]},
      "groups": {"kidney": ["left kidney", "right kidney"]},
+     "hidden": {"CT": ["left kidney"]},
      "cases": [{"image": "a.nii.gz", "labels": "a_labels.nii.gz", "modality": "CT", "weight": 2,
                 "names": {"5": "liver", "3": "left kidney"}, "annotated": "all"}]}
 
@@ -9,7 +10,8 @@ Paths are relative to the folder of the scans. ``names`` maps numbers of the lab
 several numbers may be one structure. ``annotated`` lists the structures that were looked for: where they are
 not drawn, they are not there. Everything else in that scan is unknown, and is not learnt from. ``"all"`` is
 every structure of the modality; without the entry, the named ones. Structures that are drawn are exclusive;
-``groups`` are unions of structures, and of voxels drawn under the group's own name.
+``groups`` are unions of structures, and of voxels drawn under the group's own name. ``hidden`` structures are
+learnt, and not offered by the exported model: those that it did not learn well enough.
 """
 
 from __future__ import annotations
@@ -50,11 +52,13 @@ class DatasetDescription:
     Attributes:
         prompts: (structure, modality), one row of the embedding table each, in the order of the file.
         groups: Structure → its parts.
+        hidden: Prompts that the exported model does not offer.
         cases: Labelled scans.
     """
 
     prompts: tuple[tuple[str, str], ...]
     groups: Mapping[str, tuple[str, ...]]
+    hidden: frozenset[tuple[str, str]]
     cases: tuple[CaseDescription, ...]
 
 
@@ -95,10 +99,13 @@ def read_description(path: Path, scans: Path) -> DatasetDescription:
         structures = {modality_code(m): tuple(names) for m, names in content["structures"].items()}
         cases = tuple(_case(entry, scans, structures) for entry in content["cases"])
         groups = {name: (*parts, name) for name, parts in content.get("groups", {}).items()}
+        hidden = frozenset(
+            (name, modality_code(m)) for m, names in content.get("hidden", {}).items() for name in names
+        )
     except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"The description of the data set is not valid: {error!r}.") from error
     prompts = tuple((name, modality) for modality, names in structures.items() for name in names)
-    return DatasetDescription(prompts, groups, cases)
+    return DatasetDescription(prompts, groups, hidden, cases)
 
 
 def _case(entry: Mapping[str, Any], folder: Path, structures: Mapping[str, Sequence[str]]) -> CaseDescription:

@@ -101,8 +101,9 @@ class Trainer:
                 mean_loss = 0.0
             if self.step % REVIVE_EVERY == 0 and self.step > self.settings.warm_up_steps:
                 self.revive()
-            if self.step % self.settings.checkpoint_every == 0 or self.step == self.settings.steps:
+            if self.step % self.settings.checkpoint_every == 0:
                 self._save()
+        self._save()
         return self._export_path
 
     def _train_step(self) -> float:
@@ -167,7 +168,9 @@ class Trainer:
             torch.save(state, path)
         best = self.average.module
         assert isinstance(best, DemoModel)
-        save_demo(best.network, self.data.prompts, best.embeddings.detach(), self._export_path)
+        rows = [row for row, prompt in enumerate(self.data.prompts) if prompt not in self.data.hidden]
+        offered = [self.data.prompts[row] for row in rows]
+        save_demo(best.network, offered, best.embeddings.detach()[rows], self._export_path)
         worst = sorted(self.dice.items(), key=lambda item: item[1])
         self.report("dice " + ", ".join(f"{name} ({code}) {value:.2f}" for (name, code), value in worst))
 
