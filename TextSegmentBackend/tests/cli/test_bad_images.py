@@ -66,6 +66,7 @@ BAD = {
     "complex": (lambda path: nifti(path, VOXELS.astype(np.complex64)), "volume_invalid"),
     "colour": (colour, "volume_invalid"),
     "NaN": (with_value(np.nan), "volume_invalid"),
+    "beyond float32": (with_value(1e35), "volume_invalid"),
     "infinite": (with_value(np.inf), "volume_invalid"),
     "constant": (lambda path: nifti(path, np.full(SHAPE, 7, np.int16)), "volume_invalid"),
     "singular affine": (lambda path: nifti(path, sform=SINGULAR), "geometry_invalid"),

@@ -34,16 +34,16 @@ def batch(scans, *arguments, text="liver, left lung"):
 
 
 def test_a_broken_image_is_reported_and_left_out(scans):
-    ended, out = batch(scans, "--preview", "picture.png", "--json", scans.parent / "batch.json")
+    ended, out = batch(scans, "--preview", "picture.png", "--json", scans.parent / "out" / "batch.json")
     assert ended.code == 8
     assert "2/3 broken: " in ended.err
     assert "[input_unreadable]" in ended.err
     assert "2 of 3 images are done" in ended.out
-    assert sorted(path.name for path in out.iterdir()) == ["a_scan", "third"]
+    assert sorted(path.name for path in out.iterdir()) == ["a_scan", "batch.json", "third"]
     for name in ("a_scan", "third"):
         files = sorted(path.name for path in (out / name).iterdir())
         assert files == ["left_lung.nii.gz", "liver.nii.gz", "picture.png", "report.json"]
-    images = json.loads((scans.parent / "batch.json").read_text())["images"]
+    images = json.loads((out / "batch.json").read_text())["images"]
     assert [(image["name"], image["state"]) for image in images] == [
         ("a_scan", "done"),
         ("broken", "failed"),

@@ -57,7 +57,7 @@ def test_a_dicom_folder(tmp_path):
     stored = np.random.default_rng(0).integers(900, 1200, (30, 28, 12)).astype(np.uint16)
     (tmp_path / "series").mkdir()
     write_series(tmp_path / "series", stored, np.diag([6.0, 6.0, 9.0, 1.0]))
-    ended = textsegment("segment", tmp_path / "series", "liver", "-o", tmp_path / "out.seg.nrrd")
+    ended = textsegment("segment", f"{tmp_path}/series/", "liver", "-o", tmp_path / "out.seg.nrrd")
     assert ended.code == 0, ended.err
     assert read_seg_nrrd(tmp_path / "out.seg.nrrd").geometry.spatial_shape == (30, 28, 12)
     assert "guessed" not in ended.out

@@ -110,9 +110,10 @@ def _output_folder(targets: Targets) -> Path:
             "For several images the preview is a file name that ends in .png.",
             "It is drawn into the folder of each result.",
         )
+    make_folder(folder)
     if targets.report is not None:
         require_folder(targets.report.resolve().parent)
-    return make_folder(folder)
+    return folder
 
 
 def _outcome(image: Path, target: Path, preview: Path | None, session: Session, label: str) -> _Outcome:

@@ -77,8 +77,9 @@ def segment_command(
     )
     _require_quotes(given)
     targets = Targets(output, preview, json)
-    images = find_images([Path(path) for path in given])
-    if len(images) > 1 or str(images[0]) != given[0]:
+    paths = [Path(path) for path in given]
+    images = find_images(paths)
+    if len(images) > 1 or images != paths:  # a folder of images stays many, even if it holds one
         run_batch(images, targets, session)
         return
     require_usable(targets, images[0])
