@@ -20,6 +20,8 @@ _ALIASES = {"MRI": "MR", "PET": "PT"}
 # Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
 _TINY_EXTENT_MM = 20.0
 _ANISOTROPY = 8.0
+# The engine computes in float32, which ends at 3e38.
+_LARGEST_VALUE = 1e30
 
 
 def modality_code(text: str) -> str:
@@ -85,7 +87,7 @@ class Volume:
         """Check the voxel values and return every warning of this volume, its own ones first.
 
         Raises:
-            VolumeInvalidError: NaN or infinite voxels, or a constant image.
+            VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
         """
         low, high = self.voxels.min(), self.voxels.max()
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -93,6 +95,8 @@ class Volume:
                 "The image holds voxels that are NaN or infinite.",
                 "Replace them, for CT by -1024, before segmenting.",
             )
+        if max(abs(float(low)), abs(float(high))) > _LARGEST_VALUE:
+            raise VolumeInvalidError("The voxel values are too large to compute with.", "Repair the file.")
         if low == high:
             raise VolumeInvalidError("All voxels have the same value: there is nothing to segment.")
         return self.warnings + self._geometry_warnings()
