@@ -1,4 +1,4 @@
-"""Measure the resolver on the evaluation list, category by category.
+"""Measure the resolver on the evaluation lists, category by category.
 
     python tools/evaluate_vocabulary.py [--failures]
 
@@ -16,7 +16,9 @@ from pathlib import Path
 
 from textsegment.vocabulary.resolve import RUNNING, Resolution, resolve
 
-EVALUATION = Path(__file__).parents[1] / "tests/vocabulary/data/evaluation.txt"
+DATA = Path(__file__).parents[1] / "tests/vocabulary/data"
+LISTS = {"evaluation": DATA / "evaluation.txt", "independent": DATA / "independent.txt"}
+VERDICTS = ("right", "missed", "status", "wrong")
 REGION = {"C": "cervical", "T": "thoracic", "L": "lumbar"}
 COLUMN = [f"{letter}{n}" for letter, count in (("C", 7), ("T", 12), ("L", 5)) for n in range(1, count + 1)]
 
@@ -31,8 +33,8 @@ class Case:
     expected: str
 
 
-def read_cases(path: Path = EVALUATION) -> Iterator[Case]:
-    """Yield the cases of the list."""
+def read_cases(path: Path) -> Iterator[Case]:
+    """Yield the cases of a list."""
     category = ""
     for line in path.read_text("utf-8").splitlines():
         if line.startswith("## "):
@@ -102,43 +104,56 @@ def matches(result: Resolution, expected: str) -> bool:
 
 
 def judge(case: Case) -> tuple[str, list[Resolution]]:
-    """Return ``right``, ``wrong`` (ran with something else than expected) or ``missed``, and the answers."""
+    """Return the verdict and the answers.
+
+    ``wrong`` ran with something else than expected, ``missed`` did not run and should, ``status`` did not
+    run, as it should, but says another reason.
+    """
     results = resolve(case.text, case.modality)
-    for option in alternatives(case.expected):
+    options = alternatives(case.expected)
+    for option in options:
         if len(option) == len(results) and all(map(matches, results, option)):
             return "right", results
         if len(option) == 1 and option[0].startswith("!") and not any(r.runs for r in results):
-            return ("right" if matches(results[0], option[0]) else "status") if results else "right", results
-    terms = [
-        term.strip()
-        for option in alternatives(case.expected)
-        for term in re.split(" OR | ; ", " ; ".join(option))
-    ]
-    wanted = {
-        n for t in terms if not t.startswith(("!", "T ")) for p in t.split(" + ") for n in expand(p.strip())
-    }
-    template = any(term.startswith("T ") for term in terms)
-    ran = {name for r in results if r.runs for name in r.structures}
-    if ran - wanted and not template:
+            return ("right" if not results or matches(results[0], option[0]) else "status"), results
+    if not any(map(_as_wanted, [results] * len(options), options)):
         return "wrong", results
-    return ("missed" if wanted or template else "status"), results
+    runnable = any(
+        not part.strip().startswith("!") for o in options for term in o for part in term.split(" OR ")
+    )
+    return ("missed" if runnable else "status"), results
+
+
+def _as_wanted(results: list[Resolution], option: list[str]) -> bool:
+    """Return whether everything that ran is what a term of the list asked for, no more and no less."""
+    if len(results) == len(option):
+        return all(
+            not result.runs or matches(result, term) for result, term in zip(results, option, strict=True)
+        )
+    return all(not result.runs or any(matches(result, term) for term in option) for result in results)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a table for each list."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--failures", action="store_true", help="show every case that is not right")
     show = parser.parse_args().failures
+    for name, path in LISTS.items():
+        print(f"\n{name}\n")
+        _print_table(list(read_cases(path)), show)
+
+
+def _print_table(cases: list[Case], show: bool) -> None:
     counts: dict[str, dict[str, int]] = {}
-    for case in read_cases():
+    for case in cases:
         verdict, results = judge(case)
-        row = counts.setdefault(case.category, dict.fromkeys(("right", "missed", "status", "wrong"), 0))
+        row = counts.setdefault(case.category, dict.fromkeys(VERDICTS, 0))
         row[verdict] += 1
         if show and verdict != "right":
             got = " ; ".join(f"{r.status} {' + '.join(r.structures)}" for r in results)
             print(f"{verdict}: [{case.category}] {case.modality} | {case.text!r} | {case.expected} | {got}")
     print("| Category | Cases | Right | Missed | Other status | Silently wrong |\n|---|---|---|---|---|---|")
-    total = {key: sum(row[key] for row in counts.values()) for key in ("right", "missed", "status", "wrong")}
+    total = {key: sum(row[key] for row in counts.values()) for key in VERDICTS}
     for category, row in [*counts.items(), ("**all**", total)]:
         print("| " + " | ".join(str(cell) for cell in (category, sum(row.values()), *row.values())) + " |")
 

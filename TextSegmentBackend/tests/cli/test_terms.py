@@ -46,6 +46,13 @@ def test_a_batch_is_answered_line_by_line_in_order(tmp_path: Path) -> None:
     assert len(lines[2]["terms"]) == 2
 
 
+def test_a_batch_may_hold_any_character(tmp_path: Path) -> None:
+    path = tmp_path / "batch.jsonl"
+    path.write_text('{"text": "liver\u2028spleen"}\r\n{"text": "\\ud800 liver"}\n', "utf-8", newline="")
+    lines = run("resolve", "--batch", str(path), "--json").splitlines()
+    assert [len(json.loads(line)["terms"]) for line in lines] == [2, 1]
+
+
 def test_a_person_sees_a_table() -> None:
     shown = run("resolve", "RCC")
     assert "ambiguous" in shown

@@ -24,7 +24,7 @@ evaluation = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = evaluation
 spec.loader.exec_module(evaluation)
 
-CASES = list(evaluation.read_cases())
+CASES = [case for path in evaluation.LISTS.values() for case in evaluation.read_cases(path)]
 STRUCTURES = load_structures()
 PAIRS = [(s.name, m) for s in STRUCTURES.values() for m in s.modalities]
 PHRASES = sorted(load_lexicon().raw)
@@ -138,3 +138,30 @@ def test_quirks_are_said_in_the_modality_they_concern() -> None:
 
 def test_a_blank_text_has_no_terms() -> None:
     assert resolve(" \n , ; ", "CT") == []
+
+
+@pytest.mark.parametrize("text", ["left; kidney", "left, kidney", "left\nkidney", "Left: lens, kidney"])
+def test_a_side_by_itself_makes_its_neighbours_ask(text: str) -> None:
+    assert prompts(text, "CT")[-1] == ("ambiguous", ())
+
+
+@pytest.mark.parametrize("text", ["liver, not tumor", "brain, no brainstem", "kidneys, without cysts"])
+def test_what_is_left_out_behind_a_comma_makes_the_terms_before_ask(text: str) -> None:
+    assert [status for status, _ in prompts(text, "CT")] == ["ambiguous", "negation"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "please segment the left kidney for me",
+        "Segment left kidney",
+        "bitte die linke Niere segmentieren",
+        "请分割左肾",
+        "kidney on the left side",
+        "LKidney",
+        "kidney\tleft",
+        "肾（左）",
+    ],
+)
+def test_what_is_written_around_a_name_is_read(text: str) -> None:
+    assert prompts(text, "CT") == [("resolved", ("left kidney",))]

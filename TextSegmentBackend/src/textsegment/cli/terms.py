@@ -46,7 +46,7 @@ def resolve_command(
     for one_text, one_modality in requests:
         results = resolve(one_text, one_modality)
         if as_json:
-            typer.echo(json.dumps(as_object(one_text, one_modality, results), ensure_ascii=False))
+            typer.echo(json.dumps(as_object(one_text, one_modality, results)))
         else:
             Console().print(_resolution_table(results))
 
@@ -75,7 +75,7 @@ def read_batch(path: Path) -> Iterator[tuple[str, str]]:
         InputUnreadableError: A line is not ``{"text": …, "modality": "CT|MR|PT"}``.
     """
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
     except FileNotFoundError as error:
         raise InputNotFoundError("There is no such file of texts.", "Check the path.") from error
     except (OSError, UnicodeDecodeError) as error:

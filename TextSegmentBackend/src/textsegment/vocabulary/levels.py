@@ -48,6 +48,8 @@ def _written_as_levels(text: str) -> str:
     for digits, number in sorted(CJK_NUMBERS.items(), key=lambda item: -len(item[0])):
         text = re.sub(rf"第?{digits}(?=[腰胸颈頸頚骶仙])", str(number), text)
     text = text.replace("第", "")
+    if re.search(rf"\b{VERTEBRA}\b", text):
+        text = re.sub(r"\b[ivx]+\b", lambda m: str(ROMAN.get(m[0], m[0])), text)
     for letter, names in word_lists()["levels"].items():
         before = rf"(?<!\d)(\d{{1,2}}){ORDINAL}\s*(?:{VERTEBRA}\s*)?(?:{names})\b(?:\s*{VERTEBRA}\b)?"
         after = rf"\b(?:{VERTEBRA}\s*)?(?:{names})\s*(?:{VERTEBRA}\s*)?(\d{{1,2}})(?!\d)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from textsegment.vocabulary import choose
@@ -17,6 +18,7 @@ from textsegment.vocabulary.refuse import (
     find_negation,
     find_subtraction,
 )
+from textsegment.vocabulary.request import other_readings, without_request
 from textsegment.vocabulary.resolution import Resolution
 from textsegment.vocabulary.series import parse_numbered
 from textsegment.vocabulary.sides import take_side
@@ -35,15 +37,26 @@ class Answer(NamedTuple):
     reach: str = "itself"
 
 
+@lru_cache(maxsize=4096)
 def resolve_phrase(term: str, modality: str) -> Answer:
     """Return the answer to one phrase, with nothing left to split."""
+    answer = _resolve_as_typed(term, modality)
+    if answer.resolution.status == "unknown":
+        for reading in other_readings(term):
+            other = _resolve_as_typed(reading, modality)
+            if other.resolution.status != "unknown":
+                return other._replace(resolution=replace(other.resolution, term=term))
+    return answer
+
+
+def _resolve_as_typed(term: str, modality: str) -> Answer:
     if structure := find_structure(term):
         return Answer(choose.of_structures(term, [structure], modality))
     if NOT_SIGN.search(clean(term)) and (refusal := find_negation(term)):
         return _refused(term, refusal)
     if template := find_template(term):
         return Answer(choose.of_template(term, template, modality))
-    body = _without_opener(term)
+    body = without_request(term)
     found = _of_two_names(term, body, modality) or _of_numbers(term, body, modality)
     if found is None and (found := _of_words(term, body, modality) or _of_joined(term, body, modality)):
         subtraction = find_subtraction(body)
@@ -52,18 +65,6 @@ def resolve_phrase(term: str, modality: str) -> Answer:
     if found is None:
         return _of_last_resort(term, body, modality)
     return Answer(found, firm=take_side(body).side != "conflict")
-
-
-def _without_opener(term: str) -> str:
-    """Return the cleaned term without "show me the", and with "V. cava" written out."""
-    cleaned = clean(term).lstrip("-*• ")
-    for opener in word_lists()["openers"]:
-        if cleaned.startswith(f"{opener} "):
-            cleaned = cleaned[len(opener) + 1 :]
-            break
-    return re.sub(
-        r"\b(aa?|vv?|nn?|mm?|gl)\.\s*(?=[a-z])", lambda m: f"{word_lists()['latin'][m[1]]} ", cleaned
-    )
 
 
 def _dash_before_side(body: str) -> bool:
@@ -88,8 +89,9 @@ def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
     words, side = take_side(body)
     if side is None:
         return None
-    sides = word_lists()["sides"]
-    sideless = [part for part in body.replace("_", " ").split() if part.strip("().,:-") not in sides]
+    lists = word_lists()
+    dropped = {*lists["sides"], *lists["side_nouns"], *lists["side_leads"]}
+    sideless = [part for part in body.replace("_", " ").split() if part.strip("().,:-") not in dropped]
     numbered = parse_numbered(" ".join(words if CJK.search(body) else sideless))
     return choose.of_numbered(term, numbered, side, modality) if numbered else None
 
@@ -125,9 +127,13 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
 
 def _of_joined(term: str, body: str, modality: str) -> Resolution | None:
     """Return the resolution of words written together ("leftkidney")."""
-    words = tokens(clean(body))
-    apart = load_lexicon().joined.get("".join(words))
-    return _of_words(term, apart, modality) if apart and apart != " ".join(words) else None
+    words, side = take_side(body)
+    joined = load_lexicon().joined
+    for written, its_side in ((tokens(clean(body)), ""), (words, side or "")):
+        apart = joined.get("".join(written))
+        if apart and apart != " ".join(written) and its_side in ("", "left", "right"):
+            return _of_words(term, f"{its_side} {apart}", modality)
+    return None
 
 
 def _without_fillers(words: list[str]) -> list[str]:
@@ -146,7 +152,8 @@ def _of_last_resort(term: str, body: str, modality: str) -> Answer:
         if refusal:
             return _refused(term, refusal)
     sideless = take_side(body).words
-    if known := find_terms(words) or find_terms(sideless) or find_terms(_without_fillers(sideless)):
+    readings = dict.fromkeys((tuple(words), tuple(sideless), tuple(_without_fillers(sideless))))
+    if known := next(filter(None, map(find_terms, readings)), ()):
         warning = f"{known[0].name} is anatomy that the model was not trained on."
         wider = load_tree().wider(known[0].id, modality)
         resolution = Resolution(term, "unsupported", warnings=(warning,), suggestions=wider)

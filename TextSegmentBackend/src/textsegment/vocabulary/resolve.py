@@ -31,7 +31,22 @@ def resolve(text: str, modality: str) -> list[Resolution]:
     """
     if modality not in MODALITIES:
         raise ModalityError(f"The modality {modality!r} is not supported.", "Use CT, MR or PT.")
-    return [each for terms in split_terms(text) for each in _resolve_list(terms, modality)]
+    groups = split_terms(text)
+    results = [each for terms in groups for each in _resolve_list(terms, modality)]
+    if any(_is_heading_of_side(term) for terms in groups for term in terms):
+        results = [_asked_for_side(each) for each in results]
+    return results
+
+
+def _is_heading_of_side(term: str) -> bool:
+    """Return whether a term is a side alone, or begins with one that may hold for all: "left: kidney"."""
+    return not take_side(term.partition(":")[0]).words
+
+
+def _asked_for_side(found: Resolution) -> Resolution:
+    if take_side(found.term).side is not None or not _has_sides(found):
+        return found
+    return questioned(found, "On which side? Name it beside the structure.")
 
 
 def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
@@ -46,7 +61,10 @@ def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
         elif index + 1 < len(terms) and _is_narrowed(found, term, terms[index + 1], modality):
             reason = f'"{terms[index + 1]}" may belong to it; name them as one, or apart.'
             found = [questioned(each, reason) for each in found]
-        negated = negated or any(each.status == "negation" for each in found)
+        if not negated and any(each.status == "negation" for each in found):
+            negated = True
+            reason = f'"{term}" may take something out of it; name it by itself.'
+            results = [questioned(each, reason) for each in results]
         results.extend(found)
     return results
 
@@ -70,6 +88,8 @@ def _resolve_item(term: str, modality: str) -> list[Answer]:
     answers = [resolve_phrase(piece, modality) for piece in pieces]
     unknown = [a.resolution.status == "unknown" for a in answers]
     if all(unknown) or (any(unknown) and whole.resolution.status != "unknown"):
+        return [whole]
+    if "+" in term and any(answer.resolution.status == "derived_volume" for answer in answers):
         return [whole]
     _ask_about_governing_words(pieces, answers)
     _ask_about_reach(answers)
@@ -124,13 +144,13 @@ def _ask_about_sides(pieces: Sequence[str], answers: list[Answer]) -> None:
     for index, side in enumerate(sides):
         named_before = any(sides[:index])
         named_behind = ends_with_side and index < len(pieces) - 1
-        if side is None and (named_before or named_behind) and _has_sides(answers[index]):
+        if side is None and (named_before or named_behind) and _has_sides(answers[index].resolution):
             _ask(answers, index, "On which side? The other terms name one.")
 
 
-def _has_sides(answer: Answer) -> bool:
+def _has_sides(found: Resolution) -> bool:
     concepts = load_concepts()
-    return any(name in concepts and concepts[name].left for name in answer.resolution.structures)
+    return any(name in concepts and concepts[name].left for name in found.structures)
 
 
 def _ask_about_last_word(pieces: Sequence[str], answers: list[Answer], modality: str) -> None:

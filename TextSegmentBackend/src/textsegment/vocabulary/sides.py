@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from textsegment.vocabulary.words import CJK, clean, tokens, word_lists
@@ -36,13 +37,22 @@ def _take_words(words: list[str]) -> Sided:
     for index, word in enumerate(words):
         before = index > 0 and marks[index - 1] is not None
         after = index + 1 < len(words) and marks[index + 1] is not None
-        if marks[index] or (before and word in ("sided", "side")):
+        if marks[index] or (before and word in lists["side_nouns"]):
+            continue
+        if word in lists["side_leads"] and _leads_to_side(words, marks, index + 1):
             continue
         if before and after and word in lists["side_joins"]:
             joined = True
             continue
         rest.append(word)
     return Sided(rest, _side_of(found, joined))
+
+
+def _leads_to_side(words: list[str], marks: list[str | None], index: int) -> bool:
+    """Return whether a side stands at the index, or behind an article there: "on the left"."""
+    if index < len(words) and words[index] in word_lists()["function_words"]:
+        index += 1
+    return index < len(words) and marks[index] is not None
 
 
 def _side_of(found: list[str], joined: bool) -> str | None:
@@ -60,4 +70,8 @@ def _take_cjk(text: str) -> Sided:
         if text.startswith(mark) and len(text) > len(mark):
             rest = text[len(mark) :].lstrip("的の側侧")
             return Sided([rest], sides[mark])
+    inside = re.findall("[左右]", text)
+    if len(inside) == 1:  # 肝左叶
+        rest = re.sub("(?:[左右][侧側边]?)的?", "", text)
+        return Sided([rest], sides[inside[0]]) if rest else Sided([text], None)
     return Sided([text], None)

@@ -214,7 +214,7 @@ def load_tree() -> Tree:
     return Tree(json.loads(read_data("tree.json"))["terms"])
 
 
-def find_terms(words: list[str]) -> tuple[Term, ...]:
+def find_terms(words: Sequence[str]) -> tuple[Term, ...]:
     """Return the terms that the words of a cleaned text name, in this order or else in any."""
     tree = load_tree()
     return tree.named(" ".join(words)) or tree.of_words(words)

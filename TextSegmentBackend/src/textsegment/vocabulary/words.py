@@ -36,7 +36,16 @@ def word_lists() -> dict[str, Any]:
     lists["sides"] = {clean(w): side for side, words in lists["sides"].items() for w in words}
     lists["ordinals"] = {clean(word): number for word, number in lists["ordinals"].items()}
     lists["negation"] = frozenset(" ".join(tokens(clean(word))) for word in lists["negation"])
-    for name in ("side_joins", "function_words", "fillers", "derived", "disease", "devices"):
+    for name in (
+        "side_joins",
+        "side_nouns",
+        "side_leads",
+        "function_words",
+        "fillers",
+        "derived",
+        "disease",
+        "devices",
+    ):
         lists[name] = frozenset(clean(word) for word in lists[name])
     return lists
 
