@@ -20,7 +20,9 @@ SLAB_ELEMENTS = 2**26
 SLABS = 8
 """A layer is cut into so many slabs, or more, unless it is small."""
 
-_SMALL_ELEMENTS = 2**22
+# Small layers run whole: then their sums are those of the plain layers to the last bit, which matters where a
+# bottleneck of few voxels magnifies rounding.
+_SMALL_ELEMENTS = 2**25
 
 
 def slab_elements(layer_elements: float) -> float:
