@@ -77,14 +77,8 @@ def file_name(structure: str) -> str:
 
 def segment(case: CaseDescription, structures: tuple[str, ...], model: str, folder: Path) -> None:
     """Run the command line, one NIfTI a structure."""
-    command = [
-        sys.executable,
-        "-m",
-        "textsegment.cli.main",
-        "segment",
-        str(case.image),
-        ", ".join(structures),
-    ]
+    program = str(Path(sys.executable).with_name("textsegment"))
+    command = [program, "segment", str(case.image), ", ".join(structures)]
     options = ["--modality", case.modality, "--model", model, "--quiet", "-o", f"{folder}/"]
     subprocess.run([*command, *options], check=True)
 
