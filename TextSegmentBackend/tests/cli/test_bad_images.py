@@ -7,10 +7,7 @@ import nibabel as nib
 import nrrd
 import numpy as np
 import pytest
-from command_line import textsegment
-from tiny_engine import phantom
-
-from textsegment.files.itk_image import write_itk_image
+from command_line import CHEST, textsegment
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -123,14 +120,12 @@ def test_warnings_reach_the_user(tmp_path):
 
 
 def test_a_structure_outside_the_image_is_said_to_be_missing(tmp_path):
-    volume = phantom((40, 36, 20))
-    write_itk_image(tmp_path / "scan.nrrd", volume.voxels, volume.geometry.affine)
     out, report = tmp_path / "out.seg.nrrd", tmp_path / "report.json"
-    command = ("left femur, prostate, urinary bladder", "-o", out, "--json", report, "--modality", "CT")
-    ended = textsegment("segment", tmp_path / "scan.nrrd", *command)
+    command = ("urinary bladder, sacrum", "-o", out, "--json", report, "--modality", "CT")
+    ended = textsegment("segment", CHEST, *command)
     assert ended.code == 0, ended.err
     entries = json.loads(report.read_text())["structures"]
     missing = [entry for entry in entries if entry["state"] == "not found"]
-    assert missing, "noise holds no bladder"
+    assert missing, "a chest holds no bladder"
     assert all(entry["voxels"] == 0 and entry["mean_confidence"] is None for entry in missing)
     assert ended.out.count("not found") == len(missing)
