@@ -5,8 +5,8 @@
 
 The scan is 3D Slicer's CTChest sample out of the package ``slicerio``. The weights are the demo's own on its
 own grid (``--model sat-demo --patch 128 96 64``), else random: masks are noise then, the worst case for
-the way back to the scan, which the plain pipeline does not have. That one does what the published script does:
-everything again for each request, float32, full-size accumulators. Each measurement is a process of its own.
+the way back to the scan, which the plain pipeline does not have. That one does what the published script
+does: everything again for each request, float32, full-size accumulators. One process a measurement.
 """
 
 from __future__ import annotations
