@@ -165,3 +165,29 @@ def test_what_is_left_out_behind_a_comma_makes_the_terms_before_ask(text: str) -
 )
 def test_what_is_written_around_a_name_is_read(text: str) -> None:
     assert prompts(text, "CT") == [("resolved", ("left kidney",))]
+
+
+@pytest.mark.parametrize(
+    "word", ["no", "non", "not", "without", "kein", "ohne", "pas", "sin", "senza", "sem", "geen"]
+)
+@pytest.mark.parametrize("name", ["L4", "rib 5", "left rib 5", "liver segment 4", "C1-C7", "left kidney"])
+def test_a_negation_never_runs(word: str, name: str) -> None:
+    assert [status for status, _ in prompts(f"{word} {name}", "CT")] == ["negation"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["left of the kidney", "à gauche du rein", "third of the rib", "from L4", "L4 and below", "liver, upper"],
+)
+def test_what_lies_beside_or_is_a_part_does_not_run(text: str) -> None:
+    assert all(status not in RUNNING for status, _ in prompts(text, "CT"))
+
+
+def test_a_list_shares_its_last_word() -> None:
+    assert prompts("cervical, thoracic and lumbar spine", "CT") == [
+        ("resolved", ("cervical vertebrae",)),
+        ("resolved", ("thoracic vertebrae",)),
+        ("resolved", ("lumbar vertebrae",)),
+    ]
+    [thyroid, _] = prompts("thyroid and cricoid cartilage", "CT")
+    assert thyroid == ("ambiguous", ())

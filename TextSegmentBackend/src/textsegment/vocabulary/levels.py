@@ -25,6 +25,8 @@ CJK_NUMBERS = {
 }
 VERTEBRA = r"(?:vertebra|vertebrae|vertebras|vertebre|wirbel|vertebral level|level)"
 ORDINAL = r"(?:st|nd|rd|th|er|ere|eme|e|a|o|\.|(?=[\u4e00-\u9fff]))"
+# "rib no 5", "No. 5"; but "no 5th rib" and "no rib 5" leave it out.
+NUMBER_SIGN = re.compile(r"(?:(?<=\w )no|\b(?:no|nr)\.|\bnr)\s*(?=\d+(?![a-z\d]))")
 
 
 class Span(NamedTuple):
@@ -46,7 +48,7 @@ def _written_as_levels(text: str) -> str:
     ordinals = word_lists()["ordinals"]
     text = re.sub(r"[^\W\d_]+", lambda m: f"{ordinals[m[0]]}th" if m[0] in ordinals else m[0], text)
     for digits, number in sorted(CJK_NUMBERS.items(), key=lambda item: -len(item[0])):
-        text = re.sub(rf"第?{digits}(?=[腰胸颈頸頚骶仙])", str(number), text)
+        text = re.sub(rf"第?{digits}(?=[腰胸颈頸頚骶仙肋])", str(number), text)
     text = text.replace("第", "")
     if re.search(rf"\b{VERTEBRA}\b", text):
         text = re.sub(r"\b[ivx]+\b", lambda m: str(ROMAN.get(m[0], m[0])), text)
@@ -61,6 +63,7 @@ def _written_as_levels(text: str) -> str:
 def read_parts(text: str) -> list[str]:
     """Return the words, numbers, levels (``l4``) and separators (``- to / ,``) of a cleaned text."""
     text = re.sub(r"[()\[\]\"':_]", " ", text)
+    text = NUMBER_SIGN.sub(" ", text)
     text = re.sub(r"([^\W\d_]{3,})(\d)", r"\1 \2", _written_as_levels(text))
     text = re.sub(r"\b(th|[ctlsd])\s*[-.]?\s*0?(\d{1,2})(?=\D|$)", lambda m: f" {m[1][0]}{m[2]} ", text)
     words = series_words()
@@ -101,6 +104,8 @@ def read_spans(parts: Sequence[str]) -> list[Span] | None:
     """Return the levels and ranges, or None if a part is not understood; "L1-5" ends at L5."""
     spans: list[Span] = []
     separator = ","
+    if parts and parts[0] in ("-", "to", "/"):
+        return None
     for part in parts:
         if part in ("-", "to", "/", ","):
             separator = part

@@ -14,7 +14,10 @@ from textsegment.vocabulary.parse import split_terms, split_weakly
 from textsegment.vocabulary.phrase import Answer, resolve_phrase
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
 from textsegment.vocabulary.sides import take_side
-from textsegment.vocabulary.words import clean, tokens, word_lists
+from textsegment.vocabulary.structures import load_structures
+from textsegment.vocabulary.words import clean, stem, tokens, word_lists
+
+INCOMPLETE = ("unknown", "unsupported", "ambiguous")
 
 __all__ = ["MODALITIES", "RUNNING", "Resolution", "resolve"]
 
@@ -51,29 +54,44 @@ def _asked_for_side(found: Resolution) -> Resolution:
 
 def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
     """Return what the terms between commas stand for; a term may ask because of its neighbour."""
-    results: list[Resolution] = []
-    negated = False
+    terms = _with_words_of_list(terms, modality)
+    found = [[answer.resolution for answer in _resolve_item(term, modality)] for term in terms]
+    sides = [take_side(term).side for term in terms]
     for index, term in enumerate(terms):
-        found = [answer.resolution for answer in _resolve_item(term, modality)]
-        if negated:
-            reason = "It follows something that is left out; name it by itself."
-            found = [questioned(each, reason) for each in found]
-        elif index + 1 < len(terms) and _is_narrowed(found, term, terms[index + 1], modality):
-            reason = f'"{terms[index + 1]}" may belong to it; name them as one, or apart.'
-            found = [questioned(each, reason) for each in found]
-        if not negated and any(each.status == "negation" for each in found):
-            negated = True
-            reason = f'"{term}" may take something out of it; name it by itself.'
-            results = [questioned(each, reason) for each in results]
-        results.extend(found)
-    return results
+        before = range(index)
+        if any(sides[other] and _last_word(terms[other]) == _last_word(term) for other in before):
+            found[index] = [_asked_for_side(each) for each in found[index]]
+        if index and _is_narrowed(found[index - 1], terms[index - 1], term, modality):
+            reason = f'"{term}" may belong to it; name them as one, or apart.'
+            found[index - 1] = [questioned(each, reason) for each in found[index - 1]]
+            found[index] = [_asked_for_side(each) for each in found[index]]
+    return _ask_about_negation(terms, found)
+
+
+def _ask_about_negation(terms: Sequence[str], found: Sequence[list[Resolution]]) -> list[Resolution]:
+    """Ask at every term of a list that leaves something out: "liver, not tumor"."""
+    for term, answers in zip(terms, found, strict=True):
+        if any(each.status == "negation" for each in answers):
+            reason = f'"{term}" may concern it too; name it by itself.'
+            return [questioned(each, reason) for those in found for each in those]
+    return [each for those in found for each in those]
+
+
+def _last_word(term: str) -> str:
+    return "".join(map(stem, take_side(term).words[-1:]))
 
 
 def _is_narrowed(found: Sequence[Resolution], term: str, following: str, modality: str) -> bool:
     """Return whether the next term says which part of this one: "corpus callosum, splenium"."""
-    if len(found) != 1 or not found[0].runs or resolve_phrase(following, modality).resolution.runs:
+    if len(found) != 1 or not found[0].runs:
         return False
+    behind = resolve_phrase(following, modality).resolution
     together = resolve_phrase(f"{term} {following}", modality).resolution
+    if behind.runs:
+        named = {*found[0].structures, *behind.structures}
+        return together.runs and set(together.structures) not in (named, set(behind.structures))
+    if all(word in word_lists()["directions"] for word in tokens(clean(following))):
+        return True
     return together.status not in ("unknown", "negation", "derived_volume")
 
 
@@ -98,15 +116,27 @@ def _resolve_item(term: str, modality: str) -> list[Answer]:
     return answers
 
 
+def _with_words_of_list(terms: Sequence[str], modality: str) -> Sequence[str]:
+    """Return the terms with the words that they share: "cervical, thoracic and lumbar spine"."""
+    if len(terms) < 2:
+        return terms
+    *before, last = terms
+    pieces = split_weakly(last)
+    full = _with_shared_words([*before, *pieces], modality)
+    behind = full[len(before) :]
+    return [*full[: len(before)], last if behind == pieces else " and ".join(behind)]
+
+
 def _with_shared_words(pieces: list[str], modality: str) -> list[str]:
     """Return the pieces with the words that they share: "upper and lower lobe of left lung"."""
     first, last = pieces[0].split(), pieces[-1].split()
     full = list(pieces)
     for index, piece in enumerate(pieces):
         words = piece.split()
-        if resolve_phrase(piece, modality).resolution.status != "unknown":
+        if resolve_phrase(piece, modality).resolution.status not in INCOMPLETE:
             continue
-        for shared in ([*words, *last[len(words) :]], [*first[: len(first) - len(words)], *words]):
+        endings = [[*words, *last[at:]] for at in range(1, len(last))]
+        for shared in (*endings, [*first[: len(first) - len(words)], *words]):
             if len(shared) > len(words) and resolve_phrase(" ".join(shared), modality).resolution.runs:
                 full[index] = " ".join(shared)
                 break
@@ -120,7 +150,9 @@ def _ask(answers: list[Answer], index: int, reason: str, status: str = "ambiguou
 def _ask_about_governing_words(pieces: Sequence[str], answers: list[Answer]) -> None:
     """Ask where words that are not understood may govern the rest: "space between liver and kidney"."""
     for piece, answer in zip(pieces, list(answers), strict=True):
-        if answer.resolution.status == "unknown" and len(take_side(piece).words) > 1:
+        words = take_side(piece).words
+        may_govern = len(words) > 1 or any(word in word_lists()["directions"] for word in words)
+        if answer.resolution.status == "unknown" and may_govern:
             for index in range(len(answers)):
                 _ask(answers, index, f'"{piece}" is not understood and may concern it; name it by itself.')
 
@@ -141,16 +173,19 @@ def _ask_about_sides(pieces: Sequence[str], answers: list[Answer]) -> None:
     sides = [take_side(piece).side for piece in pieces]
     last_words = tokens(clean(pieces[-1]))[-1:]
     ends_with_side = bool(last_words) and last_words[0] in word_lists()["sides"]
+    alone = any(not take_side(piece).words for piece in pieces)
     for index, side in enumerate(sides):
         named_before = any(sides[:index])
         named_behind = ends_with_side and index < len(pieces) - 1
-        if side is None and (named_before or named_behind) and _has_sides(answers[index].resolution):
+        if ((side is None and (named_before or named_behind)) or alone) and _has_sides(
+            answers[index].resolution
+        ):
             _ask(answers, index, "On which side? The other terms name one.")
 
 
 def _has_sides(found: Resolution) -> bool:
-    concepts = load_concepts()
-    return any(name in concepts and concepts[name].left for name in found.structures)
+    concepts, structures = load_concepts(), load_structures()
+    return any(structures[n].side or (n in concepts and concepts[n].left) for n in found.structures)
 
 
 def _ask_about_last_word(pieces: Sequence[str], answers: list[Answer], modality: str) -> None:
@@ -161,5 +196,6 @@ def _ask_about_last_word(pieces: Sequence[str], answers: list[Answer], modality:
             continue
         joined = resolve_phrase(f"{piece} {head[0]}", modality).resolution
         refused = joined.status in ("unknown", "derived_volume", "negation")
-        if not refused and joined.structures != answers[index].resolution.structures:
+        same = (answers[index].resolution.structures, answers[-1].resolution.structures)
+        if not refused and not (joined.runs and joined.structures in same):
             _ask(answers, index, f'"{piece} {head[0]}" may be meant; name it by itself.')

@@ -34,6 +34,8 @@ LIVER_SEGMENTS = {
     7: "right posterior superior segment of liver",
     8: "right anterior superior segment of liver",
 }
+# "a third of the rib" is a part of it.
+PART_OF = re.compile(r"\b(?:third|quarter|fourth|fifth|sixth|eighth|tenth|spine) of\b")
 # "7 ribs" counts ribs; it does not name the seventh.
 COUNTED = re.compile(r"^\W*\d+ (?:ribs|vertebrae|segments|discs|disks|liver|hepatic|rippen|wirbel)\b")
 
@@ -82,7 +84,7 @@ def parse_numbered(text: str) -> Numbered | None:
     Args:
         text: One term, with any side already taken away.
     """
-    if COUNTED.search(clean(text)):
+    if COUNTED.search(clean(text)) or PART_OF.search(clean(text)):
         return None
     parts = read_parts(clean(text))
     words, known = {part for part in parts if part.isalpha() and part != "to"}, series_words()
@@ -112,7 +114,7 @@ def _ambiguous(message: str, suggestions: Sequence[str] = ()) -> Numbered:
 
 
 def _ribs(parts: list[str]) -> Numbered | None:
-    numbers = read_numbers(parts)
+    numbers = read_numbers([re.sub(r"^(\d+)a$", r"\1", part) for part in parts])  # "5ª costilla"
     if numbers is None:
         return None
     if not all(1 <= number <= 12 for number in numbers):
@@ -135,6 +137,8 @@ def _segments(parts: list[str]) -> Numbered | None:
 
 def _vertebrae(parts: Sequence[str]) -> Numbered | None:
     named = bool(set(parts) & (series_words()["vertebra"] - {"level", "levels", "spine"}))
+    if set(parts) & series_words()["from"] and not set(parts) & {"to", "-"}:
+        return None
     kept = _without_region(_without(parts, "vertebra", "little"))
     spans = read_spans(kept)
     if spans is None:

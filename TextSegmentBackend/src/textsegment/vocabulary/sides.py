@@ -7,6 +7,13 @@ from typing import NamedTuple
 
 from textsegment.vocabulary.words import CJK, clean, tokens, word_lists
 
+# "left of the kidney" is beside it.
+BESIDE = re.compile(
+    r"\b(?:(?:left|right) of|(?:links|rechts) (?:von|vom|neben|van|der|des)|a (?:gauche|droite) (?:de|du|des)"
+    r"|a la (?:izquierda|derecha) del?|a (?:sinistra|destra) d(?:i|el|ella|ello)"
+    r"|a (?:esquerda|direita) d[eoa])\b"
+)
+
 
 class Sided(NamedTuple):
     """Words without their side.
@@ -31,6 +38,8 @@ def _take_words(words: list[str]) -> Sided:
     marks = [lists["sides"].get(word) for word in words]
     if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
         marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
+    if BESIDE.search(" ".join(words)):
+        return Sided(words, "conflict")
     found = [mark for mark in marks if mark]
     rest: list[str] = []
     joined = False

@@ -42,6 +42,7 @@ def word_lists() -> dict[str, Any]:
         "side_leads",
         "function_words",
         "fillers",
+        "directions",
         "derived",
         "disease",
         "devices",
