@@ -90,7 +90,7 @@ def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
     if side is None:
         return None
     lists = word_lists()
-    dropped = {*lists["sides"], *lists["side_nouns"], *lists["side_leads"]}
+    dropped = {*lists["sides"], *lists["side_nouns"], *lists["side_leads"]} - set(words)
     sideless = [part for part in body.replace("_", " ").split() if part.strip("().,:-") not in dropped]
     numbered = parse_numbered(" ".join(words if CJK.search(body) else sideless))
     return choose.of_numbered(term, numbered, side, modality) if numbered else None
