@@ -1,5 +1,5 @@
 import pytest
-from command_line import Ended, share_engine, textsegment
+from command_line import Ended, demo_engine, share_engine, textsegment
 
 DEMO_TEXT = "left lung, right lung, heart, aorta, vertebrae, liver"
 
@@ -17,5 +17,6 @@ def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "80")
         share_engine(patch)
+        demo_engine().cache.clear()  # the scan is one of other tests too; here the U-Net shall run
         ended: Ended = textsegment("demo", "-o", folder / "demo-output")
     return folder / "demo-output", ended
