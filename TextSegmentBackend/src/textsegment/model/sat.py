@@ -60,7 +60,7 @@ class SAT(nn.Module):
             patch: Normalised voxels (1, 1, h, w, d); h, w, d are multiples of 32 and hold at least two
                 voxels of the bottleneck, since instance statistics of a single one do not exist.
         """
-        latents = self.backbone.encoder(patch.expand(-1, IMAGE_CHANNELS, -1, -1, -1))
+        latents = self._latents(patch)
         tokens, grid = self._tokens(latents)
         pixel_features = self.backbone.decoder(latents)
         return PatchFeatures(tokens, grid, pixel_features[0])
@@ -70,10 +70,14 @@ class SAT(nn.Module):
 
         For deep supervision in training: (1, C_s, h/2^s, w/2^s, d/2^s), deepest first.
         """
-        latents = self.backbone.encoder(patch.expand(-1, IMAGE_CHANNELS, -1, -1, -1))
+        latents = self._latents(patch)
         tokens, grid = self._tokens(latents)
         *coarser, finest = self.backbone.decoder.each_stage(latents)
         return PatchFeatures(tokens, grid, finest[0]), coarser
+
+    def _latents(self, patch: Tensor) -> list[Tensor]:
+        latents: list[Tensor] = self.backbone.encoder(patch.expand(-1, IMAGE_CHANNELS, -1, -1, -1))
+        return latents
 
     def _tokens(self, latents: list[Tensor]) -> tuple[Tensor, tuple[int, int, int]]:
         deepest = len(latents) - 1
