@@ -238,3 +238,33 @@ class StreamBrokenError(TextSegmentError):
     """The answer of the server broke off, or cannot be understood."""
 
     code = "stream_broken"
+
+
+class SettingsError(TextSegmentError):
+    """A program was told to run in a way that cannot work, or would not be safe."""
+
+    code = "settings_invalid"
+
+
+class PortInUseError(SettingsError):
+    """Another program listens at this port already."""
+
+    code = "port_in_use"
+
+
+class ServerUnreachableError(TextSegmentError):
+    """No connection to the server: name, address, port, network or proxy."""
+
+    code = "server_unreachable"
+
+
+class TlsError(ServerUnreachableError):
+    """The server cannot prove who it is, or speaks no TLS."""
+
+    code = "tls_failed"
+
+
+class ServerTimeoutError(ServerUnreachableError):
+    """The server did not answer in time."""
+
+    code = "server_timeout"

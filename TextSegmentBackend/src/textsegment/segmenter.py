@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,6 +58,10 @@ class CancelToken:
         """Ask the job to stop at its next patch."""
         self._event.set()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Wait until somebody asks the job to stop; return whether that happened in time."""
+        return self._event.wait(timeout_s)
+
     @property
     def is_cancelled(self) -> bool:
         """Whether somebody asked the job to stop."""
@@ -69,8 +73,33 @@ class CancelToken:
             raise CancelledError("The job was cancelled.")
 
 
+@dataclass(frozen=True)
+class ModelInfo:
+    """What answers.
+
+    Attributes:
+        model: Name of the model, such as ``sat-nano``.
+        weights_sha256: Digest of its weights; the same weights give the same masks.
+        device: Where it computes: ``cpu``, ``cuda``, ``mps``.
+        structures: The prompts that it can be asked with, by modality.
+    """
+
+    model: str
+    weights_sha256: str
+    device: str
+    structures: Mapping[str, tuple[str, ...]]
+
+
 class Segmenter(Protocol):
     """Anything that turns a volume and prompts into masks."""
+
+    def info(self) -> ModelInfo:
+        """Say what answers.
+
+        Raises:
+            TextSegmentError: It cannot be reached.
+        """
+        ...
 
     def segment(
         self,

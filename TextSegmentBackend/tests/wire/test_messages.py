@@ -7,11 +7,13 @@ from wire_samples import error_or_none, memory_bound
 
 from textsegment.errors import LimitExceededError, PromptError, RequestError, VersionMismatchError
 from textsegment.prompt import Prompt
+from textsegment.segmenter import ModelInfo
 from textsegment.wire.limits import Limits
 from textsegment.wire.messages import SegmentRequest, ServerInfo
 
 DIGEST = "0123456789abcdef" * 4
-INFO = ServerInfo("0.1.0", "sat-demo", "ab" * 32, "cpu", "cd" * 32, Limits(max_prompts=7))
+MODEL = ModelInfo("sat-demo", "ab" * 32, "cpu", {"CT": ("liver", "heart"), "MR": ()})
+INFO = ServerInfo("0.1.0", MODEL, "cd" * 32, Limits(max_prompts=7))
 
 
 def body(**fields) -> bytes:
@@ -149,6 +151,9 @@ def test_row_61_info_of_another_version():
         lambda f: f["limits"].pop("max_voxels"),
         lambda f: f["limits"].update(more=1),
         lambda f: f.update(protocol="1"),
+        lambda f: f.update(structures=["liver"]),
+        lambda f: f["structures"].update(CT="liver"),
+        lambda f: f["structures"].update(CT=[1]),
     ],
 )
 def test_info_that_is_wrong(change):

@@ -11,9 +11,9 @@ import typer
 from textsegment.cli.outputs import Targets
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.session import Session
-from textsegment.cli.words import check_text
 from textsegment.errors import DependencyMissingError
 from textsegment.files.atomic import make_folder
+from textsegment.vocabulary.wanted import check_text
 
 TEXT = "left lung, right lung, heart, aorta, vertebrae, liver"
 

@@ -6,20 +6,31 @@ import sys
 from types import TracebackType
 
 from textsegment.errors import (
+    BusyError,
     CancelledError,
     DependencyMissingError,
     DeviceError,
+    EngineLostError,
+    ForbiddenError,
     InputError,
     OutOfMemoryError,
     OutputError,
     PromptError,
+    RequestError,
+    ServerUnreachableError,
+    SettingsError,
+    StreamBrokenError,
     TextSegmentError,
+    UnauthorizedError,
+    VersionMismatchError,
+    VolumeUnknownError,
     WeightsError,
 )
 
 INTERNAL = 1
 USAGE = 2  # also what the parser of the command line exits with
 BATCH_INCOMPLETE = 8
+SERVER = 9
 CANCELLED = 130
 
 EXIT_CODES: dict[type[TextSegmentError], int] = {
@@ -31,6 +42,16 @@ EXIT_CODES: dict[type[TextSegmentError], int] = {
     OutOfMemoryError: 6,
     DependencyMissingError: 7,
     CancelledError: CANCELLED,
+    SettingsError: USAGE,
+    ServerUnreachableError: SERVER,
+    UnauthorizedError: SERVER,
+    ForbiddenError: SERVER,
+    VersionMismatchError: SERVER,
+    VolumeUnknownError: SERVER,
+    BusyError: SERVER,
+    EngineLostError: SERVER,
+    StreamBrokenError: SERVER,
+    RequestError: SERVER,
 }
 """Exit code of each family of errors: stable, scripts may rely on them."""
 

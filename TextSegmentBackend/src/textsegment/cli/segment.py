@@ -11,8 +11,8 @@ from textsegment.cli.batch import find_images, run_batch
 from textsegment.cli.outputs import Targets, require_usable
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.session import Session
-from textsegment.cli.words import check_text
 from textsegment.errors import PromptError, UnknownStructureError
+from textsegment.vocabulary.wanted import check_text
 from textsegment.volume import modality_code
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from textsegment.cli.outputs import Targets, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
 from textsegment.cli.report import make_report, write_json
-from textsegment.cli.words import find_structures
+from textsegment.vocabulary.wanted import find_structures
 
 if TYPE_CHECKING:
     from textsegment.inference.engine import LocalSegmenter
@@ -67,7 +67,7 @@ class Session:
         with watch.measure("read"), self._status(f"{label}Reading"):
             volume = read_volume(image, modality=self.modality)
         with watch.measure("load_model"):
-            available = self.segmenter.model.text_encoder.supported(volume.modality)
+            available = self.segmenter.info().structures.get(volume.modality, ())
         wanted = find_structures(self.text, volume.modality, available, self._consent)
         if not self.overwrite:
             require_absent(targets.files(tuple(dict.fromkeys(wanted.structures))))

@@ -45,12 +45,13 @@ from textsegment.inference.memory import (
 )
 from textsegment.inference.patches import PatchGrid, cut_patch, patch_weight
 from textsegment.inference.progress import Reporter, watched
-from textsegment.inference.prompts import check_prompts, choose_orientation
+from textsegment.inference.prompts import check_prompts, choose_orientation, structures_of
 from textsegment.inference.restore import restore_mask
+from textsegment.model.config import MODALITY_INDEX
 from textsegment.model.sat import PatchFeatures
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
-from textsegment.segmenter import CancelToken, EventCallback, MaskReady, ignore_events
+from textsegment.segmenter import CancelToken, EventCallback, MaskReady, ModelInfo, ignore_events
 from textsegment.volume import Volume
 
 if TYPE_CHECKING:
@@ -122,6 +123,11 @@ class LocalSegmenter:
         self._orientation = orientation
         self._queries: dict[tuple[str, str], Tensor] = {}
         self._turn = threading.Lock()
+
+    def info(self) -> ModelInfo:
+        """Say what answers; see ``Segmenter.info``."""
+        structures = {m: structures_of(self.model.text_encoder, m) for m in MODALITY_INDEX}
+        return ModelInfo(self.model.name, self.model.digest, self.device.type, structures)
 
     def segment(
         self,

@@ -9,7 +9,7 @@ from textsegment.errors import ModalityError, UnknownStructureError
 from textsegment.inference.grid import axis_order
 from textsegment.model.text_encoder import TextEncoder
 from textsegment.prompt import Prompt, unique_prompts
-from textsegment.vocabulary.structures import load_structures, nearest_structures
+from textsegment.vocabulary.structures import known_in, nearest_structures
 from textsegment.volume import Volume
 
 _SPINE = ("vertebra", "intervertebral", "sacrum", "spinal c")
@@ -26,8 +26,7 @@ def check_prompts(
         UnknownStructureError: The model does not know a structure in this modality; has suggestions.
     """
     wanted = unique_prompts(prompts)
-    supported = encoder.supported(modality)
-    known = supported if supported is not None else _trained_on(modality)
+    known = structures_of(encoder, modality)
     if not known:
         raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
     for prompt in wanted:
@@ -43,8 +42,13 @@ def check_prompts(
     return wanted, (("Structures that were asked for twice are given once.",) if merged else ())
 
 
-def _trained_on(modality: str) -> tuple[str, ...]:
-    return tuple(name for name, structure in load_structures().items() if modality in structure.modalities)
+def structures_of(encoder: TextEncoder, modality: str) -> tuple[str, ...]:
+    """Return the prompts that a model can be asked with: those that it was trained on.
+
+    A text encoder embeds any text, but the network knows no other words.
+    """
+    supported = encoder.supported(modality)
+    return supported if supported is not None else known_in(modality)
 
 
 def choose_orientation(wanted: str, volume: Volume, prompts: Sequence[Prompt]) -> str:

@@ -124,6 +124,11 @@ def load_structures() -> Mapping[str, Structure]:
     return MappingProxyType({row["name"]: _structure(row) for row in rows})
 
 
+def known_in(modality: str) -> tuple[str, ...]:
+    """Return the prompts that the published models were trained on in a modality."""
+    return tuple(name for name, structure in load_structures().items() if modality in structure.modalities)
+
+
 def find_structure(name: str) -> Structure | None:
     """Return the structure of exactly this name, whatever the case and spacing, or None."""
     return load_structures().get(" ".join(name.lower().split()))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from textsegment.errors import LimitExceededError
-from textsegment.prompt import Prompt, unique_prompts
+from textsegment.prompt import MAX_PROMPT_CHARACTERS, Prompt, unique_prompts
+from textsegment.segmenter import ModelInfo
 from textsegment.wire.contract import PROTOCOL_VERSION, checked_digest, version_mismatch
 from textsegment.wire.limits import Limits
 from textsegment.wire.strict_json import read_object, write_object
 
 _NAME_CHARACTERS = 200
+_MAX_STRUCTURES = 2**16
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,14 @@ class ServerInfo:
 
     Attributes:
         software: Version of the server's package.
-        model: Name of the model, such as ``sat-nano``.
-        weights_sha256: Digest of its weights; the same weights give the same masks.
-        device: Where it computes: ``cpu``, ``cuda``, ``mps``.
+        model: What answers.
         vocabulary_sha256: Digest of the vocabulary that the server completes and resolves with.
         limits: What it accepts.
         protocol: Version of the protocol.
     """
 
     software: str
-    model: str
-    weights_sha256: str
-    device: str
+    model: ModelInfo
     vocabulary_sha256: str
     limits: Limits = field(default_factory=Limits)
     protocol: int = PROTOCOL_VERSION
@@ -81,11 +79,12 @@ class ServerInfo:
             {
                 "protocol": self.protocol,
                 "software": self.software,
-                "model": self.model,
-                "weights_sha256": self.weights_sha256,
-                "device": self.device,
+                "model": self.model.model,
+                "weights_sha256": self.model.weights_sha256,
+                "device": self.model.device,
                 "vocabulary_sha256": self.vocabulary_sha256,
                 "limits": self.limits.to_fields(),
+                "structures": {m: list(names) for m, names in self.model.structures.items()},
             }
         )
 
@@ -104,9 +103,12 @@ class ServerInfo:
             raise version_mismatch(str(protocol))
         info = cls(
             software=given.text("software", _NAME_CHARACTERS),
-            model=given.text("model", _NAME_CHARACTERS),
-            weights_sha256=given.text("weights_sha256", _NAME_CHARACTERS),
-            device=given.text("device", _NAME_CHARACTERS),
+            model=ModelInfo(
+                model=given.text("model", _NAME_CHARACTERS),
+                weights_sha256=given.text("weights_sha256", _NAME_CHARACTERS),
+                device=given.text("device", _NAME_CHARACTERS),
+                structures=given.lists("structures", _MAX_STRUCTURES, MAX_PROMPT_CHARACTERS),
+            ),
             vocabulary_sha256=given.text("vocabulary_sha256", _NAME_CHARACTERS),
             limits=Limits.from_fields(given.fields("limits")),
         )

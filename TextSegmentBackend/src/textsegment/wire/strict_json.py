@@ -67,6 +67,11 @@ class Fields:
         """Take an object."""
         return Fields(self._object(name), f"{self._what}.{name}")
 
+    def lists(self, name: str, max_count: int, max_characters: int) -> dict[str, tuple[str, ...]]:
+        """Take an object with free names of lists of strings."""
+        lists = Fields(self._object(name), f"{self._what}.{name}")
+        return {key: lists.texts(key, max_count, max_characters) for key in tuple(lists._fields)}
+
     def scalars(self, name: str) -> dict[str, Any]:
         """Take an object with free names of scalars and lists of scalars; lists become tuples."""
         return {key: self._scalars(value, name) for key, value in self._object(name).items()}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from textsegment.cli.words import check_text, find_structures
 from textsegment.errors import LimitExceededError, ModalityError, PromptError, UnknownStructureError
+from textsegment.vocabulary.structures import known_in
+from textsegment.vocabulary.wanted import check_text, find_structures
 
 
 def yes(_):
@@ -15,7 +16,7 @@ def no(_):
 
 
 def test_names_and_synonyms():
-    wanted = find_structures("liver, lt kidney", "CT", None, no)
+    wanted = find_structures("liver, lt kidney", "CT", known_in("CT"), no)
     assert wanted.structures == ("liver", "left kidney")
     assert wanted.notes, "the vocabulary tells how the published models were trained"
     for modality in ("CT", "MR"):
@@ -25,10 +26,12 @@ def test_names_and_synonyms():
 
 def test_sets_need_consent():
     asked = []
-    assert find_structures("ribs", "CT", None, lambda meaning: asked.append(meaning) or True).structures
+    assert find_structures(
+        "ribs", "CT", known_in("CT"), lambda meaning: asked.append(meaning) or True
+    ).structures
     assert "24 structures" in asked[0]
     with pytest.raises(PromptError, match="stands for 24 structures") as caught:
-        find_structures("ribs", "CT", None, no)
+        find_structures("ribs", "CT", known_in("CT"), no)
     assert "--yes" in caught.value.hint
 
 
@@ -62,9 +65,9 @@ def test_every_term_that_fails_is_named():
 def test_a_text_may_belong_to_another_modality():
     check_text("white matter")
     with pytest.raises(UnknownStructureError, match="MR only, not in CT"):
-        find_structures("white matter", "CT", None, yes)
+        find_structures("white matter", "CT", known_in("CT"), yes)
     with pytest.raises(ModalityError):
-        find_structures("liver", "US", None, yes)
+        find_structures("liver", "US", (), yes)
 
 
 @pytest.mark.parametrize("blank", ["", "  ", ",", " ; \n "])

@@ -10,7 +10,7 @@ from textsegment.prompt import Prompt
 from textsegment.vocabulary.parse import split_terms
 from textsegment.vocabulary.resolution import note_in
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
-from textsegment.vocabulary.structures import load_structures
+from textsegment.vocabulary.structures import known_in, load_structures
 
 Consent = Callable[[str], bool]
 """Shown what one term stands for; answers whether to segment all of it."""
@@ -50,13 +50,13 @@ def check_text(text: str) -> None:
         raise _refused(min(refusals, key=len))
 
 
-def find_structures(text: str, modality: str, available: Collection[str] | None, consent: Consent) -> Wanted:
+def find_structures(text: str, modality: str, available: Collection[str], consent: Consent) -> Wanted:
     """Return the prompts that a text stands for.
 
     Args:
         text: As typed; checked by ``check_text``.
         modality: ``CT``, ``MR`` or ``PT``.
-        available: Structures that the model has; None if it has all of the vocabulary.
+        available: Structures that the model has in this modality.
         consent: Asked for every term that stands for several structures.
 
     Raises:
@@ -68,6 +68,7 @@ def find_structures(text: str, modality: str, available: Collection[str] | None,
     refused = [resolution for resolution in resolutions if not resolution.runs]
     if refused:
         raise _refused(refused)
+    has_all = set(known_in(modality)) <= set(available)
     structures: list[str] = []
     notes: list[str] = []
     for resolution in resolutions:
@@ -77,14 +78,13 @@ def find_structures(text: str, modality: str, available: Collection[str] | None,
             notes += [f'"{resolution.term}": {lacking}'] if lacking else []
             _ask(resolution, chosen, consent)
         structures += chosen
-        own_list = available is not None
-        notes += _without_training_notes(resolution, modality) if own_list else resolution.warnings
+        notes += resolution.warnings if has_all else _without_training_notes(resolution, modality)
     return Wanted(tuple(structures), tuple(dict.fromkeys(notes)))
 
 
-def _available(names: tuple[str, ...], available: Collection[str] | None) -> tuple[tuple[str, ...], str]:
+def _available(names: tuple[str, ...], available: Collection[str]) -> tuple[tuple[str, ...], str]:
     """Return those of a set that the model has, all if it has none, and a sentence about the others."""
-    kept = tuple(name for name in names if available is None or name in available)
+    kept = tuple(name for name in names if name in available)
     if not kept or len(kept) == len(names):
         return names, ""
     return kept, f"the model has {len(kept)} of {len(names)} structures."

@@ -1,0 +1,158 @@
+"""A segmenter without a network, and phantoms: for tests of everything around the engine."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import ModalityError, UnknownStructureError
+from textsegment.geometry import Box, Geometry
+from textsegment.prompt import Prompt, unique_prompts
+from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+from textsegment.segmenter import (
+    CancelToken,
+    EventCallback,
+    MaskReady,
+    ModelInfo,
+    Progress,
+    ignore_events,
+)
+from textsegment.vocabulary.structures import known_in, nearest_structures
+from textsegment.volume import Volume
+
+_CONFIDENCE = 0.75
+
+
+class FakeSegmenter:
+    """Finds a ball for every structure of the vocabulary; its place follows from the name alone.
+
+    The balls are round in millimetres and lie at fixed fractions of the image, so that any test can say where
+    they have to be; see ``ball``. ``spleen`` is never found.
+
+    Args:
+        seconds: How long one structure takes.
+        structures: Prompts by modality; None for those of the vocabulary.
+    """
+
+    def __init__(self, seconds: float = 0.0, structures: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._seconds = seconds
+        given = structures or {modality: known_in(modality) for modality in ("CT", "MR", "PT")}
+        self._structures = {modality: tuple(names) for modality, names in given.items()}
+
+    def info(self) -> ModelInfo:
+        """Say what answers; see ``Segmenter.info``."""
+        return ModelInfo("fake", "0" * 64, "cpu", self._structures)
+
+    def segment(
+        self,
+        volume: Volume,
+        prompts: Sequence[Prompt | str],
+        *,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> Segmentation:
+        """Find a ball for every prompt; see ``Segmenter.segment``."""
+        cancel = cancel or CancelToken()
+        warnings = volume.require_segmentable()
+        wanted = unique_prompts(prompts)
+        self._require_known(wanted, volume.modality)
+        on_event(Progress(0.0, "preparing"))
+        masks = []
+        for count, prompt in enumerate(wanted, start=1):
+            self._work(cancel)
+            masks.append(_found(prompt.text, volume))
+            on_event(Progress(count / len(wanted), "finishing"))
+            on_event(MaskReady(masks[-1]))
+        merged = (
+            ("Structures that were asked for twice are given once.",) if len(prompts) > len(wanted) else ()
+        )
+        return Segmentation(volume.geometry, tuple(masks), {"model": "fake"}, warnings + merged)
+
+    def _require_known(self, prompts: Sequence[Prompt], modality: str) -> None:
+        known = self._structures.get(modality)
+        if not known:
+            raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
+        for prompt in prompts:
+            if prompt.text not in known:
+                near = tuple(name for name in nearest_structures(prompt.text, modality) if name in known)
+                raise UnknownStructureError(
+                    f"The model does not know {prompt.text!r} in {modality} images.", "", near
+                )
+
+    def _work(self, cancel: CancelToken) -> None:
+        cancel.raise_if_cancelled()
+        end = time.monotonic() + self._seconds
+        while (left := end - time.monotonic()) > 0:
+            cancel.wait(min(left, 0.01))
+            cancel.raise_if_cancelled()
+
+
+def ball(structure: str, geometry: Geometry) -> NDArray[np.bool_]:
+    """Return the mask that ``FakeSegmenter`` gives, bool ``[i, j, k]`` on the whole grid."""
+    mask = np.zeros(geometry.spatial_shape, dtype=bool)
+    if structure == "spleen":
+        return mask
+    seed = hashlib.sha256(structure.encode()).digest()
+    centre = [
+        (0.3 + 0.4 * byte / 255) * (n - 1) for byte, n in zip(seed, geometry.spatial_shape, strict=False)
+    ]
+    extents = [n * s for n, s in zip(geometry.spatial_shape, geometry.spacing, strict=True)]
+    radius_mm = min(extents) * (0.15 + 0.1 * seed[3] / 255)
+    squares = [
+        ((np.arange(n) - c) * s) ** 2
+        for n, c, s in zip(geometry.spatial_shape, centre, geometry.spacing, strict=True)
+    ]
+    mask[:] = squares[0][:, None, None] + squares[1][:, None] + squares[2] <= radius_mm**2
+    return mask
+
+
+def phantom(
+    spatial_shape: tuple[int, int, int] = (40, 36, 24),
+    affine: NDArray[np.float64] | None = None,
+    modality: str = "CT",
+) -> Volume:
+    """Return a small volume whose voxels are all different, so that no flip or shift goes unseen.
+
+    Args:
+        spatial_shape: Voxels along i, j, k.
+        affine: IJK to RAS in millimetres; None for an oblique, mirrored grid of 2 × 2 × 3 mm.
+        modality: DICOM code.
+    """
+    if affine is None:
+        angle = math.radians(12)
+        affine = np.array(
+            [
+                [-2 * math.cos(angle), 2 * math.sin(angle), 0, 35],
+                [-2 * math.sin(angle), -2 * math.cos(angle), 0, 20],
+                [0, 0, 3, -40],
+                [0, 0, 0, 1.0],
+            ]
+        )
+    voxels = np.arange(math.prod(spatial_shape), dtype=np.int32).reshape(spatial_shape) - 1000
+    return Volume(voxels, Geometry(spatial_shape, affine), modality)
+
+
+def _found(structure: str, volume: Volume) -> StructureMask:
+    whole = ball(structure, volume.geometry)
+    box = Box.around(whole)
+    if box is None:
+        empty = MaskStatistics(0, 0.0, math.nan, math.nan, False)
+        nothing = Box((0, 0, 0), (0, 0, 0))
+        return StructureMask(
+            structure, nothing, whole[nothing.slices], empty, (f"Not found in this image: {structure}.",)
+        )
+    mask = whole[box.slices].copy()
+    count = int(mask.sum())
+    statistics = MaskStatistics(
+        voxel_count=count,
+        volume_ml=count * volume.geometry.voxel_volume_ml,
+        mean_intensity=float(volume.voxels[box.slices][mask].mean()),
+        mean_confidence=_CONFIDENCE,
+        touches_border=0 in box.start or any(a == n for a, n in zip(box.stop, whole.shape, strict=True)),
+    )
+    return StructureMask(structure, box, mask, statistics)
