@@ -22,7 +22,7 @@ from textsegment.errors import (
 )
 from textsegment.geometry import Box, Geometry
 from textsegment.inference import encode as encode_module
-from textsegment.inference import engine as engine_module
+from textsegment.inference import pipeline as pipeline_module
 from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.canonical import to_canonical
 from textsegment.inference.engine import LocalSegmenter
@@ -87,8 +87,8 @@ def test_a_further_prompt_never_runs_the_unet_nor_the_preparation(monkeypatch: p
     first = engine.segment(volume, ["liver", "aorta"])
     patches = engine.network.encoded
     assert patches > 1
-    monkeypatch.setattr(engine_module, "to_canonical", None)
-    monkeypatch.setattr(engine_module, "normalize", None)
+    monkeypatch.setattr(pipeline_module, "to_canonical", None)
+    monkeypatch.setattr(pipeline_module, "normalize", None)
     assert_same(engine.segment(volume, ["liver", "aorta"]), first)
     engine.segment(volume, NAMES)
     assert engine.network.encoded == patches
@@ -112,7 +112,7 @@ def test_groups_of_prompts_give_the_same_and_share_the_unet(monkeypatch: pytest.
     volume = phantom()
     whole = segmenter()
     expected = whole.segment(volume, NAMES)
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
+    monkeypatch.setattr(pipeline_module, "accumulator_bytes", lambda config, precision: 1)
     one_by_one = segmenter()
     assert_same(one_by_one.segment(volume, NAMES), expected)
     assert one_by_one.network.encoded == whole.network.encoded
@@ -122,7 +122,7 @@ def test_without_a_cache_all_prompts_go_in_one_group(monkeypatch: pytest.MonkeyP
     volume = phantom()
     whole = segmenter()
     expected = whole.segment(volume, NAMES)
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
+    monkeypatch.setattr(pipeline_module, "accumulator_bytes", lambda config, precision: 1)
     bare = segmenter(feature_cache_bytes=0)
     assert_same(bare.segment(volume, NAMES), expected)
     assert bare.network.encoded == whole.network.encoded
@@ -159,7 +159,7 @@ def test_events() -> None:
 
 
 def test_masks_arrive_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "accumulator_bytes", lambda config, precision: 1)
+    monkeypatch.setattr(pipeline_module, "accumulator_bytes", lambda config, precision: 1)
     at: list[float] = [0.0]
     ready: list[float] = []
 
@@ -233,8 +233,8 @@ def test_out_of_memory_makes_smaller_blocks(monkeypatch: pytest.MonkeyPatch) -> 
             raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 4 bytes.")
         decode_patch(*args)
 
-    decode_patch = engine_module.decode_patch
-    monkeypatch.setattr(engine_module, "decode_patch", decode)
+    decode_patch = pipeline_module.decode_patch
+    monkeypatch.setattr(pipeline_module, "decode_patch", decode)
     assert_same(segmenter().segment(phantom(), NAMES), expected)
     assert blocks[0] > blocks[-1]
 

@@ -1,0 +1,41 @@
+"""One request on its way through the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from textsegment.inference.progress import Reporter
+from textsegment.prompt import Prompt
+from textsegment.segmentation import StructureMask
+from textsegment.segmenter import CancelToken, EventCallback
+from textsegment.volume import Volume
+
+
+@dataclass(eq=False)
+class Job:
+    """One request on its way.
+
+    Attributes:
+        volume: The scan.
+        prompts: What is asked, each once.
+        orientation: Axes of the canonical image.
+        reporter: Of progress.
+        on_event: Told of each mask.
+        cancel: Stops it.
+        masks: What is final.
+        warnings: Of the canonical image.
+    """
+
+    volume: Volume
+    prompts: tuple[Prompt, ...]
+    orientation: str
+    reporter: Reporter
+    on_event: EventCallback
+    cancel: CancelToken
+    masks: dict[Prompt, StructureMask] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> list[Prompt]:
+        """Prompts without a mask yet."""
+        return [prompt for prompt in self.prompts if prompt not in self.masks]

@@ -1,0 +1,166 @@
+"""From a job to its masks: prepare the scan, encode its patches, decode prompts in groups, restore masks."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from textsegment.geometry import Box
+from textsegment.inference.accumulate import Accumulator, ProbabilityBox
+from textsegment.inference.canonical import to_canonical
+from textsegment.inference.decode import decode_patch
+from textsegment.inference.device import CPU, free_bytes
+from textsegment.inference.encode import encode_patch
+from textsegment.inference.features import FeatureCache, PreparedScan
+from textsegment.inference.intensity import normalize
+from textsegment.inference.job import Job
+from textsegment.inference.memory import Plan, accumulator_bytes, features_bytes, group_size
+from textsegment.inference.patches import PatchGrid, cut_patch, patch_weight
+from textsegment.inference.restore import restore_mask
+from textsegment.model.sat import PatchFeatures
+from textsegment.prompt import Prompt
+from textsegment.segmenter import MaskReady
+
+if TYPE_CHECKING:
+    from textsegment.inference.weights import LoadedModel
+
+# Work in convolutions of one patch: what else a request does, for the progress bar.
+_PREPARING, _DECODING, _FINISHING = 0.05, 0.02, 0.01
+
+
+class Pipeline:
+    """Runs jobs one after the other, and keeps features and queries for the next.
+
+    Args:
+        model: Its network is on the device, in evaluation mode.
+        device: Where it computes.
+        cache: Of features.
+    """
+
+    def __init__(self, model: LoadedModel, device: torch.device, cache: FeatureCache) -> None:
+        self._model = model
+        self._network = model.network
+        self._config = model.network.config
+        self._device = device
+        self._cache = cache
+        self._queries: dict[tuple[str, str], Tensor] = {}
+
+    def run(self, job: Job, plan: Plan) -> None:
+        """Make the masks that a job lacks; may be called again with another plan after a failure."""
+        scan = self._prepared(job, plan)
+        queries = self._embedded(job.prompts, job.volume.modality)
+        embeddings: dict[int, Tensor] = {}
+        groups = self._groups(job.missing, scan.grid, plan)
+        patches = len(scan.grid.boxes)
+        to_encode = patches - len(scan.patches)
+        job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
+        for group, device in groups:
+            rows = [job.prompts.index(prompt) for prompt in group]
+            found = self._probabilities(job, scan, rows, device, embeddings, queries, plan)
+            self._finish(job, scan, group, found)
+
+    def _probabilities(
+        self,
+        job: Job,
+        scan: PreparedScan,
+        rows: list[int],
+        device: torch.device,
+        embeddings: dict[int, Tensor],
+        queries: Tensor,
+        plan: Plan,
+    ) -> list[ProbabilityBox | None]:
+        """Average the probabilities of some prompts over all patches.
+
+        Args:
+            job: The request.
+            scan: Its scan.
+            rows: The prompts, by number in the job.
+            device: Where they are summed.
+            embeddings: Mask embeddings of all prompts by number of the patch; missing ones are added.
+            queries: Queries of all prompts.
+            plan: How it is run.
+        """
+        accumulator = Accumulator(len(rows), scan.grid, device)
+        weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
+        for number, box in enumerate(scan.grid.boxes):
+            job.cancel.raise_if_cancelled()
+            features = self._features(scan, number, box, plan)
+            if number not in embeddings:
+                embeddings[number] = self._network.mask_embeddings(features, queries)
+            here = weight[tuple(slice(n) for n in box.shape)]
+            accumulator.begin_patch(box, here)
+            pixels = features.pixel_features
+            decode_patch(pixels, embeddings[number][rows], box, here, accumulator, plan.block_bytes)
+            job.reporter.advance(_DECODING, "decoding")
+        return accumulator.finish()
+
+    def _prepared(self, job: Job, plan: Plan) -> PreparedScan:
+        key: Hashable = (job.volume.digest, self._model.digest, job.orientation)
+        scan = self._cache.get(key)
+        if scan is None:
+            job.reporter.expect(1.0)
+            job.reporter.advance(0.0, "preparing")
+            job.cancel.raise_if_cancelled()
+            image = to_canonical(job.volume, spacing=self._config.spacing, orientation=job.orientation)
+            image = replace(image, voxels=normalize(image.voxels, image.modality))
+            scan = PreparedScan(image, PatchGrid(image.geometry.spatial_shape, self._config.patch_size))
+            job.reporter.advance(_PREPARING, "preparing")
+            if plan.keeps_features:
+                self._cache.put(key, scan)
+        job.warnings = scan.image.warnings
+        return scan
+
+    def _embedded(self, prompts: tuple[Prompt, ...], modality: str) -> Tensor:
+        """Return the queries (N, width) on the device; a prompt is encoded once in the life of the engine."""
+        new = [p.text for p in prompts if (p.text, modality) not in self._queries]
+        if new:
+            encoded = self._model.text_encoder.encode(new, modality)
+            self._queries.update(((text, modality), query) for text, query in zip(new, encoded, strict=True))
+        return torch.stack([self._queries[p.text, modality] for p in prompts]).float().to(self._device)
+
+    def _groups(
+        self, prompts: list[Prompt], grid: PatchGrid, plan: Plan
+    ) -> list[tuple[list[Prompt], torch.device]]:
+        """Split prompts so that their sums fit, and say where they are summed.
+
+        Without all features at hand every group costs the U-Net again: then as many as memory holds.
+        """
+        device, budget = plan.accumulates_on, accumulator_bytes(self._config, plan.precision)
+        if not (plan.keeps_features and self._storable(grid, plan) is not None):
+            budget = max(budget, free_bytes(device) // 2)
+            if group_size(len(prompts), grid, budget) < len(prompts):
+                device, budget = CPU, max(budget, free_bytes(CPU) // 2)
+        size = group_size(len(prompts), grid, budget) if prompts else 1
+        return [(prompts[n : n + size], device) for n in range(0, len(prompts), size)]
+
+    def _storable(self, grid: PatchGrid, plan: Plan) -> torch.dtype | None:
+        """Return the type in which the features of all patches fit the cache, or None."""
+        for dtype in (plan.precision, torch.float16):
+            if features_bytes(self._config, dtype) * len(grid.boxes) * 1.01 <= self._cache.capacity:
+                return dtype
+        return None
+
+    def _features(self, scan: PreparedScan, number: int, box: Box, plan: Plan) -> PatchFeatures:
+        kept = self._cache.patch(scan, number)
+        if kept is not None:
+            return kept
+        patch = cut_patch(scan.image.voxels, box, scan.grid.patch_size)
+        features = encode_patch(self._network, patch, self._device, plan.precision)
+        if plan.keeps_features:
+            half = self._storable(scan.grid, plan) != plan.precision
+            self._cache.keep_patch(scan, number, features, half=half)
+        return features
+
+    def _finish(
+        self, job: Job, scan: PreparedScan, group: list[Prompt], found: list[ProbabilityBox | None]
+    ) -> None:
+        for prompt, probability in zip(group, found, strict=True):
+            job.cancel.raise_if_cancelled()
+            mask = restore_mask(prompt.text, probability, scan.image, job.volume)
+            job.masks[prompt] = mask
+            job.reporter.advance(_FINISHING, "finishing")
+            job.on_event(MaskReady(mask))
