@@ -43,9 +43,11 @@ def write_series(
         change: Called with each data set and its slice number before it is written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    series, paths = generate_uid(), []
+    series, study, frame, paths = generate_uid(), generate_uid(), generate_uid(), []
     for k in range(stored.shape[2]):
         dataset = base_dataset(stored[:, :, k].T, modality, series, series_number)
+        dataset.StudyInstanceUID, dataset.FrameOfReferenceUID = study, frame
+        dataset.InstanceNumber = k + 1
         dataset.ImagePositionPatient = [f"{v:.9g}" for v in _LPS * (affine_ras @ [0, 0, k, 1])[:3]]
         dataset.ImageOrientationPatient = orientation(affine_ras)
         dataset.PixelSpacing = pixel_spacing(affine_ras)
@@ -107,6 +109,7 @@ def base_dataset(frames: np.ndarray, modality: str, series: str, series_number: 
     dataset.PatientID = "SECRET-ID"
     dataset.SeriesDescription = "Secret description"
     dataset.StudyInstanceUID = generate_uid()
+    dataset.FrameOfReferenceUID = generate_uid()
     dataset.SeriesInstanceUID = series
     dataset.SeriesNumber = series_number
     dataset.Modality = modality

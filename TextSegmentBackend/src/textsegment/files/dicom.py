@@ -32,6 +32,7 @@ from textsegment.files.dicom_header import (
     quiet_pydicom,
     read_headers,
 )
+from textsegment.files.dicom_source import DicomScan, source_series
 from textsegment.files.dicom_stack import Stack, stack_planes
 from textsegment.volume import MODALITIES, Volume, modality_code
 
@@ -40,6 +41,11 @@ _FEWEST_PLANES = 4
 
 
 def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> Volume:
+    """Read the voxels alone, see ``read_dicom``."""
+    return read_dicom(folder_or_file, modality=modality).volume
+
+
+def read_dicom(folder_or_file: Path | str, *, modality: str | None = None) -> DicomScan:
     """Read the scan in a DICOM folder, or the series that a DICOM file belongs to.
 
     Slices are sorted by their position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced
@@ -71,8 +77,11 @@ def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> V
             f"If it is one of {', '.join(MODALITIES)} after all, say so with --modality.",
         )
     stack = stack_planes([plane for _, _, plane in frames])
-    voxels = _load(stack, [(frames[index][0], frames[index][1]) for index in stack.order])
-    return Volume(voxels, stack.geometry, wanted or found, warnings + stack.warnings)
+    frames = [frames[index] for index in stack.order]
+    voxels = _load(stack, [(path, frame) for path, frame, _ in frames])
+    volume = Volume(voxels, stack.geometry, wanted or found, warnings + stack.warnings)
+    datasets = {header.path: header.dataset for header in headers}
+    return DicomScan(volume, source_series(stack.geometry, frames, stack.places.tolist(), datasets))
 
 
 def _choose(path: Path, wanted: str | None) -> tuple[list[ImageHeader], tuple[str, ...]]:

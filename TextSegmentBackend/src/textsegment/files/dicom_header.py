@@ -21,14 +21,17 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
+from textsegment.files.dicom_source import PATIENT_AND_STUDY
 from textsegment.files.dicom_stack import Plane
 
-_TAGS = [
+_NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
+# What objects made of the scan repeat. An odd value here is no reason to refuse the image: it is left out.
+_KEPT = [*PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices"]
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 # What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
@@ -157,11 +160,25 @@ def _read_header(path: Path) -> ImageHeader:
         # Old files lack the preamble and begin with their first element.
         bare = stream.read(2) in (b"\x02\x00", b"\x08\x00")
         stream.seek(0)
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_TAGS, force=bare)
+        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_NEEDED + _KEPT, force=bare)
+    _drop_odd(dataset)
     # pydicom converts values when they are first asked for: damage shall show here.
     for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):
         pass
     return ImageHeader(path, dataset)
+
+
+def _drop_odd(dataset: Dataset) -> None:
+    """Leave out what cannot be read of the elements that are only repeated."""
+    for keyword in _KEPT:
+        try:
+            element = dataset[keyword] if keyword in dataset else None
+            # pydicom leaves a number that it cannot read as text.
+            odd = element is not None and element.VR == "DS" and isinstance(element.value, str)
+        except _DAMAGE:
+            odd = True
+        if odd:
+            del dataset[keyword]
 
 
 def _code(dataset: Dataset) -> str:

@@ -55,6 +55,7 @@ class Stack:
     Attributes:
         geometry: The grid, RAS.
         order: Indices of the planes, sorted along their normal.
+        places: Place of each sorted plane along the third axis, in voxels of the grid.
         lower: For each k of the grid, the sorted plane at or below it.
         fraction: For each k, how far it lies towards the next plane: 0 is the plane itself.
         warnings: Sentences that the user should see.
@@ -62,6 +63,7 @@ class Stack:
 
     geometry: Geometry
     order: NDArray[np.intp]
+    places: NDArray[np.float64]
     lower: NDArray[np.intp]
     fraction: NDArray[np.float64]
     warnings: tuple[str, ...]
@@ -108,7 +110,7 @@ def stack_planes(planes: Sequence[Plane]) -> Stack:
     affine_lps[:3, 2] = step
     affine_lps[:3, 3] = positions[0]
     geometry = Geometry((*first.shape, len(lower)), LPS_TO_RAS @ affine_lps)
-    return Stack(geometry, order, lower, fraction, warnings)
+    return Stack(geometry, order, at, lower, fraction, warnings)
 
 
 def _require_parallel(planes: Sequence[Plane]) -> None:
