@@ -1,0 +1,24 @@
+"""PySide6 with the rules of PythonQt, as the module ``qt``.
+
+Slicer's Python sees Qt through PythonQt, which is stricter and different: properties are attributes, signals are
+connected by their C++ signature, C++ objects take no new attributes. What breaks a rule raises here; in Slicer some
+of it would only print a line. PySide6's classes are changed for good, so a process that imports this runs nothing
+else on PySide6.
+"""
+
+import sys
+
+sys.pyside6_option_python_enum = 0x03  # enumerations are ints, as in PythonQt; read once, by the import of PySide6
+
+from slicer_host.pythonqt import attributes, classes, namespace, properties, signals, tooltips
+
+
+def install():
+    """Makes ``import qt`` give PySide6 with PythonQt's rules; returns the application object of Qt."""
+    if "qt" not in sys.modules:
+        properties.install(classes.ALL)
+        attributes.install(classes.ALL)
+        signals.install(classes.ALL)
+        sys.modules["qt"] = namespace.make()
+        tooltips.install()
+    return namespace.application()
