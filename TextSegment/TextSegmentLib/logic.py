@@ -1,0 +1,172 @@
+"""The module's logic: no GUI, for scripts and for the panel alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+import slicer
+from slicer.i18n import tr as _
+from textsegment.errors import BusyError
+from textsegment.segmenter import ModelInfo, Segmenter
+from textsegment.vocabulary.resolve import Resolution, resolve
+from textsegment.vocabulary.wanted import check_text, find_structures
+
+from TextSegmentLib.modality import ModalityGuess, guess_modality
+from TextSegmentLib.run import Run
+
+_WAIT_S = 0.01
+
+
+class TextSegmentLogic:
+    """Segments volume nodes by text.
+
+    >>> node = TextSegmentLogic().segment(volume_node, "liver, spleen", segmenter=segmenter)
+    """
+
+    def __init__(self) -> None:
+        self._run: Run | None = None
+
+    @property
+    def run(self) -> Run | None:
+        """The last run that was started here."""
+        return self._run
+
+    def segment(
+        self,
+        volumeNode: Any,
+        text: str,
+        segmentationNode: Any = None,
+        *,
+        modality: str | None = None,
+        segmenter: Segmenter,
+        wait: bool = True,
+        on_event: Callable[[Run], None] = lambda run: None,
+    ) -> Any:
+        """Find what a text names. Terms that stand for several structures ("ribs") run without a question.
+
+        Args:
+            volumeNode: A scalar volume.
+            text: Such as ``"liver, left kidney"``.
+            segmentationNode: Where to; None for a new one.
+            modality: ``CT``, ``MR`` or ``PT``; None for a guess, see ``guess_modality``.
+            segmenter: What finds the structures.
+            wait: Whether to return only at the end; windows stay alive meanwhile.
+            on_event: Called with the run after every change.
+
+        Returns:
+            The segmentation node; without ``wait`` the ``Run``, whose ``process_events`` has to be called.
+
+        Raises:
+            TextSegmentError: Anything that went wrong, typed.
+        """
+        check_text(text)
+        modality = modality or self.guess_modality(volumeNode).code
+        available = segmenter.info().structures.get(modality, ())
+        wanted = find_structures(text, modality, available, consent=lambda meaning: True)
+        run = self.start(
+            volumeNode,
+            wanted.structures,
+            segmentationNode,
+            modality=modality,
+            segmenter=segmenter,
+            on_event=on_event,
+        )
+        run.warnings = (*run.warnings, *wanted.notes)
+        if not wait:
+            return run
+        self._wait_for(run)
+        if run.error is not None:
+            raise run.error
+        return run.segmentation_node
+
+    def start(
+        self,
+        volume_node: Any,
+        structures: Sequence[str],
+        segmentation_node: Any = None,
+        *,
+        modality: str,
+        segmenter: Segmenter,
+        on_event: Callable[[Run], None] = lambda run: None,
+    ) -> Run:
+        """Begin to look for structures; returns at once.
+
+        Args:
+            volume_node: A scalar volume.
+            structures: Prompts of the model, as ``resolve`` returns them.
+            segmentation_node: Where to; None for a new one beside the volume.
+            modality: DICOM code.
+            segmenter: What finds the structures.
+            on_event: Called with the run after every change.
+
+        Returns:
+            The run, whose ``process_events`` has to be called until it returns false.
+
+        Raises:
+            BusyError: A run that was started here is not over.
+            TextSegmentError: The nodes or the structures cannot be used; nothing was changed.
+        """
+        if self._run is not None and self._run.is_active:
+            raise BusyError(_("A run is not over."), _("Wait for its end, or cancel it."))
+        self._run = Run(
+            volume_node,
+            segmentation_node,
+            structures,
+            modality=modality,
+            segmenter=segmenter,
+            on_event=on_event,
+        )
+        return self._run
+
+    def resolve(self, text: str, modality: str, model: ModelInfo | None = None) -> list[Resolution]:
+        """Say what a text stands for, term by term; quick enough for every key that is pressed.
+
+        Args:
+            text: As typed so far.
+            modality: ``CT``, ``MR`` or ``PT``.
+            model: What will be asked; what it does not have is said. None to leave that out.
+
+        Raises:
+            ModalityError: Another modality.
+        """
+        found = resolve(text, modality)
+        if model is None:
+            return found
+        available = frozenset(model.structures.get(modality, ()))
+        return [_as_far_as_known(each, available) for each in found]
+
+    def guess_modality(self, volume_node: Any) -> ModalityGuess:
+        """Return what the modality of a volume seems to be, and why.
+
+        Raises:
+            VolumeInvalidError: The node is no scan.
+        """
+        return guess_modality(volume_node)
+
+    @staticmethod
+    def _wait_for(run: Run) -> None:
+        while run.process_events():
+            slicer.app.processEvents()
+            time.sleep(_WAIT_S)
+
+
+def _as_far_as_known(found: Resolution, available: Collection[str]) -> Resolution:
+    """Return a resolution without the structures that the model does not have."""
+    kept = tuple(name for name in found.structures if name in available)
+    if not found.runs or len(kept) == len(found.structures):
+        return found
+    if not kept:
+        return replace(
+            found,
+            status="unsupported",
+            structures=(),
+            relation=None,
+            warnings=(_("This model does not know it; another may."),),
+        )
+    lacking = _("The model has {count} of {all} structures.").format(
+        count=len(kept), all=len(found.structures)
+    )
+    return replace(found, structures=kept, warnings=(*found.warnings, lacking))

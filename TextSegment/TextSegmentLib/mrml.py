@@ -1,0 +1,141 @@
+"""Volume nodes: what may be segmented, and its voxels as a ``Volume``.
+
+MRML keeps voxels in the order KJI and their place as a matrix IJK to RAS, without the parent transform of the
+node: results go under the same transform, so a volume is segmented where its own matrix puts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import vtk
+from numpy.typing import NDArray
+from slicer.i18n import tr as _
+from textsegment.errors import VolumeInvalidError
+from textsegment.geometry import Geometry
+from textsegment.volume import Volume, modality_code
+from vtk.util import numpy_support
+
+
+@dataclass(frozen=True, eq=False)
+class VolumeSource:
+    """What a run needs of a volume node, taken at once; its voxels are copied later, in the worker.
+
+    Attributes:
+        voxels_kji: The node's own memory, which this object keeps alive.
+        geometry: Grid of the voxels; ``[0, 0, 0]`` is the first voxel in memory.
+        first_index: MRML's IJK of the first voxel in memory; zero but for images cut out of others.
+        ijk_to_ras: 4×4, from MRML's IJK.
+        modality: DICOM code.
+        warnings: Sentences for the user.
+        image: What the voxels belong to, and its modification time.
+    """
+
+    voxels_kji: NDArray[Any]
+    geometry: Geometry
+    first_index: tuple[int, int, int]
+    ijk_to_ras: NDArray[np.float64]
+    modality: str
+    warnings: tuple[str, ...]
+    image: tuple[vtk.vtkImageData, int]
+
+    def require_unchanged(self) -> None:
+        """Check on the asking thread, after ``to_volume``, that nobody wrote into the voxels meanwhile.
+
+        Raises:
+            VolumeInvalidError: Somebody did: the copy may hold a mixture.
+        """
+        image, time = self.image
+        if image.GetMTime() != time:
+            raise VolumeInvalidError(_("The volume was changed while it was read."), _("Start again."))
+
+    def to_volume(self) -> Volume:
+        """Copy the voxels to ``[i, j, k]``; may take a second, for a worker."""
+        voxels = np.array(self.voxels_kji.transpose(2, 1, 0), order="C", copy=True)
+        return Volume(voxels, self.geometry, self.modality, self.warnings)
+
+
+def read_volume_node(volume_node: Any, modality: str) -> VolumeSource:
+    """Take hold of a volume node's image; costs no time and no memory.
+
+    Args:
+        volume_node: A ``vtkMRMLScalarVolumeNode`` with a three-dimensional image.
+        modality: DICOM code.
+
+    Raises:
+        VolumeInvalidError: No scan: another kind of node, empty, several channels, a single slice.
+        GeometryError: The matrix of the node is no map from voxels to patient space.
+        ModalityError: Unknown modality.
+    """
+    image = require_scan(volume_node)
+    extent = image.GetExtent()
+    first = (extent[0], extent[2], extent[4])
+    ijk_to_ras = matrix_of(volume_node.GetIJKToRASMatrix)
+    affine = ijk_to_ras.copy()
+    affine[:3, 3] += ijk_to_ras[:3, :3] @ first
+    i, j, k = image.GetDimensions()
+    voxels_kji = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(k, j, i)
+    return VolumeSource(
+        voxels_kji=voxels_kji,
+        geometry=Geometry((i, j, k), affine),
+        first_index=first,
+        ijk_to_ras=ijk_to_ras,
+        modality=modality_code(modality),
+        warnings=_sequence_warnings(volume_node),
+        image=(image, image.GetMTime()),
+    )
+
+
+def require_scan(volume_node: Any) -> vtk.vtkImageData:
+    """Return the image of a node that can be segmented.
+
+    Raises:
+        VolumeInvalidError: It is none; says why and what to do.
+    """
+    if volume_node is None:
+        raise VolumeInvalidError(_("No volume is chosen."), _("Choose one, or load one first."))
+    if volume_node.IsA("vtkMRMLSequenceNode"):
+        raise VolumeInvalidError(
+            _("This is a sequence of images."), _("Choose the volume that shows one time point of it.")
+        )
+    if not volume_node.IsA("vtkMRMLScalarVolumeNode") or volume_node.IsA("vtkMRMLLabelMapVolumeNode"):
+        raise VolumeInvalidError(_("This node is no scan."), _("Choose a scalar volume."))
+    image = volume_node.GetImageData()
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        raise VolumeInvalidError(_("The volume holds no image."), _("Load it again."))
+    if image.GetNumberOfScalarComponents() != 1:
+        raise VolumeInvalidError(
+            _("The image has several values a voxel (colour, vectors or time points)."),
+            _("Convert it to a scalar volume: one channel, or one time point."),
+        )
+    if min(image.GetDimensions()) < 2:
+        raise VolumeInvalidError(_("The image is a single slice."), _("Choose a three-dimensional one."))
+    if image.GetScalarType() == vtk.VTK_BIT:
+        raise VolumeInvalidError(_("The image has one bit a voxel."), _("Choose a scan."))
+    return image
+
+
+def matrix_of(fill: Any) -> NDArray[np.float64]:
+    """Return the 4×4 matrix that a VTK method fills in, such as ``node.GetIJKToRASMatrix``."""
+    matrix = vtk.vtkMatrix4x4()
+    fill(matrix)
+    return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
+
+
+def vtk_matrix(values: NDArray[np.float64] | Sequence[Sequence[float]]) -> vtk.vtkMatrix4x4:
+    """Return a 4×4 array as VTK's matrix."""
+    matrix = vtk.vtkMatrix4x4()
+    matrix.DeepCopy([float(value) for value in np.asarray(values).ravel()])
+    return matrix
+
+
+def _sequence_warnings(volume_node: Any) -> tuple[str, ...]:
+    import slicer
+
+    sequences = getattr(slicer.modules, "sequences", None)
+    if sequences is None or sequences.logic().GetFirstBrowserNodeForProxyNode(volume_node) is None:
+        return ()
+    return (_("The volume is a time point of a sequence: the result belongs to the one that is shown now."),)

@@ -1,0 +1,87 @@
+"""What the panel keeps with a case: saved in the scene and restored with it.
+
+A plain ``vtkMRMLScriptedModuleNode`` holds it as strings and node references. What belongs to this computer
+and not to the case is in ``settings``; the access key above all never comes here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+MODULE = "TextSegment"
+_VOLUME = "InputVolume"
+_SEGMENTATION = "OutputSegmentation"
+_TEXT = "Text"
+_MODALITY = "Modality"
+
+
+def parameter_node(scene: Any = None) -> Any:
+    """Return the parameter node of a scene, by default the application's; made if there is none."""
+    scene = scene or slicer.mrmlScene
+    node = scene.GetSingletonNode(MODULE, "vtkMRMLScriptedModuleNode")
+    if node is None:
+        node = slicer.vtkMRMLScriptedModuleNode()
+        node.SetSingletonTag(MODULE)
+        node.SetName(MODULE)
+        node = scene.AddNode(node)
+    node.SetAttribute("ModuleName", MODULE)  # closing a scene takes it away
+    return node
+
+
+class Parameters:
+    """Typed view of the parameter node; observe ``node`` for changes.
+
+    Args:
+        node: From ``parameter_node``.
+
+    Attributes:
+        node: The same.
+    """
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    @property
+    def volume_node(self) -> Any:
+        """What is to be segmented, or None."""
+        return self.node.GetNodeReference(_VOLUME)
+
+    @volume_node.setter
+    def volume_node(self, volume_node: Any) -> None:
+        self._refer(_VOLUME, volume_node)
+
+    @property
+    def segmentation_node(self) -> Any:
+        """Where the results go, None for a new segmentation."""
+        return self.node.GetNodeReference(_SEGMENTATION)
+
+    @segmentation_node.setter
+    def segmentation_node(self, segmentation_node: Any) -> None:
+        self._refer(_SEGMENTATION, segmentation_node)
+
+    @property
+    def text(self) -> str:
+        """What was typed."""
+        return self.node.GetParameter(_TEXT)
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._set(_TEXT, text)
+
+    @property
+    def modality(self) -> str:
+        """The modality that the user chose, empty for the guess."""
+        return self.node.GetParameter(_MODALITY)
+
+    @modality.setter
+    def modality(self, code: str) -> None:
+        self._set(_MODALITY, code)
+
+    def _refer(self, role: str, node: Any) -> None:
+        self.node.SetNodeReferenceID(role, node.GetID() if node else None)
+
+    def _set(self, name: str, value: str) -> None:
+        if self.node.GetParameter(name) != value:
+            self.node.SetParameter(name, value)
