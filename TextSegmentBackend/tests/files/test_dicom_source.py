@@ -24,7 +24,9 @@ def test_planes_name_their_objects_in_the_order_of_the_volume(tmp_path):
     assert {plane.frame_number for plane in source.planes} == {None}
     for k, plane in enumerate(source.planes):
         assert np.allclose(LPS * plane.plane.position_lps, scan.volume.geometry.to_ras([0, 0, k]), atol=1e-5)
-    assert [dataset.SOPInstanceUID for dataset in source.datasets] == [made[k].SOPInstanceUID for k in range(6)]
+    assert [dataset.SOPInstanceUID for dataset in source.datasets] == [
+        made[k].SOPInstanceUID for k in range(6)
+    ]
     assert source.study_instance_uid == made[0].StudyInstanceUID
     assert source.series_instance_uid == made[0].SeriesInstanceUID
     assert source.frame_of_reference_uid == made[0].FrameOfReferenceUID

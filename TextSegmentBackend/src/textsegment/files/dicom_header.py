@@ -171,10 +171,12 @@ def _read_header(path: Path) -> ImageHeader:
 def _drop_odd(dataset: Dataset) -> None:
     """Leave out what cannot be read of the elements that are only repeated."""
     for keyword in _KEPT:
+        if keyword not in dataset:
+            continue
         try:
-            element = dataset[keyword] if keyword in dataset else None
+            element = dataset[keyword]
             # pydicom leaves a number that it cannot read as text.
-            odd = element is not None and element.VR == "DS" and isinstance(element.value, str)
+            odd = element.VR == "DS" and isinstance(element.value, str)
         except _DAMAGE:
             odd = True
         if odd:

@@ -1,0 +1,157 @@
+"""DICOM RT structure sets: outlines on the images of the scan, for planning systems.
+
+Holes are written as keyholes, as the standard describes them for ``CLOSED_PLANAR`` contours (PS3.3
+C.8.8.6.3): readers that join contours and readers that combine them by exclusive or agree on these. The
+file has implicit value representations, since contours may be longer than explicit ones allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+
+from textsegment import __version__
+from textsegment.errors import GeometryError, OutputError
+from textsegment.files.atomic import atomic_output
+from textsegment.files.dicom_header import quiet_pydicom
+from textsegment.files.dicom_source import SourceSeries
+from textsegment.files.rtstruct_append import copy_to_extend, refer_to_images
+from textsegment.files.rtstruct_items import contour_items, observation_item, roi_contour_item, roi_item
+from textsegment.files.rtstruct_names import roi_names
+from textsegment.segmentation import Segmentation, StructureMask
+
+_PROGRAM = "TextSegment"
+_SERIES_DESCRIPTION = "TextSegment: machine-made, unapproved"
+_CUT_OFF = "Reaches the border of the image: perhaps cut off."
+
+
+def write_rtstruct(
+    segmentation: Segmentation,
+    source: SourceSeries,
+    path: Path | str,
+    *,
+    names: Mapping[str, str] | None = None,
+    short_names: bool = False,
+    append_to: Path | str | None = None,
+    keep_empty: bool = False,
+) -> tuple[str, ...]:
+    """Write the masks as outlines on the planes of the scan.
+
+    Args:
+        segmentation: The masks, on the grid of the scan; they may overlap.
+        source: The scan, from ``read_dicom``.
+        path: The file to write.
+        names: Name of the region of interest for a structure; the structure's own name where it is missing.
+        short_names: At most 16 characters a name.
+        append_to: A structure set with the same frame of reference. It is left as it is; the new file is a
+            new instance with all of its regions, then the new ones.
+        keep_empty: Keep structures that were not found as regions without contours.
+
+    Returns:
+        Warnings: sentences that the user should see.
+
+    Raises:
+        GeometryError: The segmentation has another grid than the scan.
+        OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
+        DiskFullError: There is no room.
+        InputNotFoundError: There is no structure set to extend.
+        InputUnreadableError: It is no structure set, or damaged.
+        InputError: It belongs to another frame of reference or patient.
+    """
+    if segmentation.geometry != source.geometry:
+        raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
+    source.require_referable()
+    outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
+    missing = [mask.structure for mask, contours in outlined if not contours]
+    kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
+    if not kept:
+        raise OutputError("None of the structures was found, so there is nothing to write.")
+    with quiet_pydicom():
+        dataset = copy_to_extend(append_to, source) if append_to is not None else _new_set(source)
+        _describe(dataset, segmentation)
+        refer_to_images(dataset, source)
+        wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
+        taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
+        algorithm = _algorithm(segmentation)
+        for name, (mask, contours) in zip(
+            roi_names(wanted, short=short_names, taken=taken), kept, strict=True
+        ):
+            _add_roi(dataset, name, mask, contours, source, algorithm)
+        with atomic_output(path) as temporary:
+            dataset.save_as(temporary, enforce_file_format=True)
+    return _warnings(segmentation, source, missing, keep_empty)
+
+
+def _new_set(source: SourceSeries) -> Dataset:
+    dataset = source.patient_and_study()
+    dataset.FrameOfReferenceUID = source.frame_of_reference_uid
+    dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
+    dataset.StructureSetLabel = _PROGRAM
+    dataset.StructureSetROISequence = []
+    dataset.ROIContourSequence = []
+    dataset.RTROIObservationsSequence = []
+    return dataset
+
+
+def _describe(dataset: Dataset, segmentation: Segmentation) -> None:
+    """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
+    now = datetime.now()
+    date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    dataset.SOPClassUID = RTStructureSetStorage
+    dataset.SOPInstanceUID = generate_uid(prefix=None)
+    dataset.SeriesInstanceUID = generate_uid(prefix=None)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.InstanceCreationDate = dataset.SeriesDate = dataset.StructureSetDate = date
+    dataset.InstanceCreationTime = dataset.SeriesTime = dataset.StructureSetTime = time
+    dataset.Modality = "RTSTRUCT"
+    dataset.SeriesDescription = _SERIES_DESCRIPTION
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.OperatorsName = ""
+    dataset.Manufacturer = dataset.ManufacturerModelName = _PROGRAM
+    dataset.SoftwareVersions = __version__
+    dataset.StructureSetDescription = (
+        f"Made by a machine, to be checked by a person: {_algorithm(segmentation)}"
+    )
+    dataset.ApprovalStatus = "UNAPPROVED"
+
+
+def _algorithm(segmentation: Segmentation) -> str:
+    words = [_PROGRAM, __version__, str(segmentation.provenance.get("model", ""))]
+    return " ".join(word for word in words if word).encode("ascii", "replace").decode()[:64]
+
+
+def _add_roi(
+    dataset: Dataset,
+    name: str,
+    mask: StructureMask,
+    contours: list[Dataset],
+    source: SourceSeries,
+    algorithm: str,
+) -> None:
+    number = 1 + max((int(roi.ROINumber) for roi in dataset.StructureSetROISequence), default=0)
+    observations = dataset.RTROIObservationsSequence
+    observation = 1 + max((int(item.ObservationNumber) for item in observations), default=0)
+    remarks = [_CUT_OFF] if mask.statistics.touches_border else []
+    description = " ".join([*remarks, *mask.warnings]).encode("ascii", "replace").decode()[:1024]
+    dataset.StructureSetROISequence.append(roi_item(number, name, source, description, algorithm))
+    dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
+    observations.append(observation_item(observation, number, mask.structure, name))
+
+
+def _warnings(
+    segmentation: Segmentation, source: SourceSeries, missing: list[str], keep_empty: bool
+) -> tuple[str, ...]:
+    found = []
+    if missing:
+        what = "kept without contours" if keep_empty else "left out"
+        found.append(f"Not found in this image, so {what} of the structure set: {', '.join(missing)}.")
+    if len(source.planes) != segmentation.geometry.spatial_shape[2]:
+        found.append("The series lacks slices or is unevenly spaced: contours lie on its own images only.")
+    return tuple(found)
