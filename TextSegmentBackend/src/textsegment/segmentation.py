@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -59,6 +60,47 @@ class StructureMask:
     def __post_init__(self) -> None:
         if self.mask.dtype != np.bool_ or self.mask.shape != self.box.shape:
             raise GeometryError("A mask is boolean and has the shape of its box.")
+
+    @classmethod
+    def measured(
+        cls,
+        structure: str,
+        region: NDArray[np.bool_],
+        geometry: Geometry,
+        *,
+        start: tuple[int, int, int] = (0, 0, 0),
+        voxels: NDArray[Any] | None = None,
+        warnings: tuple[str, ...] = (),
+    ) -> StructureMask:
+        """Return the mask of what is true in a part of a grid, without a confidence.
+
+        Args:
+            structure: Name of the structure.
+            region: bool ``[i, j, k]``, the part of the grid that begins at ``start``.
+            geometry: The whole grid.
+            start: Index of the first voxel of ``region``.
+            voxels: The image on the whole grid, for the mean intensity; NaN without it.
+            warnings: Sentences that the user should see.
+        """
+        inside = Box.around(region) or Box((0, 0, 0), (0, 0, 0))
+        i, j, k = start
+        box = Box(
+            (inside.start[0] + i, inside.start[1] + j, inside.start[2] + k),
+            (inside.stop[0] + i, inside.stop[1] + j, inside.stop[2] + k),
+        )
+        mask = np.ascontiguousarray(region[inside.slices])
+        count = int(np.count_nonzero(mask))
+        edges = zip(box.start, box.stop, geometry.spatial_shape, strict=True)
+        statistics = MaskStatistics(
+            voxel_count=count,
+            volume_ml=count * geometry.voxel_volume_ml,
+            mean_intensity=math.nan
+            if voxels is None or count == 0
+            else float(voxels[box.slices][mask].mean()),
+            mean_confidence=math.nan,
+            touches_border=count > 0 and any(first == 0 or stop == size for first, stop, size in edges),
+        )
+        return cls(structure, box if count else inside, mask, statistics, warnings)
 
     def full(self, spatial_shape: tuple[int, int, int]) -> NDArray[np.bool_]:
         """Return the mask on the whole original grid, bool ``[i, j, k]``."""

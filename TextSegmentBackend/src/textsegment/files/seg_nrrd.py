@@ -21,8 +21,8 @@ from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.appearance import appearance_of
 from textsegment.files.atomic import atomic_output
 from textsegment.files.raw_image import LPS_TO_RAS
-from textsegment.geometry import Box, Geometry
-from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+from textsegment.geometry import Geometry
+from textsegment.segmentation import Segmentation, StructureMask
 
 _LABELS_PER_LAYER = 255
 # What slicerio and pynrrd raise on damaged files; an empty one has not even a first line.
@@ -95,7 +95,7 @@ def read_seg_nrrd(path: Path | str) -> Segmentation:
         geometry = Geometry(content["voxels"].shape[-3:], LPS_TO_RAS @ content["ijkToLPS"])
         segments = content["segments"]
         masks = tuple(
-            _structure_mask(str(segment["name"]), slicerio.segment_mask(content, segment), geometry)
+            StructureMask.measured(str(segment["name"]), slicerio.segment_mask(content, segment), geometry)
             for segment in segments
         )
     except _DAMAGE as error:
@@ -133,21 +133,6 @@ def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[i
     for layer, voxels in enumerate(layers):
         stacked[layer] = voxels
     return stacked, places
-
-
-def _structure_mask(structure: str, whole: NDArray[np.bool_], geometry: Geometry) -> StructureMask:
-    box = Box.around(whole) or Box((0, 0, 0), (0, 0, 0))
-    mask = np.ascontiguousarray(whole[box.slices])
-    count = int(mask.sum())
-    inside = all(a > 0 and b < n for a, b, n in zip(box.start, box.stop, whole.shape, strict=True))
-    statistics = MaskStatistics(
-        voxel_count=count,
-        volume_ml=count * geometry.voxel_volume_ml,
-        mean_intensity=float("nan"),
-        mean_confidence=float("nan"),
-        touches_border=count > 0 and not inside,
-    )
-    return StructureMask(structure, box, mask, statistics)
 
 
 def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
