@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +23,23 @@ _TINY_EXTENT_MM = 20.0
 _ANISOTROPY = 8.0
 # The engine computes in float32, which ends at 3e38.
 _LARGEST_VALUE = 1e30
+
+
+def require_range(low: float, high: float) -> None:
+    """Check the smallest and the largest voxel of an image; NaN stands for an image that holds one.
+
+    Raises:
+        VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise VolumeInvalidError(
+            "The image holds voxels that are NaN or infinite.",
+            "Replace them, for CT by -1024, before segmenting.",
+        )
+    if max(abs(low), abs(high)) > _LARGEST_VALUE:
+        raise VolumeInvalidError("The voxel values are too large to compute with.", "Repair the file.")
+    if low == high:
+        raise VolumeInvalidError("All voxels have the same value: there is nothing to segment.")
 
 
 def modality_code(text: str) -> str:
@@ -89,16 +107,7 @@ class Volume:
         Raises:
             VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
         """
-        low, high = self.voxels.min(), self.voxels.max()
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise VolumeInvalidError(
-                "The image holds voxels that are NaN or infinite.",
-                "Replace them, for CT by -1024, before segmenting.",
-            )
-        if max(abs(float(low)), abs(float(high))) > _LARGEST_VALUE:
-            raise VolumeInvalidError("The voxel values are too large to compute with.", "Repair the file.")
-        if low == high:
-            raise VolumeInvalidError("All voxels have the same value: there is nothing to segment.")
+        require_range(float(self.voxels.min()), float(self.voxels.max()))
         return self.warnings + self._geometry_warnings()
 
     def _geometry_warnings(self) -> tuple[str, ...]:

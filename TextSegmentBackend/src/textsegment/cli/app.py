@@ -17,6 +17,7 @@ import textsegment
 from textsegment.cli.demo import demo_command
 from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_defect, show_error
 from textsegment.cli.segment import segment_command
+from textsegment.cli.serve import serve_command
 from textsegment.cli.terms import terms_app
 from textsegment.cli.train import train_command
 from textsegment.cli.weights import weights_app
@@ -76,6 +77,7 @@ def textsegment_command(
 
 app.command("segment")(segment_command)
 app.command("demo")(demo_command)
+app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")
 app.add_typer(weights_app, name="weights")
 app.command("train")(train_command)

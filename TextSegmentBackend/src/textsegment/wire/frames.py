@@ -70,6 +70,11 @@ def encode_frame(frame: Frame) -> bytes:
     return _framed(b"DONE", payload)
 
 
+def split_frame(frame: bytes) -> tuple[bytes, bytes]:
+    """Return kind and payload of one frame from ``encode_frame``."""
+    return frame[:4], frame[_HEAD.size :]
+
+
 class FrameDecoder:
     """Incremental decoder of one answer: push bytes as they come, get frames.
 

@@ -51,6 +51,13 @@ def encode_mask(mask: StructureMask) -> bytes:
     return _LENGTH.pack(len(head)) + head + zlib.compress(bits.tobytes(), _LEVEL)
 
 
+def mask_structure(payload: bytes) -> str:
+    """Return whose mask this is, without decoding the mask; the payload is from ``encode_mask``."""
+    (head_bytes,) = _LENGTH.unpack_from(payload)
+    head = read_object(payload[_LENGTH.size : _LENGTH.size + head_bytes], "The head of a mask")
+    return head.text("structure", MAX_PROMPT_CHARACTERS)
+
+
 def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int]) -> StructureMask:
     """Decode one mask.
 

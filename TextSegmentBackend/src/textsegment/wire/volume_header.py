@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import struct
 import zlib
@@ -74,6 +75,13 @@ class VolumeHeader:
     def chunk_size(self, chunk: int) -> int:
         """Voxel bytes of one chunk: ``CHUNK_BYTES``, or what is left for the last."""
         return min(CHUNK_BYTES, self.volume_bytes - chunk * CHUNK_BYTES)
+
+    def begin_digest(self) -> hashlib._Hash:
+        """Return the digest of a volume (``Volume.digest``) before its first voxel; update it with all chunks."""
+        shape = tuple(self.geometry.spatial_shape)
+        digest = hashlib.sha256(f"{self.modality}|{self.dtype}|{shape}|".encode())
+        digest.update(self.geometry.affine.tobytes())
+        return digest
 
     def to_bytes(self, encoding: Encoding, first_chunk: int) -> bytes:
         """Return the header of an upload that begins with the given chunk."""

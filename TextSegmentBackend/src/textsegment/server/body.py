@@ -1,0 +1,51 @@
+"""Reads a request body: bounded in size and in time, whatever the client does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from starlette.types import Receive
+
+from textsegment.errors import LimitExceededError, RequestTimeoutError
+from textsegment.server.settings import ServerSettings
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete; nobody is left to answer."""
+
+
+async def read_body(receive: Receive, max_bytes: int, settings: ServerSettings) -> AsyncIterator[bytes]:
+    """Yield the body as it comes.
+
+    Raises:
+        LimitExceededError: It is longer than ``max_bytes``.
+        RequestTimeoutError: It comes too slowly.
+        ClientGoneError: The connection was closed.
+    """
+    taken, count = 0.0, 0
+    while True:
+        asked = time.monotonic()
+        try:
+            message = await asyncio.wait_for(receive(), settings.body_idle_s)
+        except asyncio.TimeoutError:
+            raise _too_slow() from None
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        body = message.get("body", b"")
+        count += len(body)
+        if count > max_bytes:
+            raise LimitExceededError(f"The request is larger than the {max_bytes} bytes that are accepted.")
+        # Only the time in which the client could have sent counts, not that of our own work.
+        taken += time.monotonic() - asked
+        if taken > settings.body_idle_s + count / settings.min_body_rate:
+            raise _too_slow()
+        if body:
+            yield body
+        if not message.get("more_body", False):
+            return
+
+
+def _too_slow() -> RequestTimeoutError:
+    return RequestTimeoutError("The request came in too slowly.", "Check the network and try again.")

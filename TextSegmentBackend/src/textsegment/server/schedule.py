@@ -1,0 +1,150 @@
+"""Whose turn it is: a bounded queue in which clients take turns, whatever each of them has asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from types import TracebackType
+
+from textsegment.errors import BusyError
+
+_RETRY_AFTER_S = 5
+# An engine that gains slots does not say so.
+_REFRESH_S = 1.0
+
+
+class Ticket:
+    """Place of one job, from its admission to its end; leave it as a context manager."""
+
+    def __init__(self, schedule: Schedule, client: str) -> None:
+        self.client = client
+        self.may_run = False
+        self._schedule = schedule
+        self._changed = asyncio.Event()
+
+    def __enter__(self) -> Ticket:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._schedule._leave(self)
+
+    async def positions(self) -> AsyncIterator[int]:
+        """Yield how many jobs have to end before this one begins, whenever it changes; end at the turn.
+
+        Raises:
+            BusyError: The server stops.
+        """
+        last = -1
+        while not self.may_run:
+            self._schedule._require_open()
+            self._changed.clear()
+            if (position := self._schedule._position(self)) != last:
+                yield (last := position)
+                continue
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), _REFRESH_S)
+            self._schedule.refresh()
+
+    def _notify(self) -> None:
+        self._changed.set()
+
+
+class Schedule:
+    """Gives the slots of an engine to jobs: round robin over clients, in order within a client.
+
+    Args:
+        slots: Returns how many jobs may run at once.
+        max_queue: Jobs that wait.
+        max_queue_per_client: Jobs of one client that wait.
+    """
+
+    def __init__(self, slots: Callable[[], int], max_queue: int, max_queue_per_client: int) -> None:
+        self._slots = slots
+        self._max_queue = max_queue
+        self._max_queue_per_client = max_queue_per_client
+        self._running: set[Ticket] = set()
+        # Clients in the order of their turns; the first one is next. No client without a ticket.
+        self._waiting: dict[str, deque[Ticket]] = {}
+        self._is_open = True
+
+    @property
+    def running(self) -> int:
+        """Jobs that compute."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return sum(map(len, self._waiting.values()))
+
+    def admit(self, client: str) -> Ticket:
+        """Let a job in.
+
+        Raises:
+            BusyError: The queue is full, this client has its share of it, or the server stops.
+        """
+        self._require_open()
+        ticket = Ticket(self, client)
+        if self.running < self._slots() and not self._waiting:
+            self._start(ticket)
+            return ticket
+        if self.waiting >= self._max_queue:
+            raise BusyError("The queue is full.", "Try again later.", _RETRY_AFTER_S)
+        if len(self._waiting.get(client, ())) >= self._max_queue_per_client:
+            raise BusyError("Too many of your jobs are waiting.", "Try again later.", _RETRY_AFTER_S)
+        self._waiting.setdefault(client, deque()).append(ticket)
+        self.refresh()
+        return ticket
+
+    def stop(self) -> None:
+        """Let nobody in any more, and send away who waits; who runs goes on."""
+        self._is_open = False
+        self._notify_waiting()
+
+    def refresh(self) -> None:
+        """Give out slots that an engine has gained meanwhile."""
+        while self._waiting and self.running < self._slots():
+            client = next(iter(self._waiting))
+            tickets = self._waiting.pop(client)
+            self._start(tickets.popleft())
+            if tickets:
+                self._waiting[client] = tickets  # behind all others
+        self._notify_waiting()
+
+    def _start(self, ticket: Ticket) -> None:
+        self._running.add(ticket)
+        ticket.may_run = True
+        ticket._notify()
+
+    def _leave(self, ticket: Ticket) -> None:
+        self._running.discard(ticket)
+        tickets = self._waiting.get(ticket.client)
+        if tickets is not None and ticket in tickets:
+            tickets.remove(ticket)
+            if not tickets:
+                del self._waiting[ticket.client]
+        self.refresh()
+
+    def _position(self, ticket: Ticket) -> int:
+        """Jobs that have to end first: one for each that waits before it, and one more for its own slot."""
+        own = self._waiting[ticket.client].index(ticket)
+        before, is_ahead = own, 1
+        for client, tickets in self._waiting.items():
+            if client == ticket.client:
+                is_ahead = 0  # the clients behind have one turn less before this job
+            else:
+                before += min(len(tickets), own + is_ahead)
+        return before + 1
+
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise BusyError("The server is stopping.", "Try again later.", _RETRY_AFTER_S)
+
+    def _notify_waiting(self) -> None:
+        for tickets in self._waiting.values():
+            for ticket in tickets:
+                ticket._notify()

@@ -1,0 +1,149 @@
+"""Who may come in: host name, key, and how often one may try."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import math
+import socket
+import time
+from collections import OrderedDict
+
+from starlette.datastructures import Headers
+
+from textsegment.errors import ForbiddenError, RateLimitedError, UnauthorizedError
+from textsegment.server.settings import ServerSettings
+
+NOBODY = "nobody"
+"""Owner of everything on a server without keys."""
+
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_MOST_ADDRESSES = 4096
+_FREE_TRIES = 10
+_TRIES_PER_S = 0.2
+
+
+class HostCheck:
+    """Accepts requests that were sent to a name of this server.
+
+    A page in a browser can make its own name point to this computer (DNS rebinding); it cannot change the name
+    in the header ``Host``.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._names = {*_LOOPBACK_NAMES, *(name.lower() for name in settings.allowed_hosts)}
+        self._accepts_addresses = not settings.is_loopback
+        if self._accepts_addresses:
+            self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+        if not _is_address(settings.host):
+            self._names.add(settings.host.lower())
+
+    def require(self, header: str | None) -> None:
+        """Check the header ``Host``.
+
+        Raises:
+            ForbiddenError: It is not one of ours.
+        """
+        name = _without_port(header or "").lower()
+        if name not in self._names and not (self._accepts_addresses and _is_address(name.strip("[]"))):
+            raise ForbiddenError(
+                "This server is not known under the name in the request.",
+                "Its operator can add the name with --allowed-host.",
+            )
+
+
+class KeyCheck:
+    """Accepts requests with one of the keys.
+
+    Args:
+        keys: All of them; none means that everybody may come in.
+    """
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = tuple(key.encode() for key in keys)
+        self._owners = tuple(hashlib.sha256(key).hexdigest()[:32] for key in self._keys)
+        self._tries = TryTable()
+
+    def owner(self, authorization: str | None, address: str) -> str:
+        """Return who asks: the same text for the same key.
+
+        Raises:
+            RateLimitedError: Too many wrong keys came from this address.
+            UnauthorizedError: The key is missing or wrong.
+        """
+        if not self._keys:
+            return NOBODY
+        self._tries.require(address)
+        scheme, _, given = (authorization or "").partition(" ")
+        # All are compared, in constant time: the answer takes as long for each of them.
+        matches = [hmac.compare_digest(given.strip().encode("utf-8", "replace"), key) for key in self._keys]
+        if scheme.lower() != "bearer" or not any(matches):
+            self._tries.count(address)
+            raise UnauthorizedError(
+                "The access key is missing or wrong.", "Ask the operator of the server for one."
+            )
+        return self._owners[matches.index(True)]
+
+
+class TryTable:
+    """Counts wrong keys by address: a bucket that leaks, in a table that does not grow."""
+
+    def __init__(self) -> None:
+        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def require(self, address: str) -> None:
+        """Refuse an address that has tried too often.
+
+        Raises:
+            RateLimitedError: With the seconds to wait.
+        """
+        over = self._level(address) - _FREE_TRIES
+        if over >= 0:
+            raise RateLimitedError(
+                "Too many wrong access keys came from your address.",
+                "Wait, then use the right one.",
+                max(1, math.ceil((over + 1) / _TRIES_PER_S)),
+            )
+
+    def count(self, address: str) -> None:
+        """Note a wrong key."""
+        self._levels[address] = (self._level(address) + 1, time.monotonic())
+        self._levels.move_to_end(address)
+        if len(self._levels) > _MOST_ADDRESSES:
+            self._levels.popitem(last=False)
+
+    def _level(self, address: str) -> float:
+        level, then = self._levels.get(address, (0.0, 0.0))
+        return max(0.0, level - (time.monotonic() - then) * _TRIES_PER_S)
+
+
+def client_address(scope_client: object, headers: Headers, *, behind_proxy: bool) -> str:
+    """Return the address of the client; the last one that the proxy has added, if there is one."""
+    forwarded = headers.get("x-forwarded-for", "") if behind_proxy else ""
+    last = forwarded.rpartition(",")[2].strip()
+    if _is_address(last):
+        return _network(last)
+    return _network(scope_client[0]) if isinstance(scope_client, (tuple, list)) else ""
+
+
+def _network(address: str) -> str:
+    """IPv6 by /64: whoever has one address has them all."""
+    parsed = ipaddress.ip_address(address) if _is_address(address) else None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return address
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

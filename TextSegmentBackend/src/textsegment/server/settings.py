@@ -1,0 +1,153 @@
+"""How a server runs; what would not be safe is refused here, before anything is started."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import stat
+import tempfile
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from textsegment.errors import SettingsError
+from textsegment.wire.limits import Limits
+
+DEFAULT_PORT = 8765
+MIN_KEY_CHARACTERS = 16
+KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
+"""Environment variable with the key of a server, or of one that a client asks."""
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Everything that an operator can set.
+
+    Attributes:
+        host: Address to listen at.
+        port: TCP port; 0 for any free one.
+        keys: Access keys, any of which opens the server; none only on loopback.
+        certfile: PEM with the certificate chain, for TLS.
+        keyfile: PEM with its private key; None if it is in ``certfile``.
+        behind_proxy: Whether a reverse proxy on this or another machine speaks TLS with the clients; its
+            ``X-Forwarded-For`` is believed then.
+        allowed_hosts: Names beside the usual ones by which clients may call the server.
+        limits: Of one request.
+        store_folder: Where the server makes its private folder for volumes; None for the temporary folder.
+        store_bytes: All stored volumes together.
+        store_expiry_s: After so many seconds without use a volume is forgotten.
+        max_queue: Jobs that wait.
+        max_queue_per_client: Jobs of one client that wait.
+        max_connections: Open connections; more are closed at once.
+        head_timeout_s: For the request line and headers.
+        body_idle_s: Longest silence inside a body.
+        min_body_rate: Bytes a second, on average, after ``body_idle_s``.
+        send_timeout_s: For a client to take a piece of its answer.
+        job_time_s: Longest time that a job computes.
+        stop_grace_s: For running jobs when the server stops.
+
+    Raises:
+        SettingsError: They contradict each other, or would let strangers in.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    certfile: Path | None = None
+    keyfile: Path | None = None
+    behind_proxy: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    store_folder: Path | None = None
+    store_bytes: int = 2**34
+    store_expiry_s: float = 3600.0
+    max_queue: int = 64
+    max_queue_per_client: int = 32
+    max_connections: int = 512
+    head_timeout_s: float = 10.0
+    body_idle_s: float = 20.0
+    min_body_rate: int = 4096
+    send_timeout_s: float = 60.0
+    job_time_s: float = 3600.0
+    stop_grace_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise SettingsError("A port is a number from 0 to 65535.")
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if (
+                f.name != "port"
+                and isinstance(value, (int, float))
+                and not isinstance(value, bool)
+                and value <= 0
+            ):
+                raise SettingsError(f"{f.name.replace('_', ' ')} is more than 0.")
+        if any(
+            len(key) < MIN_KEY_CHARACTERS or not key.isascii() or not key.isprintable() for key in self.keys
+        ):
+            raise SettingsError(
+                f"An access key has at least {MIN_KEY_CHARACTERS} ASCII characters.",
+                "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
+            )
+        if self.keyfile is not None and self.certfile is None:
+            raise SettingsError("There is a private key without a certificate.", "Give --certfile too.")
+        if self.store_bytes < self.limits.max_volume_bytes:
+            raise SettingsError("The store cannot hold a single volume of the accepted size.")
+        self._require_protection()
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this computer reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def _require_protection(self) -> None:
+        if self.is_loopback and not self.behind_proxy:
+            return
+        if not self.keys:
+            raise SettingsError(
+                "A server that others can reach needs an access key.",
+                "Give --token-file with one key a line.",
+            )
+        if self.certfile is None and not self.behind_proxy:
+            raise SettingsError(
+                "A server that others can reach needs TLS: without it, scans and keys travel in the clear.",
+                "Give --certfile and --keyfile, or --behind-proxy if a proxy in front of it speaks TLS.",
+            )
+
+
+def read_keys(token_file: Path | None) -> tuple[str, ...]:
+    """Return the access keys: of a file, one a line, ``#`` begins a remark; else of ``TEXTSEGMENT_TOKEN``.
+
+    The variable is removed from the environment, so that no child process inherits it.
+
+    Raises:
+        SettingsError: The file cannot be read, holds no key, or can be read by other users.
+    """
+    given = os.environ.pop(KEY_VARIABLE, "")
+    if token_file is None:
+        return (given,) if given else ()
+    try:
+        mode = token_file.stat().st_mode
+        text = token_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError("The file with the access keys cannot be read.") from error
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO) & ~stat.S_IRGRP:
+        raise SettingsError(
+            "Other users can read or change the file with the access keys.", "Run chmod 600 on it."
+        )
+    lines = (line.strip() for line in text.splitlines())
+    keys = tuple(line for line in lines if line and not line.startswith("#"))
+    if not keys:
+        raise SettingsError("The file with the access keys holds none.", "Write one key a line.")
+    return keys
+
+
+def default_store_folder() -> Path:
+    """Return the folder in which this user's servers keep their volumes unless told otherwise."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"textsegment-{user}"

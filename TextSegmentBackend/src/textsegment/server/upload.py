@@ -1,0 +1,155 @@
+"""One volume on its way to disk: decoded, checked and written chunk by chunk."""
+
+from __future__ import annotations
+
+import errno
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from textsegment.errors import ChecksumError, DiskFullError, OutputError, RequestError
+from textsegment.volume import require_range
+from textsegment.wire.limits import Limits
+from textsegment.wire.volume_decoder import VolumeDecoder
+from textsegment.wire.volume_header import VolumeHeader
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class PartialVolume:
+    """The chunks of a volume that have arrived, in a file of their own.
+
+    Digest and range of the values are kept up with, so that no second look at the file is needed.
+
+    Attributes:
+        path: The file; it exists as soon as there is a chunk.
+        header: Of the volume; None before chunk 0.
+        next_chunk: How many chunks are there.
+        touched: When the last one came, on the monotonic clock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.header: VolumeHeader | None = None
+        self.next_chunk = 0
+        self.touched = time.monotonic()
+
+    def begin(self, header: VolumeHeader) -> None:
+        """Forget what is there, and be ready for chunk 0."""
+        self.header = header
+        self.next_chunk = 0
+        self._digest = header.begin_digest()
+        self._low, self._high = math.inf, -math.inf
+        with _disk():
+            self.path.unlink(missing_ok=True)
+            self.path.touch(mode=0o600, exist_ok=False)
+
+    def add(self, raw: bytes) -> None:
+        """Append the voxel bytes of the next chunk.
+
+        Raises:
+            RequestError: A boolean voxel is neither 0 nor 1.
+            DiskFullError: There is no room.
+        """
+        assert self.header is not None
+        voxels = np.frombuffer(raw, dtype=self.header.dtype)
+        if self.header.dtype == "|b1" and voxels.view(np.uint8).max() > 1:
+            raise RequestError("A boolean voxel is neither 0 nor 1.")
+        # NaN goes through min and max; Python's would lose it.
+        self._low = float(np.minimum(self._low, voxels.min()))
+        self._high = float(np.maximum(self._high, voxels.max()))
+        self._digest.update(raw)
+        with _disk(), self.path.open("ab", buffering=0) as file:
+            rest = memoryview(raw)
+            while rest:
+                rest = rest[file.write(rest) :]
+        self.next_chunk += 1
+        self.touched = time.monotonic()
+
+    def prove(self, digest: str) -> VolumeHeader:
+        """Check the whole volume, and return its header.
+
+        Raises:
+            ChecksumError: It is not the one that was announced.
+            VolumeInvalidError: NaN, infinite or absurdly large voxels, or all the same.
+        """
+        assert self.header is not None
+        if self._digest.hexdigest() != digest:
+            raise ChecksumError(
+                "The volume that arrived is not the one that was announced.", "Upload it again."
+            )
+        require_range(self._low, self._high)
+        return self.header
+
+    def hand_over(self) -> Path:
+        """Return the file, which is not this object's any more."""
+        self.header, self.next_chunk = None, 0
+        return self.path
+
+    def discard(self) -> None:
+        """Remove the file, unless it was handed over."""
+        if self.header is not None:
+            self.hand_over().unlink(missing_ok=True)
+
+
+class Upload:
+    """One request that brings chunks; its methods may take long and belong into a thread.
+
+    Args:
+        limits: What is accepted.
+        partial: What an earlier request brought, or an empty one; for this upload alone.
+        reserve: Called with a header before the first of its chunks is written; raises DiskFullError.
+    """
+
+    def __init__(
+        self, limits: Limits, partial: PartialVolume, reserve: Callable[[VolumeHeader], None]
+    ) -> None:
+        self.partial = partial
+        self._decoder = VolumeDecoder(limits, partial.header, partial.next_chunk)
+        self._reserve = reserve
+        self._busy = threading.Lock()
+
+    def push(self, data: bytes) -> None:
+        """Take bytes of the body and write the chunks that they complete.
+
+        Raises:
+            TextSegmentError: See ``VolumeDecoder.push``, ``PartialVolume.add`` and ``reserve``.
+        """
+        with self._busy:
+            for chunk, raw in self._decoder.push(data):
+                if chunk == 0:
+                    assert self._decoder.header is not None
+                    self._reserve(self._decoder.header)
+                    self.partial.begin(self._decoder.header)
+                self.partial.add(raw)
+
+    def finish(self) -> None:
+        """Check that the body ended where the volume does; see ``VolumeDecoder.finish``."""
+        self._decoder.finish()
+
+    def settle(self) -> None:
+        """Wait until no thread is in ``push`` any more."""
+        with self._busy:
+            pass
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise disk_full() from error
+        raise OutputError(
+            "The server cannot keep the volume.", "Ask its operator to look at the disk."
+        ) from error
+
+
+def disk_full() -> DiskFullError:
+    """Return the error for a volume that does not fit."""
+    return DiskFullError("The server has no room for this volume.", "Try again later, or ask its operator.")

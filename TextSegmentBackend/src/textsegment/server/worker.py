@@ -1,0 +1,133 @@
+"""The child process that computes: one segmenter, one job at a time.
+
+It talks with its parent over a pipe in bytes. From the parent come JSON objects, ``{"run": …}`` and
+``{"cancel": ID}``. To the parent go a byte that says what it is, and then
+
+====  ==========================================================================
+``I`` what answers, JSON, once; the child is ready then
+``F`` an encoded frame of the job
+``E`` the job is over: nothing, or the report of the error that ended it, JSON
+====  ==========================================================================
+
+The child ends when the pipe does, so that no death of the parent leaves it behind.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from textsegment.errors import TextSegmentError
+from textsegment.prompt import Prompt
+from textsegment.segmenter import CancelToken, Event, Segmenter
+from textsegment.volume import Volume
+from textsegment.wire.failures import ErrorReport
+from textsegment.wire.frames import Done, encode_frame
+from textsegment.wire.limits import Limits
+from textsegment.wire.volume_header import VolumeHeader, read_header
+
+INFO, FRAME, END = b"I", b"F", b"E"
+
+# The parent has checked them.
+_NO_LIMITS = Limits(max_volume_bytes=2**48, max_voxels=2**48)
+
+
+def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
+    """Make a segmenter.
+
+    Args:
+        factory: Where it comes from, ``"module:name"``.
+        arguments: Keyword arguments of JSON's types.
+    """
+    module, _, name = factory.partition(":")
+    segmenter: Segmenter = getattr(importlib.import_module(module), name)(**arguments)
+    return segmenter
+
+
+def map_volume(header: VolumeHeader, voxels: Path) -> Volume:
+    """Return a stored volume; its voxels are read from the file when they are looked at."""
+    mapped = np.memmap(voxels, dtype=header.dtype, mode="r", shape=header.geometry.spatial_shape)
+    return Volume(mapped, header.geometry, header.modality)
+
+
+def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) -> None:
+    """Main function of the child process."""
+    # Ctrl+C goes to all processes of the terminal: the parent says when to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        segmenter = load_segmenter(factory, arguments)
+        info = segmenter.info()
+    except Exception as error:  # noqa: BLE001: the process boundary, the parent raises it again
+        pipe.send_bytes(END + report_of(error))
+        return
+    pipe.send_bytes(INFO + json.dumps(asdict(info)).encode())
+    _Worker(pipe, segmenter).serve()
+
+
+class _Worker:
+    """Listens in a thread, so that it can be told to cancel while it computes."""
+
+    def __init__(self, pipe: Connection, segmenter: Segmenter) -> None:
+        self._pipe = pipe
+        self._segmenter = segmenter
+        self._jobs: SimpleQueue[tuple[dict[str, Any], CancelToken]] = SimpleQueue()
+
+    def serve(self) -> None:
+        threading.Thread(target=self._listen, daemon=True).start()
+        while True:
+            job, cancel = self._jobs.get()
+            self._pipe.send_bytes(END + self._run(job, cancel))
+
+    def _listen(self) -> None:
+        cancel = CancelToken()
+        while True:
+            try:
+                message = json.loads(self._pipe.recv_bytes())
+            except (EOFError, OSError):
+                os._exit(0)  # the parent is gone; the main thread may be deep in a computation
+            if message.get("cancel"):
+                cancel.cancel()
+            else:
+                cancel = CancelToken()
+                self._jobs.put((message, cancel))
+
+    def _run(self, job: dict[str, Any], cancel: CancelToken) -> bytes:
+        try:
+            header, _, _ = read_header(bytes.fromhex(job["header"]), _NO_LIMITS)
+            volume = map_volume(header, Path(job["voxels"]))
+            # Proved when it was stored; the cached property would read all voxels again.
+            volume.__dict__["digest"] = job["digest"]
+            prompts = [Prompt(text) for text in job["prompts"]]
+            result = self._segmenter.segment(volume, prompts, on_event=self._send, cancel=cancel)
+            self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))
+        except Exception as error:  # noqa: BLE001: the process boundary, the parent raises it again
+            return report_of(error)
+        return b""
+
+    def _send(self, event: Event) -> None:
+        self._pipe.send_bytes(FRAME + encode_frame(event))
+
+
+def report_of(error: Exception) -> bytes:
+    """Return the report of an error, JSON; a defect is printed without its text, which may hold anything."""
+    if not isinstance(error, TextSegmentError):
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        # Type and place only: its text may hold what no log should.
+        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "?"
+        print(f"defect in a worker: {type(error).__name__} in {place}", file=sys.stderr, flush=True)
+        error = TextSegmentError("The engine failed because of a defect of TextSegment.", "Report it.")
+    return ErrorReport.from_error(error).to_json()

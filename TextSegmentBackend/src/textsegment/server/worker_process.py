@@ -1,0 +1,179 @@
+"""The parent's side of one worker: its process, and the pipe to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any
+
+from textsegment.errors import DeviceError, EngineLostError, LimitExceededError, TextSegmentError
+from textsegment.segmenter import ModelInfo
+from textsegment.server.engine import Work
+from textsegment.server.worker import END, FRAME, worker_main
+from textsegment.wire.failures import ErrorReport
+from textsegment.wire.volume_header import Encoding
+
+_START_S = 600.0
+
+
+class WorkerProcess:
+    """A child process with a segmenter of its own; started again when it has died.
+
+    Args:
+        factory: See ``worker.load_segmenter``.
+        arguments: See ``worker.load_segmenter``.
+        job_time_s: Longest time of a job.
+        cancel_grace_s: How long a job may take to notice that it was cancelled.
+
+    Attributes:
+        last_digest: Volume of the last job, whose features may be kept.
+    """
+
+    def __init__(
+        self, factory: str, arguments: Mapping[str, Any], job_time_s: float, cancel_grace_s: float
+    ) -> None:
+        self.last_digest = ""
+        self._factory = factory
+        self._arguments = dict(arguments)
+        self._job_time_s = job_time_s
+        self._cancel_grace_s = cancel_grace_s
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._pending: asyncio.Future[bytes] | None = None
+        self._in_job = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child can take a job."""
+        return self._process is not None and self._process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> ModelInfo:
+        """Start the child, a living one included, and wait until its model is loaded.
+
+        Raises:
+            TextSegmentError: It could not be loaded.
+            EngineLostError: It died meanwhile, or took too long.
+        """
+        self.kill()
+        context = multiprocessing.get_context("spawn")
+        self._pipe, child = context.Pipe()
+        self._process = context.Process(
+            target=worker_main, args=(child, self._factory, self._arguments), daemon=True
+        )
+        self._reader = ThreadPoolExecutor(1, "worker-pipe")
+        await asyncio.to_thread(self._process.start)
+        child.close()  # else the pipe would not end with the child
+        try:
+            kind, payload = await asyncio.wait_for(self._receive(), _START_S)
+            if kind == END:
+                raise ErrorReport.from_json(payload).to_error()
+        except asyncio.TimeoutError:
+            raise EngineLostError("The engine took too long to start.") from None
+        except BaseException:
+            self.kill()
+            raise
+        fields = json.loads(payload)
+        fields["structures"] = {m: tuple(names) for m, names in fields["structures"].items()}
+        return ModelInfo(**fields)
+
+    async def run(self, work: Work) -> AsyncIterator[bytes]:
+        """Run a job; see ``Engine.run``. ``settle`` has to follow, however it ends."""
+        self._in_job = True
+        self.last_digest = work.digest
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._job_time_s
+        self._send(
+            {
+                "header": work.header.to_bytes(Encoding.RAW, 0).hex(),
+                "digest": work.digest,
+                "voxels": str(work.voxels),
+                "prompts": [prompt.text for prompt in work.prompts],
+            }
+        )
+        while True:
+            try:
+                kind, payload = await asyncio.wait_for(self._receive(), end - loop.time())
+            except asyncio.TimeoutError:
+                self.kill()
+                raise LimitExceededError(
+                    f"The job took longer than the {self._job_time_s:.0f} s that are accepted.",
+                    "Ask for fewer structures, or ask the operator of the server.",
+                ) from None
+            if kind == FRAME:
+                yield payload
+                continue
+            self._in_job = False
+            if payload:
+                raise self._failure(payload)
+            return
+
+    async def settle(self) -> None:
+        """Get ready for another job: cancel one that runs, and kill the child if it does not obey."""
+        if not self._in_job:
+            return
+        try:
+            self._send({"cancel": True})
+            await asyncio.wait_for(self._drain(), self._cancel_grace_s)
+        except (asyncio.TimeoutError, EngineLostError):
+            self.kill()
+        self._in_job = False
+
+    def kill(self) -> None:
+        """End the child at once; harmless without one."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.join()
+        self._process = None
+        self._in_job = False
+        if self._pending is not None:
+            self._pending.add_done_callback(_ignore)
+            self._pending = None
+        self._reader.shutdown(wait=True)
+        assert self._pipe is not None
+        self._pipe.close()
+
+    async def _drain(self) -> None:
+        while (await self._receive())[0] != END:
+            pass
+
+    async def _receive(self) -> tuple[bytes, bytes]:
+        """Return kind and payload of the next message; a wait that is given up is taken up by the next call."""
+        assert self._pipe is not None
+        if self._pending is None:
+            self._pending = asyncio.get_running_loop().run_in_executor(self._reader, self._pipe.recv_bytes)
+        try:
+            message = await asyncio.shield(self._pending)
+        except (EOFError, OSError):
+            self.kill()
+            raise EngineLostError("The engine died.", "Ask again: it is being started anew.") from None
+        self._pending = None
+        return message[:1], message[1:]
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._pipe is not None
+        try:
+            self._pipe.send_bytes(json.dumps(message).encode())
+        except OSError:
+            self.kill()
+            raise EngineLostError("The engine died.", "Ask again: it is being started anew.") from None
+
+    def _failure(self, payload: bytes) -> TextSegmentError:
+        error = ErrorReport.from_json(payload).to_error()
+        if isinstance(error, DeviceError):
+            self.kill()  # a device that failed once fails for this process for ever
+        return error
+
+
+def _ignore(future: asyncio.Future[bytes]) -> None:
+    if not future.cancelled():
+        future.exception()
