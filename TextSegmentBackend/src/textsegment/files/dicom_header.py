@@ -35,7 +35,7 @@ _KEPT = [*PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator"
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 # What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
-_DAMAGE = (
+DAMAGE = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
     struct.error, BytesLengthException,
 )  # fmt: skip
@@ -92,7 +92,7 @@ class ImageHeader:
             if self.frame_count == 1 and "PerFrameFunctionalGroupsSequence" not in self.dataset:
                 return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
             return _enhanced_planes(self.dataset)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise InputUnreadableError(
                 "The header of a DICOM file is damaged.", "Copy the series again."
             ) from error
@@ -143,7 +143,7 @@ def read_headers(paths: Iterable[Path]) -> Found:
             _ = header.series_number, header.frame_count
         except InvalidDicomError:
             continue
-        except _DAMAGE:
+        except DAMAGE:
             damaged += 1
             continue
         if is_scan:
@@ -177,7 +177,7 @@ def _drop_odd(dataset: Dataset) -> None:
             element = dataset[keyword]
             # pydicom leaves a number that it cannot read as text.
             odd = element.VR == "DS" and isinstance(element.value, str)
-        except _DAMAGE:
+        except DAMAGE:
             odd = True
         if odd:
             del dataset[keyword]
