@@ -1,0 +1,107 @@
+"""Where a server is, and what may be sent there: checked before the first byte leaves."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from requests.utils import get_environ_proxies
+
+from textsegment.errors import SettingsError
+
+_PATH = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?", re.ASCII)
+_KEY = re.compile(r"[\x21-\x7e]{1,512}", re.ASCII)
+_EXAMPLE = "Give it like https://gpu.example.org or http://127.0.0.1:8000."
+
+
+class Address:
+    """A server's address, without anything that is secret.
+
+    Args:
+        url: Scheme, host, port and, behind a reverse proxy, the path under which the server lies.
+        allow_plain_http: Whether scans and key may go to another computer unencrypted.
+
+    Attributes:
+        url: Normal form without a slash at the end; safe to show.
+        is_loopback: Whether the server is on this computer.
+        is_encrypted: Whether the connection is TLS.
+
+    Raises:
+        SettingsError: No address of a server, one with user name or password, or plain http to another
+            computer although it is not allowed.
+    """
+
+    def __init__(self, url: str, *, allow_plain_http: bool = False) -> None:
+        parts, port = _split(url)
+        host = (parts.hostname or "").lower()
+        if parts.username is not None or parts.password is not None:
+            raise SettingsError(
+                "The address of the server holds a user name or a password.",
+                "Leave it out and give the key of the server by itself.",
+            )
+        if parts.query or parts.fragment or not _PATH.fullmatch(parts.path):
+            raise SettingsError("The address of the server has an unusual path.", _EXAMPLE)
+        shown = f"[{host}]" if ":" in host else host
+        place = shown if port is None else f"{shown}:{port}"
+        self.url = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
+        self.is_loopback = _is_loopback(host)
+        self.is_encrypted = parts.scheme == "https"
+        if not (self.is_encrypted or self.is_loopback or allow_plain_http):
+            raise SettingsError(
+                "Plain http to another computer would show key and scans to everybody on the way.",
+                "Use https, or say explicitly that plain http is allowed in this network.",
+            )
+
+    def __repr__(self) -> str:
+        return f"Address({self.url!r})"
+
+    def proxies(self, given: Mapping[str, str] | None) -> dict[str, str]:
+        """Return the proxies on the way, by scheme.
+
+        Args:
+            given: Proxies by scheme; None for those of the environment (``HTTPS_PROXY``, ``NO_PROXY``, or
+                the settings of the system). A server on this computer is never asked through one.
+        """
+        if self.is_loopback:
+            return {}
+        return dict(get_environ_proxies(self.url) if given is None else given)
+
+
+def checked_key(key: str | None) -> str | None:
+    """Return an access key without the line end that files have.
+
+    Raises:
+        SettingsError: It cannot stand in a header; the message does not repeat it.
+    """
+    if key is None:
+        return None
+    key = key.strip()
+    if not _KEY.fullmatch(key):
+        raise SettingsError("The key of the server is empty, too long, or has characters that no key has.")
+    return key
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """Split what was typed; its errors may repeat it, so they are not passed on."""
+    text = url.strip()
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise SettingsError("The address of the server cannot be understood.", _EXAMPLE) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise SettingsError("The address of the server needs http:// or https:// and a name.", _EXAMPLE)
+    if not text.isascii() or not text.isprintable() or re.search(r"[\s\\]", text):
+        raise SettingsError("The address of the server has characters that no address has.", _EXAMPLE)
+    return parts, port
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,43 @@
+"""Progress of a request to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textsegment.segmenter import Event, Progress
+
+# Of what was left of the progress when the upload began.
+_UPLOAD_SHARE = 0.3
+_LEAST_STEP = 0.002
+
+
+class Meter:
+    """Upload and engine as one progress that never falls."""
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._fraction = 0.0
+        self._stage = ""
+        self._upload_from = 0.0
+        self._engine_from = 0.0
+
+    def begin_upload(self) -> None:
+        """Make room for an upload between here and the end."""
+        self._upload_from = self._fraction
+        self._engine_from = self._fraction + _UPLOAD_SHARE * (1.0 - self._fraction)
+
+    def uploaded(self, share: float) -> None:
+        """Report the share of the volume that was sent."""
+        fraction = self._upload_from + share * (self._engine_from - self._upload_from)
+        if self._stage != "uploading" or share == 1.0 or fraction >= self._fraction + _LEAST_STEP:
+            self.report(fraction, "uploading")
+
+    def computed(self, progress: Progress) -> None:
+        """Report the progress of the engine."""
+        self.report(self._engine_from + progress.fraction * (1.0 - self._engine_from), progress.stage)
+
+    def report(self, fraction: float, stage: str) -> None:
+        """Report a fraction of the whole, or the one before if that was larger."""
+        self._fraction = max(self._fraction, fraction)
+        self._stage = stage
+        self._emit(Progress(self._fraction, stage))

@@ -1,0 +1,196 @@
+"""The segmenter that asks a server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from textsegment.client.address import Address, checked_key
+from textsegment.client.errand import Errand, run_apart
+from textsegment.client.job import Job
+from textsegment.client.order import Identities, Order
+from textsegment.client.patience import Patience
+from textsegment.client.transport import Timeouts, Transport, no_server
+from textsegment.errors import (
+    InputError,
+    PromptError,
+    RequestError,
+    SettingsError,
+    TextSegmentError,
+    VolumeUnknownError,
+)
+from textsegment.prompt import Prompt
+from textsegment.segmentation import Segmentation
+from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
+from textsegment.volume import Volume
+from textsegment.wire.contract import INFO_ROUTE
+from textsegment.wire.messages import ServerInfo
+from textsegment.wire.volume_header import Encoding
+
+_MAX_INFO_BYTES = 2**24
+
+
+class RemoteSegmenter:
+    """Segmenter on a TextSegment server.
+
+    A volume is uploaded when the server lacks it: voxels, affine and modality, nothing else. What breaks on
+    the way is done again where that is safe. May be used from several threads at once.
+
+    >>> with RemoteSegmenter("https://gpu.example.org", key) as segmenter:
+    ...     result = segmenter.segment(volume, ["liver", "left kidney"], on_event=print)
+
+    Args:
+        url: Address of the server, such as ``http://127.0.0.1:8000``.
+        key: Access key of the server, or None if it has none.
+        timeouts: How long to wait for what.
+        proxies: By scheme, such as ``{"https": "http://proxy:3128"}``; None for those of the environment. A
+            server on this computer is never asked through one.
+        ca_file: PEM file of the only certificate authorities to trust; None for the usual ones. Certificates
+            are always checked.
+        allow_plain_http: Whether key and scans may go to another computer unencrypted.
+
+    Raises:
+        SettingsError: An address, key or file that cannot be used, or would not be safe.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeouts: Timeouts | None = None,
+        proxies: Mapping[str, str] | None = None,
+        ca_file: Path | str | None = None,
+        allow_plain_http: bool = False,
+    ) -> None:
+        self._address = Address(url, allow_plain_http=allow_plain_http)
+        self._key = checked_key(key)
+        self._timeouts = timeouts or Timeouts()
+        self._proxies = self._address.proxies(proxies)
+        self._ca_file = ca_file
+        self._known: ServerInfo | None = None
+        self._identities = Identities()
+        self._idle: list[Transport] = []
+        self._lent: set[Transport] = set()
+        self._is_closed = False
+        self._lock = threading.Lock()
+        with self._transport():  # finds a CA file that cannot be read
+            pass
+
+    def __repr__(self) -> str:
+        return f"RemoteSegmenter({self._address.url!r})"
+
+    def __enter__(self) -> RemoteSegmenter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Break all connections, from any thread; jobs that run end with CancelledError."""
+        with self._lock:
+            self._is_closed = True
+            transports = [*self._idle, *self._lent]
+            self._idle.clear()
+        for transport in transports:
+            transport.close()
+
+    def info(self) -> ModelInfo:
+        """Say what answers; see ``Segmenter.info``. Asks the server every time."""
+        return self.server_info().model
+
+    def server_info(self) -> ServerInfo:
+        """Ask the server about itself: the test of address, certificate, key and version.
+
+        Raises:
+            ServerUnreachableError: No connection, or what answers there is something else; TlsError and
+                ServerTimeoutError are kinds of it.
+            UnauthorizedError: The key is missing or wrong.
+            VersionMismatchError: The server speaks another version.
+            TextSegmentError: Any other failure, such as missing weights.
+        """
+        with self._transport() as transport:
+            return self._ask_info(transport)
+
+    def segment(
+        self,
+        volume: Volume,
+        prompts: Sequence[Prompt | str],
+        *,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> Segmentation:
+        """Segment every prompt in the volume on the server; see ``Segmenter.segment``.
+
+        Beside the stages of the engine, events have ``"uploading"``, and ``"waiting"`` for a busy server.
+        ``cancel`` works within 100 ms, whatever the network does.
+        """
+        encoding = Encoding.RAW if self._address.is_loopback else Encoding.DEFLATED
+        with self._transport() as transport:
+
+            def work(errand: Errand) -> Segmentation:
+                order = Order.of(volume, self._identities.of(volume), prompts, encoding)
+                patience = Patience(self._timeouts.recovery_s, self._timeouts.busy_s, errand.pause)
+                self._require_accepted(order, transport, patience)
+                return Job(order, transport, patience, errand.emit).run()
+
+            return run_apart(work, on_event, cancel or CancelToken(), transport.cut)
+
+    def _require_accepted(self, order: Order, transport: Transport, patience: Patience) -> None:
+        if self._known is not None:
+            try:
+                return order.require_accepted(self._known)
+            except (InputError, PromptError):
+                self._known = None  # the server may have got another model meanwhile
+        while True:
+            try:
+                info = self._ask_info(transport)
+                break
+            except TextSegmentError as error:
+                patience.endure(error)
+        patience.reached()
+        order.require_accepted(info)
+
+    def _ask_info(self, transport: Transport) -> ServerInfo:
+        try:
+            with transport.ask("GET", INFO_ROUTE) as answer:
+                body = answer.body(_MAX_INFO_BYTES)
+        except VolumeUnknownError as error:  # 404: there is no such route
+            raise no_server(self._address.url) from error
+        try:
+            self._known = ServerInfo.from_json(body)
+        except RequestError as error:
+            raise no_server(self._address.url) from error
+        return self._known
+
+    @contextmanager
+    def _transport(self) -> Iterator[Transport]:
+        """Lend a connection; one on which something went wrong is not used again."""
+        transport = self._lend()
+        try:
+            yield transport
+        except BaseException:
+            with self._lock:
+                self._lent.discard(transport)
+            transport.close()
+            raise
+        with self._lock:
+            self._lent.discard(transport)
+            if not self._is_closed:
+                self._idle.append(transport)
+
+    def _lend(self) -> Transport:
+        with self._lock:
+            if self._is_closed:
+                raise SettingsError("This client was closed.")
+            if self._idle:
+                transport = self._idle.pop()
+            else:
+                transport = Transport(self._address, self._key, self._timeouts, self._proxies, self._ca_file)
+            self._lent.add(transport)
+        return transport

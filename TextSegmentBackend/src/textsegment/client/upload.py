@@ -1,0 +1,75 @@
+"""Brings a volume to the server: only what it lacks, and on from there after a break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from textsegment.client.patience import Patience
+from textsegment.client.transport import Transport
+from textsegment.errors import TextSegmentError
+from textsegment.volume import Volume
+from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
+from textsegment.wire.failures import MAX_REPORT_BYTES
+from textsegment.wire.volume_codec import encode_volume
+from textsegment.wire.volume_header import Encoding, VolumeHeader
+
+
+def upload(
+    transport: Transport,
+    volume: Volume,
+    digest: str,
+    encoding: Encoding,
+    patience: Patience,
+    on_sent: Callable[[float], None],
+) -> None:
+    """Upload a volume, or what the server lacks of it.
+
+    Args:
+        transport: To the server.
+        volume: From ``wire_volume``.
+        digest: Its name there.
+        encoding: How chunks travel.
+        patience: Decides about failures.
+        on_sent: Called with the share that was sent, 0 to 1; smaller than before if it has to be sent again.
+
+    Raises:
+        TextSegmentError: A failure that does not pass.
+    """
+    path = volume_path(digest)
+    header = VolumeHeader.of(volume)
+    furthest = -1
+    while True:
+        try:
+            chunk = _next_chunk(transport, path, header)
+            if chunk is None:
+                return
+            if chunk > furthest:
+                furthest = chunk
+                patience.progressed()
+            pieces = _counted(encode_volume(volume, encoding, chunk), chunk, header.chunk_count, on_sent)
+            with transport.ask("PUT", path, body=pieces, media_type=VOLUME_TYPE) as answer:
+                answer.body(MAX_REPORT_BYTES)
+            return
+        except TextSegmentError as error:
+            patience.endure(error)
+
+
+def _next_chunk(transport: Transport, path: str, header: VolumeHeader) -> int | None:
+    """Return the chunk that the server waits for, or None if it has all."""
+    with transport.ask("HEAD", path, also=(404,)) as answer:
+        answer.body(0)
+        if answer.status < 400:
+            return None
+        text = answer.header(NEXT_CHUNK_HEADER) or ""
+    chunk = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
+    return chunk if chunk < header.chunk_count else 0
+
+
+def _counted(
+    pieces: Iterator[bytes], first_chunk: int, chunk_count: int, on_sent: Callable[[float], None]
+) -> Iterator[bytes]:
+    # The header comes first: so many chunks are sent when it is asked for the next piece.
+    for sent, piece in enumerate(pieces, start=first_chunk - 1):
+        on_sent(max(sent, 0) / chunk_count)
+        yield piece
+    on_sent(1.0)
