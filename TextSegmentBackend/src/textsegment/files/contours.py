@@ -25,6 +25,8 @@ TOLERANCE_PIXELS = 0.25
 No pixel centre lies nearer to an unsimplified outline than 0.35 of it (half the diagonal of a square pixel).
 """
 
+# A hair above one half: a reader that rounds points to whole pixels then always gets the pixels inside.
+_LEVEL = np.float32(0.505)
 # Two places along the third axis that are nearer than this are the same.
 _SAME_PLACE = 1e-3
 
@@ -44,7 +46,7 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
     """
     k = round(place)
     if abs(place - k) <= _SAME_PLACE:
-        signed = _slice(mask, k) - np.float32(0.5)
+        signed = _slice(mask, k) - _LEVEL
     else:
         below = int(np.floor(place))
         signed = _between(_slice(mask, below), _slice(mask, below + 1), place - below, spacing)
@@ -83,7 +85,7 @@ def _between(
     """Interpolate two slices by the signed distances to their rims, in millimetres."""
     if not below.any() or not above.any():
         # Distances to nothing are not defined: the slice that is nearer counts.
-        return (below if fraction < 0.5 else above) - np.float32(0.5)
+        return (below if fraction < 0.5 else above) - _LEVEL
     distance = (1 - fraction) * _depth(below, spacing) + fraction * _depth(above, spacing)
     return distance.astype(np.float32)
 

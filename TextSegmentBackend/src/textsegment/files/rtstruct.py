@@ -66,7 +66,7 @@ def write_rtstruct(
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
     source.require_referable()
     outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
-    missing = [mask.structure for mask, contours in outlined if not contours]
+    missing = [mask for mask, contours in outlined if not contours]
     kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
     if not kept:
         raise OutputError("None of the structures was found, so there is nothing to write.")
@@ -146,12 +146,16 @@ def _add_roi(
 
 
 def _warnings(
-    segmentation: Segmentation, source: SourceSeries, missing: list[str], keep_empty: bool
+    segmentation: Segmentation, source: SourceSeries, missing: list[StructureMask], keep_empty: bool
 ) -> tuple[str, ...]:
     found = []
-    if missing:
-        what = "kept without contours" if keep_empty else "left out"
-        found.append(f"Not found in this image, so {what} of the structure set: {', '.join(missing)}.")
+    what = "kept without contours in" if keep_empty else "left out of"
+    for there, reason in (
+        (False, "Not found in this image"),
+        (True, "Between the images of the series only"),
+    ):
+        if names := ", ".join(mask.structure for mask in missing if mask.mask.any() == there):
+            found.append(f"{reason}, so {what} the structure set: {names}.")
     if len(source.planes) != segmentation.geometry.spatial_shape[2]:
         found.append("The series lacks slices or is unevenly spaced: contours lie on its own images only.")
     return tuple(found)
