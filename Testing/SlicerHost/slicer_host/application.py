@@ -8,6 +8,19 @@ import slicer
 from slicer_host.files import CoreIOManager
 
 
+class _Environment:
+    """As QProcessEnvironment."""
+
+    def __init__(self, variables) -> None:
+        self._variables = dict(variables)
+
+    def keys(self) -> list[str]:
+        return list(self._variables)
+
+    def value(self, name: str, default: str = "") -> str:
+        return self._variables.get(name, default)
+
+
 class HeadlessApplication:
     """Stand-in for qSlicerApplication: what code without a window may ask of it."""
 
@@ -39,9 +52,9 @@ class HeadlessApplication:
         """Returns what reads and writes files for ``slicer.util.loadVolume`` and the like."""
         return self._io_manager
 
-    def startupEnvironment(self) -> dict[str, str]:
+    def startupEnvironment(self):
         """Returns the environment Slicer was started with: here, the present one."""
-        return dict(os.environ)
+        return _Environment(os.environ)
 
     def testingEnabled(self) -> bool:
         """Says that dialogs of ``slicer.util`` answer themselves."""

@@ -1,11 +1,8 @@
 """The real MRML scene with its logics, and the names that the application adds to ``slicer``. No Qt."""
 
 import importlib.util
-import os
 import sys
 import types
-
-os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkOSOpenGLRenderWindow")  # VTK renders without a screen
 
 import slicer
 import vtk
@@ -48,8 +45,9 @@ def boot() -> HeadlessApplication:
     slicer.modules = _empty_module("slicer.modules")
     slicer.moduleNames = _empty_module("slicer.moduleNames")
     add_module(CoreModule("Colors", application_logic.GetColorLogic()))
-    for name, class_name in LOGICS.items():
-        add_module(CoreModule(name, _module_logic(getattr(slicer, class_name), name, application_logic)))
+    with vtk_messages.silence():  # the wheel has no files of terminologies
+        for name, class_name in LOGICS.items():
+            add_module(CoreModule(name, _module_logic(getattr(slicer, class_name), name, application_logic)))
     slicer.app = HeadlessApplication(application_logic)
     slicer.app.keep(_remote_io(slicer.mrmlScene, slicer.app.temporaryPath))
     slicer.vtkMRMLSubjectHierarchyNode.ResolveSubjectHierarchy(slicer.mrmlScene)

@@ -1,5 +1,7 @@
 """Errors and warnings that VTK would only print, so that a test can fail on them."""
 
+import contextlib
+
 import vtk
 
 _messages: list[str] = []
@@ -12,6 +14,16 @@ def listen() -> None:
     for event in ("ErrorEvent", "WarningEvent"):
         window.AddObserver(event, _keep)
     vtk.vtkOutputWindow.SetInstance(window)
+
+
+@contextlib.contextmanager
+def silence():
+    """Neither prints nor collects what VTK reports meanwhile."""
+    vtk.vtkObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        vtk.vtkObject.GlobalWarningDisplayOn()
 
 
 def take() -> list[str]:

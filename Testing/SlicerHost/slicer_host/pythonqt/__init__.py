@@ -8,17 +8,13 @@ else on PySide6.
 
 import sys
 
-sys.pyside6_option_python_enum = 0x03  # enumerations are ints, as in PythonQt; read once, by the import of PySide6
-
-from slicer_host.pythonqt import attributes, classes, namespace, properties, signals, tooltips
+from slicer_host.pythonqt import attributes, classes, namespace, properties, signals
 
 
-def install():
-    """Makes ``import qt`` give PySide6 with PythonQt's rules; returns the application object of Qt."""
+def install() -> None:
+    """Makes ``import qt`` give PySide6 with PythonQt's rules."""
     if "qt" not in sys.modules:
         properties.install(classes.ALL)
         attributes.install(classes.ALL)
         signals.install(classes.ALL)
         sys.modules["qt"] = namespace.make()
-        tooltips.install()
-    return namespace.application()

@@ -1,10 +1,7 @@
 """The module ``qt``: the names that PythonQt exposes in Slicer."""
 
-import os
 import re
 import types
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # Qt draws without a screen
 
 from PySide6 import QtCore, QtWidgets
 
@@ -24,16 +21,10 @@ NOT_EXPOSED = re.compile(
 _single_shot_of_qt = QtCore.QTimer.singleShot  # before properties hide it
 
 
-def application() -> QtWidgets.QApplication:
-    """Returns Qt's application object, made at the first call."""
-    return QtWidgets.QApplication.instance() or QtWidgets.QApplication(["Slicer"])
-
-
 def make() -> types.ModuleType:
     """Returns the module, with what Slicer's has and PySide6 writes otherwise."""
     from slicer_host.pythonqt.ui_loader import QUiLoader
 
-    application()
     qt = types.ModuleType("qt")
     for module in MODULES:
         for name in dir(module):

@@ -17,7 +17,6 @@ class ToolTipWrapper(QtCore.QObject):
         return True
 
 
-def install() -> None:
+def install(application) -> None:
     """Starts to wrap tool tips."""
-    application = QtWidgets.QApplication.instance()
     application.installEventFilter(ToolTipWrapper(application))

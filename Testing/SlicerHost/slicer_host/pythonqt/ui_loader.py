@@ -35,10 +35,13 @@ class QUiLoader(QtUiTools.QUiLoader):
         """
         tree = ElementTree.fromstring(bytes(device.readAll().data()))
         connections = _take_connections(tree)
+        flags = _take_flags(tree)
         buffer = QtCore.QBuffer()
         buffer.setData(ElementTree.tostring(tree, encoding="utf-8"))
         buffer.open(QtCore.QIODevice.ReadOnly)
         root = super().load(buffer, parent)
+        for name, flag, value in flags:
+            setattr(_find(root, name), flag, value)
         for sender, signal, receiver, slot in connections:
             signals.connect(_find(root, sender), signal, _slot(_find(root, receiver), slot))
         return root
@@ -54,6 +57,20 @@ def _take_connections(tree) -> list[tuple[str, ...]]:
             if STAND_INS.keys() & {classes.get(parts[0]), classes.get(parts[2])}:
                 connections.remove(connection)
                 taken.append(parts)
+    return taken
+
+
+def _take_flags(tree) -> list[tuple[str, str, int]]:
+    """Removes the properties of stand-ins that are sets of flags and returns (widget, property, value) of each."""
+    taken = []
+    for widget in tree.iter("widget"):
+        cls = STAND_INS.get(widget.get("class"))
+        for prop in list(widget.findall("property")):
+            words = prop.findtext("set")
+            if cls is not None and words and hasattr(cls, words.split("|")[0].split("::")[-1]):
+                widget.remove(prop)
+                values = [getattr(cls, word.split("::")[-1]) for word in words.split("|")]
+                taken.append((widget.get("name"), prop.get("name"), sum(values)))
     return taken
 
 

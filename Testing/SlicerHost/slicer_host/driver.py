@@ -1,0 +1,90 @@
+"""What a test does with a panel: clicks, types, waits with the event loop running, takes pictures."""
+
+import sys
+import time
+from pathlib import Path
+
+import slicer
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+
+_failures: list[BaseException] = []
+
+
+def watch_exceptions() -> None:
+    """Keeps exceptions of slots and timers, which Qt's event loop only prints; see ``take_exceptions``."""
+
+    def keep(kind, error, traceback) -> None:
+        _failures.append(error)
+        sys.__excepthook__(kind, error, traceback)
+
+    sys.excepthook = keep
+
+
+def take_exceptions() -> list[BaseException]:
+    """Returns the exceptions since the last call and forgets them."""
+    failures, _failures[:] = list(_failures), []
+    return failures
+
+
+def click(widget: QtWidgets.QWidget) -> None:
+    """Presses and releases the mouse in the middle of a widget, or on the header of a collapsible button."""
+    height = min(widget.height, widget.fontMetrics().height() + 8)
+    _require_visible(widget)
+    position = QtCore.QPoint(widget.width // 2, height // 2)
+    QtTest.QTest.mouseClick(widget, QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
+
+
+def type_text(widget: QtWidgets.QWidget, text: str) -> None:
+    """Types into a widget, key by key, after what it holds."""
+    _require_visible(widget)
+    widget.setFocus()
+    QtTest.QTest.keyClicks(widget, text)
+
+
+def press(widget: QtWidgets.QWidget, key: int, modifiers: int = QtCore.Qt.NoModifier) -> None:
+    """Presses a key, as ``qt.Qt.Key_Return``, with modifiers, as ``qt.Qt.ControlModifier``."""
+    QtTest.QTest.keyClick(widget, QtCore.Qt.Key(key), QtCore.Qt.KeyboardModifier(modifiers))
+
+
+def wait_until(condition, what: str, timeout_s: float = 30.0) -> None:
+    """Lets the event loop run until a condition holds.
+
+    Args:
+        condition: Called without arguments, again and again.
+        what: The condition in words, for the error.
+        timeout_s: After this long the wait fails.
+
+    Raises:
+        AssertionError: The condition did not come to hold, or a slot raised meanwhile.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert not _failures, f"while waiting for {what}: {_failures[0]!r}"
+        assert time.monotonic() < deadline, f"no {what} within {timeout_s} s"
+        run_events(10)
+
+
+def run_events(milliseconds: int) -> None:
+    """Runs Qt's event loop for a while, as the application does between the user's actions."""
+    loop = QtCore.QEventLoop()
+    QtCore.QTimer.singleShot(milliseconds, loop.quit)
+    loop.exec()
+    slicer.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+
+
+def save_panel(panel: QtWidgets.QWidget, path: Path, width: int = 400, height: int | None = None) -> None:
+    """Writes a picture of a panel as wide as in Slicer and as high as it needs to be."""
+    panel.resize(width, height or panel.sizeHint.height())
+    run_events(50)
+    panel.grab().save(str(path))
+
+
+def panel_image(panel: QtWidgets.QWidget) -> QtGui.QImage:
+    """Returns a picture of a panel as it is now."""
+    return panel.grab().toImage()
+
+
+def _require_visible(widget: QtWidgets.QWidget) -> None:
+    name = widget.objectName
+    assert widget.isVisible(), f"{name} can't be seen, so a user could not click it"
+    assert widget.isEnabled(), f"{name} is greyed, so a user could not click it"

@@ -1,0 +1,80 @@
+"""ctkCollapsibleButton: a button as a header, with what it folds away below it."""
+
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtCore import Signal
+
+from slicer_host.widgets.stand_in import StandIn
+
+_NO_LIMIT = 16777215  # QWIDGETSIZE_MAX
+
+
+class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
+    """Checked means open, as in CTK; children are hidden when it is shut."""
+
+    contentsCollapsed = Signal(bool)
+
+    def __init__(self, *args) -> None:
+        text = args[0] if args and isinstance(args[0], str) else ""
+        super().__init__(args[-1] if args and not isinstance(args[-1], str) else None)
+        self.setText(text)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Minimum, QtWidgets.QSizePolicy.Preferred)
+        self.setContentsMargins(0, self._header_height(), 0, 0)
+        self.setBackgroundRole(QtGui.QPalette.Window)
+        self.toggled.connect(self._fold)
+
+    collapsed = QtCore.Property(
+        bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value)
+    )
+
+    def sizeHint(self) -> QtCore.QSize:
+        """Returns the size of the header, and of the contents when open."""
+        header = QtCore.QSize(120, self._header_height())
+        return header if self.collapsed else header.expandedTo(super().sizeHint())
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """Returns the smallest size; see ``sizeHint``."""
+        header = QtCore.QSize(0, self._header_height())
+        return header if self.collapsed else header.expandedTo(super().minimumSizeHint())
+
+    def hitButton(self, position) -> bool:
+        """Only the header is a button."""
+        return position.y() < self._header_height()
+
+    def childEvent(self, event) -> None:
+        """Hides a child that comes while the button is shut."""
+        child = event.child()
+        if event.type() == QtCore.QEvent.ChildAdded and isinstance(child, QtWidgets.QWidget) and self.collapsed:
+            child.setVisible(False)
+        super().childEvent(event)
+
+    def paintEvent(self, _event) -> None:
+        """Draws the header by the style of the application."""
+        painter = QtGui.QPainter(self)
+        option = QtWidgets.QStyleOptionButton()
+        option.initFrom(self)
+        option.rect.setHeight(self._header_height())
+        option.state |= QtWidgets.QStyle.State_Sunken if self.isDown() else QtWidgets.QStyle.State_Raised
+        style = self.style()
+        style.drawControl(QtWidgets.QStyle.CE_PushButtonBevel, option, painter, self)
+        side = self._header_height() // 2
+        arrow = QtWidgets.QStyleOption()
+        arrow.initFrom(self)
+        arrow.rect = QtCore.QRect(side // 2, side // 2, side, side)
+        shape = QtWidgets.QStyle.PE_IndicatorArrowRight if self.collapsed else QtWidgets.QStyle.PE_IndicatorArrowDown
+        style.drawPrimitive(shape, arrow, painter, self)
+        option.rect.setLeft(2 * side + 2)
+        flags = QtCore.Qt.AlignLeft | QtCore.Qt.AlignVCenter | QtCore.Qt.TextShowMnemonic
+        style.drawItemText(painter, option.rect, flags, self.palette, self.isEnabled(), self.text)
+
+    def _fold(self, is_open: bool) -> None:
+        self.setMaximumHeight(_NO_LIMIT if is_open else self._header_height())
+        for child in self.children():
+            if isinstance(child, QtWidgets.QWidget):
+                child.setVisible(is_open)
+        self.updateGeometry()
+        self.contentsCollapsed.emit(not is_open)
+
+    def _header_height(self) -> int:
+        return self.fontMetrics().height() + 8

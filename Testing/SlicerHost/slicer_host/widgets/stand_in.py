@@ -1,0 +1,37 @@
+"""What every stand-in obeys: it has no member that the real class lacks."""
+
+from slicer_host.widgets.cpp_members import CPP_MEMBERS
+
+
+class StandIn:
+    """Mix-in before the class of Qt; checked against ``CPP_MEMBERS`` when a class is made.
+
+    A subclass that is named like a real class may have, in public, only what PythonQt exposes of the real one, and
+    overridden events of Qt. Signals with types of MRML are declared with ``object``; ``SIGNAL_NAMES`` of the class
+    says which attribute serves a signature where the names differ.
+    """
+
+    CPP_SIGNALS: dict[str, str] = {}
+    CPP_SLOTS: frozenset[str] = frozenset()
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        members = CPP_MEMBERS[cls.__name__]
+        allowed = frozenset().union(*(CPP_MEMBERS[base.__name__].names() for base in _stand_ins(cls)))
+        own = {name for name in cls.__dict__ if not name.startswith("_")} - {"SIGNAL_NAMES", "staticMetaObject"}
+        events = {name for name in own if name.endswith("Event") or name in ("sizeHint", "minimumSizeHint", "hitButton")}
+        if unknown := own - events - allowed:
+            raise TypeError(f"the real {cls.__name__} shows Python no {', '.join(sorted(unknown))}")
+        special = cls.__dict__.get("SIGNAL_NAMES", {})
+        signals = {signature: special.get(signature, signature.split("(")[0]) for signature in members.signals}
+        cls.CPP_SIGNALS = {**cls.CPP_SIGNALS, **signals}
+        cls.CPP_SLOTS = cls.CPP_SLOTS | members.slots
+
+    def __getattr__(self, name: str):
+        known = any(name in CPP_MEMBERS[base.__name__].names() for base in _stand_ins(type(self)))
+        why = "exists in Slicer, but this stand-in does not do it" if known else "does not exist"
+        raise AttributeError(f"{type(self).__name__} has no attribute named '{name}': it {why}")
+
+
+def _stand_ins(cls: type) -> list[type]:
+    return [base for base in cls.__mro__ if base.__name__ in CPP_MEMBERS]

@@ -1,0 +1,72 @@
+import pytest
+import qt
+import slicer
+import slicer.util
+from slicer_host import driver
+
+
+def test_module_is_known_and_its_startup_hook_was_called(tiny_module):
+    assert slicer.modules.tiny is tiny_module
+    assert slicer.modules.TinyInstance.was_started
+    assert slicer.util.getModule("Tiny") is tiny_module
+
+
+def test_panel_of_the_ui_file_is_bound_to_the_scene(tiny):
+    assert tiny.ui.volumeSelector.mrmlScene() is slicer.mrmlScene
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
+    tiny.ui.volumeSelector.setCurrentNode(node)
+    assert tiny.chosen[-1] is node
+
+
+def test_properties_of_stand_ins_in_the_ui_file_are_applied(tiny):
+    assert tiny.ui.moreButton.collapsed
+    assert tiny.ui.pathEdit.filters == 0x42
+    assert not tiny.ui.volumeSelector.addEnabled
+    assert tiny.ui.runButton.toolTip == "<p>Runs</p>"
+
+
+def test_click_starts_work_that_ends_in_the_event_loop(tiny):
+    driver.click(tiny.ui.runButton)
+    assert tiny.ui.runButton.text == "Running"
+    driver.wait_until(lambda: tiny.ui.runButton.text == "Done", "end")
+
+
+def test_text_is_typed_after_its_section_was_opened(tiny):
+    with pytest.raises(AssertionError, match="can't be seen"):
+        driver.type_text(tiny.ui.textEdit, "liver")
+    driver.click(tiny.ui.moreButton)
+    driver.type_text(tiny.ui.textEdit, "liver")
+    driver.press(tiny.ui.textEdit, qt.Qt.Key_Backspace)
+    assert tiny.ui.textEdit.text == "live"
+    driver.click(tiny.ui.moreButton)
+
+
+def test_error_in_a_slot_fails_the_wait(tiny):
+    qt.QTimer.singleShot(0, lambda: 1 / 0)
+    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+        driver.wait_until(lambda: False, "never")
+    assert len(driver.take_exceptions()) == 1
+
+
+def test_reload_cleans_up_and_makes_the_panel_anew(tiny_module, tiny):
+    slicer.util.reloadScriptedModule("Tiny")
+    assert tiny.cleaned
+    assert slicer.modules.TinyWidget is not tiny
+    assert slicer.modules.TinyWidget.ui.runButton.text == "Run"
+
+
+def test_picture_of_the_panel_is_as_wide_as_asked(tiny, tmp_path):
+    driver.save_panel(tiny.parent, tmp_path / "panel.png", width=400)
+    assert qt.QImage(str(tmp_path / "panel.png")).width() == 400
+
+
+def test_heartbeat_sees_a_blocked_event_loop():
+    import time
+
+    from slicer_host.heartbeat import Heartbeat
+
+    with Heartbeat() as heartbeat:
+        qt.QTimer.singleShot(30, lambda: time.sleep(0.2))
+        driver.run_events(100)
+    assert heartbeat.longest().wall_s > 0.19
+    assert heartbeat.busiest().cpu_s < 0.1

@@ -1,0 +1,135 @@
+import pytest
+import qt
+import slicer
+from slicer_host.widgets.search_box import ctkSearchBox
+from slicer_host.widgets.stand_in import StandIn
+
+
+def add_volume(name):
+    return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+
+
+@pytest.fixture
+def combo():
+    box = slicer.qMRMLNodeComboBox()
+    box.nodeTypes = ["vtkMRMLScalarVolumeNode"]
+    box.showChildNodeTypes = False
+    box.setMRMLScene(slicer.mrmlScene)
+    return box
+
+
+def test_stand_in_cannot_have_a_member_that_the_real_class_lacks():
+    with pytest.raises(TypeError, match="setNodeTypes"):
+        type("qMRMLNodeComboBox", (StandIn, qt.QWidget), {"setNodeTypes": lambda self, types: None})
+
+
+def test_member_that_exists_only_in_slicer_says_so():
+    with pytest.raises(AttributeError, match="exists in Slicer"):
+        slicer.qMRMLNodeComboBox().sortFilterProxyModel()
+    with pytest.raises(AttributeError, match="does not exist"):
+        slicer.qMRMLNodeComboBox().setNodeTypes(["vtkMRMLModelNode"])
+
+
+def test_stand_in_takes_no_new_attribute():
+    with pytest.raises(AttributeError, match="new attributes"):
+        ctkSearchBox().showSearchicon = True
+
+
+def test_node_selector_follows_the_scene(combo):
+    chosen = []
+    combo.connect("currentNodeChanged(vtkMRMLNode*)", chosen.append)
+    first, second = add_volume("A"), add_volume("B")
+    assert combo.nodeCount() == 2
+    assert combo.currentNode() is first
+    combo.setCurrentNode(second)
+    slicer.mrmlScene.RemoveNode(second)
+    assert combo.currentNodeID == first.GetID()
+    assert chosen == [first, second, first]
+
+
+def test_node_selector_leaves_out_other_kinds_and_hidden_nodes(combo):
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    hidden = slicer.vtkMRMLScalarVolumeNode()
+    hidden.SetHideFromEditors(True)
+    slicer.mrmlScene.AddNode(hidden)
+    assert combo.nodeCount() == 0
+
+
+def test_node_selector_with_none_chooses_nothing_by_itself(combo):
+    combo.noneEnabled = True
+    add_volume("A")
+    assert combo.currentNode() is None
+    assert combo.currentNodeID == ""
+
+
+def test_node_selector_makes_a_node_and_tells_of_it(combo):
+    told = []
+    combo.connect("nodeAddedByUser(vtkMRMLNode*)", told.append)
+    combo.baseName = "Result"
+    node = combo.addNode()
+    assert node.GetName() == "Result"
+    assert combo.currentNode() is node
+    assert told == [node]
+
+
+def test_node_selector_reports_a_new_name_as_a_change(combo):
+    node, chosen = add_volume("A"), []
+    combo.connect("currentNodeChanged(bool)", chosen.append)
+    node.SetName("B")
+    assert chosen == [True]
+
+
+def test_node_selector_forgets_nodes_of_a_closed_scene(combo):
+    add_volume("A")
+    slicer.mrmlScene.Clear(False)
+    assert combo.currentNode() is None
+    assert combo.nodeCount() == 0
+
+
+def test_user_renames_and_deletes_by_the_list(combo, monkeypatch):
+    node = add_volume("A")
+    combo.renameEnabled = True
+    monkeypatch.setattr(qt.QInputDialog, "getText", lambda *_args, **_options: ("B", True))
+    box = combo.findChild(qt.QComboBox)
+    box.activated.emit(box.findText("Rename current Volume"))
+    assert node.GetName() == "B"
+    box.activated.emit(box.findText("Delete current Volume"))
+    assert combo.nodeCount() == 0
+
+
+def test_collapsible_button_hides_its_contents_and_is_checked_when_open():
+    import ctk
+    from slicer_host import driver
+
+    button = ctk.ctkCollapsibleButton("More")
+    layout = qt.QVBoxLayout(button)
+    edit = qt.QLineEdit()
+    layout.addWidget(edit)
+    button.show()
+    driver.click(button)
+    assert button.collapsed
+    assert not button.checked
+    assert not edit.visible
+    button.collapsed = False
+    assert edit.visible
+    button.close()
+
+
+def test_three_d_button_makes_and_removes_surfaces():
+    import numpy as np
+
+    volume_node = slicer.util.addVolumeFromArray(np.zeros((8, 8, 8), dtype=np.int16))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.CreateDefaultDisplayNodes()
+    button = slicer.qMRMLSegmentationShow3DButton()
+    button.setSegmentationNode(node)
+    assert not button.enabled
+    segment_id = node.GetSegmentation().AddEmptySegment("", "ball")
+    mask = np.zeros((8, 8, 8), dtype=np.uint8)
+    mask[2:6, 2:6, 2:6] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, segment_id, volume_node)
+    assert button.enabled
+    button.click()
+    assert node.GetSegmentation().GetSegment(segment_id).GetRepresentation("Closed surface") is not None
+    button.click()
+    assert not node.GetSegmentation().ContainsRepresentation("Closed surface")
