@@ -52,7 +52,7 @@ def share_engine(monkeypatch) -> None:
     load = Session.segmenter.func
 
     def segmenter(self: Session) -> LocalSegmenter:
-        usual = (self.model, self.device, self.precision) == ("sat-demo", "auto", "auto")
-        return demo_engine() if usual else load(self)
+        chosen = (self.model, self.device, self.precision, self.server)
+        return demo_engine() if chosen == ("sat-demo", "auto", "auto", None) else load(self)
 
     monkeypatch.setattr(Session, "segmenter", property(segmenter))

@@ -77,7 +77,7 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
         TextSegmentError: What would fail for all images: weights, device, disk full, consent.
     """
     folder = _output_folder(targets)
-    session.segmenter  # noqa: B018 – whatever is wrong with the model is wrong for all images
+    session.info  # noqa: B018 – whatever is wrong with model or server is wrong for all images
     names = file_stems([_stem(image) for image in images])
     outcomes: list[_Outcome] = []
     for number, (image, name) in enumerate(zip(images, names, strict=True), start=1):
@@ -94,7 +94,7 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
         write_json({"version": textsegment.__version__, "images": entries}, targets.report)
     if not session.quiet:
         typer.echo(f"{len(images) - failed} of {len(images)} images are done: {folder}")
-        typer.echo(disclaimer_of(session.model))
+        typer.echo(disclaimer_of(session.info.model))
     if failed:
         raise typer.Exit(BATCH_INCOMPLETE)
 
@@ -157,8 +157,8 @@ def _request(image: Path, session: Session) -> dict[str, Any]:
         "image_sha256": _fingerprint(image),
         "text": " ".join(session.text.split()),
         "modality": session.modality,
-        "model": session.model,
-        "weights_sha256": session.segmenter.model.digest,
+        "model": session.info.model,
+        "weights_sha256": session.info.weights_sha256,
     }
 
 

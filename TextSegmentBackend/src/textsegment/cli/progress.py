@@ -17,9 +17,16 @@ from rich.progress import (
 )
 
 from textsegment import segmenter
-from textsegment.segmenter import Event, MaskReady
+from textsegment.segmenter import Event, MaskReady, Queued
 
-_STEPS = {"preparing": "prepare", "encoding": "encode", "decoding": "decode", "finishing": "restore"}
+_STEPS = {
+    "uploading": "upload",
+    "waiting": "wait",
+    "preparing": "prepare",
+    "encoding": "encode",
+    "decoding": "decode",
+    "finishing": "restore",
+}
 
 
 class Stopwatch:
@@ -43,7 +50,7 @@ class Stopwatch:
         """Count the time since the last event to the step that the engine reports as done."""
         if isinstance(event, segmenter.Progress):
             now = time.perf_counter()
-            self._add(_STEPS[event.stage], now - self._last)
+            self._add(_STEPS.get(event.stage, "other"), now - self._last)
             self._last = now
 
     def _add(self, step: str, seconds: float) -> None:
@@ -89,6 +96,8 @@ class ProgressBar:
         """Show an event of the engine."""
         if isinstance(event, segmenter.Progress):
             self._progress.update(self._task, completed=event.fraction, description=event.stage)
+        elif isinstance(event, Queued):
+            self._progress.update(self._task, description=f"queued behind {event.position}")
         elif isinstance(event, MaskReady):
             self._done += 1
             self._progress.update(self._task, done=self._done)

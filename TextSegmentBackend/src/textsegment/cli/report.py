@@ -66,7 +66,7 @@ def make_report(
         ],
         "warnings": result.warnings,
         "notes": notes,
-        "disclaimer": disclaimer_of(str(result.provenance["model"])),
+        "disclaimer": disclaimer_of(str(result.provenance.get("model", ""))),
     }
 
 
@@ -111,7 +111,8 @@ def print_facts(report: Mapping[str, Any]) -> None:
     """Print with what and how fast the result was made, and what it is not for."""
     console = Console()
     seconds = sum(report["timings_s"].values())
-    facts = f"{report['model']} on {report['device']}, {report['precision']}, {seconds:.1f} s"
+    made = [str(report[key]) for key in ("model", "device", "precision") if key in report]
+    facts = f"{', '.join(made)}, {seconds:.1f} s"
     console.print(Text(facts, style="dim"))
     console.print(Text(report["disclaimer"], style="bold yellow"))
 

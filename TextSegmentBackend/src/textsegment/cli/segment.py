@@ -9,9 +9,10 @@ import typer
 
 from textsegment.cli.batch import find_images, run_batch
 from textsegment.cli.outputs import Targets, require_usable
+from textsegment.cli.remote import KEY_VARIABLE, connect
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.session import Session
-from textsegment.errors import PromptError, UnknownStructureError
+from textsegment.errors import PromptError, SettingsError, UnknownStructureError
 from textsegment.vocabulary.wanted import check_text
 from textsegment.volume import modality_code
 
@@ -36,12 +37,35 @@ def segment_command(
             show_default=False,
         ),
     ],
-    model: Annotated[str, typer.Option(help="sat-demo, sat-nano or sat-pro.")] = "sat-demo",
+    model: Annotated[
+        str | None, typer.Option(help="sat-demo, sat-nano or sat-pro.", show_default="sat-demo")
+    ] = None,
     modality: Annotated[
         str | None, typer.Option(help="CT, MR or PT; by default that of the DICOM header, or guessed.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", show_default="auto")
+    ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="auto, fp32, fp16 or bf16.", show_default="auto")
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let a TextSegment server do it: https://gpu.example.org. The images go there.",
+        ),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help=f"Holds the key of the server; by default the variable {KEY_VARIABLE} does."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(help="Certificate authorities to trust in place of the usual ones, PEM.")
+    ] = None,
+    allow_plain_http: Annotated[
+        bool, typer.Option("--allow-plain-http", help="Send key and images unencrypted to another computer.")
+    ] = False,
     preview: Annotated[
         Path | None,
         typer.Option(help="Draw three slices with contours into this PNG; for several images a file name."),
@@ -61,15 +85,22 @@ def segment_command(
     images are reported and left out; the same command, run again, goes on where it stopped.
 
     Exit codes: 0 done, 2 usage or unknown structure, 3 image, 4 output, 5 weights, 6 device or memory,
-    7 missing package, 8 some images of several failed, 130 cancelled.
+    7 missing package, 8 some images of several failed, 9 server, 130 cancelled.
     """
     *given, text = arguments
     _require_text(given, text)
+    engine = {"model": model, "device": device, "precision": precision}
+    chosen = {option: value for option, value in engine.items() if value is not None}
+    if server is None:
+        _require_none("without --server", token_file=token_file, ca_file=ca_file)
+        remote = None
+    else:
+        _require_none("with --server: its operator decides", **chosen)
+        remote = connect(server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http)
     session = Session(
         text,
-        model=model,
-        device=device,
-        precision=precision,
+        **chosen,
+        server=remote,
         modality=None if modality is None else modality_code(modality),
         yes=yes,
         overwrite=overwrite,
@@ -88,6 +119,13 @@ def segment_command(
         print_table(report)
         typer.echo(f"Written: {output}")
         print_facts(report)
+
+
+def _require_none(when: str, **options: object) -> None:
+    """Refuse options that mean nothing."""
+    for name, value in options.items():
+        if value is not None:
+            raise SettingsError(f"--{name.replace('_', '-')} means nothing {when}.", "Leave it out.")
 
 
 def _require_text(images: list[str], text: str) -> None:

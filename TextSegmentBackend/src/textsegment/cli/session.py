@@ -18,8 +18,8 @@ from textsegment.cli.report import make_report, write_json
 from textsegment.vocabulary.wanted import find_structures
 
 if TYPE_CHECKING:
-    from textsegment.inference.engine import LocalSegmenter
-    from textsegment.segmenter import Event
+    from textsegment.client.remote import RemoteSegmenter
+    from textsegment.segmenter import Event, ModelInfo, Segmenter
 
 
 @dataclass
@@ -31,6 +31,7 @@ class Session:
         model: Name of the model.
         device: As for ``LocalSegmenter``.
         precision: As for ``LocalSegmenter``.
+        server: Does the work in place of a model in this process, or None.
         modality: DICOM code that overrules the image, or None.
         yes: Whether sets of structures may run without a question.
         overwrite: Whether existing results may be replaced.
@@ -41,18 +42,28 @@ class Session:
     model: str = "sat-demo"
     device: str = "auto"
     precision: str = "auto"
+    server: RemoteSegmenter | None = None
     modality: str | None = None
     yes: bool = False
     overwrite: bool = False
     quiet: bool = False
 
     @cached_property
-    def segmenter(self) -> LocalSegmenter:
-        """The model, on its device."""
+    def segmenter(self) -> Segmenter:
+        """The server, or the model on its device."""
+        if self.server is not None:
+            return self.server
         from textsegment.inference.engine import LocalSegmenter
 
         with self._status("Loading the model"):
             return LocalSegmenter(self.model, device=self.device, precision=self.precision)
+
+    @cached_property
+    def info(self) -> ModelInfo:
+        """What segments."""
+        segmenter = self.segmenter
+        with self._status("Asking the server" if self.server else "Loading the model"):
+            return segmenter.info()
 
     def run(self, image: Path, targets: Targets, *, label: str = "") -> dict[str, Any]:
         """Segment one image, write everything, and return its report.
@@ -67,7 +78,7 @@ class Session:
         with watch.measure("read"), self._status(f"{label}Reading"):
             volume = read_volume(image, modality=self.modality)
         with watch.measure("load_model"):
-            available = self.segmenter.info().structures.get(volume.modality, ())
+            available = self.info.structures.get(volume.modality, ())
         wanted = find_structures(self.text, volume.modality, available, self._consent)
         if not self.overwrite:
             require_absent(targets.files(tuple(dict.fromkeys(wanted.structures))))

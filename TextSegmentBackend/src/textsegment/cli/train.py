@@ -14,6 +14,10 @@ def train_command(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder of the run; an unfinished run in it goes on.")
     ],
+    start_from: Annotated[
+        Path | None,
+        typer.Option(help="Trained weights (.safetensors) to begin with, instead of random ones."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Patches in all.")] = 4000,
     warm_up_steps: Annotated[int, typer.Option(min=0, help="Patches with the softmax loss alone.")] = 600,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest.")] = 2e-3,
@@ -35,5 +39,5 @@ def train_command(
         checkpoint_every=checkpoint_every,
         seed=seed,
     )
-    trainer = Trainer(SAT_DEMO, read_description(dataset, scans), output, settings, typer.echo)
+    trainer = Trainer(SAT_DEMO, read_description(dataset, scans), output, settings, typer.echo, start_from)
     typer.echo(f"The model is trained: {trainer.run()}")

@@ -51,7 +51,7 @@ class Address:
         if not (self.is_encrypted or self.is_loopback or allow_plain_http):
             raise SettingsError(
                 "Plain http to another computer would show key and scans to everybody on the way.",
-                "Use https, or say explicitly that plain http is allowed in this network.",
+                "Use https, or allow it for a network that you trust (--allow-plain-http).",
             )
 
     def __repr__(self) -> str:

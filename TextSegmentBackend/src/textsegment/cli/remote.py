@@ -1,0 +1,38 @@
+"""The engine of another process or computer, for ``--server``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textsegment.errors import SettingsError
+
+if TYPE_CHECKING:
+    from textsegment.client.remote import RemoteSegmenter
+
+KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
+
+
+def connect(
+    url: str, *, token_file: Path | None, ca_file: Path | None, allow_plain_http: bool
+) -> RemoteSegmenter:
+    """Return the segmenter of a server; nothing is sent yet.
+
+    The key comes from the file or from the environment, never from the command line, which everybody on this
+    computer can read.
+
+    Raises:
+        SettingsError: Address, key or a file cannot be used.
+    """
+    from textsegment.client.remote import RemoteSegmenter
+
+    key = _read_key(token_file) if token_file is not None else os.environ.get(KEY_VARIABLE) or None
+    return RemoteSegmenter(url, key, ca_file=ca_file, allow_plain_http=allow_plain_http)
+
+
+def _read_key(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, ValueError):
+        raise SettingsError("The file of the key cannot be read.", "It holds the key and no more.") from None
