@@ -78,15 +78,17 @@ class Target:
         Raises:
             OutputError: It is no matrix.
         """
-        volume_transform = self.volume_node.GetParentTransformNode()
-        own_transform = self.node.GetParentTransformNode()
+        theirs, ours = self.volume_node.GetParentTransformNode(), self.node.GetParentTransformNode()
         matrix = vtk.vtkMatrix4x4()
-        between = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes
-        if volume_transform is not own_transform and not between(volume_transform, own_transform, matrix):
+        if theirs is ours:
+            return matrix
+        some, other = (theirs, ours) if theirs else (ours, theirs)
+        if not some.IsTransformToNodeLinear(other):
             raise OutputError(
                 _("The segmentation is under another non-linear transform than the volume."),
                 _("Choose a new segmentation, or put both under the same transform."),
             )
+        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(theirs, ours, matrix)
         return matrix
 
     def place(self, labelmap: slicer.vtkOrientedImageData) -> vtk.vtkMatrix4x4:

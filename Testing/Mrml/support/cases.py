@@ -1,0 +1,105 @@
+"""Volume nodes for the tests, and what segments say, read with numpy alone."""
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import slicer
+import vtk
+from textsegment.geometry import Geometry
+from textsegment.testing import phantom
+from textsegment.volume import Volume
+from vtk.util import numpy_support
+
+LABELMAP = "Binary labelmap"
+
+
+def volume_node(volume: Volume | None = None, name: str = "CT chest") -> slicer.vtkMRMLScalarVolumeNode:
+    """Returns a node of the scene with the voxels and the place of a volume."""
+    volume = volume or phantom()
+    voxels_kji = np.ascontiguousarray(volume.voxels.transpose(2, 1, 0))
+    node = slicer.util.addVolumeFromArray(voxels_kji, name=name)
+    node.SetIJKToRASMatrix(matrix(volume.geometry.affine))
+    return node
+
+
+def matrix(values: np.ndarray) -> vtk.vtkMatrix4x4:
+    """Returns a 4×4 array as VTK's matrix."""
+    result = vtk.vtkMatrix4x4()
+    result.DeepCopy(np.asarray(values, dtype=float).ravel().tolist())
+    return result
+
+
+def array(vtk_matrix: vtk.vtkMatrix4x4) -> np.ndarray:
+    """Returns VTK's matrix as a 4×4 array."""
+    return np.array([[vtk_matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
+
+
+def segment(node: slicer.vtkMRMLSegmentationNode, name: str) -> slicer.vtkSegment:
+    """Returns the only segment of this name."""
+    segmentation = node.GetSegmentation()
+    segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
+    (found,) = [each for each in segments if each.GetName() == name]
+    return found
+
+
+def names(node: slicer.vtkMRMLSegmentationNode) -> list[str]:
+    """Returns the names of the segments, in order."""
+    segmentation = node.GetSegmentation()
+    return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
+
+
+def labelmap(node: slicer.vtkMRMLSegmentationNode, name: str) -> slicer.vtkOrientedImageData:
+    """Returns the image that holds a segment, perhaps with others."""
+    return segment(node, name).GetRepresentation(LABELMAP)
+
+
+def points_ras(node: slicer.vtkMRMLSegmentationNode, name: str) -> np.ndarray:
+    """Returns where the voxels of a segment lie in the space of the node: (n, 3), sorted, in millimetres."""
+    image = labelmap(node, name)
+    i, j, k = image.GetDimensions()
+    voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(k, j, i).transpose(2, 1, 0)
+    index = np.argwhere(voxels == segment(node, name).GetLabelValue()) + image.GetExtent()[::2]
+    to_world = vtk.vtkMatrix4x4()
+    image.GetImageToWorldMatrix(to_world)
+    return _sorted(Geometry((1, 1, 1), array(to_world)).to_ras(index))
+
+
+def mask_points_ras(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """Returns where the true voxels of a mask lie: (n, 3), sorted, in millimetres."""
+    return _sorted(geometry.to_ras(np.argwhere(mask)))
+
+
+def orientations() -> Iterator[np.ndarray]:
+    """Yields the 48 ways to lay the axes of a grid along those of the patient: 4×4, 2 × 3 × 5 mm."""
+    for axes in itertools.permutations(range(3)):
+        for signs in itertools.product((1, -1), repeat=3):
+            affine = np.eye(4)
+            affine[:3, :3] = 0
+            for column, (axis, sign, spacing) in enumerate(zip(axes, signs, (2, 3, 5), strict=True)):
+                affine[axis, column] = sign * spacing
+            affine[:3, 3] = (17, -40, 250)
+            yield affine
+
+
+def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
+    """Takes the first voxel of a segment away, as a brush of the Segment Editor does."""
+    scalars = labelmap(node, name).GetPointData().GetScalars()
+    values = numpy_support.vtk_to_numpy(scalars)
+    values[np.flatnonzero(values == segment(node, name).GetLabelValue())[0]] = 0
+    scalars.Modified()
+    labelmap(node, name).Modified()
+
+
+def to_the_end(run) -> None:
+    """Brings a run to its end, as the panel's timer does."""
+    deadline = time.monotonic() + 30
+    while run.process_events():
+        assert time.monotonic() < deadline, "the run does not end"
+        time.sleep(0.002)
+
+
+def _sorted(points: np.ndarray) -> np.ndarray:
+    rounded = np.round(points, 4) + 0.0
+    return rounded[np.lexsort(rounded.T)]
