@@ -13,6 +13,7 @@ from cases import (
     names,
     points_ras,
     segment,
+    tag,
     to_the_end,
     volume_node,
 )
@@ -175,11 +176,3 @@ def test_another_grid_than_that_of_the_segmentation_is_said():
     other = volume_node(phantom((30, 30, 30), np.eye(4)))
     logic.segment(other, "aorta", result, segmenter=FakeSegmenter(), modality="CT")
     assert "another image" in logic.run.warnings[0]
-
-
-def tag(made, key):
-    import vtk
-
-    value = vtk.reference("")
-    assert made.GetTag(key, value), key
-    return str(value)

@@ -83,6 +83,13 @@ def orientations() -> Iterator[np.ndarray]:
             yield affine
 
 
+def tag(made: slicer.vtkSegment, key: str) -> str:
+    """Returns a tag that the segment must have."""
+    value = vtk.reference("")
+    assert made.GetTag(key, value), key
+    return str(value)
+
+
 def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
     """Takes the first voxel of a segment away, as a brush of the Segment Editor does."""
     scalars = labelmap(node, name).GetPointData().GetScalars()

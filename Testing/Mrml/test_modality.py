@@ -1,0 +1,80 @@
+"""The modality of a volume: said, or guessed with a reason, and never certain where it was guessed."""
+
+import numpy as np
+import pytest
+import slicer
+from cases import volume_node
+from textsegment.errors import VolumeInvalidError
+from textsegment.testing import phantom
+from textsegment.volume import Volume
+from TextSegmentLib.modality import guess_modality
+
+
+def named(name, low=0):
+    volume = phantom()
+    voxels = np.clip(volume.voxels, low, None)
+    return volume_node(Volume(voxels, volume.geometry, "CT"), name=name)
+
+
+def of_series(modality):
+    node = named("scan")
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(node)
+    key = slicer.vtkMRMLSubjectHierarchyConstants.GetDICOMSeriesModalityAttributeName()
+    hierarchy.SetItemAttribute(item, key, modality)
+    return node
+
+
+@pytest.mark.parametrize("modality", ["CT", "MR", "PT"])
+def test_dicom_is_believed(modality):
+    guess = guess_modality(of_series(modality))
+    assert (guess.code, guess.is_certain) == (modality, True)
+    assert guess.reason
+
+
+def test_a_modality_of_dicom_that_no_model_knows_is_not_taken():
+    assert not guess_modality(of_series("XA")).is_certain
+
+
+def test_the_unit_of_the_voxels_is_believed():
+    node = named("scan")
+    quantity = slicer.vtkCodedEntry()
+    quantity.SetValueSchemeMeaning("112031", "DCM", "Attenuation Coefficient")
+    node.SetVoxelValueQuantity(quantity)
+    assert (guess_modality(node).code, guess_modality(node).is_certain) == ("CT", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("CTChest", "CT"),
+        ("2: CT abdomen", "CT"),
+        ("patient7_CECT", "CT"),
+        ("MRHead", "MR"),
+        ("BRATS_t1ce", "MR"),
+        ("sub-01_T1w", "MR"),
+        ("ax T2 FLAIR", "MR"),
+        ("T1", "MR"),
+        ("PET 3D", "PT"),
+        ("FDG_SUV", "PT"),
+    ],
+)
+def test_names_give_hints(name, code):
+    guess = guess_modality(named(name))
+    assert (guess.code, guess.is_certain) == (code, False)
+    assert "name" in guess.reason
+
+
+@pytest.mark.parametrize("name", ["PET CT", "doctor", "petra", "Octopus", "segment", "T-shirt", ""])
+def test_names_that_do_not_say_it_do_not_decide(name):
+    assert "values" in guess_modality(named(name)).reason
+
+
+def test_values_like_air_are_a_ct_and_others_are_not():
+    assert guess_modality(named("scan", low=-1000)).code == "CT"
+    assert guess_modality(named("scan", low=0)).code == "MR"
+
+
+def test_no_scan_no_guess():
+    with pytest.raises(VolumeInvalidError):
+        guess_modality(None)
