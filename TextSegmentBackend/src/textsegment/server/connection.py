@@ -1,81 +1,102 @@
-"""One connection: uvicorn's, with bounds on what a client may send before and after a request."""
+"""One connection: uvicorn's, with bounds on what a client may send around and after a request."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from textsegment.errors import RequestError, RequestTimeoutError, TextSegmentError
-from textsegment.wire.failures import ErrorReport, status_of
+from textsegment.errors import RequestError, RequestTimeoutError
+from textsegment.wire.failures import ErrorReport
 
+# Bytes that may come without completing a head or being a body.
 _MOST_UNPARSED = 2**16
-# As long the rest of a refused body is swallowed, so that its sender gets to read the answer.
+# So long the rest of a refused body is swallowed, so that its sender gets to read why.
 _LINGER_S = 5.0
 
 
+def bounded_connection(head_timeout_s: float) -> type[HttpToolsProtocol]:
+    """Return the class of connections that wait so many seconds for the head of a request."""
+    return type("Connection", (BoundedConnection,), {"head_timeout_s": head_timeout_s})
+
+
 class BoundedConnection(HttpToolsProtocol):
-    """Adds a time limit for request heads, a size limit for them, and an end to refused bodies."""
+    """Adds a limit of time and size for heads, and an end to bodies that nobody reads.
+
+    Attributes:
+        head_timeout_s: From the beginning of a connection, or of a later request on it.
+    """
 
     head_timeout_s = 10.0
 
     def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first head."""
         super().connection_made(transport)
         self._unparsed = 0
-        self._deadline: asyncio.TimerHandle | None = None
-        self._set_deadline(self.head_timeout_s)
+        self._deadline = self.loop.call_later(self.head_timeout_s, self._head_is_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._clear_deadline()
+        """Forget the connection."""
+        self._deadline.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        """Parse, unless too much has come without a sense."""
         self._unparsed += len(data)
         super().data_received(data)
         if self._unparsed > _MOST_UNPARSED + len(data) and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too long.")
+            self._refuse(431, RequestError("The head of the request is too long."))
 
     def on_message_begin(self) -> None:
-        self._set_deadline(self.head_timeout_s)
+        """A head begins."""
+        self._wait(self.head_timeout_s, self._head_is_late)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        """A head is complete; the body has its own limits."""
         self._unparsed = 0
-        self._clear_deadline()
+        self._deadline.cancel()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """A piece of a body has come."""
         self._unparsed = 0
         super().on_body(body)
 
     def on_response_complete(self) -> None:
+        """Swallow the rest of a body that nobody reads, but not for ever."""
         super().on_response_complete()
         if self.cycle.more_body:
-            self._set_deadline(_LINGER_S)
+            self._wait(_LINGER_S, self.transport.close)
+
+    def on_message_complete(self) -> None:
+        """A request is complete."""
+        if self.cycle.response_complete:
+            self.cycle.more_body = False
+            self._deadline.cancel()
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(RequestError(msg))
+        """Answer what is no HTTP."""
+        self._refuse(400, RequestError(msg))
 
-    def _refuse(self, error: TextSegmentError) -> None:
+    def _wait(self, seconds: float, then: Any) -> None:
+        self._deadline.cancel()
+        self._deadline = self.loop.call_later(seconds, then)
+
+    def _head_is_late(self) -> None:
+        if self._unparsed:
+            self._refuse(408, RequestTimeoutError("The request came in too slowly."))
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, error: RequestError) -> None:
+        if self.transport.is_closing():
+            return
         body = ErrorReport.from_error(error).to_json()
-        status = 400 if type(error) is RequestError else status_of(error)
         head = (
-            f"HTTP/1.1 {status} Refused\r\ncontent-type: application/json\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+            "connection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
-
-    def _set_deadline(self, seconds: float) -> None:
-        self._clear_deadline()
-        self._deadline = self.loop.call_later(seconds, self._too_late)
-
-    def _clear_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_late(self) -> None:
-        if not self.transport.is_closing():
-            self._refuse(RequestTimeoutError("The request came in too slowly."))

@@ -1,26 +1,32 @@
-"""Runs the server: socket, signals, messages, and an orderly end."""
+"""Runs the server: socket, TLS, signals, messages, and an orderly end."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import json
-import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import uvicorn
+from fastapi import FastAPI
 
+import textsegment
 from textsegment.errors import PortInUseError, SettingsError
 from textsegment.server.app import create_app
+from textsegment.server.connection import bounded_connection
 from textsegment.server.engine import Engine
+from textsegment.server.logs import use_json_logs
 from textsegment.server.settings import ServerSettings
+
+_KEEP_ALIVE_S = 30
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
 
 
 def run_server(
@@ -29,7 +35,7 @@ def run_server(
     """Serve until a signal, or the end of stdin, says to stop.
 
     Args:
-        engine: What computes; it is started here.
+        engine: What computes; it is started and stopped here.
         settings: All else.
         announce_json: Whether to print one line of JSON on stdout as soon as requests are answered.
         stop_with_stdin: Whether to stop when stdin ends, as it does when the parent process is gone.
@@ -39,9 +45,10 @@ def run_server(
         SettingsError: The address is not one of this computer, or certificate and key cannot be used.
         TextSegmentError: The engine cannot start.
     """
-    listener = listen(settings)
-    with listener:
-        asyncio.run(_serve(engine, settings, listener, announce_json, stop_with_stdin))
+    use_json_logs()
+    with listen(settings) as listener:
+        server = _Server(create_app(engine, settings), settings)
+        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin))
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -52,14 +59,18 @@ def listen(settings: ServerSettings) -> socket.socket:
         SettingsError: The address is not one of this computer, or needs more rights.
     """
     try:
-        family, kind, proto, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, proto)
-        if os.name == "posix":  # on Windows it would let two programs share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":  # on Windows it would let two programs share the port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUseError(
@@ -72,31 +83,113 @@ def listen(settings: ServerSettings) -> socket.socket:
     return listener
 
 
-async def _serve(
-    engine: Engine,
-    settings: ServerSettings,
-    listener: socket.socket,
-    announce_json: bool,
-    stop_with_stdin: bool,
-) -> None:
-    app = create_app(engine, settings)
-    config = uvicorn.Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=int(settings.stop_grace_s) + 5,
-        ssl_certfile=settings.certfile,
-        ssl_keyfile=settings.keyfile,
-    )
-    server = uvicorn.Server(config)
-    async with app.router.lifespan_context(app):
+class _Server(uvicorn.Server):
+    """Uvicorn's server with our own signals, and an end that lets jobs finish."""
+
+    def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
+        config = uvicorn.Config(
+            app,
+            http=bounded_connection(settings.head_timeout_s),
+            ws="none",
+            lifespan="off",  # ``run_until_stopped`` does it, so that its errors stay typed
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=settings.max_connections,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=int(settings.stop_grace_s) + 5,
+        )
+        config.load()
+        config.ssl = _tls(settings)
+        super().__init__(config)
+        self._app = app
+        self._settings = settings
+
+    async def run_until_stopped(
+        self, listener: socket.socket, announce_json: bool, stop_with_stdin: bool
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        this_task = asyncio.current_task()
+        is_up = False
+
+        def stop() -> None:
+            if is_up:
+                self.force_exit, self.should_exit = self.should_exit, True
+            elif this_task is not None:
+                this_task.cancel()
+
+        with suppress(asyncio.CancelledError), _signals(lambda: loop.call_soon_threadsafe(stop)):
+            if stop_with_stdin:
+                threading.Thread(target=_wait_for_stdin, args=(loop, stop), daemon=True).start()
+            print("Loading the model …", file=sys.stderr, flush=True)
+            async with self._app.router.lifespan_context(self._app):
+                is_up = True
+                self._announce(listener, as_json=announce_json)
+                await self.serve(sockets=[listener])
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone; uvicorn would send them again before the engine is stopped."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End jobs and connections."""
+        jobs = asyncio.create_task(self._app.state.service.stop())
+        await super().shutdown(sockets)
+        await jobs
+
+    def _announce(self, listener: socket.socket, *, as_json: bool) -> None:
+        settings, service = self._settings, self._app.state.service
         host, port = listener.getsockname()[:2]
-        if announce_json:
-            print(json.dumps({"host": host, "port": port, "pid": os.getpid()}), flush=True)
-        await server.serve(sockets=[listener])
+        scheme = "http" if settings.certfile is None else "https"
+        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        key = "needed" if settings.keys else "none: every program on this computer may ask"
+        model = service.info.model
+        print(
+            f"TextSegment {textsegment.__version__} answers at {url}\n"
+            f"  model  {model.model} on {model.device}, {service.engine.slots} at once\n"
+            f"  key    {key}\n"
+            "For research. Not a medical device. Press Ctrl+C to stop.",
+            file=sys.stderr,
+            flush=True,
+        )
+        if as_json:
+            print(json.dumps({"url": url, "host": host, "port": port, "pid": os.getpid()}), flush=True)
+
+
+def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
+    if settings.certfile is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # An encrypted key would make OpenSSL ask on the terminal.
+        context.load_cert_chain(settings.certfile, settings.keyfile, password=lambda: "")
+    except (OSError, ValueError) as error:  # SSLError is an OSError
+        raise SettingsError(
+            "The certificate and its private key cannot be used.",
+            "Both are PEM files that belong together; the key is not encrypted.",
+        ) from error
+    return context
+
+
+@contextmanager
+def _signals(stop: Callable[[], object]) -> Iterator[None]:
+    """Call a function when the process is told to stop; a second time makes it hurry."""
+    names = [name for name in _STOP_SIGNALS if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), lambda *_: stop()) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
+    with suppress(OSError):
+        # Not sys.stdin: its lock would hang the end of the interpreter.
+        while os.read(0, 4096):
+            pass
+    with suppress(RuntimeError):  # the loop has ended already
+        loop.call_soon_threadsafe(stop)

@@ -27,8 +27,8 @@ _TRIES_PER_S = 0.2
 class HostCheck:
     """Accepts requests that were sent to a name of this server.
 
-    A page in a browser can make its own name point to this computer (DNS rebinding); it cannot change the name
-    in the header ``Host``.
+    A page in a browser can make its own name point to this computer (DNS rebinding), but it cannot change the
+    name in the header ``Host``.
     """
 
     def __init__(self, settings: ServerSettings) -> None:

@@ -37,12 +37,12 @@ class ServerSettings:
         store_expiry_s: After so many seconds without use a volume is forgotten.
         max_queue: Jobs that wait.
         max_queue_per_client: Jobs of one client that wait.
-        max_connections: Open connections; more are closed at once.
+        max_uploads: Uploads at once.
+        max_connections: Open connections.
         head_timeout_s: For the request line and headers.
         body_idle_s: Longest silence inside a body.
         min_body_rate: Bytes a second, on average, after ``body_idle_s``.
         send_timeout_s: For a client to take a piece of its answer.
-        job_time_s: Longest time that a job computes.
         stop_grace_s: For running jobs when the server stops.
 
     Raises:
@@ -62,12 +62,12 @@ class ServerSettings:
     store_expiry_s: float = 3600.0
     max_queue: int = 64
     max_queue_per_client: int = 32
+    max_uploads: int = 32
     max_connections: int = 512
     head_timeout_s: float = 10.0
     body_idle_s: float = 20.0
     min_body_rate: int = 4096
     send_timeout_s: float = 60.0
-    job_time_s: float = 3600.0
     stop_grace_s: float = 10.0
 
     def __post_init__(self) -> None:
@@ -104,6 +104,14 @@ class ServerSettings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def volume_folder(self) -> Path:
+        """Folder in which the server makes its private one."""
+        if self.store_folder is not None:
+            return self.store_folder
+        user = os.getuid() if hasattr(os, "getuid") else "user"
+        return Path(tempfile.gettempdir()) / f"textsegment-{user}"
 
     def _require_protection(self) -> None:
         if self.is_loopback and not self.behind_proxy:
@@ -145,9 +153,3 @@ def read_keys(token_file: Path | None) -> tuple[str, ...]:
     if not keys:
         raise SettingsError("The file with the access keys holds none.", "Write one key a line.")
     return keys
-
-
-def default_store_folder() -> Path:
-    """Return the folder in which this user's servers keep their volumes unless told otherwise."""
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"textsegment-{user}"

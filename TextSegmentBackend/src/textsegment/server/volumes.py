@@ -60,15 +60,20 @@ class VolumeStore:
         self._lock = threading.RLock()
         self._volumes: dict[Name, StoredVolume] = {}  # least recently used first
         self._parked: dict[Name, PartialVolume] = {}  # oldest first
-        self._active: dict[PartialVolume, VolumeHeader] = {}
+        self._active: dict[PartialVolume, VolumeHeader | None] = {}
 
     @property
     def bytes(self) -> int:
         """What is kept and promised."""
         with self._lock:
-            complete = [v.header for v in self._volumes.values()]
-            parked = [p.header for p in self._parked.values() if p.header is not None]
+            complete = (volume.header for volume in self._volumes.values())
+            parked = (partial.header for partial in self._parked.values())
             return sum(map(_cost, (*complete, *parked, *self._active.values())))
+
+    @property
+    def uploads(self) -> int:
+        """Uploads that are on their way."""
+        return len(self._active)
 
     def next_chunk(self, name: Name) -> int:
         """Return how many chunks of a volume are there, broken uploads included."""
@@ -110,8 +115,7 @@ class VolumeStore:
         """
         with self._lock:
             partial = self._parked.pop(name, None) or PartialVolume(self._folder.new_file())
-            if partial.header is not None:
-                self._active[partial] = partial.header
+            self._active[partial] = partial.header
         upload = Upload(self._limits, partial, bind(self._reserve, partial))
         try:
             yield upload
@@ -122,7 +126,7 @@ class VolumeStore:
         finally:
             upload.settle()
             with self._lock:
-                self._active.pop(partial, None)
+                del self._active[partial]
                 self._park(name, partial)
 
     def complete(self, name: Name, upload: Upload) -> None:
@@ -181,7 +185,7 @@ class VolumeStore:
     def _reserve(self, partial: PartialVolume, header: VolumeHeader) -> None:
         """Make room for a whole volume before its first byte is written."""
         with self._lock:
-            self._active.pop(partial, None)
+            self._active[partial] = None
             while self.bytes + _cost(header) > self._max_bytes:
                 self._evict_one()
             self._active[partial] = header
@@ -196,5 +200,5 @@ class VolumeStore:
         self._volumes.pop(idle).voxels.unlink(missing_ok=True)
 
 
-def _cost(header: VolumeHeader) -> int:
-    return max(header.volume_bytes, _LEAST_BYTES)
+def _cost(header: VolumeHeader | None) -> int:
+    return 0 if header is None else max(header.volume_bytes, _LEAST_BYTES)

@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from textsegment.errors import TextSegmentError
+from textsegment.errors import DependencyMissingError, TextSegmentError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, Event, Segmenter
 from textsegment.volume import Volume
@@ -69,7 +69,7 @@ def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) ->
     try:
         segmenter = load_segmenter(factory, arguments)
         info = segmenter.info()
-    except Exception as error:  # noqa: BLE001: the process boundary, the parent raises it again
+    except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
         pipe.send_bytes(END + report_of(error))
         return
     pipe.send_bytes(INFO + json.dumps(asdict(info)).encode())
@@ -112,7 +112,7 @@ class _Worker:
             prompts = [Prompt(text) for text in job["prompts"]]
             result = self._segmenter.segment(volume, prompts, on_event=self._send, cancel=cancel)
             self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))
-        except Exception as error:  # noqa: BLE001: the process boundary, the parent raises it again
+        except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
             return report_of(error)
         return b""
 
@@ -121,8 +121,13 @@ class _Worker:
 
 
 def report_of(error: Exception) -> bytes:
+    """Return the report of an error, JSON; of a defect, only its kind and place are printed."""
     """Return the report of an error, JSON; a defect is printed without its text, which may hold anything."""
-    if not isinstance(error, TextSegmentError):
+    if isinstance(error, ModuleNotFoundError):
+        error = DependencyMissingError(
+            f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."
+        )
+    elif not isinstance(error, TextSegmentError):
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

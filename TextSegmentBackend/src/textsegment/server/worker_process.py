@@ -147,7 +147,7 @@ class WorkerProcess:
             pass
 
     async def _receive(self) -> tuple[bytes, bytes]:
-        """Return kind and payload of the next message; a wait that is given up is taken up by the next call."""
+        """Return kind and payload of the next message; the next call takes up a wait that was given up."""
         assert self._pipe is not None
         if self._pending is None:
             self._pending = asyncio.get_running_loop().run_in_executor(self._reader, self._pipe.recv_bytes)

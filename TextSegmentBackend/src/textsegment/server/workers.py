@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-from textsegment.errors import DeviceError, TextSegmentError
+from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engine import Work
 from textsegment.server.resume import resumed
@@ -36,6 +36,7 @@ class LocalEngine:
     ) -> None:
         self._workers = [WorkerProcess(factory, a, job_time_s, cancel_grace_s) for a in arguments]
         self._idle: list[WorkerProcess] = []
+        self._has_stopped = False
         self._changed = asyncio.Condition()
         self._background: set[asyncio.Task[None]] = set()
 
@@ -56,6 +57,9 @@ class LocalEngine:
 
     async def stop(self) -> None:
         """End all workers; see ``Engine.stop``."""
+        async with self._changed:
+            self._has_stopped = True
+            self._changed.notify_all()
         for task in self._background:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
@@ -82,13 +86,15 @@ class LocalEngine:
 
     async def _take(self, digest: str) -> WorkerProcess:
         async with self._changed:
-            await self._changed.wait_for(lambda: self._idle)
+            await self._changed.wait_for(lambda: self._idle or self._has_stopped)
+            if self._has_stopped:
+                raise EngineLostError("The server is stopping.", "Ask again later.")
             worker = next((w for w in self._idle if w.last_digest == digest), self._idle[0])
             self._idle.remove(worker)
             return worker
 
     async def _give_back(self, worker: WorkerProcess) -> None:
-        if not worker.is_alive:
+        if not worker.is_alive and not self._has_stopped:
             with suppress(TextSegmentError):  # the next job tries again, and says why
                 await worker.start()
         async with self._changed:

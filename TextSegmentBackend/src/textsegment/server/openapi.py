@@ -1,0 +1,194 @@
+"""The description of the routes that ``/openapi.json`` serves; ``docs/protocol.md`` says more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+import textsegment
+from textsegment.wire.contract import ANSWER_TYPE, JSON_TYPE, NEXT_CHUNK_HEADER, PROTOCOL_HEADER, VOLUME_TYPE
+from textsegment.wire.failures import error_classes
+
+_REASONS = {
+    400: "The request is no HTTP.",
+    401: "The access key is missing or wrong.",
+    403: "The server is not known under the name in the header Host.",
+    404: "The server does not hold this volume.",
+    405: "Not this method.",
+    408: "The request came in too slowly.",
+    409: "The upload goes on at another chunk than the server.",
+    413: "Larger than accepted.",
+    422: "The request, the volume or a prompt cannot be used.",
+    426: "Another version of the protocol.",
+    429: "The queue is full, or too many wrong keys; see Retry-After.",
+    500: "A defect of the server.",
+    507: "There is no room for the volume.",
+}
+_GUARDED = (401, 403, 429, 500)
+_CONTRACT = (*_GUARDED, 426)
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/ErrorReport"}}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": _REASONS[status], "content": content} for status in sorted(statuses)
+    }
+    if 429 in found:
+        found[429]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
+    return found
+
+
+def _header(name: str, value: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "schema": value}
+
+
+def _body(media_type: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {media_type: {"schema": schema}}}
+
+
+def _no_body(statuses: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[str, Any]]:
+    return {s: {k: v for k, v in answer.items() if k != "content"} for s, answer in statuses.items()}
+
+
+_BINARY = {"type": "string", "format": "binary"}
+_VERSION = _header(PROTOCOL_HEADER, {"type": "string", "const": "1"}, required=True)
+_NEXT_CHUNK = {NEXT_CHUNK_HEADER: {"schema": {"type": "integer", "minimum": 0}}}
+_DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+HEALTH: dict[str, Any] = {
+    "summary": "Whether the server lives; no key needed",
+    "operation_id": "health",
+    "responses": {
+        200: {"description": "It does.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}},
+        **_errors(403, 500),
+    },
+    "openapi_extra": {"security": []},
+}
+METRICS: dict[str, Any] = {
+    "summary": "Figures for Prometheus",
+    "operation_id": "metrics",
+    "responses": {
+        200: {"description": "The figures.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **_errors(*_GUARDED),
+    },
+}
+INFO: dict[str, Any] = {
+    "summary": "Version, model and limits",
+    "operation_id": "info",
+    "responses": {
+        200: {
+            "description": "What answers.",
+            "content": {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/ServerInfo"}}},
+        },
+        **_errors(*_GUARDED),
+    },
+}
+FIND_VOLUME: dict[str, Any] = {
+    "summary": "Whether a volume is complete, and how many chunks of it are there",
+    "operation_id": "find_volume",
+    "responses": {
+        200: {"description": "It is complete.", "headers": _NEXT_CHUNK},
+        **_no_body(_errors(*_CONTRACT, 404, 422)),
+    },
+    "openapi_extra": {"parameters": [_VERSION]},
+}
+TAKE_VOLUME: dict[str, Any] = {
+    "summary": "Upload a volume, or what is missing of it",
+    "operation_id": "take_volume",
+    "status_code": 201,
+    "responses": {
+        200: {"description": "It was complete before.", "headers": _NEXT_CHUNK},
+        201: {"description": "It is complete now.", "headers": _NEXT_CHUNK},
+        **_errors(*_CONTRACT, 408, 409, 413, 422, 507),
+    },
+    "openapi_extra": {"parameters": [_VERSION], "requestBody": _body(VOLUME_TYPE, _BINARY)},
+}
+SEGMENT: dict[str, Any] = {
+    "summary": "Segment structures in an uploaded volume",
+    "operation_id": "segment",
+    "responses": {
+        200: {
+            "description": "A stream of frames, the last of which says how it ended.",
+            "content": {ANSWER_TYPE: {"schema": _BINARY}},
+        },
+        **_errors(*_CONTRACT, 404, 408, 413, 422),
+    },
+    "openapi_extra": {
+        "parameters": [_VERSION],
+        "requestBody": _body(JSON_TYPE, {"$ref": "#/components/schemas/SegmentRequest"}),
+    },
+}
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "array", "items": _TEXT}
+_COUNT = {"type": "integer", "minimum": 1}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    """All fields are always there, and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    limits = ("max_volume_bytes", "max_voxels", "max_prompts", "max_prompt_characters", "max_request_bytes")
+    return {
+        "ErrorReport": _object(
+            code={"type": "string", "enum": sorted(error_classes())},
+            message=_TEXT,
+            hint=_TEXT,
+            suggestions=_TEXTS,
+            retry_after_s={"type": "integer", "minimum": 0, "maximum": 3600},
+        ),
+        "ServerInfo": _object(
+            protocol={"type": "integer", "const": 1},
+            software=_TEXT,
+            model=_TEXT,
+            weights_sha256=_TEXT,
+            device=_TEXT,
+            vocabulary_sha256=_TEXT,
+            limits=_object(**dict.fromkeys(limits, _COUNT)),
+            structures={"type": "object", "additionalProperties": _TEXTS},
+        ),
+        "SegmentRequest": _object(
+            volume=_DIGEST,
+            prompts={
+                "type": "array",
+                "minItems": 1,
+                "items": {"type": "string", "minLength": 1, "maxLength": 200},
+            },
+        ),
+    }
+
+
+def describe(app: FastAPI, *, has_keys: bool) -> None:
+    """Make the application serve the description of its routes.
+
+    Args:
+        app: With all routes.
+        has_keys: Whether requests need a key.
+    """
+    document = get_openapi(
+        title="TextSegment",
+        version=textsegment.__version__,
+        description="Segments anatomy in CT, MR and PET volumes by naming it.",
+        routes=app.routes,
+    )
+    components: dict[str, Any] = {"schemas": _schemas()}
+    if has_keys:
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+    document["components"] = components
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422" if "requestBody" not in operation else "", None)
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "path":
+                    parameter["schema"] = _DIGEST
+    app.openapi = lambda: document  # type: ignore[method-assign]

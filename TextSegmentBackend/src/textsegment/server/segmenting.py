@@ -1,0 +1,75 @@
+"""Jobs come in: ``POST /v1/segment``."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from textsegment.errors import ModalityError, UnknownStructureError
+from textsegment.prompt import Prompt
+from textsegment.segmenter import ModelInfo
+from textsegment.server.answer import AnswerStream
+from textsegment.server.body import read_body
+from textsegment.server.engine import Work
+from textsegment.server.gate import Client
+from textsegment.server.job import Job
+from textsegment.server.service import Service
+from textsegment.vocabulary.structures import nearest_structures
+from textsegment.wire.messages import SegmentRequest
+
+
+class SegmentAnswer(Response):
+    """Reads the request, admits the job, and only then begins to answer.
+
+    All in one call, so that volume and place in the queue are given back however it ends.
+    """
+
+    def __init__(self, service: Service, client: Client) -> None:
+        super().__init__()
+        self._service = service
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer.
+
+        Raises:
+            TextSegmentError: Before the answer has begun: the job cannot be admitted.
+        """
+        service, owner = self._service, self._client.owner
+        asked = await self._read(receive)
+        with service.store.using((owner, asked.volume)) as volume:
+            require_known(asked.prompts, volume.header.modality, service.info.model)
+            work = Work(asked.volume, volume.header, volume.voxels, asked.prompts)
+            with service.schedule.admit(f"{owner} {self._client.address}") as ticket:
+                job = Job(work, ticket, service.engine, service.metrics)
+                async with aclosing(job.frames()) as frames:  # type: ignore[type-var]
+                    await AnswerStream(receive, send, service.settings.send_timeout_s).run(frames)
+
+    async def _read(self, receive: Receive) -> SegmentRequest:
+        limits = self._service.settings.limits
+        body = bytearray()
+        async for data in read_body(receive, limits.max_request_bytes, self._service.settings):
+            body += data
+        return SegmentRequest.from_json(bytes(body), limits)
+
+
+def require_known(prompts: tuple[Prompt, ...], modality: str, model: ModelInfo) -> None:
+    """Check that a model can be asked with these prompts.
+
+    Raises:
+        ModalityError: It knows nothing in such images.
+        UnknownStructureError: It does not know a prompt; with the nearest ones that it knows.
+    """
+    known = frozenset(model.structures.get(modality, ()))
+    if not known:
+        raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
+    for prompt in prompts:
+        if prompt.text not in known:
+            near = tuple(name for name in nearest_structures(prompt.text, modality) if name in known)
+            raise UnknownStructureError(
+                f"The model does not know {prompt.text!r} in {modality} images.",
+                f"Did you mean {', '.join(near)}?" if near else "See the list of structures.",
+                near,
+            )

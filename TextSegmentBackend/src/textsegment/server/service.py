@@ -1,0 +1,65 @@
+"""What the routes share while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import textsegment
+from textsegment.segmenter import ModelInfo
+from textsegment.server.engine import Engine
+from textsegment.server.metrics import Metrics
+from textsegment.server.private_folder import PrivateFolder
+from textsegment.server.schedule import Schedule
+from textsegment.server.settings import ServerSettings
+from textsegment.server.volumes import VolumeStore
+from textsegment.vocabulary.digest import vocabulary_digest
+from textsegment.wire.messages import ServerInfo
+
+
+class Service:
+    """Engine, queue and store of a running server.
+
+    Args:
+        engine: Started.
+        model: What it said.
+        settings: Of the server.
+        folder: For volumes.
+        metrics: Gets the figures of queue and store.
+
+    Attributes:
+        info: What clients are told.
+        schedule: The queue.
+        store: The volumes.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        model: ModelInfo,
+        settings: ServerSettings,
+        folder: PrivateFolder,
+        metrics: Metrics,
+    ) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.metrics = metrics
+        self.info = ServerInfo(textsegment.__version__, model, vocabulary_digest(), settings.limits)
+        self.schedule = Schedule(lambda: engine.slots, settings.max_queue, settings.max_queue_per_client)
+        self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
+        metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
+        metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)
+        metrics.watch("store_bytes", "Bytes of stored volumes", lambda: self.store.bytes)
+
+    async def expire_volumes(self, every_s: float) -> None:
+        """Forget volumes that nobody uses, for ever."""
+        while True:
+            await asyncio.sleep(every_s)
+            self.store.expire()
+
+    async def stop(self) -> None:
+        """Send waiting jobs away, give running ones their time, then end the engine under them."""
+        self.schedule.stop()
+        end = asyncio.get_running_loop().time() + self.settings.stop_grace_s
+        while self.schedule.running and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+        await self.engine.stop()
