@@ -7,6 +7,7 @@ from pydicom.uid import generate_uid
 
 from textsegment.errors import OutputError
 from textsegment.files.dicom import read_dicom
+from textsegment.files.dicom_header import quiet_pydicom
 
 SHAPE = (12, 10, 6)
 STORED = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint16)
@@ -57,14 +58,17 @@ def test_nothing_of_the_patient_shows(tmp_path):
     assert scan.source.series_instance_uid not in shown
 
 
-def test_odd_values_that_are_only_repeated_do_no_harm(tmp_path):
+def test_odd_values_that_are_only_repeated_do_no_harm_and_are_not_logged(tmp_path, caplog):
     def odd(dataset, k):
+        dataset["PatientID"].VR = "AS"
         dataset.PatientWeight = dataset.PatientSize = None
         dataset["PatientWeight"]._value = "70,5"
         dataset["PatientSize"]._value = "tall"
 
-    write_series(tmp_path, STORED, OBLIQUE, change=odd)
+    with quiet_pydicom():
+        write_series(tmp_path, STORED, OBLIQUE, change=odd)
     assert "PatientWeight" not in read_dicom(tmp_path).source.patient_and_study()
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "FrameOfReferenceUID", "StudyInstanceUID"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import struct
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -116,9 +118,14 @@ class Found:
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
     """Keep pydicom from warning of odd values and quoting them: they can be those of a patient."""
-    with pydicom.config.disable_value_validation(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    logger = logging.getLogger("pydicom")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        with pydicom.config.disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
 
 
 def find_images(folder: Path) -> Found:
@@ -155,12 +162,17 @@ def read_headers(paths: Iterable[Path]) -> Found:
     return Found(tuple(images), frozenset(others), damaged)
 
 
-def _read_header(path: Path) -> ImageHeader:
+def read_dataset(path: Path, **options: Any) -> Dataset:
+    """Read a DICOM file, with or without the preamble; ``options`` are those of ``pydicom.dcmread``."""
     with path.open("rb") as stream:
         # Old files lack the preamble and begin with their first element.
         bare = stream.read(2) in (b"\x02\x00", b"\x08\x00")
         stream.seek(0)
-        dataset = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=_NEEDED + _KEPT, force=bare)
+        return pydicom.dcmread(stream, force=bare, **options)
+
+
+def _read_header(path: Path) -> ImageHeader:
+    dataset = read_dataset(path, stop_before_pixels=True, specific_tags=_NEEDED + _KEPT)
     _drop_odd(dataset)
     # pydicom converts values when they are first asked for: damage shall show here.
     for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):

@@ -24,23 +24,13 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
     for plane in source.planes:
         for outline in outlines_at(mask, plane.place, plane.plane.spacing):
             item = Dataset()
-            item.ContourImageSequence = [image_reference(plane)]
+            item.ContourImageSequence = [_image_reference(plane)]
             item.ContourGeometricType = "CLOSED_PLANAR"
             item.NumberOfContourPoints = len(outline)
             item.ContourNumber = len(items) + 1
             item[_CONTOUR_DATA] = _contour_data(outline, plane)
             items.append(item)
     return items
-
-
-def image_reference(plane: SourcePlane) -> Dataset:
-    """Return the reference to the image, and to its frame if it has several."""
-    item = Dataset()
-    item.ReferencedSOPClassUID = plane.sop_class_uid
-    item.ReferencedSOPInstanceUID = plane.sop_instance_uid
-    if plane.frame_number is not None:
-        item.ReferencedFrameNumber = plane.frame_number
-    return item
 
 
 def roi_item(number: int, name: str, source: SourceSeries, description: str, algorithm: str) -> Dataset:
@@ -88,6 +78,16 @@ def interpreted_type(structure: str, name: str) -> str:
         return "EXTERNAL"
     known = find_structure(structure)
     return "ORGAN" if known is not None and known.kind != "lesion" else ""
+
+
+def _image_reference(plane: SourcePlane) -> Dataset:
+    """Return the reference to the image, and to its frame if it has several."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = plane.sop_class_uid
+    item.ReferencedSOPInstanceUID = plane.sop_instance_uid
+    if plane.frame_number is not None:
+        item.ReferencedFrameNumber = plane.frame_number
+    return item
 
 
 def _add_codes(item: Dataset, codes: Codes) -> None:
