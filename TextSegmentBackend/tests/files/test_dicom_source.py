@@ -60,7 +60,7 @@ def test_nothing_of_the_patient_shows(tmp_path):
 
 def test_odd_values_that_are_only_repeated_do_no_harm_and_are_not_logged(tmp_path, caplog):
     def odd(dataset, k):
-        dataset["PatientID"].VR = "AS"
+        dataset.SpecificCharacterSet = "SECRET"
         dataset.PatientWeight = dataset.PatientSize = None
         dataset["PatientWeight"]._value = "70,5"
         dataset["PatientSize"]._value = "tall"
