@@ -9,4 +9,6 @@ import sys
 
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkOSOpenGLRenderWindow")  # VTK draws without a screen
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # so does Qt
-sys.pyside6_option_python_enum = 0x03  # enumerations are ints, as in PythonQt; read once, by the import of PySide6
+sys.pyside6_option_python_enum = (
+    0x03  # enumerations are ints, as in PythonQt; read once, by the import of PySide6
+)

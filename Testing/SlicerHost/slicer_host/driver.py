@@ -74,7 +74,7 @@ def run_events(milliseconds: int) -> None:
 
 def save_panel(panel: QtWidgets.QWidget, path: Path, width: int = 400, height: int | None = None) -> None:
     """Writes a picture of a panel as wide as in Slicer and as high as it needs to be."""
-    panel.resize(width, height or panel.sizeHint.height())
+    panel.resize(width, height or panel.layout().sizeHint().height())
     run_events(50)
     panel.grab().save(str(path))
 

@@ -4,10 +4,10 @@ import sys
 
 import slicer
 from PySide6 import QtWidgets
-from PySide6.QtCore import Property, Signal
+from PySide6.QtCore import Signal
 
 from slicer_host.core_module import CoreModule
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 
 class qSlicerScriptedLoadableModule(CoreModule):
@@ -46,7 +46,7 @@ class qSlicerAbstractModuleWidget(qSlicerWidget):
         super().__init__()
         self._entered = False
 
-    isEntered = Property(bool, lambda self: self._entered)
+    isEntered = cpp_property("bool", lambda self: self._entered)
 
 
 class qSlicerScriptedLoadableModuleWidget(qSlicerAbstractModuleWidget):
@@ -57,7 +57,7 @@ class qSlicerScriptedLoadableModuleWidget(qSlicerAbstractModuleWidget):
         self._module_name, self._python = module_name, None
         self.setLayout(QtWidgets.QVBoxLayout())
 
-    moduleName = Property(str, lambda self: self._module_name)
+    moduleName = cpp_property("QString", lambda self: self._module_name)
 
     def self(self):
         """Returns the module's widget object."""

@@ -77,7 +77,9 @@ class ScriptedLoadableModuleWidget:
         self.developerMode = False
         self.parent = parent
         self.layout = parent.layout()
-        slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
+        slicer.app.moduleManager().connect(
+            "moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded
+        )
 
     def resourcePath(self, name: str) -> str:
         """Returns the path of a file in the module's Resources."""

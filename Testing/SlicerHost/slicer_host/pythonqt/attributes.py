@@ -2,6 +2,8 @@
 
 import sys
 
+from PySide6 import QtCore
+
 from slicer_host.pythonqt.classes import is_cpp
 
 
@@ -13,11 +15,15 @@ def install(classes) -> None:
 
 def _assign(self, name: str, value) -> None:
     found = _look_up(type(self), name)
-    if hasattr(type(found), "__set__"):
+    if isinstance(found, QtCore.Property):
+        found.fset(self, value)
+    elif hasattr(type(found), "__set__"):
         found.__set__(self, value)
     elif is_cpp(type(self)) and not _inside_host():
-        what = "can not be overwritten" if found is not None else (
-            "does not exist and creating new attributes on C++ objects is not allowed"
+        what = (
+            "can not be overwritten"
+            if found is not None
+            else ("does not exist and creating new attributes on C++ objects is not allowed")
         )
         raise AttributeError(f"'{name}' of {type(self).__name__}: {what}")
     else:

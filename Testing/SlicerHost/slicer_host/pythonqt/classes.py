@@ -6,7 +6,9 @@ MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtUiTools)
 """What Slicer's ``qt`` holds; QtSvg, QtXml and the rest are not wrapped there."""
 
 
-_members = [getattr(module, name) for module in MODULES for name in dir(module)]  # PySide6 makes a class when asked
+_members = [
+    getattr(module, name) for module in MODULES for name in dir(module)
+]  # PySide6 makes a class when asked
 
 ALL = list({item: None for item in _members if isinstance(item, type) and issubclass(item, QtCore.QObject)})
 """QObject and every class below it, of these modules."""

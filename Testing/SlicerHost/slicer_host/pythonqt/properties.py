@@ -9,6 +9,22 @@ class CppProperty(property):
     """A property of a C++ class, made an attribute."""
 
 
+class VirtualGetter:
+    """A property whose getter Python classes may override; PySide6 looks at the attribute to see whether one does.
+
+    It is a value on Qt's own objects, as it should be, but stays a method on objects of Python classes.
+    """
+
+    def __init__(self, getter) -> None:
+        self._getter = getter
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self._getter
+        bound = self._getter.__get__(instance, owner)
+        return bound() if type(instance).__module__.startswith("PySide6.") else bound
+
+
 def install(classes) -> None:
     """Replaces the getters of all Qt properties by attributes of the same name."""
     for cls in classes:
@@ -26,6 +42,9 @@ def _make_attribute(cls, meta_property) -> None:
     capitalised = name[0].upper() + name[1:]
     getter = _method(cls, name) or _method(cls, "is" + capitalised)
     setter = _method(cls, "set" + capitalised)
+    if name in ("sizeHint", "minimumSizeHint"):
+        setattr(cls, name, VirtualGetter(getter))
+        return
     type_name, writable = meta_property.typeName(), meta_property.isWritable()
 
     def read(self):

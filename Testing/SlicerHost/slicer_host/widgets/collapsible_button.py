@@ -3,7 +3,7 @@
 from PySide6 import QtCore, QtGui, QtWidgets
 from PySide6.QtCore import Signal
 
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 _NO_LIMIT = 16777215  # QWIDGETSIZE_MAX
 
@@ -24,8 +24,8 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
         self.setBackgroundRole(QtGui.QPalette.Window)
         self.toggled.connect(self._fold)
 
-    collapsed = QtCore.Property(
-        bool, lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value)
+    collapsed = cpp_property(
+        "bool", lambda self: not self.isChecked(), lambda self, value: self.setChecked(not value)
     )
 
     def sizeHint(self) -> QtCore.QSize:
@@ -45,7 +45,11 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
     def childEvent(self, event) -> None:
         """Hides a child that comes while the button is shut."""
         child = event.child()
-        if event.type() == QtCore.QEvent.ChildAdded and isinstance(child, QtWidgets.QWidget) and self.collapsed:
+        if (
+            event.type() == QtCore.QEvent.ChildAdded
+            and isinstance(child, QtWidgets.QWidget)
+            and self.collapsed
+        ):
             child.setVisible(False)
         super().childEvent(event)
 
@@ -62,7 +66,11 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
         arrow = QtWidgets.QStyleOption()
         arrow.initFrom(self)
         arrow.rect = QtCore.QRect(side // 2, side // 2, side, side)
-        shape = QtWidgets.QStyle.PE_IndicatorArrowRight if self.collapsed else QtWidgets.QStyle.PE_IndicatorArrowDown
+        shape = (
+            QtWidgets.QStyle.PE_IndicatorArrowRight
+            if self.collapsed
+            else QtWidgets.QStyle.PE_IndicatorArrowDown
+        )
         style.drawPrimitive(shape, arrow, painter, self)
         option.rect.setLeft(2 * side + 2)
         flags = QtCore.Qt.AlignLeft | QtCore.Qt.AlignVCenter | QtCore.Qt.TextShowMnemonic

@@ -2,21 +2,21 @@
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 from PySide6.QtCore import Signal
 
 from slicer_host.observation import Observer
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 
-def _stored(type_, attribute: str):
-    """Returns a Qt property whose change lists the nodes anew."""
+def _stored(type_name: str, attribute: str):
+    """Returns a property whose change lists the nodes anew."""
 
     def write(self, value) -> None:
-        setattr(self, attribute, list(value) if type_ == "QStringList" else type_(value))
+        setattr(self, attribute, value)
         self._list_nodes()
 
-    return QtCore.Property(type_, lambda self: getattr(self, attribute), write)
+    return cpp_property(type_name, lambda self: getattr(self, attribute), write)
 
 
 class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
@@ -34,16 +34,16 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
     SIGNAL_NAMES = {"currentNodeChanged(bool)": "_validity_changed"}
 
     nodeTypes = _stored("QStringList", "_node_types")
-    baseName = _stored(str, "_base_name")
-    noneDisplay = _stored(str, "_none_display")
-    noneEnabled = _stored(bool, "_none_enabled")
-    addEnabled = _stored(bool, "_add_enabled")
-    removeEnabled = _stored(bool, "_remove_enabled")
-    renameEnabled = _stored(bool, "_rename_enabled")
-    editEnabled = _stored(bool, "_edit_enabled")
-    showHidden = _stored(bool, "_show_hidden")
-    showChildNodeTypes = _stored(bool, "_show_child_node_types")
-    selectNodeUponCreation = _stored(bool, "_select_upon_creation")
+    baseName = _stored("QString", "_base_name")
+    noneDisplay = _stored("QString", "_none_display")
+    noneEnabled = _stored("bool", "_none_enabled")
+    addEnabled = _stored("bool", "_add_enabled")
+    removeEnabled = _stored("bool", "_remove_enabled")
+    renameEnabled = _stored("bool", "_rename_enabled")
+    editEnabled = _stored("bool", "_edit_enabled")
+    showHidden = _stored("bool", "_show_hidden")
+    showChildNodeTypes = _stored("bool", "_show_child_node_types")
+    selectNodeUponCreation = _stored("bool", "_select_upon_creation")
 
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
@@ -65,15 +65,20 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
         self._scene_observer, self._name_observer = Observer(self._list_nodes), Observer(self._compare_name)
         self._box.activated.connect(self._activate)
 
-    currentNodeID = QtCore.Property(
-        str, lambda self: self._current_id, lambda self, value: self.setCurrentNodeID(value)
+    currentNodeID = cpp_property(
+        "QString", lambda self: self._current_id, lambda self, value: self.setCurrentNodeID(value)
     )
 
     def setMRMLScene(self, scene) -> None:
         """Sets the scene whose nodes are listed."""
         self._scene = scene
         kinds = slicer.vtkMRMLScene
-        events = (kinds.NodeAddedEvent, kinds.NodeRemovedEvent, kinds.EndBatchProcessEvent, kinds.EndCloseEvent)
+        events = (
+            kinds.NodeAddedEvent,
+            kinds.NodeRemovedEvent,
+            kinds.EndBatchProcessEvent,
+            kinds.EndCloseEvent,
+        )
         self._scene_observer.watch(scene, events)
         self.setEnabled(scene is not None)
         self._list_nodes()

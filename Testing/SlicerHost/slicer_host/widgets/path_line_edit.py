@@ -1,9 +1,9 @@
 """ctkPathLineEdit: a path to type, or to pick in a dialog."""
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 from PySide6.QtCore import Signal
 
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 
 class ctkPathLineEdit(StandIn, QtWidgets.QWidget):
@@ -28,25 +28,25 @@ class ctkPathLineEdit(StandIn, QtWidgets.QWidget):
         self._filters, self._name_filters = 0, []
         self._setting_key = ""
 
-    currentPath = QtCore.Property(
-        str, lambda self: self._box.currentText, lambda self, path: self.setCurrentPath(path)
+    currentPath = cpp_property(
+        "QString", lambda self: self._box.currentText, lambda self, path: self.setCurrentPath(path)
     )
-    nameFilters = QtCore.Property(
+    nameFilters = cpp_property(
         "QStringList",
         lambda self: list(self._name_filters),
-        lambda self, value: setattr(self, "_name_filters", list(value)),
+        lambda self, value: setattr(self, "_name_filters", value),
     )
-    settingKey = QtCore.Property(
-        str, lambda self: self._setting_key, lambda self, value: setattr(self, "_setting_key", value)
+    settingKey = cpp_property(
+        "QString", lambda self: self._setting_key, lambda self, value: setattr(self, "_setting_key", value)
     )
-    filters = QtCore.Property(
-        int, lambda self: self._filters, lambda self, value: setattr(self, "_filters", int(value))
+    filters = cpp_property(
+        "int", lambda self: self._filters, lambda self, value: setattr(self, "_filters", value)
     )
-    showHistoryButton = QtCore.Property(bool, lambda self: False, lambda self, value: None)
-    showBrowseButton = QtCore.Property(
-        bool,
+    showHistoryButton = cpp_property("bool", lambda self: False, lambda self, value: None)
+    showBrowseButton = cpp_property(
+        "bool",
         lambda self: not self._browse.isHidden(),
-        lambda self, value: self._browse.setVisible(bool(value)),
+        lambda self, value: self._browse.setVisible(value),
     )
 
     def setCurrentPath(self, path: str) -> None:

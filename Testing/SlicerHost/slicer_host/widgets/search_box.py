@@ -1,8 +1,8 @@
 """ctkSearchBox: a line edit with a magnifying glass."""
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 
 class ctkSearchBox(StandIn, QtWidgets.QLineEdit):
@@ -13,8 +13,8 @@ class ctkSearchBox(StandIn, QtWidgets.QLineEdit):
         self._show_search_icon = False
         self.setClearButtonEnabled(True)
 
-    showSearchIcon = QtCore.Property(
-        bool,
+    showSearchIcon = cpp_property(
+        "bool",
         lambda self: self._show_search_icon,
-        lambda self, value: setattr(self, "_show_search_icon", bool(value)),
+        lambda self, value: setattr(self, "_show_search_icon", value),
     )

@@ -2,10 +2,10 @@
 
 import slicer
 import vtk
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 
 from slicer_host.observation import Observer
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 
 class ctkMenuButton(StandIn, QtWidgets.QPushButton):
@@ -24,7 +24,7 @@ class qMRMLSegmentationShow3DButton(ctkMenuButton):
         self._observer = Observer(self._update)
         self.toggled.connect(self._show)
 
-    locked = QtCore.Property(bool, lambda self: self._locked, lambda self, value: self.setLocked(value))
+    locked = cpp_property("bool", lambda self: self._locked, lambda self, value: self.setLocked(value))
 
     def setLocked(self, locked: bool) -> None:
         """Greys the button whatever the segmentation holds."""
@@ -49,7 +49,9 @@ class qMRMLSegmentationShow3DButton(ctkMenuButton):
 
     def _update(self) -> None:
         segmentation = self._node.GetSegmentation() if self._node else None
-        self.setEnabled(segmentation is not None and not self._locked and segmentation.GetNumberOfSegments() > 0)
+        self.setEnabled(
+            segmentation is not None and not self._locked and segmentation.GetNumberOfSegments() > 0
+        )
         if segmentation is not None:
             self.blockSignals(True)
             self.setChecked(segmentation.ContainsRepresentation(_SURFACE))

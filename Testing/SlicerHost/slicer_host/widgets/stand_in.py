@@ -1,6 +1,29 @@
 """What every stand-in obeys: it has no member that the real class lacks."""
 
+from PySide6 import QtCore
+
+from slicer_host.pythonqt.conversion import to_property_type
 from slicer_host.widgets.cpp_members import CPP_MEMBERS
+
+
+def cpp_property(type_name: str, read, write=None) -> QtCore.Property:
+    """Returns a property of a stand-in, for Python, .ui files and Qt alike.
+
+    Args:
+        type_name: ``bool``, ``int``, ``QString`` or ``QStringList``.
+        read: Called with the object.
+        write: Called with the object and the value, made what a QVariant of this type would be; None to refuse.
+    """
+
+    def convert_and_write(self, value) -> None:
+        if write is None:
+            raise AttributeError(f"property of {type(self).__name__} is not writable")
+        try:
+            write(self, to_property_type(value, type_name))
+        except TypeError as error:
+            raise AttributeError(f"property of type '{type_name}' does not accept {value!r}") from error
+
+    return QtCore.Property(type_name, read, convert_and_write)
 
 
 class StandIn:
@@ -18,12 +41,21 @@ class StandIn:
         super().__init_subclass__(**kwargs)
         members = CPP_MEMBERS[cls.__name__]
         allowed = frozenset().union(*(CPP_MEMBERS[base.__name__].names() for base in _stand_ins(cls)))
-        own = {name for name in cls.__dict__ if not name.startswith("_")} - {"SIGNAL_NAMES", "staticMetaObject"}
-        events = {name for name in own if name.endswith("Event") or name in ("sizeHint", "minimumSizeHint", "hitButton")}
+        own = {name for name in cls.__dict__ if not name.startswith("_")} - {
+            "SIGNAL_NAMES",
+            "staticMetaObject",
+        }
+        events = {
+            name
+            for name in own
+            if name.endswith("Event") or name in ("sizeHint", "minimumSizeHint", "hitButton")
+        }
         if unknown := own - events - allowed:
             raise TypeError(f"the real {cls.__name__} shows Python no {', '.join(sorted(unknown))}")
         special = cls.__dict__.get("SIGNAL_NAMES", {})
-        signals = {signature: special.get(signature, signature.split("(")[0]) for signature in members.signals}
+        signals = {
+            signature: special.get(signature, signature.split("(")[0]) for signature in members.signals
+        }
         cls.CPP_SIGNALS = {**cls.CPP_SIGNALS, **signals}
         cls.CPP_SLOTS = cls.CPP_SLOTS | members.slots
 
