@@ -1,0 +1,36 @@
+"""A server with any settings and any segmenter, for ``server_process``; what to run is JSON on the command line."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from textsegment.errors import TextSegmentError
+from textsegment.server.run import run_server
+from textsegment.server.settings import ServerSettings
+from textsegment.server.workers import LocalEngine
+from textsegment.wire.limits import Limits
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    settings = wanted["settings"]
+    for name in ("certfile", "keyfile", "store_folder"):
+        if name in settings:
+            settings[name] = Path(settings[name])
+    for name in ("keys", "allowed_hosts"):
+        settings[name] = tuple(settings.get(name, ()))
+    settings["limits"] = Limits(**settings.get("limits", {}))
+    if wanted["max_file_bytes"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (wanted["max_file_bytes"],) * 2)
+    engine = LocalEngine(wanted["arguments"], wanted["segmenter"], **wanted["engine"])
+    try:
+        run_server(engine, ServerSettings(port=0, **settings), announce_json=True, stop_with_stdin=True)
+    except TextSegmentError as error:
+        sys.exit(f"{error.code}: {error}")
+
+
+if __name__ == "__main__":
+    main()
