@@ -1,0 +1,56 @@
+"""The Python that runs the engine: Slicer's own, or one that the user chose."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+import slicer
+
+from TextSegmentLib import bundle
+
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "QT_PLUGIN_PATH")
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python executable.
+
+    Attributes:
+        executable: Its path.
+        is_slicers: Whether it is the one that comes with Slicer.
+    """
+
+    executable: str
+    is_slicers: bool
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables for a process of it: the bundled backend is on its path.
+
+        Another Python gets the environment that Slicer was started in, not Slicer's library paths.
+        """
+        variables = dict(os.environ)
+        if not self.is_slicers:
+            variables = _startup_environment()
+        variables["PYTHONPATH"] = str(bundle.backend_source())
+        variables["PYTHONIOENCODING"] = "utf-8"
+        return variables
+
+
+def chosen_interpreter(path: str) -> Interpreter:
+    """Return the Python at a path, Slicer's own if the path is empty."""
+    if path:
+        return Interpreter(path, is_slicers=False)
+    # Slicer's executable is no Python; its launcher for Python is beside it, on the path.
+    return Interpreter(shutil.which("PythonSlicer") or sys.executable, is_slicers=True)
+
+
+def _startup_environment() -> dict[str, str]:
+    variables = {name: value for name, value in slicer.util.startupEnvironment().items() if value is not None}
+    return {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith("PYTHON") and name not in _LIBRARY_PATHS
+    }
