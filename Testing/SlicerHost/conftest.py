@@ -1,6 +1,7 @@
 """The host, booted once; every test begins with an empty scene and ends without errors of VTK or in slots."""
 
 import pytest
+
 from slicer_host import driver, host, scene, vtk_messages
 
 host.boot()  # before the tests' modules are imported: they say `import qt` and `import slicer`

@@ -12,7 +12,8 @@ class Beat:
 
     Attributes:
         wall_s: By the clock.
-        cpu_s: What the GUI thread itself computed in it; the rest it waited for a processor, a lock, or the timer.
+        cpu_s: What the GUI thread itself computed in it; the rest it waited for a processor, a lock, or the
+            timer.
     """
 
     wall_s: float

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import slicer
+
 from slicer_host import host
 
 

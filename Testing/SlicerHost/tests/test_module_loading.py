@@ -2,6 +2,7 @@ import pytest
 import qt
 import slicer
 import slicer.util
+
 from slicer_host import driver
 
 

@@ -1,6 +1,7 @@
 import pytest
 import qt
 import slicer
+
 from slicer_host.widgets.search_box import ctkSearchBox
 from slicer_host.widgets.stand_in import StandIn
 
@@ -99,6 +100,7 @@ def test_user_renames_and_deletes_by_the_list(combo, monkeypatch):
 
 def test_collapsible_button_hides_its_contents_and_is_checked_when_open():
     import ctk
+
     from slicer_host import driver
 
     button = ctk.ctkCollapsibleButton("More")

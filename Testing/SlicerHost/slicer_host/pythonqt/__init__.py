@@ -1,9 +1,9 @@
 """PySide6 with the rules of PythonQt, as the module ``qt``.
 
-Slicer's Python sees Qt through PythonQt, which is stricter and different: properties are attributes, signals are
-connected by their C++ signature, C++ objects take no new attributes. What breaks a rule raises here; in Slicer some
-of it would only print a line. PySide6's classes are changed for good, so a process that imports this runs nothing
-else on PySide6.
+Slicer's Python sees Qt through PythonQt, which is stricter and different: properties are attributes, signals
+are connected by their C++ signature, C++ objects take no new attributes. What breaks a rule raises here; in
+Slicer some of it would only print a line. PySide6's classes are changed for good, so a process that imports
+this runs nothing else on PySide6.
 """
 
 import sys

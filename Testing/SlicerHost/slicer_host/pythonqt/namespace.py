@@ -16,7 +16,7 @@ NOT_EXPOSED = re.compile(
     r"|QInputDevice|QEventPoint|QPageRanges|QRangeModel|QIODeviceBase|QDirListing\w*|QNativeInterface|QPoint(?:F)?List"
     r"|QIntList|QNetworkInformation|QNetworkRequestFactory|QSemaphoreReleaser|QPainterStateGuard|QOverrideCursorGuard"
 )
-"""Names of PySide6 that Slicer's ``qt`` lacks, from the list of classes that PythonQt registers for Qt 5.15."""
+"""Names of PySide6 that Slicer's ``qt`` lacks, compared with what PythonQt registers for Qt 5.15."""
 
 _single_shot_of_qt = QtCore.QTimer.singleShot  # before properties hide it
 
@@ -38,7 +38,7 @@ def make() -> types.ModuleType:
 
 
 class _SingleShot:
-    """``QTimer.singleShot(ms, f)`` is a function of the class, ``timer.singleShot`` a property of an instance."""
+    """``QTimer.singleShot(ms, f)`` is a function of the class, ``timer.singleShot`` a property of a timer."""
 
     def __get__(self, timer, owner=None):
         return _start_single_shot if timer is None else timer.isSingleShot()

@@ -1,4 +1,4 @@
-"""Qt properties as attributes: ``button.text``, ``button.checked = True``; ``button.text()`` raises TypeError."""
+"""Qt properties as attributes: ``button.text``, ``button.checked = True``; ``button.text()`` is an error."""
 
 from PySide6 import QtCore
 
@@ -10,7 +10,7 @@ class CppProperty(property):
 
 
 class VirtualGetter:
-    """A property whose getter Python classes may override; PySide6 looks at the attribute to see whether one does.
+    """A property whose getter Python classes may override; PySide6 looks at the attribute to see who does.
 
     It is a value on Qt's own objects, as it should be, but stays a method on objects of Python classes.
     """

@@ -31,7 +31,7 @@ class QUiLoader(QtUiTools.QUiLoader):
     def load(self, device, parent=None):
         """Makes the tree of widgets in an open file.
 
-        Connections with stand-ins are made here: PySide6 cannot declare signals and slots with the types of MRML.
+        Connections with stand-ins are made here: PySide6 cannot declare signals and slots with types of MRML.
         """
         tree = ElementTree.fromstring(bytes(device.readAll().data()))
         connections = _take_connections(tree)
@@ -61,7 +61,7 @@ def _take_connections(tree) -> list[tuple[str, ...]]:
 
 
 def _take_flags(tree) -> list[tuple[str, str, int]]:
-    """Removes the properties of stand-ins that are sets of flags and returns (widget, property, value) of each."""
+    """Removes the stand-ins' properties that are sets of flags; returns (widget, property, value) of each."""
     taken = []
     for widget in tree.iter("widget"):
         cls = STAND_INS.get(widget.get("class"))

@@ -1,8 +1,8 @@
-"""What PythonQt exposes of the real classes: properties, invokable methods, public slots, signals. Nothing else.
+"""What PythonQt exposes of the real classes: properties, invokable methods, public slots, signals.
 
-Read off the headers of Slicer (main, August 2026) and CTK (July 2026). Public C++ methods that are neither slots nor
-invokable, as ``setNodeTypes``, are not here: Python cannot call them. Members of Qt's own base classes are not
-repeated.
+Read off the headers of Slicer (main, August 2026) and CTK (July 2026). Public C++ methods that are neither
+slots nor invokable, as ``setNodeTypes``, are not here: Python cannot call them. Members of Qt's own base classes
+are not repeated.
 """
 
 from dataclasses import dataclass, field
@@ -37,8 +37,8 @@ CPP_MEMBERS = {
     ),
     "ctkMenuButton": _members(),
     "ctkPathLineEdit": _members(
-        properties="label filters currentPath options settingKey showBrowseButton showHistoryButton sizeAdjustPolicy"
-        " minimumContentsLength nameFilters",
+        properties="label filters currentPath options settingKey showBrowseButton showHistoryButton"
+        " sizeAdjustPolicy minimumContentsLength nameFilters",
         invokables="comboBox",
         slots="setCurrentPath(QString) browse() retrieveHistory() addCurrentPathToHistory()",
         signals="validInputChanged(bool) currentPathChanged(QString)",
@@ -51,13 +51,14 @@ CPP_MEMBERS = {
         signals="mrmlSceneChanged(vtkMRMLScene*)",
     ),
     "qMRMLNodeComboBox": _members(
-        properties="currentNodeID currentNodeId nodeTypes showHidden showChildNodeTypes hideChildNodeTypes baseName"
-        " noneEnabled addEnabled removeEnabled editEnabled renameEnabled interactionNodeSingletonTag"
+        properties="currentNodeID currentNodeId nodeTypes showHidden showChildNodeTypes hideChildNodeTypes"
+        " baseName noneEnabled addEnabled removeEnabled editEnabled renameEnabled interactionNodeSingletonTag"
         " selectNodeUponCreation noneDisplay sizeAdjustPolicy",
-        invokables="mrmlScene addAttribute removeAttribute setNodeTypeLabel nodeTypeLabel nodeCount nodeFromIndex"
-        " currentNode sortFilterProxyModel addMenuAction",
-        slots="setMRMLScene(vtkMRMLScene*) setCurrentNode(vtkMRMLNode*) setCurrentNode(QString) setCurrentNodeID(QString)"
-        " setCurrentNodeIndex(int) addNode(QString) addNode() removeCurrentNode() editCurrentNode() renameCurrentNode()",
+        invokables="mrmlScene addAttribute removeAttribute setNodeTypeLabel nodeTypeLabel nodeCount"
+        " nodeFromIndex currentNode sortFilterProxyModel addMenuAction",
+        slots="setMRMLScene(vtkMRMLScene*) setCurrentNode(vtkMRMLNode*) setCurrentNode(QString)"
+        " setCurrentNodeID(QString) setCurrentNodeIndex(int) addNode(QString) addNode() removeCurrentNode()"
+        " editCurrentNode() renameCurrentNode()",
         signals="currentNodeChanged(vtkMRMLNode*) currentNodeIDChanged(QString) nodeActivated(vtkMRMLNode*)"
         " currentNodeChanged(bool) nodeAdded(vtkMRMLNode*) nodeAddedByUser(vtkMRMLNode*)"
         " nodeAddedByUserAction(vtkMRMLNode*) nodeAboutToBeRemoved(vtkMRMLNode*) currentNodeRenamed(QString)"
@@ -69,8 +70,8 @@ CPP_MEMBERS = {
         slots="setSegmentationNode(vtkMRMLSegmentationNode*) setLocked(bool)",
     ),
     "qMRMLSegmentEditorWidget": _members(
-        invokables="mrmlSegmentEditorNode segmentationNode segmentationNodeID sourceVolumeNode sourceVolumeNodeID"
-        " currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames",
+        invokables="mrmlSegmentEditorNode segmentationNode segmentationNodeID sourceVolumeNode"
+        " sourceVolumeNodeID currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames",
         slots="setMRMLSegmentEditorNode(vtkMRMLSegmentEditorNode*) setSegmentationNode(vtkMRMLNode*)"
         " setSegmentationNodeID(QString) setSourceVolumeNode(vtkMRMLNode*) setSourceVolumeNodeID(QString)"
         " setCurrentSegmentID(QString) setActiveEffectByName(QString)",

@@ -1,5 +1,7 @@
 """qMRMLNodeComboBox: the nodes of the scene of some types, to choose, make, rename and delete."""
 
+from typing import ClassVar
+
 import slicer
 import vtk
 from PySide6 import QtWidgets
@@ -31,7 +33,7 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
     nodeAddedByUserAction = Signal(object)
     nodeAboutToBeRemoved = Signal(object)
     currentNodeRenamed = Signal(str)
-    SIGNAL_NAMES = {"currentNodeChanged(bool)": "_validity_changed"}
+    SIGNAL_NAMES: ClassVar = {"currentNodeChanged(bool)": "_validity_changed"}
 
     nodeTypes = _stored("QStringList", "_node_types")
     baseName = _stored("QString", "_base_name")

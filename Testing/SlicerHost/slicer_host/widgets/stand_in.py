@@ -1,5 +1,7 @@
 """What every stand-in obeys: it has no member that the real class lacks."""
 
+from typing import ClassVar
+
 from PySide6 import QtCore
 
 from slicer_host.pythonqt.conversion import to_property_type
@@ -12,7 +14,7 @@ def cpp_property(type_name: str, read, write=None) -> QtCore.Property:
     Args:
         type_name: ``bool``, ``int``, ``QString`` or ``QStringList``.
         read: Called with the object.
-        write: Called with the object and the value, made what a QVariant of this type would be; None to refuse.
+        write: Called with the object and the value as this type; None to refuse.
     """
 
     def convert_and_write(self, value) -> None:
@@ -29,13 +31,13 @@ def cpp_property(type_name: str, read, write=None) -> QtCore.Property:
 class StandIn:
     """Mix-in before the class of Qt; checked against ``CPP_MEMBERS`` when a class is made.
 
-    A subclass that is named like a real class may have, in public, only what PythonQt exposes of the real one, and
-    overridden events of Qt. Signals with types of MRML are declared with ``object``; ``SIGNAL_NAMES`` of the class
-    says which attribute serves a signature where the names differ.
+    A subclass that is named like a real class may have, in public, only what PythonQt exposes of the real
+    one, and overridden events of Qt. Signals with types of MRML are declared with ``object``; ``SIGNAL_NAMES``
+    of the class says which attribute serves a signature where the names differ.
     """
 
-    CPP_SIGNALS: dict[str, str] = {}
-    CPP_SLOTS: frozenset[str] = frozenset()
+    CPP_SIGNALS: ClassVar[dict[str, str]] = {}
+    CPP_SLOTS: ClassVar[frozenset[str]] = frozenset()
 
     def __init_subclass__(cls, **kwargs) -> None:
         super().__init_subclass__(**kwargs)

@@ -3,13 +3,13 @@
 import qt
 import slicer
 from slicer.i18n import tr as _
-from slicer.ScriptedLoadableModule import *  # noqa: F403
+from slicer.ScriptedLoadableModule import *
 from slicer.util import VTKObservationMixin
 
 
-class Tiny(ScriptedLoadableModule):  # noqa: F405
+class Tiny(ScriptedLoadableModule):
     def __init__(self, parent):
-        ScriptedLoadableModule.__init__(self, parent)  # noqa: F405
+        ScriptedLoadableModule.__init__(self, parent)
         self.parent.title = _("Tiny")
         slicer.app.connect("startupCompleted()", lambda: slicer.modules.TinyInstance.started())
         self.was_started = False
@@ -18,14 +18,14 @@ class Tiny(ScriptedLoadableModule):  # noqa: F405
         self.was_started = True
 
 
-class TinyWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):  # noqa: F405
+class TinyWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)  # noqa: F405
+        ScriptedLoadableModuleWidget.__init__(self, parent)
         VTKObservationMixin.__init__(self)
         self.cleaned = False
 
     def setup(self):
-        ScriptedLoadableModuleWidget.setup(self)  # noqa: F405
+        ScriptedLoadableModuleWidget.setup(self)
         panel = slicer.util.loadUI(self.resourcePath("UI/Tiny.ui"))
         self.layout.addWidget(panel)
         self.ui = slicer.util.childWidgetVariables(panel)
