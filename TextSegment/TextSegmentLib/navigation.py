@@ -1,0 +1,51 @@
+"""Where the user looks: slice and 3-D views on a segment, the Segment Editor on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+_EDITOR = "SegmentEditor"
+
+
+def center_views(segmentation_node: Any, segment_id: str) -> None:
+    """Centre all slice views on a segment, and turn the cameras' focus to it."""
+    center_ras = [0.0, 0.0, 0.0]
+    segmentation_node.GetSegmentCenterRAS(segment_id, center_ras)
+    scene = segmentation_node.GetScene()
+    slices = slicer.vtkMRMLSliceNode
+    slices.JumpAllSlices(scene, *center_ras, slices.CenteredJumpSlice)
+    for number in range(scene.GetNumberOfNodesByClass("vtkMRMLCameraNode")):
+        _focus(scene.GetNthNodeByClass(number, "vtkMRMLCameraNode"), center_ras)
+
+
+def _focus(camera_node: Any, center_ras: list[float]) -> None:
+    """Move a camera sideways: direction and distance stay."""
+    step = [new - old for new, old in zip(center_ras, camera_node.GetFocalPoint(), strict=True)]
+    position = [old + by for old, by in zip(camera_node.GetPosition(), step, strict=True)]
+    camera_node.SetFocalPoint(*center_ras)
+    camera_node.SetPosition(*position)
+    camera_node.ResetClippingRange()
+
+
+def open_editor(segmentation_node: Any, segment_id: str | None, volume_node: Any) -> None:
+    """Open the Segment Editor with a segment selected.
+
+    Args:
+        segmentation_node: What to edit.
+        segment_id: The segment; None to leave the choice to the editor.
+        volume_node: The image behind; None to leave it as it is.
+    """
+    scene = segmentation_node.GetScene()
+    editor_node = scene.GetSingletonNode(_EDITOR, "vtkMRMLSegmentEditorNode")
+    if editor_node is None:
+        editor_node = slicer.vtkMRMLSegmentEditorNode()
+        editor_node.SetSingletonTag(_EDITOR)
+        editor_node = scene.AddNode(editor_node)
+    editor_node.SetAndObserveSegmentationNode(segmentation_node)
+    if volume_node is not None:
+        editor_node.SetAndObserveSourceVolumeNode(volume_node)
+    slicer.util.selectModule(_EDITOR)
+    if segment_id is not None:  # last: the editor chooses one by itself when it opens
+        editor_node.SetSelectedSegmentID(segment_id)
