@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from textsegment.errors import DependencyMissingError
+from textsegment.errors import DependencyMissingError, SettingsError
 
 if TYPE_CHECKING:
     from textsegment.server.engine import Engine
@@ -43,7 +44,9 @@ def serve_command(
     ] = None,
     precision: Annotated[str, typer.Option(help="auto, fp32, fp16 or bf16.")] = "auto",
     ray: Annotated[bool, typer.Option("--ray", help="Compute on replicas of Ray Serve.")] = False,
-    replicas: Annotated[int, typer.Option(help="With --ray: as many as there may be.")] = 1,
+    replicas: Annotated[
+        int, typer.Option(help="With --ray: how many, each with a GPU of its own if there are any.")
+    ] = 1,
     max_volume_mb: Annotated[int, typer.Option(help="Largest volume, uncompressed.")] = 2048,
     max_prompts: Annotated[int, typer.Option(help="Structures of one request.")] = 512,
     max_queue: Annotated[int, typer.Option(help="Jobs that wait.")] = 64,
@@ -100,7 +103,7 @@ def serve_command(
     if segmenter != _LOCAL_SEGMENTER:
         arguments = [json.loads(segmenter_arguments or "{}") for _ in arguments]
     engine = (
-        _ray_engine(replicas, arguments[0], segmenter)
+        _ray_engine(replicas, arguments, segmenter, max_job_seconds)
         if ray
         else _local_engine(arguments, segmenter, max_job_seconds)
     )
@@ -113,14 +116,15 @@ def _local_engine(arguments: list[dict[str, Any]], factory: str, job_time_s: flo
     return LocalEngine(arguments, factory, job_time_s=job_time_s)
 
 
-def _ray_engine(replicas: int, arguments: dict[str, Any], factory: str) -> Engine:
-    try:
-        from textsegment.server.ray_cluster import ClusterEngine
-        from textsegment.server.ray_settings import ReplicaSettings
-    except ModuleNotFoundError as error:
-        raise _missing(error, "engine,server,ray") from error
-    gpus = 1.0 if str(arguments.get("device", "")).startswith("cuda") else 0.0
-    return ClusterEngine(ReplicaSettings(1, replicas, gpus=gpus), arguments, factory)
+def _ray_engine(replicas: int, arguments: list[dict[str, Any]], factory: str, job_time_s: float) -> Engine:
+    if len(arguments) > 1:
+        raise SettingsError("With --ray there is one --device for all replicas.", "Give --replicas instead.")
+    if find_spec("ray") is None:
+        raise _missing(ModuleNotFoundError(name="ray"), "engine,ray")
+    from textsegment.server.ray_cluster import ClusterEngine
+    from textsegment.server.ray_settings import ReplicaSettings
+
+    return ClusterEngine(ReplicaSettings.on_this_computer(replicas, job_time_s), arguments[0], factory)
 
 
 def _missing(error: ModuleNotFoundError, extras: str) -> DependencyMissingError:

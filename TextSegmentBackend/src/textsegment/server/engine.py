@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from textsegment.errors import LimitExceededError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import ModelInfo
 from textsegment.wire.volume_header import VolumeHeader
@@ -64,3 +65,11 @@ class Engine(Protocol):
             TextSegmentError: Any failure of the job, typed.
         """
         ...
+
+
+def took_too_long(job_time_s: float) -> LimitExceededError:
+    """Return the error for a job that was given up because it took too long."""
+    return LimitExceededError(
+        f"The job took longer than the {job_time_s:.0f} s that are accepted.",
+        "Ask for fewer structures, or ask the operator of the server.",
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
@@ -30,7 +31,7 @@ def replicas_of(
     """Return the deployment of the segmenter, ready to be run or given to another deployment.
 
     Args:
-        settings: How many, and on what.
+        settings: How many, and on what; this process is connected with Ray.
         arguments: Keyword arguments of the segmenter.
         factory: What makes a segmenter, ``"module:name"``.
     """
@@ -46,14 +47,21 @@ def replicas_of(
             upscale_delay_s=_UPSCALE_DELAY_S,
             downscale_delay_s=_DOWNSCALE_DELAY_S,
         ),
-        ray_actor_options={"num_cpus": settings.cpus, "num_gpus": settings.gpus},
+        ray_actor_options={"num_cpus": settings.cpus, "num_gpus": _gpus(settings, arguments.get("device"))},
         request_router_config=RequestRouterConfig(request_router_class=DigestRouter, max_backoff_s=0.1),
         max_constructor_retry_count=2,
         health_check_period_s=5,
         graceful_shutdown_timeout_s=_DRAIN_S,
         logging_config=LoggingConfig(enable_access_log=False),
     )
-    return deployment.bind(factory, dict(arguments))
+    return deployment.bind(factory, dict(arguments), settings.job_time_s)
+
+
+def _gpus(settings: ReplicaSettings, device: str | None) -> float:
+    if settings.gpus is not None:
+        return settings.gpus
+    has_any = ray.cluster_resources().get("GPU", 0) >= 1
+    return 1.0 if has_any and device not in ("cpu", "mps") else 0.0
 
 
 def run_replicas(replicas: serve.Application, name: str) -> DeploymentHandle:

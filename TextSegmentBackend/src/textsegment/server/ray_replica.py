@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from textsegment.errors import DeviceError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, ModelInfo
+from textsegment.server.engine import took_too_long
 from textsegment.server.worker import load_segmenter, report_of
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
@@ -29,12 +30,18 @@ class SegmenterReplica:
     Args:
         factory: What makes the segmenter, ``"module:name"``.
         arguments: Its keyword arguments.
+        job_time_s: Longest time of a job.
+        cancel_grace_s: How long a job may take to notice that it was cancelled, before this process ends.
 
     Raises:
         StartError: The model cannot be loaded.
     """
 
-    def __init__(self, factory: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(
+        self, factory: str, arguments: Mapping[str, Any], job_time_s: float, cancel_grace_s: float = 30.0
+    ) -> None:
+        self._job_time_s = job_time_s
+        self._cancel_grace_s = cancel_grace_s
         try:
             self._segmenter = load_segmenter(factory, arguments)
         except Exception as error:  # noqa: BLE001 (the process boundary, see StartError)
@@ -69,12 +76,18 @@ class SegmenterReplica:
 
         cancel = CancelToken()
         job = loop.run_in_executor(None, self._run, volume, prompts, send, cancel)
+        end = loop.time() + self._job_time_s
         try:
-            while (frame := await frames.get()) is not None:
+            while (frame := await asyncio.wait_for(frames.get(), end - loop.time())) is not None:
                 yield frame
+        except asyncio.TimeoutError:
+            yield encode_frame(Failed(ErrorReport.from_error(took_too_long(self._job_time_s))))
         finally:
             cancel.cancel()
-            await job  # the next job comes when this call has ended
+            # The next job comes when this call has ended.
+            _, stuck = await asyncio.wait((job,), timeout=self._cancel_grace_s)
+            if stuck:
+                os._exit(1)
 
     def _run(
         self,

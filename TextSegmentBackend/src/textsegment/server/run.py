@@ -47,7 +47,7 @@ def run_server(
     """
     use_json_logs()
     with listen(settings) as listener:
-        server = _Server(create_app(engine, settings), settings)
+        server = Server(create_app(engine, settings), settings)
         asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin))
 
 
@@ -83,8 +83,16 @@ def listen(settings: ServerSettings) -> socket.socket:
     return listener
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn's server with our own signals, and an end that lets jobs finish."""
+class Server(uvicorn.Server):
+    """Uvicorn's server with our bounds, our own signals, and an end that lets jobs finish.
+
+    Args:
+        app: From ``create_app``; whoever calls ``serve`` runs its lifespan.
+        settings: Of the application, too.
+
+    Raises:
+        SettingsError: Certificate and key cannot be used.
+    """
 
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
         config = uvicorn.Config(

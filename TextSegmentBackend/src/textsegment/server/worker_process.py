@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
 
-from textsegment.errors import DeviceError, EngineLostError, LimitExceededError, TextSegmentError
+from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
-from textsegment.server.engine import Work
+from textsegment.server.engine import Work, took_too_long
 from textsegment.server.worker import END, FRAME, worker_main
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.volume_header import Encoding
@@ -104,10 +104,7 @@ class WorkerProcess:
                 kind, payload = await asyncio.wait_for(self._receive(), end - loop.time())
             except asyncio.TimeoutError:
                 self.kill()
-                raise LimitExceededError(
-                    f"The job took longer than the {self._job_time_s:.0f} s that are accepted.",
-                    "Ask for fewer structures, or ask the operator of the server.",
-                ) from None
+                raise took_too_long(self._job_time_s) from None
             if kind == FRAME:
                 yield payload
                 continue
