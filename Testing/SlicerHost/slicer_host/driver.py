@@ -2,10 +2,9 @@
 
 import sys
 import time
-from pathlib import Path
 
 import slicer
-from PySide6 import QtCore, QtGui, QtTest, QtWidgets
+from PySide6 import QtCore, QtTest, QtWidgets
 
 _failures: list[BaseException] = []
 
@@ -72,16 +71,17 @@ def run_events(milliseconds: int) -> None:
     slicer.app.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
 
 
-def save_panel(panel: QtWidgets.QWidget, path: Path, width: int = 400, height: int | None = None) -> None:
-    """Writes a picture of a panel as wide as in Slicer and as high as it needs to be."""
-    panel.resize(width, height or panel.layout().sizeHint().height())
-    run_events(50)
-    panel.grab().save(str(path))
+def fit_panel(panel: QtWidgets.QWidget, width: int = 400) -> None:
+    """Makes a panel as wide as in Slicer, and as high as its contents need.
 
-
-def panel_image(panel: QtWidgets.QWidget) -> QtGui.QImage:
-    """Returns a picture of a panel as it is now."""
-    return panel.grab().toImage()
+    Raises:
+        AssertionError: The contents need more width, so that Slicer would show a scroll bar.
+    """
+    run_events(20)
+    needed = panel.layout().minimumSize().width()
+    assert needed <= width, f"the panel needs {needed} pixels, not {width}"
+    panel.resize(width, panel.layout().sizeHint().height())
+    run_events(20)
 
 
 def _require_visible(widget: QtWidgets.QWidget) -> None:

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import slicer
+import slicer.util
 
-from slicer_host import packaging, pythonqt, scene, scripted_loadable_module, widgets
+from slicer_host import packaging, pythonqt, scene, scripted_loadable_module, segment_editor, widgets
 from slicer_host.module_widget import qSlicerScriptedLoadableModule, qSlicerScriptedLoadableModuleWidget
 from slicer_host.pythonqt import tooltips
 from slicer_host.qt_application import SlicerApplication
@@ -28,6 +29,7 @@ def boot() -> SlicerApplication:
         slicer.qSlicerScriptedLoadableModuleWidget = qSlicerScriptedLoadableModuleWidget
         slicer.app = SlicerApplication(headless)
         tooltips.install(slicer.app)
+        segment_editor.install()
     return slicer.app
 
 
@@ -57,5 +59,5 @@ def show_panel(module: qSlicerScriptedLoadableModule, width: int = 400, height: 
     panel = module.widgetRepresentation()
     panel.resize(width, height)
     panel.show()
-    panel.enter()
+    slicer.util.selectModule(module.name)
     return panel.self()

@@ -56,9 +56,37 @@ def test_reload_cleans_up_and_makes_the_panel_anew(tiny_module, tiny):
     assert slicer.modules.TinyWidget.ui.runButton.text == "Run"
 
 
-def test_picture_of_the_panel_is_as_wide_as_asked(tiny, tmp_path):
-    driver.save_panel(tiny.parent, tmp_path / "panel.png", width=400)
-    assert qt.QImage(str(tmp_path / "panel.png")).width() == 400
+def test_picture_of_panel_and_views_shows_both(tiny, tmp_path):
+    import numpy as np
+
+    from slicer_host import pictures
+
+    volume_node = slicer.util.addVolumeFromArray(np.full((20, 20, 20), 100, dtype=np.int16), name="CT")
+    driver.fit_panel(tiny.parent)
+    picture = pictures.panel_beside_views(tiny.parent, pictures.FourUp(volume_node, (100, 90)))
+    pictures.save(picture, tmp_path / "all.png")
+    image = qt.QImage(str(tmp_path / "all.png"))
+    assert (image.width(), image.height()) == (400 + 2 + 202, max(tiny.parent.height, 182))
+    assert picture[2, 402 + 50].tolist() == [242, 74, 51]  # the axial view's bar
+
+
+def test_panel_that_needs_more_width_is_reported(tiny):
+    tiny.ui.runButton.minimumWidth = 500
+    with pytest.raises(AssertionError, match="needs"):
+        driver.fit_panel(tiny.parent, width=400)
+    tiny.ui.runButton.minimumWidth = 0
+
+
+def test_segment_editor_takes_the_segment_that_its_node_names(tiny):
+    segmentation_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    ids = [segmentation_node.GetSegmentation().AddEmptySegment("", name) for name in ("liver", "spleen")]
+    slicer.util.selectModule("SegmentEditor")
+    assert not tiny.parent.isEntered
+    editor = slicer.util.getModuleWidget("SegmentEditor").editor
+    assert editor.currentSegmentID() == ids[0]
+    editor.setCurrentSegmentID(ids[1])
+    node = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+    assert node.GetSelectedSegmentID() == ids[1]
 
 
 def test_heartbeat_sees_a_blocked_event_loop():

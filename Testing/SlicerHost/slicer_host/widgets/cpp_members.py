@@ -1,8 +1,8 @@
 """What PythonQt exposes of the real classes: properties, invokable methods, public slots, signals.
 
 Read off the headers of Slicer (main, August 2026) and CTK (July 2026). Public C++ methods that are neither
-slots nor invokable, as ``setNodeTypes``, are not here: Python cannot call them. Members of Qt's own base classes
-are not repeated.
+slots nor invokable, as ``setNodeTypes``, are not here: Python cannot call them. Members of Qt's own base
+classes are not repeated.
 """
 
 from dataclasses import dataclass, field

@@ -32,8 +32,8 @@ class StandIn:
     """Mix-in before the class of Qt; checked against ``CPP_MEMBERS`` when a class is made.
 
     A subclass that is named like a real class may have, in public, only what PythonQt exposes of the real
-    one, and overridden events of Qt. Signals with types of MRML are declared with ``object``; ``SIGNAL_NAMES``
-    of the class says which attribute serves a signature where the names differ.
+    one, and overridden events of Qt. Signals with types of MRML are declared with ``object``;
+    ``SIGNAL_NAMES`` of the class says which attribute serves a signature where the names differ.
     """
 
     CPP_SIGNALS: ClassVar[dict[str, str]] = {}
