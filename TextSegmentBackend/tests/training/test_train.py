@@ -1,5 +1,6 @@
 """The demonstration model learns, resumes and exports; bad descriptions are refused."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from textsegment.errors import InputError, InputNotFoundError
+from textsegment.errors import CheckpointError, InputError, InputNotFoundError
 from textsegment.files.nifti import write_nifti
 from textsegment.model.checkpoint import load
 from textsegment.model.config import SATConfig
@@ -127,6 +128,23 @@ def test_a_structure_that_is_never_found_starts_again_from_a_living_one(scans: P
     assert lines[-1] == "right kidney (CT) starts again from left kidney"
     assert torch.equal(after[[0, 2, 3]], before[[0, 2, 3]])
     assert 0 < float((after[1] - before[0]).abs().max()) < 1
+
+
+def test_training_can_begin_with_trained_weights(scans: Path, tmp_path: Path) -> None:
+    trained = train(scans, tmp_path / "first", steps=2)
+    weights = tmp_path / "first" / "sat-demo.safetensors"
+    data = read_description(scans / "data.json", scans)
+    settings = TrainingSettings()
+    begun = Trainer(TINY, data, tmp_path / "second", settings, lambda line: None, weights).model
+    best = trained.average.module
+    for name, tensor in best.network.state_dict().items():
+        assert torch.equal(tensor.half(), begun.network.state_dict()[name].half()), name
+    kept, liver = begun.embeddings.detach()[:3], begun.embeddings.detach()[3]
+    assert torch.equal(kept, best.embeddings.detach()[:3].half().float())
+    assert 0 < float((liver - kept).abs().amax(1).min()) < 1
+    other = dataclasses.replace(TINY, width=36)
+    with pytest.raises(CheckpointError):
+        Trainer(other, data, tmp_path / "third", settings, lambda line: None, weights)
 
 
 def test_exclusive_loss_asks_for_positive_logits_on_the_structure_only() -> None:

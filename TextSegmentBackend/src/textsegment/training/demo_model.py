@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
 import torch
 from torch import Tensor, nn
 
+from textsegment.errors import CheckpointError
+from textsegment.model.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
+from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.sat import SAT
 from textsegment.model.unet import ConvStage
 
 COARSE_LEVELS = 3
+
+
+def most_alike(prompt: tuple[str, str], others: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Return the prompt whose name is most similar to that of another."""
+    return max(others, key=lambda other: SequenceMatcher(None, other[0], prompt[0]).ratio())
 
 
 class DemoModel(nn.Module):
@@ -45,6 +56,26 @@ class DemoModel(nn.Module):
         nn.init.normal_(last_linear.weight, std=0.1)
         nn.init.constant_(last_linear.bias, -0.5)
         nn.init.constant_(last_norm.weight, 10.0)
+
+    @torch.no_grad()
+    def start_from(self, checkpoint: Checkpoint) -> None:
+        """Take over a trained network, and the embeddings of the prompts that it has in its table.
+
+        Others start from the embedding of the prompt with the most similar name.
+
+        Raises:
+            CheckpointError: Another architecture, or a model without a table of embeddings.
+        """
+        table = checkpoint.text_encoder
+        if checkpoint.network.config != self.network.config or not isinstance(table, EmbeddingTable):
+            raise CheckpointError("Training can go on from a model of the same architecture only.")
+        self.network.load_state_dict(checkpoint.network.state_dict())
+        known = {prompt: table.embeddings[row] for row, prompt in enumerate(table.prompts)}
+        for prompt, row in self._rows.items():
+            alike = [other for other in known if other[1] == prompt[1]] or list(known)
+            nearest = prompt if prompt in known else most_alike(prompt, alike)
+            noise = 0.0 if prompt in known else 0.1
+            self.embeddings[row] = known[nearest] + noise * torch.randn(table.embeddings.shape[1])
 
     @torch.no_grad()
     def copy_embedding(self, source: tuple[str, str], target: tuple[str, str], *, noise: float) -> None:

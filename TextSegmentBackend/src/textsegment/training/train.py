@@ -6,7 +6,6 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
 
 import torch
@@ -14,12 +13,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.files.atomic import atomic_output
-from textsegment.model.checkpoint import save_demo
+from textsegment.model import checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.training.augment import PatchSampler
 from textsegment.training.dataset import DatasetDescription, TrainingCase, load_case
-from textsegment.training.demo_model import DemoModel
+from textsegment.training.demo_model import DemoModel, most_alike
 from textsegment.training.loss import ExclusiveLoss, IndependentLoss
 
 Report = Callable[[str], None]
@@ -54,7 +53,16 @@ class TrainingSettings:
 
 
 class Trainer:
-    """One training run in a folder: ``last.pt`` to go on from, ``sat-demo.safetensors`` to use."""
+    """One training run in a folder: ``last.pt`` to go on from, ``sat-demo.safetensors`` to use.
+
+    Args:
+        config: Architecture.
+        data: Scans and structures.
+        folder: Of the run.
+        settings: How to train.
+        report: Told how it goes.
+        start_from: Weights of a trained model to begin with; None for random ones.
+    """
 
     def __init__(
         self,
@@ -63,11 +71,14 @@ class Trainer:
         folder: Path,
         settings: TrainingSettings,
         report: Report,
+        start_from: Path | None = None,
     ) -> None:
         torch.manual_seed(settings.seed)
         self.config, self.folder, self.settings, self.report = config, folder, settings, report
         self.data = data
         self.model = DemoModel(config, data.prompts)
+        if start_from is not None:
+            self.model.start_from(checkpoint.load(start_from))
         mean_of = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]  # torch's
         self.average = AveragedModel(self.model, multi_avg_fn=mean_of)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), settings.learning_rate, weight_decay=0.01)
@@ -170,7 +181,7 @@ class Trainer:
         assert isinstance(best, DemoModel)
         rows = [row for row, prompt in enumerate(self.data.prompts) if prompt not in self.data.hidden]
         offered = [self.data.prompts[row] for row in rows]
-        save_demo(best.network, offered, best.embeddings.detach()[rows], self._export_path)
+        checkpoint.save_demo(best.network, offered, best.embeddings.detach()[rows], self._export_path)
         worst = sorted(self.dice.items(), key=lambda item: item[1])
         self.report("dice " + ", ".join(f"{name} ({code}) {value:.2f}" for (name, code), value in worst))
 
@@ -184,7 +195,7 @@ class Trainer:
         for prompt, dice in self.dice.items():
             alike = [other for other in found if other[1] == prompt[1]]
             if dice < LOST_DICE and alike:
-                model = max(alike, key=lambda other: SequenceMatcher(None, other[0], prompt[0]).ratio())
+                model = most_alike(prompt, alike)
                 self.report(f"{prompt[0]} ({prompt[1]}) starts again from {model[0]}")
                 averaged = self.average.module
                 assert isinstance(averaged, DemoModel)
