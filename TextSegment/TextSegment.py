@@ -36,7 +36,7 @@ class TextSegment(ScriptedLoadableModule):
             "For research: not a medical device."
         )
         parent.acknowledgementText = _(
-            "Uses the method and, if you download them, the weights of {link_start}SAT{link_end} by its authors."
+            "Uses the method and, if downloaded, the weights of {link_start}SAT{link_end} by its authors."
         ).format(link_start=f'<a href="{_PAPER}">', link_end="</a>")
         slicer.app.connect("startupCompleted()", _register_sample_data)
 
@@ -80,7 +80,7 @@ class TextSegmentTest(ScriptedLoadableModuleTest):
 
     def runTest(self):
         """Run everything."""
-        importlib.import_module("TextSegmentLib.self_test").run(self)
+        importlib.import_module("TextSegmentLib.self_test").run()
 
 
 def _register_sample_data():

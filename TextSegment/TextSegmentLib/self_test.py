@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from unittest import TestCase
 
 import numpy as np
 import slicer
@@ -17,7 +16,7 @@ _PATIENCE_S = 30.0
 _STRUCTURES = ("liver", "left kidney")
 
 
-def run(case: TestCase) -> None:
+def run() -> None:
     """Segment a phantom by a script and by the panel; needs no model, no server and no network."""
     slicer.mrmlScene.Clear()
     volume = phantom()
@@ -25,44 +24,44 @@ def run(case: TestCase) -> None:
         np.ascontiguousarray(volume.voxels.transpose(2, 1, 0)), name="Phantom CT"
     )
     node.SetIJKToRASMatrix(vtk_matrix(volume.geometry.affine))
-    _test_script(case, node)
-    _test_panel(case, node)
+    _test_script(node)
+    _test_panel(node)
 
 
-def _test_script(case: TestCase, node: object) -> None:
+def _test_script(node: object) -> None:
     result = TextSegmentLogic().segment(node, "liver, lt kidney", modality="CT", segmenter=FakeSegmenter())
-    _require_masks(case, result, node)
+    _require_masks(result, node)
     slicer.mrmlScene.RemoveNode(result)
 
 
-def _test_panel(case: TestCase, node: object) -> None:
+def _test_panel(node: object) -> None:
     slicer.util.selectModule("TextSegment")
     panel = slicer.modules.textsegment.widgetRepresentation().self().panel
     panel.engine.use(FakeSegmenter(0.1))
-    panel.ui.volumeSelector.setCurrentNode(node)
+    panel.ui.inputSelector.setCurrentNode(node)
     panel.prompt.text = "liver, lt kidney"
-    _wait(case, lambda: panel.ui.segmentButton.enabled, "a button to press")
+    _wait(lambda: panel.ui.segmentButton.enabled, "a button to press")
     panel.ui.segmentButton.click()
-    _wait(case, lambda: panel.logic.run is not None and not panel.logic.run.is_active, "the end of the run")
+    _wait(lambda: panel.logic.run is not None and not panel.logic.run.is_active, "the end of the run")
     run = panel.logic.run
-    case.assertIsNone(run.error)
-    _require_masks(case, run.segmentation_node, node)
-    case.assertEqual(run.undo(), ())
-    case.assertIsNone(run.segmentation_node)
+    assert run.error is None, run.error
+    _require_masks(run.segmentation_node, node)
+    assert run.undo() == ()
+    assert run.segmentation_node is None
 
 
-def _require_masks(case: TestCase, result: object, node: object) -> None:
-    case.assertEqual(result.GetSegmentation().GetNumberOfSegments(), len(_STRUCTURES))
+def _require_masks(result: object, node: object) -> None:
+    assert result.GetSegmentation().GetNumberOfSegments() == len(_STRUCTURES)
     for structure in _STRUCTURES:
         segment_id = result.GetSegmentation().GetSegmentIdBySegmentName(structure)
         found = slicer.util.arrayFromSegmentBinaryLabelmap(result, segment_id, node)
         expected = ball(structure, phantom().geometry)
-        case.assertTrue(np.array_equal(found.transpose(2, 1, 0) > 0, expected), structure)
+        assert np.array_equal(found.transpose(2, 1, 0) > 0, expected), structure
 
 
-def _wait(case: TestCase, condition: Callable[[], bool], what: str) -> None:
+def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + _PATIENCE_S
     while not condition():
-        case.assertLess(time.monotonic(), deadline, f"waited in vain for {what}")
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
         slicer.app.processEvents()
         time.sleep(0.01)
