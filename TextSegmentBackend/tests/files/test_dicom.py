@@ -1,9 +1,13 @@
+import shutil
+
 import numpy as np
+import pydicom
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from made_dicom import write_enhanced, write_series
 from made_scans import OBLIQUE, SHEARED, affine, all_orientations, rotation
 from pydicom.data import get_testdata_file
-from pydicom.uid import RLELossless, generate_uid
+from pydicom.uid import JPEG2000Lossless, JPEGLosslessSV1, JPEGLSLossless, RLELossless, generate_uid
 
 from textsegment.errors import (
     GeometryError,
@@ -14,7 +18,9 @@ from textsegment.errors import (
     TextSegmentError,
     VolumeInvalidError,
 )
-from textsegment.files.dicom import read_series
+from textsegment.files.dicom import read_dicom, read_series
+from textsegment.files.dicom_header import quiet_pydicom
+from textsegment.files.dicom_series import list_series
 
 SHAPE = (12, 10, 6)
 STORED = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint16)
@@ -88,12 +94,46 @@ def test_emptied_identifiers_are_no_copies(tmp_path):
     assert np.array_equal(read_series(tmp_path).voxels, HU)
 
 
-def test_compressed_pixels(tmp_path):
-    def compress(dataset, k):
-        dataset.compress(RLELossless)
+@pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
+def test_compressed_pixels(tmp_path, syntax):
+    stored = np.kron(STORED, np.ones((8, 8, 1), dtype=np.uint16))
+    write_series(tmp_path, stored, OBLIQUE, change=lambda dataset, k: dataset.compress(syntax))
+    assert np.array_equal(read_series(tmp_path).voxels, stored.astype(int) - 1024)
 
-    write_series(tmp_path, STORED, OBLIQUE, change=compress)
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+
+def test_lossless_jpeg(tmp_path):
+    """As most archives compress; GDCM makes the picture, since pydicom knows no such encoder."""
+    stored = np.kron(STORED, np.ones((8, 8, 1), dtype=np.uint16))
+
+    def compress(dataset, k):
+        writer = sitk.ImageFileWriter()
+        writer.SetImageIO("GDCMImageIO")
+        writer.SetCompressor("JPEG")
+        writer.UseCompressionOn()
+        writer.SetFileName(str(tmp_path / "picture.dcm"))
+        writer.Execute(sitk.GetImageFromArray(stored[:, :, k].T))
+        picture = pydicom.dcmread(tmp_path / "picture.dcm")
+        assert picture.file_meta.TransferSyntaxUID == JPEGLosslessSV1
+        dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+        dataset.PixelData = picture.PixelData
+        dataset["PixelData"].is_undefined_length = True
+
+    write_series(tmp_path / "series", stored, OBLIQUE, change=compress)
+    assert np.array_equal(read_series(tmp_path / "series").voxels, stored.astype(int) - 1024)
+
+
+@pytest.mark.parametrize("name", [
+    "MR_small", "MR_small_implicit", "MR_small_bigendian", "MR_small_expb", "MR_small_padded", "MR_small_RLE",
+    "MR_small_jp2klossless", "MR_small_jpeg_ls_lossless", "693_J2KI", "J2K_pixelrep_mismatch", "CT_small",
+])  # fmt: skip
+def test_real_slices_in_all_transfer_syntaxes_read_as_pydicom_reads_them(tmp_path, name):
+    path = get_testdata_file(f"{name}.dcm", download=False)
+    shutil.copy(path, tmp_path)
+    with quiet_pydicom():
+        dataset = pydicom.dcmread(path)
+        stored = dataset.pixel_array
+    scaled = stored * float(dataset.get("RescaleSlope", 1)) + float(dataset.get("RescaleIntercept", 0))
+    assert np.array_equal(read_series(tmp_path).voxels[:, :, 0], scaled.T)
 
 
 def test_old_files_without_a_preamble(tmp_path):
@@ -135,7 +175,9 @@ def test_short_series_beside_a_long_one_is_left_out_with_a_warning(tmp_path):
     write_series(tmp_path, STORED[:, :, :2], OBLIQUE, series_number=9)
     volume = read_series(tmp_path)
     assert np.array_equal(volume.voxels, HU)
-    assert "series 3 (CT, 6 slices) was taken" in volume.warnings[0]
+    assert "series 3 (CT, 6 slices) was taken, the only one of 4 slices or more" in volume.warnings[0]
+    assert "Beside it: series 9 (CT, 2 slices)" in volume.warnings[0]
+    assert read_dicom(tmp_path, series="9").volume.geometry.spatial_shape == (12, 10, 2)
 
 
 def test_several_series_are_listed_without_patient_data(tmp_path):
@@ -252,9 +294,16 @@ def test_enhanced_multi_frame_that_is_not_simple(tmp_path):
     write_enhanced(path, STORED, OBLIQUE, order=[0, 1, 2, 0, 1, 2])
     with pytest.raises(VolumeInvalidError, match="same place"):
         read_series(path)
-    write_enhanced(path, STORED, OBLIQUE, slopes=[1, 2, 3, 4, 5, 6])
-    with pytest.raises(VolumeInvalidError, match="scaled"):
-        read_series(path)
+
+
+@pytest.mark.parametrize("compression", [None, RLELossless, JPEG2000Lossless])
+def test_each_frame_has_its_own_scaling(tmp_path, compression):
+    slopes = [1.0, 2.0, 0.37, 1.25, 3.0, 0.1]
+    stored = np.kron(STORED, np.ones((8, 8, 1), dtype=np.uint16))
+    order = [5, 3, 1, 0, 2, 4]
+    write_enhanced(tmp_path / "e.dcm", stored, OBLIQUE, order=order, slopes=slopes, compression=compression)
+    expected = stored * np.array([slopes[order.index(k)] for k in range(6)])
+    assert np.allclose(read_series(tmp_path / "e.dcm").voxels, expected, rtol=1e-6)
 
 
 def test_frames_without_a_place_are_refused(tmp_path):
@@ -276,3 +325,44 @@ def test_same_identifier_in_every_slice(tmp_path):
 
     write_series(tmp_path, STORED, affine(rotation(0, 0, 0.2)), change=same)
     assert np.array_equal(read_series(tmp_path).voxels, HU)
+
+
+def test_files_given_one_by_one(tmp_path):
+    paths = write_series(tmp_path, STORED, OBLIQUE)
+    write_series(tmp_path, STORED[:, :, :5], OBLIQUE, series_number=9)
+    assert np.array_equal(read_dicom(paths).volume.voxels, HU)
+    assert read_dicom([str(path) for path in paths[:5]]).volume.geometry.spatial_shape == (12, 10, 5)
+    with pytest.raises(InputNotFoundError):
+        read_dicom([*paths, tmp_path / "none.dcm"])
+    with pytest.raises(InputUnreadableError):
+        read_dicom([])
+
+
+def test_series_are_listed_and_chosen_by_number_or_identifier(tmp_path):
+    write_series(tmp_path, STORED, OBLIQUE, series_number=12)
+    write_series(tmp_path / "more", STORED[:, :, :5], OBLIQUE, series_number=9, modality="MR")
+    write_series(tmp_path, STORED[:, :, :4], OBLIQUE, series_number=2)
+    for path in (tmp_path / "more").iterdir():
+        path.rename(tmp_path / path.name)
+    listed = list_series(tmp_path)
+    assert list(map(str, listed)) == [
+        "series 2 (CT, 4 slices)", "series 9 (MR, 5 slices)", "series 12 (CT, 6 slices)"
+    ]  # fmt: skip
+    assert read_dicom(tmp_path, series="12").volume.geometry.spatial_shape[2] == 6
+    assert read_dicom(tmp_path, series=listed[0].headers[0].series).volume.geometry.spatial_shape[2] == 4
+    with pytest.raises(InputError, match="no series of this number") as caught:
+        read_dicom(tmp_path, series="7")
+    assert "series 9 (MR, 5 slices)" in caught.value.hint
+    with pytest.raises(InputError) as caught:
+        read_dicom(tmp_path)
+    assert "--series" in caught.value.hint
+
+
+def test_series_of_the_same_number_get_letters(tmp_path):
+    for count in (5, 6):
+        write_series(tmp_path / str(count), STORED[:, :, :count], OBLIQUE)
+    keys = {series.plane_count: series.key for series in list_series(tmp_path)}
+    assert set(keys.values()) == {"3a", "3b"}
+    assert read_dicom(tmp_path, series=keys[5].upper()).volume.geometry.spatial_shape[2] == 5
+    with pytest.raises(InputError, match="no series of this number, or several"):
+        read_dicom(tmp_path, series="3")

@@ -68,6 +68,7 @@ def write_enhanced(
     *,
     order: list[int] | None = None,
     slopes: list[float] | None = None,
+    compression: str | None = None,
 ) -> None:
     """Write stored values ``[i, j, k]`` as one enhanced MR file; ``order`` says which slice each frame is."""
     count = stored.shape[2]
@@ -93,6 +94,8 @@ def write_enhanced(
         item.PixelValueTransformationSequence[0].RescaleSlope = str(slopes[frame] if slopes else 2.0)
         item.PixelValueTransformationSequence[0].RescaleIntercept = "0"
         dataset.PerFrameFunctionalGroupsSequence.append(item)
+    if compression is not None:
+        dataset.compress(compression)
     dataset.save_as(path, enforce_file_format=True)
 
 

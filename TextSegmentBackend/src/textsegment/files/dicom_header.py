@@ -23,6 +23,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
+from textsegment.files.dicom_pet import PET_KEYWORDS, PET_PRIVATE_TAGS
 from textsegment.files.dicom_source import PATIENT_AND_STUDY
 from textsegment.files.dicom_stack import Plane
 
@@ -33,7 +34,10 @@ _NEEDED = [
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
 # What objects made of the scan repeat. An odd value here is no reason to refuse the image: it is left out.
-_KEPT = [*PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices"]
+_KEPT = [
+    *PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
+    *PET_KEYWORDS, *PET_PRIVATE_TAGS,
+]  # fmt: skip
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 # What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
@@ -81,12 +85,29 @@ class ImageHeader:
         value = self.dataset.get("ImageType") or ()
         return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
 
+    def frame_scalings(self) -> list[tuple[float, float]]:
+        """Return rescale slope and intercept of each frame of a multi-frame object; empty for others.
+
+        Raises:
+            InputUnreadableError: The header is damaged.
+        """
+        try:
+            scalings = []
+            for frame in self.dataset.get("PerFrameFunctionalGroupsSequence") or ():
+                scaling = _group(self.dataset, frame, "PixelValueTransformationSequence")
+                scalings.append(
+                    (float(scaling.get("RescaleSlope", 1)), float(scaling.get("RescaleIntercept", 0)))
+                )
+        except DAMAGE as error:
+            raise _damaged_header() from error
+        return scalings
+
     def planes(self) -> list[Plane]:
         """Return the place of each frame.
 
         Raises:
             GeometryError: The file does not say where its planes lie.
-            VolumeInvalidError: It is a colour image, a mosaic, or its frames are scaled differently.
+            VolumeInvalidError: It is a colour image or a mosaic.
             InputUnreadableError: The header is damaged.
         """
         try:
@@ -95,9 +116,7 @@ class ImageHeader:
                 return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
             return _enhanced_planes(self.dataset)
         except DAMAGE as error:
-            raise InputUnreadableError(
-                "The header of a DICOM file is damaged.", "Copy the series again."
-            ) from error
+            raise _damaged_header() from error
 
 
 @dataclass(frozen=True)
@@ -195,6 +214,10 @@ def _drop_odd(dataset: Dataset) -> None:
             del dataset[keyword]
 
 
+def _damaged_header() -> InputUnreadableError:
+    return InputUnreadableError("The header of a DICOM file is damaged.", "Copy the series again.")
+
+
 def _code(dataset: Dataset) -> str:
     text = str(dataset.get("Modality") or "")
     return text if re.fullmatch("[A-Z]{2,16}", text) else "?"
@@ -222,29 +245,21 @@ def _enhanced_planes(dataset: Dataset) -> list[Plane]:
             "The DICOM file holds several frames and does not say where they lie.",
             "Choose another series, or convert it to NIfTI.",
         )
+    return [
+        _plane(
+            dataset,
+            _group(dataset, frame, "PlanePositionSequence"),
+            _group(dataset, frame, "PlaneOrientationSequence"),
+            _group(dataset, frame, "PixelMeasuresSequence"),
+        )
+        for frame in frames
+    ]
+
+
+def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
+    """Return a functional group of a frame, or the one that all frames share."""
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-
-    def group(frame: Dataset, keyword: str) -> Dataset:
-        return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
-
-    scalings = set()
-    planes = []
-    for frame in frames:
-        scaling = group(frame, "PixelValueTransformationSequence")
-        scalings.add((str(scaling.get("RescaleSlope")), str(scaling.get("RescaleIntercept"))))
-        planes.append(
-            _plane(
-                dataset,
-                group(frame, "PlanePositionSequence"),
-                group(frame, "PlaneOrientationSequence"),
-                group(frame, "PixelMeasuresSequence"),
-            )
-        )
-    if len(scalings) > 1:
-        raise VolumeInvalidError(
-            "The frames of the DICOM file are scaled differently.", "Convert it to NIfTI first."
-        )
-    return planes
+    return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
 
 
 def _plane(dataset: Dataset, position: Dataset, orientation: Dataset, measures: Dataset) -> Plane:
@@ -278,10 +293,3 @@ def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
             "Choose a series of slices, not a single radiograph or screenshot.",
         )
     return values
-
-
-def frames_of(headers: Iterable[ImageHeader]) -> Iterator[tuple[Path, int, Plane]]:
-    """Give file, frame number and place of each plane of the files."""
-    for header in headers:
-        for frame, plane in enumerate(header.planes()):
-            yield header.path, frame, plane

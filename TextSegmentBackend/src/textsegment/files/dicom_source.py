@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
@@ -12,6 +12,9 @@ from textsegment.errors import OutputError
 from textsegment.files.dicom_stack import Plane
 from textsegment.geometry import Geometry
 from textsegment.volume import Volume
+
+if TYPE_CHECKING:
+    from textsegment.files.dicom_header import ImageHeader
 
 PATIENT_AND_STUDY = (
     "SpecificCharacterSet",
@@ -130,35 +133,28 @@ class DicomScan:
 
 
 def source_series(
-    geometry: Geometry,
-    frames: Sequence[tuple[Path, int, Plane]],
-    places: Sequence[float],
-    datasets: dict[Path, Dataset],
+    geometry: Geometry, planes: Sequence[tuple[ImageHeader, int, Plane]], places: Sequence[float]
 ) -> SourceSeries:
     """Put together what refers back to a scan.
 
     Args:
         geometry: Grid of the volume.
-        frames: File, frame number from 0, and plane of each image plane, sorted along the third axis.
+        planes: File, frame number from 0, and plane of each image plane, sorted along the third axis.
         places: Place of each plane along the third axis, in voxels.
-        datasets: The header of each file.
     """
+    datasets = {header.path: header.dataset for header, _, _ in planes}
     for dataset in datasets.values():
         for keyword in _MAY_BE_EMPTY:
             if keyword not in dataset:
                 setattr(dataset, keyword, "")
-    planes = []
-    for (path, frame, plane), place in zip(frames, places, strict=True):
-        dataset = datasets[path]
-        several = "NumberOfFrames" in dataset
-        planes.append(
-            SourcePlane(
-                str(dataset.get("SOPClassUID") or ""),
-                str(dataset.get("SOPInstanceUID") or ""),
-                frame + 1 if several else None,
-                float(place),
-                plane,
-            )
+    found = [
+        SourcePlane(
+            str(header.dataset.get("SOPClassUID") or ""),
+            str(header.dataset.get("SOPInstanceUID") or ""),
+            frame + 1 if "NumberOfFrames" in header.dataset else None,
+            place,
+            plane,
         )
-    used = dict.fromkeys(path for path, _, _ in frames)
-    return SourceSeries(geometry, tuple(planes), tuple(datasets[path] for path in used))
+        for (header, frame, plane), place in zip(planes, places, strict=True)
+    ]
+    return SourceSeries(geometry, tuple(found), tuple(datasets.values()))

@@ -1,0 +1,146 @@
+"""Standardised uptake values (SUV by body weight) of PET series.
+
+The way of the QIBA vendor-neutral procedure: activity per millilitre, times the weight in grams, by the dose
+as it is at the time that the activities refer to. PS3.3 C.8.9.1 names the attributes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pydicom.dataset import Dataset
+from pydicom.valuerep import DT
+
+from textsegment.errors import VolumeInvalidError
+
+# Philips writes counts, and what turns them into SUV or Bq/ml ("Philips PET Private Group").
+_PHILIPS_SUV_FACTOR = 0x70531000
+_PHILIPS_ACTIVITY_FACTOR = 0x70531009
+PET_KEYWORDS = (
+    "Units", "SUVType", "DecayCorrection", "PatientWeight", "RadiopharmaceuticalInformationSequence",
+    "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime",
+)  # fmt: skip
+"""What is needed of the headers of a PET series."""
+PET_PRIVATE_TAGS = (0x70530010, _PHILIPS_SUV_FACTOR, _PHILIPS_ACTIVITY_FACTOR)
+"""The same, of Philips: who made the private group, and the factors."""
+_LONGEST_UPTAKE_S = 86400.0
+# Date and time to the hour at least, perhaps a fraction of a second, perhaps a time zone.
+_MOMENT = re.compile(r"\d{10,14}(\.\d{1,6})?([+-]\d{4})?")
+
+
+class _LackingError(Exception):
+    """What the files would have to say, as the end of a sentence."""
+
+
+def suv_factor(datasets: Sequence[Dataset]) -> tuple[float, tuple[str, ...]]:
+    """Return what turns the values of a PET series into SUV, and warnings.
+
+    Without what it takes the factor is 1, with a warning that says which unit the values have.
+
+    Args:
+        datasets: The headers of all images.
+
+    Raises:
+        VolumeInvalidError: The values are raw counts, which cannot be compared between slices and scans.
+    """
+    first = datasets[0]
+    units = str(first.get("Units") or "")
+    if units == "GML":
+        kind = str(first.get("SUVType") or "BW")
+        if kind == "BW":
+            return 1.0, ()
+        return 1.0, ("The PET values are SUV by another measure than body weight.",)
+    per_count = 1.0
+    if units == "CNTS":
+        if factor := _positive(first, _PHILIPS_SUV_FACTOR):
+            return factor, ()
+        per_count = _positive(first, _PHILIPS_ACTIVITY_FACTOR) or 0.0
+        if not per_count:
+            raise VolumeInvalidError(
+                "The PET values are counts, and the files do not say what activity a count stands for.",
+                "Export the series in Bq/ml or as SUV.",
+            )
+    elif units != "BQML":
+        return 1.0, ("The PET values stay in the unit of the files, which is none of activity.",)
+    try:
+        return per_count * _grams(first) / _dose_bq(datasets), ()
+    except _LackingError as lacking:
+        return per_count, (f"The PET values are Bq/ml, not SUV: {lacking}.",)
+
+
+def _grams(dataset: Dataset) -> float:
+    weight_kg = _positive(dataset, "PatientWeight")
+    if not weight_kg:
+        raise _LackingError("the files lack the weight of the patient")
+    return weight_kg * 1000
+
+
+def _dose_bq(datasets: Sequence[Dataset]) -> float:
+    """Return the injected dose as it was at the time that the values are corrected to."""
+    first = datasets[0]
+    info = (first.get("RadiopharmaceuticalInformationSequence") or [Dataset()])[0]
+    dose = _positive(info, "RadionuclideTotalDose")
+    half_life_s = _positive(info, "RadionuclideHalfLife")
+    if not dose or not half_life_s:
+        raise _LackingError("the files lack the dose or its half-life")
+    correction = str(first.get("DecayCorrection") or "")
+    if correction == "ADMIN":
+        return dose
+    if correction != "START":
+        raise _LackingError("they are not corrected for decay to a known time")
+    return float(dose * 2 ** (-_uptake_s(_scan_start(datasets), info) / half_life_s))
+
+
+def _scan_start(datasets: Sequence[Dataset]) -> datetime:
+    """Return the start of the series, or its first acquisition if the series was made anew later on."""
+    series = _moment(datasets[0], "SeriesDate", "SeriesTime")
+    acquired = [
+        _moment(dataset, "AcquisitionDate", "AcquisitionTime")
+        or _moment(datasets[0], "SeriesDate", "AcquisitionTime")
+        for dataset in datasets
+    ]
+    known = [moment for moment in (series, *acquired) if moment is not None]
+    if not known:
+        raise _LackingError("the files lack the time of the scan")
+    return min(known)
+
+
+def _uptake_s(start: datetime, info: Dataset) -> float:
+    """Return the seconds from the injection to the scan."""
+    injected = [_parsed(str(info.get("RadiopharmaceuticalStartDateTime") or ""))]
+    # A time without a date is that of the same day, or of the day before if the scan was past midnight.
+    same_day = _parsed(start.strftime("%Y%m%d") + str(info.get("RadiopharmaceuticalStartTime") or ""))
+    if same_day is not None:
+        injected += [same_day, same_day - timedelta(days=1)]
+    passed = [(start - moment).total_seconds() for moment in injected if moment is not None]
+    for seconds in passed:
+        if 0 <= seconds < _LONGEST_UPTAKE_S:
+            return seconds
+    raise _LackingError("the files lack the time of the injection, or it does not fit that of the scan")
+
+
+def _moment(dataset: Dataset, date: str, time: str) -> datetime | None:
+    return _parsed(f"{dataset.get(date) or ''}{dataset.get(time) or ''}")
+
+
+def _parsed(text: str) -> datetime | None:
+    """Read date and time together; the time zone, given by few files only, is left out."""
+    if not _MOMENT.fullmatch(text):
+        return None
+    try:
+        moment = DT(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=None) if isinstance(moment, datetime) else None
+
+
+def _positive(dataset: Dataset, key: str | int) -> float | None:
+    """Return a number above zero, or None."""
+    try:
+        number = float(dataset[key].value)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return number if 0 < number < math.inf else None
