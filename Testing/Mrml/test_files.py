@@ -25,6 +25,12 @@ def segmented(node):
     return TextSegmentLogic().segment(node, ", ".join(STRUCTURES), segmenter=FakeSegmenter(), modality="CT")
 
 
+def save(node, path):
+    node.AddDefaultStorageNode(path)
+    node.GetStorageNode().SetFileName(path)
+    assert node.GetStorageNode().WriteData(node)
+
+
 def assert_in_place(result, geometry, *, atol=1e-3):
     assert names(result) == list(STRUCTURES)
     for structure in STRUCTURES:
@@ -51,12 +57,9 @@ def test_a_seg_nrrd_file_keeps_masks_tags_and_place(tmp_path, sheared):
     geometry = Geometry(phantom().geometry.spatial_shape, affine)
     result = segmented(volume_node(phantom(affine=affine)))
     path = str(tmp_path / "result.seg.nrrd")
-    assert slicer.util.saveNode(result, path)
+    save(result, path)
     slicer.mrmlScene.Clear(False)
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(path)
-    restored = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
-    assert storage.ReadData(restored)
+    restored = slicer.util.loadSegmentation(path)
     assert_in_place(restored, geometry)
 
 
@@ -89,7 +92,7 @@ def test_undo_works_after_saving(tmp_path):
     """Saving lays label maps together; that is no edit."""
     logic = TextSegmentLogic()
     result = logic.segment(volume_node(), "liver, trachea", segmenter=FakeSegmenter(), modality="CT")
-    assert slicer.util.saveNode(result, str(tmp_path / "result.seg.nrrd"))
+    save(result, str(tmp_path / "result.seg.nrrd"))
     assert labelmap(result, "liver") is labelmap(result, "trachea")
     assert logic.run.undo() == ()
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []

@@ -20,8 +20,8 @@ _SAMPLES = 50_000
 _QUANTITIES = {"112031": "CT", "110852": "MR", "113041": "PT", "126400": "PT"}
 _NAMES = {
     "CT": r"ct|cta|cect|ncct|ldct|hrct|cbct",
-    "MR": r"mri?|t1w?|t2w?|flair|dwi|adc|mprage|swi|t1c|t1ce|dixon|vibe",
-    "PT": r"pet?|pt|suv|fdg|psma",
+    "MR": r"mr|mri|t1|t1w|t2|t2w|flair|dwi|adc|mprage|swi|t1c|t1ce|dixon|vibe",
+    "PT": r"pet|pt|suv|fdg|psma",
 }
 
 
@@ -73,11 +73,15 @@ def _quantity(volume_node: Any) -> str:
 
 
 def _in_name(name: str) -> str:
-    words = re.sub(
-        r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z])|[\W_\d]*[\W_]+|(?<!\bt)(?<!\bT)(?=\d)", " ", name
-    )
-    found = {code for code, names in _NAMES.items() if re.search(rf"(?<!\S)(?:{names})(?!\S)", words, re.I)}
+    found = {code for code, names in _NAMES.items() if _names(names, name)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _names(names: str, name: str) -> bool:
+    """Return whether a name holds one of these words: "ct chest", "CT_7", "CTChest", but not "doctor"."""
+    word = rf"(?<![A-Za-z])(?i:{names})(?![A-Za-z])"
+    before_another = rf"(?<![A-Za-z])(?:{names.upper()})(?=[A-Z][a-z])"
+    return re.search(rf"{word}|{before_another}", name) is not None
 
 
 def _code(text: str) -> str:

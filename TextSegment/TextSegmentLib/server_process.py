@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from slicer.i18n import tr as _
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.client.transport import Timeouts
 from textsegment.errors import BusyError, EngineLostError, SettingsError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 
@@ -29,6 +30,8 @@ _KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
 _LINES_OF_LOG = 500
 _GRACE_S = 5.0
 _QUIT_S = 2.0
+# A server elsewhere may come back; ours would have another address.
+_TIMEOUTS = Timeouts(recovery_s=2.0)
 # What the command line prints of an error: "Error: message [code]", and a line with the hint.
 _PRINTED_ERROR = re.compile(r"Error: (?P<message>.+) \[(?P<code>\w+)\]$")
 
@@ -114,6 +117,8 @@ class LocalServer:
         """
         if self.state in (ServerState.STARTING, ServerState.READY):
             raise BusyError(_("The engine is running already."), _("Stop it first."))
+        if self._process is not None:
+            self._let_go()
         self._segmenter = self._info = self._failure = None
         self._log.clear()
         key = secrets.token_urlsafe(32)
@@ -155,7 +160,7 @@ class LocalServer:
         """Wait for the line that announces the server, then ask it what it is."""
         for line in process.stdout:
             try:
-                segmenter = RemoteSegmenter(json.loads(line)["url"], key)
+                segmenter = RemoteSegmenter(json.loads(line)["url"], key, timeouts=_TIMEOUTS)
                 info = segmenter.info()
             except (ValueError, KeyError):
                 self._log.append(line.rstrip())
