@@ -31,6 +31,8 @@ from textsegment.wire.volume_codec import assemble_volume
 from textsegment.wire.volume_decoder import VolumeDecoder
 from textsegment.wire.volume_header import VolumeHeader
 
+KEY = "open-sesame-0123456789"
+
 Fault = Callable[["Handler"], bool]
 """Does something odd with a request; returns whether that was the answer."""
 
@@ -124,10 +126,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.requests.append(seen)
         self.seen = seen
         fault = self.server.next_fault(self.command)
-        if fault is not None and fault(self):
-            self.close_connection = True
-            return
         try:
+            if fault is not None and fault(self):
+                self.close_connection = True
+                return
             if self.server.key and self.headers["Authorization"] != f"Bearer {self.server.key}":
                 raise UnauthorizedError("The access key is missing or wrong.", "Check it.")
             if self.path != contract.INFO_ROUTE:
@@ -141,7 +143,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, error: TextSegmentError) -> None:
         """Answer with an error."""
-        self.reply(status_of(error), ErrorReport.from_error(error).to_json(), close=True)
+        is_read = bool(self.seen.body) or self.command in ("GET", "HEAD")
+        self.reply(status_of(error), ErrorReport.from_error(error).to_json(), close=not is_read)
 
     def reply(
         self, status: int, body: bytes = b"", *, close: bool = False, ours: bool = True, **headers: str

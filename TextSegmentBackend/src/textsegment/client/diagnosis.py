@@ -74,7 +74,8 @@ def _diagnosis(causes: list[BaseException], url: str) -> TextSegmentError:
         for cause in causes:
             if isinstance(cause, kind) and (error := explain(cause, url)) is not None:
                 return error
-    return StreamBrokenError("The connection to the server broke.", "Check the network and try again.")
+    other = "" if url.startswith("https:") else " Does the address begin with https?"
+    return StreamBrokenError("The connection to the server broke.", f"Check network and address.{other}")
 
 
 def _certificate(cause: BaseException, url: str) -> TextSegmentError:

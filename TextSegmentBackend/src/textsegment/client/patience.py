@@ -93,9 +93,10 @@ class Patience:
     def _passes(self, error: TextSegmentError) -> bool:
         if not isinstance(error, _PASSING) or isinstance(error, TlsError):
             return False
-        if not self._was_reached:
-            # Probably a kept connection that the server had closed meanwhile.
-            return isinstance(error, StreamBrokenError) and self._failures == 1
+        if isinstance(error, ServerUnreachableError):
+            return self._was_reached
+        if isinstance(error, StreamBrokenError) and not self._was_reached:
+            return self._failures == 1  # probably a kept connection that the server had closed meanwhile
         return self._engines_lost <= _MOST_ENGINES_LOST
 
 

@@ -105,15 +105,11 @@ class Transport:
         self._url = address.url
         self._timeout = (timeouts.connect_s, timeouts.answer_s)
         self._line = Line(timeouts.upload_s, timeouts.silence_s)
-        self._session = requests.Session()
-        # Nothing from the environment that nobody chose: .netrc would replace the key.
-        self._session.trust_env = False
-        self._session.proxies = dict(proxies)
-        self._session.headers.update(_headers(key))
-        self._session.verify = True if ca_file is None else str(ca_file)
-        adapter = LineAdapter(self._line, _tls_context(ca_file) if address.is_encrypted else None)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._headers = _headers(key)
+        self._proxies = dict(proxies)
+        self._verify = True if ca_file is None else str(ca_file)
+        # No session of requests: it reads .netrc, which would replace the key, and looks into redirects.
+        self._adapter = LineAdapter(self._line, _tls_context(ca_file) if address.is_encrypted else None)
 
     @contextmanager
     def ask(
@@ -137,16 +133,11 @@ class Transport:
         Raises:
             TextSegmentError: No answer, or an answer that is an error.
         """
-        headers = {} if media_type is None else {"Content-Type": media_type}
+        headers = self._headers if media_type is None else {**self._headers, "Content-Type": media_type}
         with explained(self._url):
-            response = self._session.request(
-                method,
-                self._url + path,
-                data=body,
-                headers=headers,
-                timeout=self._timeout,
-                stream=True,
-                allow_redirects=False,
+            request = requests.Request(method, self._url + path, headers, data=body).prepare()
+            response = self._adapter.send(
+                request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
             )
         answer = Answer(response, self._url)
         try:
@@ -166,7 +157,7 @@ class Transport:
     def close(self) -> None:
         """Close the connection for good."""
         self._line.cut()
-        self._session.close()
+        self._adapter.close()
 
 
 def no_server(url: str) -> ServerUnreachableError:

@@ -1,0 +1,108 @@
+"""Uploads: resumed after a break, again when the server lost them."""
+
+import pytest
+from odd_server import breaking_upload, forgetting, hanging_up, refusing, replying
+from uploads import long_volume
+
+from textsegment.client import remote as remote_module
+from textsegment.client.address import Address
+from textsegment.errors import (
+    BusyError,
+    ChecksumError,
+    DiskFullError,
+    LimitExceededError,
+    RequestTimeoutError,
+    UploadOutOfStepError,
+    VolumeUnknownError,
+)
+from textsegment.segmenter import Progress
+from textsegment.testing import phantom
+from textsegment.wire.volume_header import CHUNK_BYTES, HEADER_BYTES, Encoding
+
+
+def test_row_50_a_broken_upload_goes_on_at_the_next_chunk(remote, server):
+    server.expect("PUT", breaking_upload(4), breaking_upload(9))
+    volume = long_volume()
+    assert len(remote.segment(volume, ["liver"])) == 1
+    first, second, third = (seen.body for seen in server.requests if seen.method == "PUT")
+    starts = [int.from_bytes(body[20:24], "little") for body in (first, second, third)]
+    assert starts == [0, 4, 9]
+    # Only what was lacking was sent: the last three chunks, with a header each.
+    rest = volume.voxels.nbytes - 9 * CHUNK_BYTES
+    assert len(third) == HEADER_BYTES + rest + 3 * 8
+
+
+def test_row_50_an_upload_of_a_cancelled_job_is_gone_on_with_by_the_next(remote, server):
+    server.expect("PUT", breaking_upload(4))
+
+    def stop(event):
+        if isinstance(event, Progress) and event.fraction > 0.2:
+            raise KeyboardInterrupt
+
+    volume = long_volume()
+    with pytest.raises(KeyboardInterrupt):
+        remote.segment(volume, ["liver"], on_event=stop)
+    remote.segment(volume, ["liver"])
+    last = [seen.body for seen in server.requests if seen.method == "PUT"][-1]
+    assert int.from_bytes(last[20:24], "little") >= 4
+
+
+def test_row_52_a_volume_that_the_server_forgot_is_uploaded_again(remote, server):
+    volume = phantom()
+    remote.segment(volume, ["liver"])
+    server.expect("POST", forgetting)
+    assert len(remote.segment(volume, ["heart"])) == 1
+    assert server.methods().count("PUT") == 2
+
+
+def test_row_52_a_server_that_forgets_at_once_is_given_up(remote, server):
+    server.expect("POST", *[forgetting] * 10)
+    with pytest.raises(VolumeUnknownError):
+        remote.segment(phantom(), ["liver"])
+    assert server.methods().count("PUT") == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        hanging_up,
+        refusing(ChecksumError("A chunk was damaged on the way.")),
+        refusing(UploadOutOfStepError("The server stands elsewhere.")),
+        refusing(RequestTimeoutError("The request came in too slowly.")),
+        refusing(BusyError("Too many uploads.", retry_after_s=0)),
+        replying(502, b"<html>Bad Gateway</html>"),
+    ],
+)
+def test_failures_of_an_upload_that_pass(remote, server, fault):
+    server.expect("PUT", fault)
+    assert len(remote.segment(long_volume(), ["liver"])) == 1
+    assert server.methods().count("PUT") == 2
+
+
+@pytest.mark.parametrize(
+    "error", [DiskFullError("The server has no room left."), LimitExceededError("Too large.")]
+)
+def test_failures_of_an_upload_that_do_not_pass(remote, server, error):
+    server.expect("PUT", refusing(error))
+    with pytest.raises(type(error), match=error.message):
+        remote.segment(long_volume(), ["liver"])
+    assert server.methods().count("PUT") == 1
+
+
+def test_volumes_travel_deflated_to_other_computers(server, connect, monkeypatch):
+    class Elsewhere(Address):
+        """The loopback, taken for another computer."""
+
+        def __init__(self, url, **_):
+            super().__init__(url)
+            self.is_loopback = False
+
+    volume = phantom()
+    connect(server.url).segment(volume, ["liver"])
+    server.volumes.clear()
+    server.partial.clear()
+    monkeypatch.setattr(remote_module, "Address", Elsewhere)
+    connect(server.url, proxies={}).segment(volume, ["liver"])
+    raw, deflated = (seen.body for seen in server.requests if seen.method == "PUT")
+    assert (raw[4], deflated[4]) == (Encoding.RAW, Encoding.DEFLATED)
+    assert len(deflated) < len(raw) / 2
