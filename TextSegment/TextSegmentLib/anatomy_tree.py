@@ -1,7 +1,7 @@
 """The anatomy tree: terms in a tree view, checked in step with the text, grey where the model has nothing.
 
-Rows are made when they are first seen: the tree has thousands of terms, and the same term stands in several places.
-A row keeps only the identifier of its term; what is checked follows from the structures that the text asks for.
+Rows are made when they are first seen: the tree has thousands of terms, and the same term stands in several
+places. A row keeps only the identifier of its term; what is checked follows from what the text asks for.
 """
 
 from __future__ import annotations

@@ -61,7 +61,11 @@ class Coverage:
         return sorted(found, key=lambda term: not self.covered(term))
 
     def why_not(self, term: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return for a term that is not covered: modalities in which it is known, and the nearest wider structures."""
+        """Return why a term is not covered.
+
+        Returns:
+            Modalities in which it is known, and the nearest wider structures that the model has.
+        """
         structures = load_structures()
         elsewhere = {modality for name in term.structures for modality in structures[name].modalities}
         wider = [name for name in load_tree().wider(term.id, self.modality) if name in self.known]

@@ -46,10 +46,19 @@ class InputSection:
         self._parameters = None  # what the selectors tell meanwhile is not the user's choice
         self._ui.inputSelector.setCurrentNode(parameters.volume_node if parameters else None)
         self._ui.outputSelector.setCurrentNode(parameters.segmentation_node if parameters else None)
-        chosen = parameters.modality if parameters else ""
-        self._ui.modalityBox.currentIndex = MODALITIES.index(chosen) + 1 if chosen in MODALITIES else 0
         self._parameters = parameters
+        self._ui.modalityBox.currentIndex = self._chosen_index()
         self._look()
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the selectors show what the parameters say."""
+        parameters = self._parameters
+        return parameters is None or (
+            self._ui.inputSelector.currentNodeID == _id(parameters.volume_node)
+            and self._ui.outputSelector.currentNodeID == _id(parameters.segmentation_node)
+            and self._chosen_index() == self._ui.modalityBox.currentIndex
+        )
 
     def choose_shown_volume(self) -> None:
         """Choose the image that the slice views show, if none is chosen."""
@@ -59,6 +68,10 @@ class InputSection:
         node = slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID() or "")
         if node is not None and node.GetClassName() == "vtkMRMLScalarVolumeNode":
             self._ui.inputSelector.setCurrentNode(node)
+
+    def _chosen_index(self) -> int:
+        chosen = self._parameters.modality if self._parameters else ""
+        return MODALITIES.index(chosen) + 1 if chosen in MODALITIES else 0
 
     def _volume_chosen(self, node: Any) -> None:
         if self._parameters is not None:
@@ -107,3 +120,7 @@ def _chosen_reason(chosen: str, guessed: str, reason: str) -> str:
     if chosen and guessed and chosen != guessed:
         return _("Chosen by you; {reason}: {code}").format(reason=reason, code=guessed)
     return reason
+
+
+def _id(node: Any) -> str:
+    return node.GetID() if node else ""

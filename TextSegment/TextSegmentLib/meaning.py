@@ -1,4 +1,4 @@
-"""What the text means, as rich text for a label: one line a term, and questions with answers to click. No Qt."""
+"""What the text means, as rich text: one line a term, and questions with answers to click. No Qt."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ class Meaning:
 
     def _question(self, index: int, resolution: Resolution, colors: Colors) -> str:
         reason = " ".join(resolution.warnings) or _("not understood.")
-        line = f"<span style='color:{colors.problem}'>✗ <b>{escape(resolution.term)}</b></span>: {escape(reason)}"
+        term = f"<span style='color:{colors.problem}'>✗ <b>{escape(resolution.term)}</b></span>"
+        line = f"{term}: {escape(reason)}"
         names = self._answers(resolution)
         if names:
             links = ", ".join(f"<a href='{index}/{n}'>{escape(name)}</a>" for n, name in enumerate(names))

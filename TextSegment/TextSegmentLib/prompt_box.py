@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
-from slicer.i18n import tr as _
 from textsegment.vocabulary.resolve import Resolution
 
 from TextSegmentLib.completer import TermCompleter
@@ -22,8 +21,8 @@ Resolve = Callable[[str, str], Sequence[Resolution]]
 class PromptBox:
     """The text and what it means; asks for a run when Enter is pressed.
 
-    Nothing runs that was not shown before: Enter pressed faster than the meaning is written shows it first, unless
-    every term is a single structure.
+    Nothing runs that was not shown before: Enter pressed faster than the meaning is written shows it first,
+    unless every term is a single structure.
 
     Args:
         edit: The ``QLineEdit``.
@@ -31,6 +30,10 @@ class PromptBox:
         resolve: Returns what a text means in a modality.
         on_read: Called with this box whenever the meaning was read anew.
         on_enter: Called when the user asks for a run.
+
+    Attributes:
+        resolutions: What the terms stand for.
+        text_as_read: The text that they were read from.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class PromptBox:
         self._known: frozenset[str] = frozenset()
         self._meaning = Meaning([], self._modality, self._known)
         self._is_unread = False
+        self.text_as_read = ""
         self.resolutions: Sequence[Resolution] = ()
         self._completer = TermCompleter(edit)
         self._timer = qt.QTimer(edit)
@@ -111,6 +115,7 @@ class PromptBox:
         """Show what the text means."""
         self._timer.stop()
         self._is_unread = False
+        self.text_as_read = ""
         self.resolutions = self._resolve(self.text, self._modality)
         self._meaning = Meaning(self.resolutions, self._modality, self._known)
         self._write()

@@ -32,7 +32,7 @@ class ResultsTable:
         self._model.setHorizontalHeaderLabels([_("Structure"), _("State"), _("ml"), _("Conf.")])
         self._model.horizontalHeaderItem(_CONFIDENCE).setToolTip(
             _(
-                "Mean probability inside the structure: 0.5 is a guess, 1 is sure. Not a measure of correctness."
+                "Mean probability inside the structure: 0.5 is a guess, 1 is sure. It may be wrong all the same."
             )
         )
         view.setModel(self._model)

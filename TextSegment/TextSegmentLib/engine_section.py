@@ -1,0 +1,112 @@
+"""The engine: on this computer, on a server, or given by a script; and the line that says how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import ModelInfo, Segmenter
+
+from TextSegmentLib import settings
+from TextSegmentLib.engine import Engine
+from TextSegmentLib.given_engine import GivenEngine
+from TextSegmentLib.local_section import LocalSection
+from TextSegmentLib.server_section import ServerSection
+from TextSegmentLib.theme import colors_of
+
+
+class EngineSection:
+    """Lets the user choose where structures are found.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_changed: Called when another model answers, or when the engine became usable or unusable.
+        on_error: Called when something cannot be done.
+    """
+
+    def __init__(
+        self, ui: Any, on_changed: Callable[[], None], on_error: Callable[[TextSegmentError], None]
+    ) -> None:
+        self._ui = ui
+        self._on_changed = on_changed
+        self._local = LocalSection(ui, self._tell, on_error)
+        self._server = ServerSection(ui, self._tell)
+        self._given: GivenEngine | None = None
+        button = ui.serverButton if settings.uses_server() else ui.localButton
+        button.checked = True
+        ui.serverButton.connect("toggled(bool)", self._choose)
+        ui.engineStatusLabel.connect("linkActivated(QString)", self.open)
+        self._show()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What answers; None if that is not known."""
+        return self._engine.model
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be segmented; empty if it can be tried."""
+        return self._engine.obstacle
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it was asked to start and has not answered yet."""
+        return self._engine.is_starting
+
+    def agreed_segmenter(self) -> Segmenter | None:
+        """Return what finds the structures of the next run.
+
+        Returns:
+            None if the user did not agree, or if the engine has to start first.
+
+        Raises:
+            TextSegmentError: The engine cannot be used.
+        """
+        return self._engine.agreed_segmenter()
+
+    def use(self, segmenter: Segmenter) -> None:
+        """Take a segmenter of a script until the panel goes away."""
+        self._given = GivenEngine(segmenter)
+        self._tell()
+
+    def look(self) -> None:
+        """Find out how the engine stands."""
+        self._engine.look()
+
+    def open(self, *_link: str) -> None:
+        """Show this section."""
+        self._ui.engineButton.collapsed = False
+
+    def stop(self) -> None:
+        """Stop what belongs to the panel."""
+        for engine in (self._local, self._server):
+            engine.stop()
+
+    @property
+    def _engine(self) -> Engine:
+        return self._given or (self._server if self._ui.serverButton.checked else self._local)
+
+    def _choose(self, uses_server: bool) -> None:
+        self._given = None
+        settings.set_uses_server(uses_server)
+        self._engine.look()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._show()
+        self._on_changed()
+
+    def _show(self) -> None:
+        uses_server = self._ui.serverButton.checked
+        self._ui.localPage.visible = not uses_server
+        self._ui.serverPage.visible = uses_server
+        engine = self._engine
+        colors = colors_of(self._ui.engineStatusLabel)
+        color = colors.problem if engine.obstacle else colors.muted
+        self._ui.engineStatusLabel.text = (
+            f"<span style='color:{color}'>{escape(_('Engine:'))} {escape(engine.status)}</span> "
+            f"<a href='engine'>{escape(_('Change'))}</a>"
+        )
