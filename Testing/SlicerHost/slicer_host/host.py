@@ -7,7 +7,15 @@ from pathlib import Path
 import slicer
 import slicer.util
 
-from slicer_host import packaging, pythonqt, scene, scripted_loadable_module, segment_editor, widgets
+from slicer_host import (
+    packaging,
+    pythonqt,
+    sample_data,
+    scene,
+    scripted_loadable_module,
+    segment_editor,
+    widgets,
+)
 from slicer_host.module_widget import qSlicerScriptedLoadableModule, qSlicerScriptedLoadableModuleWidget
 from slicer_host.pythonqt import tooltips
 from slicer_host.qt_application import SlicerApplication
@@ -30,6 +38,7 @@ def boot() -> SlicerApplication:
         slicer.app = SlicerApplication(headless)
         tooltips.install(slicer.app)
         segment_editor.install()
+        sample_data.install()
     return slicer.app
 
 

@@ -19,7 +19,7 @@ class SegmentEditorWidget(ScriptedLoadableModuleWidget):
         self.layout.addWidget(self.editor)
 
     def enter(self) -> None:
-        """Takes the singleton node of the scene, made if there is none; chooses a segmentation if it has none."""
+        """Takes the singleton node of the scene and chooses a segmentation; both are made if missing."""
         node = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
         if node is None:
             node = slicer.vtkMRMLSegmentEditorNode()

@@ -117,6 +117,28 @@ def test_collapsible_button_hides_its_contents_and_is_checked_when_open():
     button.close()
 
 
+def test_child_that_the_module_hid_stays_hidden_when_the_section_opens():
+    import ctk
+
+    button = ctk.ctkCollapsibleButton()
+    layout = qt.QVBoxLayout(button)
+    shown, hidden, later = qt.QLabel("a"), qt.QLabel("b"), qt.QLabel("c")
+    for label in (shown, hidden, later):
+        layout.addWidget(label)
+    hidden.visible = False
+    button.show()
+    button.collapsed = True
+    later.visible = False
+    button.collapsed = False
+    assert (shown.visible, hidden.visible, later.visible) == (True, False, False)
+    button.collapsed = True
+    later.visible = True
+    assert not later.visible
+    button.collapsed = False
+    assert later.visible
+    button.close()
+
+
 def test_three_d_button_makes_and_removes_surfaces():
     import numpy as np
 

@@ -6,14 +6,20 @@ from PySide6.QtCore import Signal
 from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 _NO_LIMIT = 16777215  # QWIDGETSIZE_MAX
+_FOLDED_HEIGHT = 14  # below the header when shut: default of the property collapsedHeight
+_WANTED = "visibilityToParent"  # dynamic property of a child: what the module asked for
 
 
 class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
-    """Checked means open, as in CTK; children are hidden when it is shut."""
+    """Checked means open, as in CTK; children are hidden when it is shut.
+
+    Opened again it shows only those that the module did not hide by itself.
+    """
 
     contentsCollapsed = Signal(bool)
 
     def __init__(self, *args) -> None:
+        self._is_folding = False
         text = args[0] if args and isinstance(args[0], str) else ""
         super().__init__(args[-1] if args and not isinstance(args[-1], str) else None)
         self.setText(text)
@@ -30,12 +36,12 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
 
     def sizeHint(self) -> QtCore.QSize:
         """Returns the size of the header, and of the contents when open."""
-        header = QtCore.QSize(120, self._header_height())
+        header = QtCore.QSize(120, self._header_height() + _FOLDED_HEIGHT)
         return header if self.collapsed else header.expandedTo(super().sizeHint())
 
     def minimumSizeHint(self) -> QtCore.QSize:
         """Returns the smallest size; see ``sizeHint``."""
-        header = QtCore.QSize(0, self._header_height())
+        header = QtCore.QSize(0, self._header_height() + _FOLDED_HEIGHT)
         return header if self.collapsed else header.expandedTo(super().minimumSizeHint())
 
     def hitButton(self, position) -> bool:
@@ -43,15 +49,26 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
         return position.y() < self._header_height()
 
     def childEvent(self, event) -> None:
-        """Hides a child that comes while the button is shut."""
+        """Watches a new child, and hides it while the button is shut."""
         child = event.child()
-        if (
-            event.type() == QtCore.QEvent.ChildAdded
-            and isinstance(child, QtWidgets.QWidget)
-            and self.collapsed
-        ):
-            child.setVisible(False)
+        if event.type() == QtCore.QEvent.ChildAdded and isinstance(child, QtWidgets.QWidget):
+            child.installEventFilter(self)
+            self._show_child(child)
         super().childEvent(event)
+
+    def eventFilter(self, child, event) -> bool:
+        """Remembers which children the module hides and shows."""
+        if not self._is_folding and event.type() in (QtCore.QEvent.ShowToParent, QtCore.QEvent.HideToParent):
+            child.setProperty(_WANTED, event.type() == QtCore.QEvent.ShowToParent)
+            if self.collapsed:
+                self._show_child(child)
+        return super().eventFilter(child, event)
+
+    def setVisible(self, visible: bool) -> None:
+        """Shows or hides the button with its contents, which the module did not ask for one by one."""
+        self._is_folding = True
+        super().setVisible(visible)
+        self._is_folding = False
 
     def paintEvent(self, _event) -> None:
         """Draws the header by the style of the application."""
@@ -77,12 +94,20 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
         style.drawItemText(painter, option.rect, flags, self.palette, self.isEnabled(), self.text)
 
     def _fold(self, is_open: bool) -> None:
-        self.setMaximumHeight(_NO_LIMIT if is_open else self._header_height())
+        self.setMaximumHeight(_NO_LIMIT if is_open else self._header_height() + _FOLDED_HEIGHT)
         for child in self.children():
             if isinstance(child, QtWidgets.QWidget):
-                child.setVisible(is_open)
+                self._show_child(child)
         self.updateGeometry()
         self.contentsCollapsed.emit(not is_open)
+
+    def _show_child(self, child) -> None:
+        self._is_folding = True
+        child.setVisible(not self.collapsed and child.property(_WANTED) is not False)
+        child.setAttribute(
+            QtCore.Qt.WA_WState_ExplicitShowHide, False
+        )  # or Qt ignores the next wish to hide it
+        self._is_folding = False
 
     def _header_height(self) -> int:
         return self.fontMetrics().height() + 8

@@ -33,7 +33,7 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
     nodeAddedByUserAction = Signal(object)
     nodeAboutToBeRemoved = Signal(object)
     currentNodeRenamed = Signal(str)
-    SIGNAL_NAMES: ClassVar = {"currentNodeChanged(bool)": "_validity_changed"}
+    _SIGNAL_NAMES: ClassVar = {"currentNodeChanged(bool)": "_validity_changed"}
 
     nodeTypes = _stored("QStringList", "_node_types")
     baseName = _stored("QString", "_base_name")

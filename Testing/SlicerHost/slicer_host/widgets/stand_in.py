@@ -32,8 +32,8 @@ class StandIn:
     """Mix-in before the class of Qt; checked against ``CPP_MEMBERS`` when a class is made.
 
     A subclass that is named like a real class may have, in public, only what PythonQt exposes of the real
-    one, and overridden events of Qt. Signals with types of MRML are declared with ``object``;
-    ``SIGNAL_NAMES`` of the class says which attribute serves a signature where the names differ.
+    one, and what it overrides of Qt's. Signals with types of MRML are declared with ``object``;
+    ``_SIGNAL_NAMES`` of the class says which attribute serves a signature where the names differ.
     """
 
     CPP_SIGNALS: ClassVar[dict[str, str]] = {}
@@ -43,18 +43,11 @@ class StandIn:
         super().__init_subclass__(**kwargs)
         members = CPP_MEMBERS[cls.__name__]
         allowed = frozenset().union(*(CPP_MEMBERS[base.__name__].names() for base in _stand_ins(cls)))
-        own = {name for name in cls.__dict__ if not name.startswith("_")} - {
-            "SIGNAL_NAMES",
-            "staticMetaObject",
-        }
-        events = {
-            name
-            for name in own
-            if name.endswith("Event") or name in ("sizeHint", "minimumSizeHint", "hitButton")
-        }
-        if unknown := own - events - allowed:
+        own = {name for name in cls.__dict__ if not name.startswith("_") and name != "staticMetaObject"}
+        overridden = {name for name in own if hasattr(super(cls, cls), name)}
+        if unknown := own - overridden - allowed:
             raise TypeError(f"the real {cls.__name__} shows Python no {', '.join(sorted(unknown))}")
-        special = cls.__dict__.get("SIGNAL_NAMES", {})
+        special = cls.__dict__.get("_SIGNAL_NAMES", {})
         signals = {
             signature: special.get(signature, signature.split("(")[0]) for signature in members.signals
         }
