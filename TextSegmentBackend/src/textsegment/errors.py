@@ -88,6 +88,20 @@ class UnknownStructureError(PromptError):
         self.suggestions = suggestions
 
 
+class ExpressionError(PromptError):
+    """The definition of a derived structure cannot be read, or not be carried out.
+
+    Attributes:
+        position: Index of the character where it fails.
+    """
+
+    code = "expression_invalid"
+
+    def __init__(self, message: str, hint: str = "", position: int = 0) -> None:
+        super().__init__(message, hint)
+        self.position = position
+
+
 class OutputError(TextSegmentError):
     """The result cannot be written."""
 

@@ -1,0 +1,1 @@
+"""Structures made of other structures: unions, differences, margins."""

@@ -1,0 +1,110 @@
+"""Set operations and margins on masks that are stored inside their boxes only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.derive.margin import Margin, expand, reach_of
+from textsegment.geometry import Box, Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A set of voxels of a grid.
+
+    Attributes:
+        start: Index of the first voxel of ``voxels`` on the grid.
+        voxels: bool ``[i, j, k]``; everything outside of it is false.
+    """
+
+    start: tuple[int, int, int]
+    voxels: NDArray[np.bool_]
+
+    @property
+    def box(self) -> Box:
+        """Where the voxels lie on the grid."""
+        i, j, k = (a + n for a, n in zip(self.start, self.voxels.shape, strict=True))
+        return Box(self.start, (i, j, k))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds nothing."""
+        return not self.voxels.any()
+
+    def within(self, box: Box) -> NDArray[np.bool_]:
+        """Return the voxels in a box, bool of its shape; the box may reach beyond the grid."""
+        found = np.zeros(box.shape, dtype=bool)
+        start = [max(a, b) for a, b in zip(self.start, box.start, strict=True)]
+        stop = [min(a, b) for a, b in zip(self.box.stop, box.stop, strict=True)]
+        if all(a < b for a, b in zip(start, stop, strict=True)):
+            to, come = (
+                tuple(slice(a - o, b - o) for a, b, o in zip(start, stop, origin, strict=True))
+                for origin in (box.start, self.start)
+            )
+            found[to] = self.voxels[come]
+        return found
+
+
+def union(one: Region, other: Region) -> Region:
+    """Return what lies in either."""
+    if one.is_empty or other.is_empty:
+        return other if one.is_empty else one
+    start = tuple(min(a, b) for a, b in zip(one.start, other.start, strict=True))
+    stop = tuple(max(a, b) for a, b in zip(one.box.stop, other.box.stop, strict=True))
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    return Region(box.start, one.within(box) | other.within(box))
+
+
+def intersection(one: Region, other: Region) -> Region:
+    """Return what lies in both."""
+    return Region(one.start, one.voxels & other.within(one.box))
+
+
+def difference(one: Region, other: Region) -> Region:
+    """Return what lies in the first only."""
+    return Region(one.start, one.voxels & ~other.within(one.box))
+
+
+def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Region, bool]:
+    """Expand or contract.
+
+    Beyond the image a region is taken to go on as it does at the border, so that a contraction takes nothing
+    away there.
+
+    Returns:
+        The result, and whether a part of it lies outside of the image and is lost.
+    """
+    inside = Box.around(region.voxels)
+    if inside is None:
+        return region, False
+    offsets = reach_of(margin, geometry).offsets
+    wide = [n // 2 for n in offsets.shape]
+    start = [a + b - w for a, b, w in zip(region.start, inside.start, wide, strict=True)]
+    stop = [a + b + w for a, b, w in zip(region.start, inside.stop, wide, strict=True)]
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    if margin.contracts:
+        around = _continued(region, box, geometry)
+        # What is outside grows inwards: from the left by the margin of the left side.
+        kept = region.within(box) & ~expand(~around, offsets[::-1, ::-1, ::-1])
+        return Region(box.start, kept), False
+    grown = Region(box.start, expand(region.within(box), offsets))
+    whole = Box((0, 0, 0), geometry.spatial_shape)
+    kept_box = _common(box, whole)
+    kept = grown.within(kept_box)
+    return Region(kept_box.start, kept), int(kept.sum()) < int(grown.voxels.sum())
+
+
+def _continued(region: Region, box: Box, geometry: Geometry) -> NDArray[np.bool_]:
+    """Return the voxels in a box, those beyond the grid as at its border."""
+    part = _common(box, Box((0, 0, 0), geometry.spatial_shape))
+    missing = [(a - b, d - c) for a, b, c, d in zip(part.start, box.start, part.stop, box.stop, strict=True)]
+    return np.pad(region.within(part), missing, mode="edge")
+
+
+def _common(one: Box, other: Box) -> Box:
+    start = tuple(max(a, b) for a, b in zip(one.start, other.start, strict=True))
+    stop = tuple(min(a, b) for a, b in zip(one.stop, other.stop, strict=True))
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))

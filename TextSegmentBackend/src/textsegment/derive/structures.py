@@ -1,0 +1,143 @@
+"""Derived structures of a segmentation, with the recipe in the provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from numpy.typing import NDArray
+
+from textsegment.derive.expression import Combined, Definition, Expression, Name
+from textsegment.derive.margin import Margin, reach_of
+from textsegment.derive.region import Region, difference, intersection, union, with_margin
+from textsegment.errors import ExpressionError, UnknownStructureError
+from textsegment.geometry import Geometry
+from textsegment.segmentation import Segmentation, StructureMask
+
+RECIPES = "recipes"
+"""Key of the provenance: one recipe a derived structure."""
+
+_OPERATIONS = {"+": union, "&": intersection, "-": difference}
+# A margin that the grid turns into one that differs by more than this is worth a warning.
+_HONEST_MM = 0.5
+
+
+def derive(
+    segmentation: Segmentation,
+    definitions: Sequence[Definition],
+    *,
+    names: Mapping[str, str] | None = None,
+    voxels: NDArray[Any] | None = None,
+) -> Segmentation:
+    """Add derived structures to a segmentation; what is there is left as it is.
+
+    Args:
+        segmentation: The structures to derive from.
+        definitions: What to add, in order; later ones may use earlier ones.
+        names: Other names by which definitions may call structures.
+        voxels: The image on the grid of the segmentation, for the mean intensities.
+
+    Returns:
+        The segmentation with one more mask a definition. Each recipe is in the provenance under ``recipes``,
+        and each mask says in its warnings what should be known: operands that were not found, a margin that
+        the grid rounded or the border of the image cut off.
+
+    Raises:
+        UnknownStructureError: A definition needs a structure that is not there.
+        ExpressionError: A name is taken already.
+    """
+    masks = list(segmentation)
+    recipes = list(segmentation.provenance.get(RECIPES, ()))
+    for definition in definitions:
+        found = _Names(masks, names or {})
+        found.require_free(definition.name)
+        work = _Work(found, segmentation.geometry)
+        region = work.region(definition.expression)
+        warnings = tuple(f"{definition.name}: {note}" for note in dict.fromkeys(work.notes))
+        masks.append(
+            StructureMask.measured(
+                definition.name,
+                region.voxels,
+                segmentation.geometry,
+                start=region.start,
+                voxels=voxels,
+                warnings=warnings,
+            )
+        )
+        recipes.append(str(definition))
+    provenance = {**segmentation.provenance, RECIPES: recipes} if recipes else segmentation.provenance
+    return Segmentation(segmentation.geometry, tuple(masks), provenance, segmentation.warnings)
+
+
+class _Names:
+    """Masks by the names that a definition may use, whatever the case, spaces or underscores."""
+
+    def __init__(self, masks: Sequence[StructureMask], names: Mapping[str, str]) -> None:
+        self._masks: dict[str, StructureMask] = {}
+        # Names as they will be written come before those of the model.
+        for mask in masks:
+            self._masks.setdefault(_key(names.get(mask.structure, mask.structure)), mask)
+        for mask in masks:
+            self._masks.setdefault(_key(mask.structure), mask)
+
+    def __getitem__(self, name: str) -> StructureMask:
+        mask = self._masks.get(_key(name))
+        if mask is None:
+            near = tuple(get_close_matches(_key(name), self._masks, n=5))
+            there = ", ".join(near) if near else ", ".join(list(self._masks)[:12])
+            raise UnknownStructureError(
+                f"A definition needs {name!r}, which is not among the structures.",
+                f"There are {there}. Operators are +, & and -." if there else "",
+                near,
+            )
+        return mask
+
+    def require_free(self, name: str) -> None:
+        if _key(name) in self._masks:
+            raise ExpressionError(
+                f"There is a structure {name!r} already.", "Give the derived one another name."
+            )
+
+
+def _key(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()).casefold()
+
+
+class _Work:
+    """Carries out one expression and collects what a user should know about it."""
+
+    def __init__(self, names: _Names, geometry: Geometry) -> None:
+        self._names = names
+        self._geometry = geometry
+        self.notes: list[str] = []
+
+    def region(self, expression: Expression) -> Region:
+        """Return the voxels of an expression."""
+        if isinstance(expression, Name):
+            mask = self._names[expression.text]
+            if mask.statistics.is_empty:
+                self.notes.append(f"{expression.text} was not found, so it has no part in it.")
+            return Region(mask.box.start, mask.mask)
+        if isinstance(expression, Combined):
+            return _OPERATIONS[expression.sign](self.region(expression.left), self.region(expression.right))
+        operand = self.region(expression.operand)
+        result, is_cut = with_margin(operand, expression.margin, self._geometry)
+        if is_cut:
+            self.notes.append("the margin reaches beyond the image and ends at its border.")
+        self._say_what_grid_makes_of(expression.margin)
+        return result
+
+    def _say_what_grid_makes_of(self, margin: Margin) -> None:
+        reach = reach_of(margin, self._geometry)
+        axes = zip(self._geometry.axis_codes, reach.asked_mm, reach.mm, strict=True)
+        changed = []
+        for code, asked, got in axes:
+            for letter, wish, have in zip((_OPPOSITE[code], code), asked, got, strict=True):
+                if abs(wish - have) > _HONEST_MM:
+                    changed.append(f"{letter} {have:.1f} instead of {wish:.1f} mm")
+        if changed:
+            self.notes.append(f"on this grid the margin is {', '.join(changed)}.")
+
+
+_OPPOSITE = dict(zip("LRAPSI", "RLPAIS", strict=True))
