@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,31 +11,18 @@ import textsegment
 from slicer.i18n import tr as _
 from textsegment.errors import BusyError, CancelledError, TextSegmentError
 from textsegment.prompt import unique_prompts
-from textsegment.segmentation import Segmentation, StructureMask
-from textsegment.segmenter import CancelToken, MaskReady, ModelInfo, Progress, Queued, Segmenter
+from textsegment.segmentation import Segmentation
+from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
 
-from TextSegmentLib.job import Job, Report
+from TextSegmentLib.finding import Found, VoxelsCopied, find
+from TextSegmentLib.job import Job
 from TextSegmentLib.mrml import VolumeSource, read_volume_node
 from TextSegmentLib.rows import ResultRow, RunState
-from TextSegmentLib.segments import Content, add_segment, content_of, labelmap_of, set_status
+from TextSegmentLib.segments import Original, add_segment, set_status
 from TextSegmentLib.target import Target
 
 # After this long with masks coming in, the windows get a chance to draw.
 _STEP_S = 0.03
-
-
-@dataclass(frozen=True)
-class _VoxelsCopied:
-    """The worker needs the memory of the node no more."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """A mask, with the label map that the worker made of it; both None if it is empty."""
-
-    mask: StructureMask
-    labelmap: Any = None
-    content: Content | None = None
 
 
 class Run:
@@ -92,7 +78,7 @@ class Run:
         self.model: ModelInfo | None = None
         self._segmenter = segmenter
         self._on_event = on_event
-        self._contents: dict[str, Content | None] = {}
+        self._originals: dict[str, Original] = {}
         self._begin(source, self.rows)
 
     @property
@@ -206,7 +192,7 @@ class Run:
         self._began, self._ended = time.monotonic(), None
         self._source = source
         self._date = datetime.now(UTC).isoformat(timespec="seconds")
-        self._job = Job(lambda report, token: _segment(source, segmenter, structures, report, token)).start()
+        self._job = Job(lambda report, token: find(source, segmenter, structures, report, token)).start()
 
     def _require_nodes(self) -> None:
         if self.volume_node is None:
@@ -225,7 +211,7 @@ class Run:
             self._take_result(self._job.result())
 
     def _take(self, report: Any) -> None:
-        if isinstance(report, _VoxelsCopied):
+        if isinstance(report, VoxelsCopied):
             self._source.require_unchanged()
         elif isinstance(report, ModelInfo):
             self.model = report
@@ -234,18 +220,18 @@ class Run:
         elif isinstance(report, Progress):
             self.state, self.queue_position = RunState.RUNNING, None
             self.fraction, self.stage = report.fraction, report.stage
-        elif isinstance(report, _Found):
+        elif isinstance(report, Found):
             self.state = RunState.RUNNING
             self._add(report)
 
-    def _add(self, found: _Found) -> None:
+    def _add(self, found: Found) -> None:
         row = self._row(found.mask.structure)
         segment_id = None
         if found.labelmap is not None:
             matrix = self._target.place(found.labelmap)
             node = self.segmentation_node
             segment_id = add_segment(node, row.structure, found.labelmap, self._tags(row.structure))
-            self._contents[segment_id] = found.content.moved(matrix)
+            self._originals[segment_id] = Original(found.labelmap, found.content.moved(matrix))
         row.show(found.mask.statistics, segment_id, found.mask.warnings)
 
     def _tags(self, structure: str) -> dict[str, str]:
@@ -287,27 +273,9 @@ class Run:
         segment = self._segment(row)
         if segment is None:
             return False
-        return row.accepted or not self._contents[row.segment_id].equals(content_of(segment))
+        return row.accepted or not self._originals[row.segment_id].is_still(segment)
 
     def _remove(self, row: ResultRow) -> None:
         if self._segment(row) is not None:
             self.segmentation_node.GetSegmentation().RemoveSegment(row.segment_id)
-
-
-def _segment(
-    source: VolumeSource, segmenter: Segmenter, structures: Sequence[str], report: Report, cancel: CancelToken
-) -> Segmentation:
-    """Do the work of a run, in the worker."""
-    report(segmenter.info())
-    volume = source.to_volume()
-    report(_VoxelsCopied())
-
-    def on_event(event: Any) -> None:
-        if not isinstance(event, MaskReady):
-            report(event)
-        elif event.mask.statistics.is_empty:
-            report(_Found(event.mask))
-        else:
-            report(_Found(event.mask, *labelmap_of(event.mask, source)))
-
-    return segmenter.segment(volume, structures, on_event=on_event, cancel=cancel)
+            del self._originals[row.segment_id]

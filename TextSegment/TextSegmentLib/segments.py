@@ -57,6 +57,28 @@ class Content:
         return Content(np.array(corner[:3]), self.digest)
 
 
+class Original:
+    """A segment as a run has made it, to see later whether somebody edited it.
+
+    Args:
+        labelmap: Its image; not kept alive here.
+        content: What the image says.
+    """
+
+    def __init__(self, labelmap: slicer.vtkOrientedImageData, content: Content) -> None:
+        self._labelmap = vtk.vtkWeakReference()
+        self._labelmap.Set(labelmap)
+        self._time = labelmap.GetMTime()
+        self._content = content
+
+    def is_still(self, segment: Any) -> bool:
+        """Whether a segment is as it was; quick, unless another image holds it now."""
+        image = segment.GetRepresentation(BINARY_LABELMAP)
+        if image is not None and image is self._labelmap.Get() and image.GetMTime() == self._time:
+            return True
+        return self._content.equals(content_of(segment))
+
+
 def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOrientedImageData, Content]:
     """Return a mask, which is not empty, as a label map of its box in the volume's space, and its content.
 
