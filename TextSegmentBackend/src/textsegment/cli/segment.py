@@ -89,18 +89,11 @@ def segment_command(
     """
     *given, text = arguments
     _require_text(given, text)
-    engine = {"model": model, "device": device, "precision": precision}
-    chosen = {option: value for option, value in engine.items() if value is not None}
-    if server is None:
-        _require_none("without --server", token_file=token_file, ca_file=ca_file)
-        remote = None
-    else:
-        _require_none("with --server: its operator decides", **chosen)
-        remote = connect(server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http)
     session = Session(
         text,
-        **chosen,
-        server=remote,
+        model=model or "sat-demo",
+        device=device or "auto",
+        precision=precision or "auto",
         modality=None if modality is None else modality_code(modality),
         yes=yes,
         overwrite=overwrite,
@@ -108,6 +101,18 @@ def segment_command(
     )
     _require_quotes(given)
     targets = Targets(output, preview, json)
+    if server is None:
+        _require_none("without --server", token_file=token_file, ca_file=ca_file)
+        _segment(given, targets, session)
+        return
+    _require_none("with --server: its operator decides", model=model, device=device, precision=precision)
+    with connect(
+        server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http
+    ) as session.server:
+        _segment(given, targets, session)
+
+
+def _segment(given: list[str], targets: Targets, session: Session) -> None:
     paths = [Path(path) for path in given]
     images = find_images(paths)
     if len(images) > 1 or images != paths:  # a folder of images stays many, even if it holds one
@@ -115,9 +120,9 @@ def segment_command(
         return
     require_usable(targets, images[0])
     report = session.run(images[0], targets)
-    if not quiet:
+    if not session.quiet:
         print_table(report)
-        typer.echo(f"Written: {output}")
+        typer.echo(f"Written: {targets.result}")
         print_facts(report)
 
 
