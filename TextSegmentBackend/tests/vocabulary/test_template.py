@@ -10,7 +10,7 @@ import pytest
 from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
 from textsegment.vocabulary.resolve import resolve
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.template import find_template, load_templates, read_template
+from textsegment.vocabulary.template import find_template, load_templates, read_template, template_named
 
 SITES = [
     "brain", "head_neck", "thorax_lung", "breast", "upper_abdomen", "pelvis_prostate", "pelvis_gyn_rectum",
@@ -38,6 +38,32 @@ def test_what_is_missing_is_said() -> None:
     assert template.warnings("CT") == ("Not in the model: PenileBulb.",)
     assert any("SeminalVes" in warning for warning in template.with_optional().warnings("CT"))
     assert any(w.startswith("Not in the model for MR: ") for w in template.warnings("MR"))
+
+
+@pytest.mark.parametrize("name", ["oar_pelvis_prostate", "prostate", "OAR prostate", "Prostata"])
+def test_a_template_is_found_by_what_a_user_calls_it(name: str) -> None:
+    assert template_named(name).id == "oar_pelvis_prostate"
+    assert not template_named(name).full
+
+
+def test_the_optional_lines_are_wanted_in_words() -> None:
+    assert template_named("full prostate").full
+
+
+@pytest.mark.parametrize("name", ["", "elbow", "oar"])
+def test_unknown_templates_name_those_that_there_are(name: str) -> None:
+    with pytest.raises(UnknownStructureError, match="no such template") as caught:
+        template_named(name)
+    assert "oar_breast" in caught.value.suggestions
+
+
+def test_a_small_model_lacks_more() -> None:
+    template = load_templates()["oar_pelvis_prostate"]
+    missing = template.missing("CT", {"urinary bladder", "head of left femur"})
+    assert "Rectum" in missing["Not in this model"]
+    assert missing["Not in the model"] == ("PenileBulb",)
+    chosen = template.chosen("CT", {"urinary bladder", "head of left femur"})
+    assert [entry.output for entry in chosen] == ["Bladder", "Femur_Head_L"]
 
 
 def test_results_get_tg263_names() -> None:

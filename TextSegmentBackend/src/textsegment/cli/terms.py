@@ -22,7 +22,7 @@ from textsegment.errors import (
 )
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.template import Template, load_templates, read_template
+from textsegment.vocabulary.template import Template, load_templates, template_named
 from textsegment.vocabulary.tree import Term, load_tree
 
 terms_app = typer.Typer(no_args_is_help=True, help="Names of anatomy: resolve, search, browse, templates.")
@@ -236,14 +236,18 @@ def show_command(
 
 @terms_app.command("templates")
 def templates_command(
-    name: Annotated[str | None, typer.Argument(help="Id of a template, or a file of your own.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Id of a template, words for it, or a file of your own.")
+    ] = None,
     modality: Modality = "CT",
     full: Annotated[bool, typer.Option("--full", help="With the optional structures of an OAR set.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the templates, or show what one of them runs and what the model lacks."""
     chosen = _modality(modality)
-    templates = [_chosen_template(name, full)] if name else list(load_templates().values())
+    templates = [template_named(name)] if name else list(load_templates().values())
+    if full:
+        templates = [template.with_optional() for template in templates]
     if as_json:
         shown = [template_object(template, chosen) for template in templates]
         typer.echo(json.dumps(shown[0] if name else shown, ensure_ascii=False))
@@ -257,16 +261,6 @@ def templates_command(
     for template in templates:
         table.add_row(template.id, template.label, str(len(template.structures(chosen))))
     Console().print(table)
-
-
-def _chosen_template(name: str, full: bool) -> Template:
-    if built_in := load_templates().get(name):
-        return built_in.with_optional() if full else built_in
-    path = Path(name)
-    if path.suffix == ".json" or path.exists():
-        return read_template(path)
-    known = tuple(load_templates())
-    raise UnknownStructureError("There is no such template.", f"There are: {', '.join(known)}.", known)
 
 
 def template_object(template: Template, modality: str) -> dict[str, Any]:

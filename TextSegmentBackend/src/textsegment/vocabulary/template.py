@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -82,35 +82,51 @@ class Template:
         """Return the template with its optional lines wanted too."""
         return replace(self, full=True)
 
-    def chosen(self, modality: str) -> tuple[TemplateEntry, ...]:
-        """Return the lines that run in a modality: wanted, exact, and all their prompts known in it."""
-        return tuple(entry for entry in self._wanted() if not self._lack(entry, modality))
+    def chosen(self, modality: str, available: Collection[str] | None = None) -> tuple[TemplateEntry, ...]:
+        """Return the lines that run in a modality: wanted, exact, and all their prompts known in it.
 
-    def structures(self, modality: str) -> tuple[str, ...]:
-        """Return the prompts that run in a modality, each once."""
-        return tuple(dict.fromkeys(prompt for entry in self.chosen(modality) for prompt in entry.prompts))
+        Args:
+            modality: ``CT``, ``MR`` or ``PT``.
+            available: Structures that the model at hand has in it, or None for those of the published ones.
+        """
+        return tuple(entry for entry in self._wanted() if not _lack(entry, modality, available))
 
-    def warnings(self, modality: str) -> tuple[str, ...]:
-        """Return what is missing, said openly: one sentence a reason."""
-        lacks: dict[str, list[str]] = {}
+    def structures(self, modality: str, available: Collection[str] | None = None) -> tuple[str, ...]:
+        """Return the prompts that run in a modality, each once; see ``chosen``."""
+        chosen = self.chosen(modality, available)
+        return tuple(dict.fromkeys(prompt for entry in chosen for prompt in entry.prompts))
+
+    def missing(
+        self, modality: str, available: Collection[str] | None = None
+    ) -> Mapping[str, tuple[str, ...]]:
+        """Return the output names of the lines that do not run, by the reason; see ``chosen``."""
+        lacks: dict[str, tuple[str, ...]] = {}
         for entry in self._wanted():
-            if reason := self._lack(entry, modality):
-                lacks.setdefault(reason, []).append(entry.output)
+            if reason := _lack(entry, modality, available):
+                lacks[reason] = (*lacks.get(reason, ()), entry.output)
+        return lacks
+
+    def warnings(self, modality: str, available: Collection[str] | None = None) -> tuple[str, ...]:
+        """Return what is missing, said openly: one sentence a reason; see ``chosen``."""
+        lacks = self.missing(modality, available)
         return tuple(f"{reason}: {', '.join(names)}." for reason, names in lacks.items())
 
     def _wanted(self) -> list[TemplateEntry]:
         return [entry for entry in self.entries if entry.core or self.full]
 
-    @staticmethod
-    def _lack(entry: TemplateEntry, modality: str) -> str:
-        structures = load_structures()
-        if entry.relation == "none" or not entry.prompts:
-            return "Not in the model"
-        if entry.relation not in ("exact", "parts"):
-            return "Only roughly in the model, so left out"
-        if any(modality not in structures[prompt].modalities for prompt in entry.prompts):
-            return f"Not in the model for {modality}"
-        return ""
+
+def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None) -> str:
+    """Return why a line does not run, or nothing."""
+    structures = load_structures()
+    if entry.relation == "none" or not entry.prompts:
+        return "Not in the model"
+    if entry.relation not in ("exact", "parts"):
+        return "Only roughly in the model, so left out"
+    if any(modality not in structures[prompt].modalities for prompt in entry.prompts):
+        return f"Not in the model for {modality}"
+    if available is not None and any(prompt not in available for prompt in entry.prompts):
+        return "Not in this model"
+    return ""
 
 
 def _template(row: Mapping[str, Any]) -> Template:
@@ -162,6 +178,28 @@ def find_template(text: str) -> Template | None:
         return None
     template = load_templates()[found]
     return template.with_optional() if FULL_WORDS & set(words) else template
+
+
+def template_named(name: str) -> Template:
+    """Return the template that a user asks for.
+
+    Args:
+        name: Identifier of a built-in template, the words for one ("prostate", "full head and neck"), or the
+            path of a file, see ``read_template``.
+
+    Raises:
+        UnknownStructureError: There is no such template.
+        TextSegmentError: The file is not there, or no template.
+    """
+    if built_in := load_templates().get(name):
+        return built_in
+    if name.lower().endswith(".json"):
+        return read_template(Path(name))
+    found = find_template(name) or find_template(f"OAR {name}")
+    if found is not None:
+        return found
+    known = tuple(load_templates())
+    raise UnknownStructureError("There is no such template.", f"There are: {', '.join(known)}.", known)
 
 
 def read_template(path: Path) -> Template:
