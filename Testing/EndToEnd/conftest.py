@@ -1,4 +1,4 @@
-"""A real server with the demonstration model, Slicer's sample chest CT, and what the command line finds in it."""
+"""A real server with the demonstration model, a real chest CT, and what the command line finds in it."""
 
 import subprocess
 import sys

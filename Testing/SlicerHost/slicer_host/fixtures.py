@@ -1,4 +1,4 @@
-"""Fixtures for conftest files: a test begins with an empty scene, and may leave no error of VTK or in a slot."""
+"""For conftest files: a test begins with an empty scene, and may leave no error of VTK or in a slot."""
 
 import pytest
 

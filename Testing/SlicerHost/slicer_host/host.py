@@ -8,6 +8,7 @@ import slicer
 import slicer.util
 
 from slicer_host import (
+    driver,
     packaging,
     pythonqt,
     sample_data,
@@ -69,4 +70,5 @@ def show_panel(module: qSlicerScriptedLoadableModule, width: int = 400, height: 
     panel.resize(width, height)
     panel.show()
     slicer.util.selectModule(module.name)
+    driver.run_events(0)  # what was added to a visible panel is shown by the event loop
     return panel.self()

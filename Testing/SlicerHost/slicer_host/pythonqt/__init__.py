@@ -8,12 +8,13 @@ this runs nothing else on PySide6.
 
 import sys
 
-from slicer_host.pythonqt import attributes, classes, namespace, properties, signals
+from slicer_host.pythonqt import attributes, classes, constants, namespace, properties, signals
 
 
 def install() -> None:
     """Makes ``import qt`` give PySide6 with PythonQt's rules."""
     if "qt" not in sys.modules:
+        constants.keep_alive()
         properties.install(classes.ALL)
         attributes.install(classes.ALL)
         signals.install(classes.ALL)

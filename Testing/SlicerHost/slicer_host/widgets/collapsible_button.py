@@ -69,6 +69,7 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
         self._is_folding = True
         super().setVisible(visible)
         self._is_folding = False
+        self._show_children()
 
     def paintEvent(self, _event) -> None:
         """Draws the header by the style of the application."""
@@ -95,11 +96,14 @@ class ctkCollapsibleButton(StandIn, QtWidgets.QAbstractButton):
 
     def _fold(self, is_open: bool) -> None:
         self.setMaximumHeight(_NO_LIMIT if is_open else self._header_height() + _FOLDED_HEIGHT)
+        self._show_children()
+        self.updateGeometry()
+        self.contentsCollapsed.emit(not is_open)
+
+    def _show_children(self) -> None:
         for child in self.children():
             if isinstance(child, QtWidgets.QWidget):
                 self._show_child(child)
-        self.updateGeometry()
-        self.contentsCollapsed.emit(not is_open)
 
     def _show_child(self, child) -> None:
         self._is_folding = True
