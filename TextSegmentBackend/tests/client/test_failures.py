@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from certificates import Authority
 from odd_server import KEY, OddServer, garbage, hanging_up, refusing, replying, serving, silent
-from tunnel import Tunnel
+from relay import Tunnel
 
 from textsegment.client.transport import Timeouts
 from textsegment.errors import (

@@ -69,6 +69,7 @@ class ServerProcess:
         **settings: Any,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="textsegment-test-"))
+        self._open = contextlib.ExitStack()
         self._secrets: set[str] = set(settings.get("keys", ()))
         self.key = next(iter(settings.get("keys", ())), "")
         self.store = self._folder / "store"
@@ -131,6 +132,7 @@ class ServerProcess:
     def end(self) -> None:
         """Let the server end as it does when its parent is gone; kill what is left."""
         tree = self.tree()
+        self._open.close()
         if self.process.stdin is not None:
             self.process.stdin.close()
         try:
@@ -158,9 +160,19 @@ class ServerProcess:
         """Resident memory of the server process, in bytes."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
+    def forget_peak(self) -> None:
+        """Begin to measure ``peak_rss`` anew."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def peak_rss(self) -> int:
+        """Most memory that the server process has had since ``forget_peak``, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
     def session(self, key: str | None = None) -> requests.Session:
         """A session that speaks the protocol; with the first key of the server unless told otherwise."""
-        session = requests.Session()
+        session = self._open.enter_context(requests.Session())
         session.trust_env = False
         session.headers[PROTOCOL_HEADER] = "1"
         key = self.key if key is None else key
@@ -195,13 +207,14 @@ class ServerProcess:
 
     def post_raw(self, body: bytes, session: requests.Session | None = None) -> requests.Response:
         """Send any body as a request to segment."""
-        return (session or self.session()).post(
+        answer = (session or self.session()).post(
             self.url + SEGMENT_ROUTE,
             data=body,
             headers={"Content-Type": JSON_TYPE},
             stream=True,
             timeout=DEADLINE_S,
         )
+        return self._open.enter_context(answer)
 
     def connect(self) -> socket.socket:
         """A bare connection."""

@@ -1,0 +1,122 @@
+"""The client and the server process, with a network between them that breaks."""
+
+import threading
+import time
+
+import pytest
+from relay import Relay
+from server_process import ServerProcess, wait_until
+from uploads import long_volume
+
+from textsegment.errors import CancelledError
+from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
+from textsegment.testing import phantom
+
+KEY = "key-of-a-real-server-0123"
+STRUCTURES = ["liver", "heart", "aorta", "left kidney"]
+
+
+def slow_server():
+    return ServerProcess(arguments=({"seconds": 0.5},), keys=(KEY,))
+
+
+@pytest.fixture(scope="module")
+def server():
+    with slow_server() as process:
+        yield process
+
+
+@pytest.fixture
+def network(server):
+    with Relay(server.port).running() as relay:
+        yield relay
+
+
+@pytest.fixture
+def remote(network, connect):
+    return connect(network.url, KEY)
+
+
+def test_row_50_an_upload_that_breaks_goes_on_where_it_was(remote, network):
+    volume = long_volume(megabytes=8)
+    remote.info()
+    network.cut()
+    network.most_bytes = 5 * 2**20
+    sent = []
+
+    def on_event(event):
+        if isinstance(event, Progress) and event.stage == "uploading":
+            sent.append(event.fraction)
+
+    assert len(remote.segment(volume, ["liver"], on_event=on_event)) == 1
+    assert network.most_bytes is None  # it did break
+    assert network.sent_bytes < 11 * 2**20  # at most what was on its way was sent twice
+    assert sent == sorted(sent)
+
+
+def test_a_stream_that_breaks_is_asked_for_again_and_no_mask_comes_twice(remote, network):
+    ready = []
+
+    def on_event(event):
+        if isinstance(event, MaskReady):
+            ready.append(event.mask.structure)
+            if len(ready) == 2:
+                network.cut()
+
+    result = remote.segment(phantom(), STRUCTURES, on_event=on_event)
+    assert ready == [mask.structure for mask in result] == STRUCTURES
+
+
+def test_row_56_a_server_that_is_killed_in_mid_job_and_started_again(connect):
+    with slow_server() as first, Relay(first.port).running() as network:
+        remote, ready, restarted = connect(network.url, KEY), [], []
+
+        def restart():
+            wait_until(lambda: ready, "a mask")
+            network.port = 0
+            first.process.kill()
+            network.cut()
+            restarted.append(slow_server())
+            network.port = restarted[0].port
+
+        def on_event(event):
+            ready.extend([event.mask.structure] if isinstance(event, MaskReady) else [])
+
+        thread = threading.Thread(target=restart)
+        thread.start()
+        result = remote.segment(phantom(), STRUCTURES, on_event=on_event)
+        thread.join()
+        with restarted[0] as second:
+            assert second.events("request")
+    assert ready == [mask.structure for mask in result] == STRUCTURES
+
+
+def test_row_46_and_47_a_cancelled_job_makes_room_for_the_next(server, connect):
+    remote, cancel = connect(server.url, KEY), CancelToken()
+
+    def on_event(event):
+        if isinstance(event, MaskReady):
+            cancel.cancel()
+
+    many = [*STRUCTURES, "stomach", "pancreas", "urinary bladder", "right kidney", "trachea", "esophagus"]
+    start = time.monotonic()
+    with pytest.raises(CancelledError):
+        remote.segment(phantom(), many, on_event=on_event, cancel=cancel)
+    remote.segment(phantom(), ["liver"])  # the only worker is free again
+    assert time.monotonic() - start < 4
+
+
+def test_row_45_a_queued_job_is_cancelled_at_once(server, connect):
+    remote, cancel, events = connect(server.url, KEY), CancelToken(), []
+    options = {"on_event": events.append}
+    running = threading.Thread(target=remote.segment, args=(phantom(), STRUCTURES), kwargs=options)
+    running.start()
+    wait_until(lambda: any(isinstance(event, MaskReady) for event in events), "the first job")
+
+    def cancel_in_queue(event):
+        if isinstance(event, Queued) and event.position > 0:
+            cancel.cancel()
+
+    with pytest.raises(CancelledError):
+        remote.segment(phantom(), ["heart"], on_event=cancel_in_queue, cancel=cancel)
+    running.join()
