@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -47,54 +47,78 @@ def derive(
         UnknownStructureError: A definition needs a structure that is not there.
         ExpressionError: A name is taken already.
     """
-    masks = list(segmentation)
+    masks = {mask.structure: mask for mask in segmentation}
     recipes = list(segmentation.provenance.get(RECIPES, ()))
     for definition in definitions:
-        found = _Names(masks, names or {})
-        found.require_free(definition.name)
-        work = _Work(found, segmentation.geometry)
+        known = _Names(masks, names or {})
+        known.require_free(definition.name)
+        operands = {name: masks[known.structure(name)] for name in definition.operands}
+        work = _Work(operands, segmentation.geometry)
         region = work.region(definition.expression)
-        warnings = tuple(f"{definition.name}: {note}" for note in dict.fromkeys(work.notes))
-        masks.append(
-            StructureMask.measured(
-                definition.name,
-                region.voxels,
-                segmentation.geometry,
-                start=region.start,
-                voxels=voxels,
-                warnings=warnings,
-            )
+        masks[definition.name] = StructureMask.measured(
+            definition.name,
+            region.voxels,
+            segmentation.geometry,
+            start=region.start,
+            voxels=voxels,
+            warnings=tuple(f"{definition.name}: {note}" for note in dict.fromkeys(work.notes)),
         )
         recipes.append(str(definition))
     provenance = {**segmentation.provenance, RECIPES: recipes} if recipes else segmentation.provenance
-    return Segmentation(segmentation.geometry, tuple(masks), provenance, segmentation.warnings)
+    added = tuple(masks.values())[len(segmentation) :]
+    return Segmentation(segmentation.geometry, segmentation.masks + added, provenance, segmentation.warnings)
+
+
+def require_derivable(
+    definitions: Sequence[Definition], structures: Sequence[str], names: Mapping[str, str]
+) -> None:
+    """Check that ``derive`` will find what it needs, before there are any masks.
+
+    Args:
+        definitions: As for ``derive``.
+        structures: Structures that there will be.
+        names: As for ``derive``.
+
+    Raises:
+        UnknownStructureError: A definition needs a structure that will not be there.
+        ExpressionError: A name is taken already.
+    """
+    there = list(structures)
+    for definition in definitions:
+        known = _Names(there, names)
+        known.require_free(definition.name)
+        for name in definition.operands:
+            known.structure(name)
+        there.append(definition.name)
 
 
 class _Names:
-    """Masks by the names that a definition may use, whatever the case, spaces or underscores."""
+    """Structures by the names that a definition may use, whatever the case, spaces or underscores."""
 
-    def __init__(self, masks: Sequence[StructureMask], names: Mapping[str, str]) -> None:
-        self._masks: dict[str, StructureMask] = {}
+    def __init__(self, structures: Iterable[str], names: Mapping[str, str]) -> None:
+        self._structures: dict[str, str] = {}
+        structures = tuple(structures)
         # Names as they will be written come before those of the model.
-        for mask in masks:
-            self._masks.setdefault(_key(names.get(mask.structure, mask.structure)), mask)
-        for mask in masks:
-            self._masks.setdefault(_key(mask.structure), mask)
+        for structure in structures:
+            self._structures.setdefault(_key(names.get(structure, structure)), structure)
+        for structure in structures:
+            self._structures.setdefault(_key(structure), structure)
 
-    def __getitem__(self, name: str) -> StructureMask:
-        mask = self._masks.get(_key(name))
-        if mask is None:
-            near = tuple(get_close_matches(_key(name), self._masks, n=5))
-            there = ", ".join(near) if near else ", ".join(list(self._masks)[:12])
+    def structure(self, name: str) -> str:
+        """Return the structure that a name stands for."""
+        structure = self._structures.get(_key(name))
+        if structure is None:
+            near = tuple(get_close_matches(_key(name), self._structures, n=5))
+            there = ", ".join(near or list(self._structures)[:12])
             raise UnknownStructureError(
                 f"A definition needs {name!r}, which is not among the structures.",
-                f"There are {there}. Operators are +, & and -." if there else "",
+                f"Name it in the text too. There are {there}; operators are +, & and -.",
                 near,
             )
-        return mask
+        return structure
 
     def require_free(self, name: str) -> None:
-        if _key(name) in self._masks:
+        if _key(name) in self._structures:
             raise ExpressionError(
                 f"There is a structure {name!r} already.", "Give the derived one another name."
             )
@@ -107,15 +131,15 @@ def _key(name: str) -> str:
 class _Work:
     """Carries out one expression and collects what a user should know about it."""
 
-    def __init__(self, names: _Names, geometry: Geometry) -> None:
-        self._names = names
+    def __init__(self, operands: Mapping[str, StructureMask], geometry: Geometry) -> None:
+        self._operands = operands
         self._geometry = geometry
         self.notes: list[str] = []
 
     def region(self, expression: Expression) -> Region:
         """Return the voxels of an expression."""
         if isinstance(expression, Name):
-            mask = self._names[expression.text]
+            mask = self._operands[expression.text]
             if mask.statistics.is_empty:
                 self.notes.append(f"{expression.text} was not found, so it has no part in it.")
             return Region(mask.box.start, mask.mask)

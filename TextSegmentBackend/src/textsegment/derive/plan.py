@@ -1,0 +1,125 @@
+"""From what a user wants to prompts, and from the masks of the model back to what the user wants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from numpy.typing import NDArray
+
+from textsegment.derive.expression import Combined, Definition, Expression, Name
+from textsegment.derive.structures import derive, require_derivable
+from textsegment.errors import PromptError, UnknownStructureError
+from textsegment.segmentation import Segmentation
+from textsegment.vocabulary.naming import names_of
+from textsegment.vocabulary.template import Template, TemplateEntry
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the model is asked for, and what becomes of its masks.
+
+    Attributes:
+        prompts: Structures that the model is asked for.
+        outputs: Structures of the result, in order.
+        names: Names under which they are written; a structure that is missing here keeps its own.
+        definitions: What is derived, of templates first.
+        missing: Lines of the template that the model lacks, by the reason.
+        template: Identifier of the template, or nothing.
+    """
+
+    prompts: tuple[str, ...]
+    outputs: tuple[str, ...]
+    names: Mapping[str, str]
+    definitions: tuple[Definition, ...]
+    missing: Mapping[str, tuple[str, ...]]
+    template: str
+
+    @property
+    def written_names(self) -> tuple[str, ...]:
+        """Names of the result, in the order of ``outputs``."""
+        return tuple(self.names.get(structure, structure) for structure in self.outputs)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what is missing."""
+        return tuple(f"{reason}: {', '.join(names)}." for reason, names in self.missing.items())
+
+    def finish(self, segmentation: Segmentation, voxels: NDArray[Any] | None = None) -> Segmentation:
+        """Derive what is to be derived, and leave out what was needed for that only.
+
+        Args:
+            segmentation: The masks of all prompts.
+            voxels: The image on the same grid, for the mean intensities of what is derived.
+        """
+        whole = derive(segmentation, self.definitions, names=self.names, voxels=voxels)
+        masks = tuple(whole[structure] for structure in self.outputs)
+        template = {"template": self.template} if self.template else {}
+        return Segmentation(whole.geometry, masks, {**whole.provenance, **template}, whole.warnings)
+
+
+def make_plan(
+    structures: Sequence[str],
+    *,
+    modality: str,
+    available: Collection[str],
+    template: Template | None = None,
+    definitions: Sequence[Definition] = (),
+    naming: str = "sat",
+) -> Plan:
+    """Say what to ask of the model.
+
+    Args:
+        structures: Prompts that a text stands for.
+        modality: ``CT``, ``MR`` or ``PT``.
+        available: Structures that the model has in this modality.
+        template: Asked for beside the text; its lines keep their own output names.
+        definitions: Structures to derive from the others.
+        naming: Names of the structures of the text, see ``names_of``.
+
+    Raises:
+        UnknownStructureError: The model has nothing of the template, or a definition needs what is not there.
+        ExpressionError: A definition has the name of another structure.
+        PromptError: Nothing was asked for, or the naming is unknown.
+    """
+    entries = template.chosen(modality, available) if template is not None else ()
+    if template is not None and not entries:
+        raise UnknownStructureError(
+            f"The model has nothing of {template.label} in {modality}.",
+            "Use another model: `textsegment weights list` shows them.",
+        )
+    asked = tuple(dict.fromkeys(structures))
+    if not asked and not entries:
+        raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
+    own: dict[str, str] = {}
+    unions: list[Definition] = []
+    outputs = dict.fromkeys(asked)
+    for entry in entries:
+        if len(entry.prompts) == 1 and entry.prompts[0] not in own:
+            own[entry.prompts[0]] = entry.output
+            outputs[entry.prompts[0]] = None
+        else:
+            unions.append(_union(entry))
+            outputs[entry.output] = None
+    names = {
+        structure: structure if name in own.values() else name
+        for structure, name in names_of(asked, naming).items()
+    }
+    prompts = tuple(dict.fromkeys((*asked, *(prompt for entry in entries for prompt in entry.prompts))))
+    names.update(own)
+    require_derivable([*unions, *definitions], prompts, names)
+    return Plan(
+        prompts,
+        (*outputs, *(definition.name for definition in definitions)),
+        names,
+        (*unions, *definitions),
+        template.missing(modality, available) if template is not None else {},
+        template.id if template is not None else "",
+    )
+
+
+def _union(entry: TemplateEntry) -> Definition:
+    parts: list[Expression] = [Name(prompt) for prompt in entry.prompts]
+    return Definition(entry.output, reduce(lambda left, right: Combined("+", left, right), parts))
