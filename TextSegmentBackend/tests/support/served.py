@@ -1,4 +1,4 @@
-"""A server with any settings and any segmenter, for ``server_process``; what to run is JSON on the command line."""
+"""A server with any settings and any segmenter, for ``server_process``: JSON on the command line says which."""
 
 from __future__ import annotations
 

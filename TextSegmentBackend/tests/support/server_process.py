@@ -194,9 +194,7 @@ class ServerProcess:
 
     def head(self, volume: Volume, session: requests.Session | None = None) -> requests.Response:
         """Ask for a volume."""
-        return (session or self.session()).head(
-            self.url + volume_path(volume.digest), timeout=DEADLINE_S
-        )
+        return (session or self.session()).head(self.url + volume_path(volume.digest), timeout=DEADLINE_S)
 
     def post(
         self, digest: str, prompts: Sequence[str], session: requests.Session | None = None

@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from starlette.types import Message, Receive, Send
 
+from textsegment.segmenter import Queued
 from textsegment.wire.contract import ANSWER_TYPE, HEARTBEAT_S, PROTOCOL_HEADER, PROTOCOL_VERSION
-from textsegment.wire.frames import STREAM_MAGIC, split_frame
+from textsegment.wire.frames import STREAM_MAGIC, encode_frame, split_frame
 
 
 class AnswerStream:
@@ -43,7 +44,7 @@ class AnswerStream:
     async def _run(self, frames: AsyncIterator[bytes], gone: asyncio.Task[None]) -> bool:
         await self._send(_START)
         await self._piece(STREAM_MAGIC)
-        last = b""
+        last = encode_frame(Queued(0))
         following = asyncio.ensure_future(anext(frames))
         try:
             while True:

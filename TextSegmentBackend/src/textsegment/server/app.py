@@ -31,8 +31,6 @@ from textsegment.wire.contract import (
     checked_digest,
 )
 
-_EXPIRY_CHECKS_S = 30.0
-
 
 def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
     """Return the application; its lifespan starts and stops the engine, and makes and removes the store.
@@ -49,7 +47,7 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
         try:
             service = Service(engine, await engine.start(), settings, folder, metrics)
             app.state.service = service
-            expiry = asyncio.create_task(service.expire_volumes(_EXPIRY_CHECKS_S))
+            expiry = asyncio.create_task(service.expire_volumes())
             yield
             expiry.cancel()
         finally:

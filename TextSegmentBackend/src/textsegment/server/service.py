@@ -16,6 +16,9 @@ from textsegment.vocabulary.digest import vocabulary_digest
 from textsegment.wire.messages import ServerInfo
 
 
+_EXPIRY_CHECK_S = 30.0
+
+
 class Service:
     """Engine, queue and store of a running server.
 
@@ -50,10 +53,10 @@ class Service:
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)
         metrics.watch("store_bytes", "Bytes of stored volumes", lambda: self.store.bytes)
 
-    async def expire_volumes(self, every_s: float) -> None:
+    async def expire_volumes(self) -> None:
         """Forget volumes that nobody uses, for ever."""
         while True:
-            await asyncio.sleep(every_s)
+            await asyncio.sleep(min(self.settings.store_expiry_s / 4, _EXPIRY_CHECK_S))
             self.store.expire()
 
     async def stop(self) -> None:

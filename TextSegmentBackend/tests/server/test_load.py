@@ -1,0 +1,270 @@
+"""Many at once, impatient ones, slow ones."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from server_process import ServerProcess, frames, raw_request, read_answer, report, wait_until
+from wire_samples import smooth_volume
+
+from textsegment.segmenter import MaskReady, Progress, Queued
+from textsegment.testing import ball, phantom
+from textsegment.wire.contract import HEARTBEAT_S, JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
+from textsegment.wire.frames import Done, Failed
+from textsegment.wire.volume_codec import wire_volume
+
+SLOW = [{"seconds": 0.3}]
+ENDLESS = [{"seconds": 600}]
+
+
+@pytest.fixture(scope="module")
+def volume():
+    return wire_volume(phantom())
+
+
+def outcomes(server) -> list[str]:
+    return [line["outcome"] for line in server.events("job")]
+
+
+def metric(server, name) -> float:
+    text = server.session().get(server.url + "/metrics").text
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
+
+
+def test_row_44_full_queue_is_429_before_the_answer(volume):
+    with ServerProcess(arguments=ENDLESS, max_queue=2) as server:
+        server.put(volume)
+        answers = [server.post(volume.digest, ["liver"]) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200] * 3
+        refused = server.post(volume.digest, ["liver"])
+        assert (refused.status_code, report(refused).code) == (429, "busy")
+        assert int(refused.headers["Retry-After"]) == report(refused).retry_after_s > 0
+        for answer in answers:
+            answer.close()
+
+
+def test_row_45_queued_job_is_cancelled_at_once(volume):
+    with ServerProcess(arguments=ENDLESS) as server:
+        server.put(volume)
+        running = server.post(volume.digest, ["liver"])
+        queued = server.post(volume.digest, ["liver"])
+        assert next(frames(queued, volume)) == Queued(1)
+        assert metric(server, "textsegment_jobs_waiting") == 1
+        begin = time.monotonic()
+        queued.close()
+        wait_until(lambda: outcomes(server) == ["cancelled"], "cancelled")
+        print(f"cancelled after {time.monotonic() - begin:.3f} s")
+        assert metric(server, "textsegment_jobs_waiting") == 0
+        assert metric(server, "textsegment_jobs_running") == 1
+        running.close()
+
+
+def test_rows_46_and_47_disconnect_cancels_a_running_job(volume):
+    with ServerProcess(arguments=ENDLESS) as server:
+        server.put(volume)
+        worker = server.workers()
+        running = server.post(volume.digest, ["liver"])
+        events = frames(running, volume)
+        assert isinstance(next(events), Progress)
+        running.close()
+        wait_until(lambda: outcomes(server) == ["cancelled"], "cancelled")
+        wait_until(lambda: metric(server, "textsegment_jobs_running") == 0, "the slot is free")
+        assert server.workers() == worker  # it obeyed, and was not killed
+
+
+def test_row_48_two_clients_take_turns(volume):
+    with ServerProcess(arguments=SLOW, keys=["alice" * 4, "bobby" * 4]) as server:
+        sessions = [server.session("alice" * 4), server.session("bobby" * 4)]
+        for session in sessions:
+            server.put(volume, session)
+        with ThreadPoolExecutor(8) as pool:
+            ended: list[str] = []
+
+            def ask(who: int) -> None:
+                last = list(
+                    frames(
+                        server.post(volume.digest, ["liver"], server.session(("alice", "bobby")[who] * 4)),
+                        volume,
+                    )
+                )[-1]
+                assert isinstance(last, Done)
+                ended.append("ab"[who])
+
+            greedy = [pool.submit(ask, 0) for _ in range(5)]
+            wait_until(lambda: metric(server, "textsegment_jobs_waiting") == 4, "five jobs of one client")
+            modest = pool.submit(ask, 1)
+            for future in [*greedy, modest]:
+                future.result()
+        assert "b" in ended[:3]  # behind the one that ran and one that waited, not behind all five
+
+
+def test_positions_are_told_and_updated(volume):
+    with ServerProcess(arguments=SLOW) as server:
+        server.put(volume)
+        answers = [server.post(volume.digest, ["liver"]) for _ in range(3)]
+        told = [[f.position for f in frames(a, volume) if isinstance(f, Queued)] for a in answers]
+        assert told[0] in ([], [0])
+        assert told[1] == [1]
+        assert told[2] == [2, 1]
+
+
+@pytest.mark.slow
+def test_silence_is_broken_by_a_heartbeat(volume):
+    with ServerProcess("made_segmenters:Silent", [{"silence_s": HEARTBEAT_S * 1.2}]) as server:
+        server.put(volume)
+        first, *_ = frames(server.post(volume.digest, ["liver"]), volume)
+        assert first == Queued(0)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"", b"G", b"GET /v1/info HTTP/1.1\r\n", b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\nX: "],
+)
+def test_row_51_slow_head_is_ended(begin):
+    with ServerProcess(head_timeout_s=0.5) as server, server.connect() as connection:
+        connection.sendall(begin)
+        if begin:
+            status, body = read_answer(connection)
+            assert (status, json.loads(body)["code"]) == (408, "request_timeout")
+        assert connection.recv(100) == b""
+
+
+def test_row_51_dripping_head_is_ended():
+    with ServerProcess(head_timeout_s=0.5) as server, server.connect() as connection:
+        connection.sendall(b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n")
+        connection.settimeout(0.05)
+        received = b""
+        end = time.monotonic() + 30
+        while b"request_timeout" not in received and time.monotonic() < end:
+            connection.sendall(b"X: y\r\n")
+            try:
+                received += connection.recv(65536)
+            except TimeoutError:
+                continue
+        assert received.startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize(("method", "kind"), [("PUT", VOLUME_TYPE), ("POST", JSON_TYPE)])
+def test_row_51_silent_or_dripping_body_is_408(method, kind):
+    path = volume_path("0" * 64) if method == "PUT" else SEGMENT_ROUTE
+    fields = {
+        "Host": "localhost",
+        "TextSegment-Protocol": "1",
+        "Content-Type": kind,
+        "Content-Length": "100000",
+    }
+    with ServerProcess(body_idle_s=0.5) as server:
+        for drips in (False, True):
+            with server.connect() as connection:
+                connection.sendall(raw_request(method, path, fields, b"TSV1"))
+                connection.settimeout(0.05)
+                received = b""
+                end = time.monotonic() + 30
+                while b"\r\n\r\n" not in received and time.monotonic() < end:
+                    if drips:
+                        connection.sendall(b" ")
+                    try:
+                        received += connection.recv(65536)
+                    except TimeoutError:
+                        continue
+                assert received.startswith(b"HTTP/1.1 408")
+
+
+def test_row_51_slow_connections_do_not_keep_others_out(server):
+    volume = smooth_volume((30, 30, 30))
+    idle = [server.connect() for _ in range(100)]
+    for connection in idle:
+        connection.sendall(b"POST /v1/segment HTTP/1.1\r\n")
+    assert server.put(volume).status_code == 201
+    assert list(frames(server.post(volume.digest, ["cerebellum"]), volume))
+    for connection in idle:
+        connection.close()
+
+
+def test_client_that_does_not_read_loses_its_job():
+    volume = smooth_volume((256, 256, 200))
+    with ServerProcess("made_segmenters:Noisy", send_timeout_s=0.5) as server, socket.socket() as connection:
+        server.put(volume)
+        prompts = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:40]
+        body = json.dumps({"volume": volume.digest, "prompts": prompts}).encode()
+        fields = {
+            "Host": "localhost",
+            "TextSegment-Protocol": "1",
+            "Content-Type": JSON_TYPE,
+            "Content-Length": str(len(body)),
+        }
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", server.port))
+        before = server.rss()
+        connection.sendall(raw_request("POST", SEGMENT_ROUTE, fields, body))
+        wait_until(lambda: outcomes(server) == ["cancelled"], "given up")
+        assert server.rss() - before <= 50 * 2**20
+
+
+def test_heads_of_any_size_take_no_memory(server):
+    before = server.rss()
+    for junk in (b"X: " + b"y" * 2**16, b"X: y\r\n" * 2**14):
+        with server.connect() as connection:
+            connection.sendall(b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n")
+            received = b""
+            connection.settimeout(0.01)
+            for _ in range(2000):
+                try:
+                    connection.sendall(junk)
+                except TimeoutError:
+                    pass
+                except OSError:
+                    break
+                try:
+                    received += connection.recv(65536)
+                except TimeoutError:
+                    continue
+                except OSError:
+                    break
+            else:
+                pytest.fail("the server takes heads without an end")
+    assert server.rss() - before <= 50 * 2**20
+
+
+@pytest.mark.parametrize("clients", [32])
+def test_many_clients_get_their_own_masks(clients):
+    arguments = [{"seconds": 0.01}] * 2
+    with ServerProcess(arguments=arguments, max_queue=64, max_queue_per_client=64) as server:
+        asked = ["liver", "left kidney", "right kidney", "spleen", "pancreas"]
+
+        def ask(number: int) -> None:
+            shape = (40 + number, 36, 24)
+            own = wire_volume(phantom(shape))
+            session = server.session()
+            assert server.put(own, session).status_code == 201
+            for _ in range(3):
+                prompts = [asked[(number + n) % 5] for n in range(3)]
+                *events, last = frames(server.post(own.digest, prompts, session), own)
+                masks = [e.mask for e in events if isinstance(e, MaskReady)]
+                assert [m.structure for m in masks] == prompts
+                for mask in masks:
+                    assert np.array_equal(mask.full(shape), ball(mask.structure, own.geometry))
+                assert isinstance(last, Done)
+                fractions = [e.fraction for e in events if isinstance(e, Progress)]
+                assert fractions == sorted(fractions)
+
+        ask(0 + 100)
+        before = server.rss()
+        with ThreadPoolExecutor(clients) as pool:
+            list(pool.map(ask, range(clients)))
+        assert server.rss() - before <= 50 * 2**20
+        assert outcomes(server) == ["done"] * (3 * clients + 3)
+        assert metric(server, "textsegment_jobs_running") == 0
+
+
+def test_failed_jobs_end_with_a_typed_frame(volume):
+    with ServerProcess(arguments=ENDLESS, engine={"job_time_s": 0.5}) as server:
+        server.put(volume)
+        *_, last = frames(server.post(volume.digest, ["liver"]), volume)
+        assert isinstance(last, Failed)
+        assert last.report.code == "limit_exceeded"

@@ -1,0 +1,123 @@
+"""The queue by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from textsegment.errors import BusyError
+from textsegment.server.schedule import Schedule, Ticket
+
+
+def made(slots=1, max_queue=8, share=8) -> Schedule:
+    return Schedule(lambda: slots, max_queue, share)
+
+
+def position(ticket: Ticket) -> int:
+    async def first() -> int:
+        async for found in ticket.positions():
+            return found
+        return 0
+
+    return asyncio.run(first())
+
+
+def leave(ticket: Ticket) -> None:
+    ticket.__exit__(None, None, None)
+
+
+def test_runs_at_once_while_slots_are_free():
+    schedule = made(slots=2)
+    assert [schedule.admit("a").may_run for _ in range(3)] == [True, True, False]
+    assert (schedule.running, schedule.waiting) == (2, 1)
+
+
+def test_position_is_the_number_of_jobs_that_have_to_end_before():
+    schedule = made(slots=2)
+    tickets = [schedule.admit("a") for _ in range(5)]
+    assert [position(ticket) for ticket in tickets] == [0, 0, 1, 2, 3]
+
+
+def test_row_44_full_queue_refuses_with_a_time_to_wait():
+    schedule = made(max_queue=2)
+    for _ in range(3):
+        schedule.admit("a")
+    with pytest.raises(BusyError) as refused:
+        schedule.admit("b")
+    assert refused.value.retry_after_s > 0
+
+
+def test_one_client_cannot_fill_the_queue():
+    schedule = made(max_queue=4, share=2)
+    for _ in range(3):
+        schedule.admit("greedy")
+    with pytest.raises(BusyError):
+        schedule.admit("greedy")
+    schedule.admit("modest")
+
+
+def test_row_48_clients_take_turns():
+    schedule = made()
+    running = schedule.admit("first")
+    tickets = {name: schedule.admit(name[0]) for name in ("a1", "a2", "a3", "b1", "c1", "c2")}
+    order = []
+    assert {name: position(t) for name, t in tickets.items()} == {
+        "a1": 1,
+        "b1": 2,
+        "c1": 3,
+        "a2": 4,
+        "c2": 5,
+        "a3": 6,
+    }
+    while tickets:
+        leave(running)
+        (name,) = (name for name, ticket in tickets.items() if ticket.may_run)
+        order.append(name)
+        running = tickets.pop(name)
+    assert order == ["a1", "b1", "c1", "a2", "c2", "a3"]
+
+
+def test_positions_agree_with_the_order_whoever_comes_and_goes():
+    schedule = made(max_queue=100, share=100)
+    running = schedule.admit("x")
+    tickets = {(c, n): schedule.admit(c) for n in range(4) for c in "abcd" if (ord(c) + n) % 3}
+    leave(tickets.pop(("a", 3)))
+    while tickets:
+        promised = {name: position(ticket) for name, ticket in tickets.items()}
+        assert sorted(promised.values()) == list(range(1, len(tickets) + 1))
+        leave(running)
+        (name,) = (name for name, ticket in tickets.items() if ticket.may_run)
+        assert promised[name] == 1
+        running = tickets.pop(name)
+
+
+def test_job_that_leaves_the_queue_lets_others_move_up():
+    schedule = made()
+    schedule.admit("a")
+    second, third = schedule.admit("a"), schedule.admit("a")
+    leave(second)
+    assert position(third) == 1
+    leave(third)
+    assert schedule.waiting == 0
+
+
+def test_gained_slots_are_given_out():
+    slots = 1
+    schedule = Schedule(lambda: slots, 8, 8)
+    schedule.admit("a")
+    waiting = schedule.admit("a")
+    slots = 2
+    schedule.refresh()
+    assert waiting.may_run
+
+
+def test_stopping_sends_waiting_jobs_away_and_lets_running_ones_be():
+    schedule = made()
+    running, waiting = schedule.admit("a"), schedule.admit("a")
+    schedule.stop()
+    with pytest.raises(BusyError):
+        position(waiting)
+    with pytest.raises(BusyError):
+        schedule.admit("a")
+    assert position(running) == 0

@@ -1,0 +1,117 @@
+"""``textsegment serve`` itself: options, messages, exit codes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from server_process import DEADLINE_S, ServerProcess, frames
+
+from textsegment.cli.errors import exit_code
+from textsegment.errors import PortInUseError
+from textsegment.testing import phantom
+from textsegment.wire.contract import INFO_ROUTE
+from textsegment.wire.frames import Done
+from textsegment.wire.volume_codec import wire_volume
+
+SERVE = [sys.executable, "-m", "textsegment", "serve", "--port", "0", "--announce-json"]
+CHILD = [*SERVE, "--stop-with-stdin"]
+
+
+def serve(*options: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a command line that ends by itself."""
+    return subprocess.run(
+        [*SERVE, *options],
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+def test_demo_model_answers():
+    volume = wire_volume(phantom((48, 48, 32)))
+    with ServerProcess(command=[*CHILD, "--device", "cpu"]) as server:
+        assert set(server.announced) == {"url", "host", "port", "pid"}
+        assert "model  sat-demo on cpu, 1 at once" in server.log
+        assert server.url in server.log
+        assert "every program on this computer may ask" in server.log
+        assert "Press Ctrl+C to stop" in server.log
+        server.put(volume)
+        *_, last = frames(server.post(volume.digest, ["liver", "heart"]), volume)
+        assert isinstance(last, Done)
+        assert last.provenance["model"] == "sat-demo"
+
+
+def test_limits_are_those_of_the_command_line(tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("k" * 20)
+    keys.chmod(0o600)
+    fake = ["--segmenter", "textsegment.testing:FakeSegmenter", "--segmenter-arguments", '{"seconds": 0}']
+    options = ["--max-volume-mb", "3", "--max-prompts", "4", "--token-file", str(keys)]
+    with ServerProcess(command=[*CHILD, *fake, *options, "--device", "cpu", "--device", "cpu"]) as server:
+        assert "key    needed" in server.log
+        assert len(server.workers()) == 2
+        limits = server.session("k" * 20).get(server.url + INFO_ROUTE).json()["limits"]
+        assert (limits["max_volume_bytes"], limits["max_prompts"]) == (3 * 2**20, 4)
+
+
+def test_row_60_port_that_is_busy_is_a_clear_error():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        ended = serve("--port", str(other.getsockname()[1]))
+    assert ended.returncode == exit_code(PortInUseError("")) == 2
+    assert "is in use by another program. [port_in_use]" in ended.stderr
+    assert "--port 0" in ended.stderr
+
+
+def test_row_58_missing_weights_say_what_to_run(tmp_path):
+    ended = serve("--model", "sat-nano", TEXTSEGMENT_HOME=str(tmp_path))
+    assert ended.returncode == 5
+    assert "[weights_missing]" in ended.stderr
+    assert "textsegment weights download sat-nano" in ended.stderr
+
+
+def test_row_35_other_address_without_key_is_refused():
+    ended = serve("--host", "0.0.0.0")
+    assert ended.returncode == 2
+    assert "[settings_invalid]" in ended.stderr
+    assert "--token-file" in ended.stderr
+
+
+def test_address_of_another_computer_is_refused(tmp_path):
+    ended = serve("--host", "203.0.113.1", "--behind-proxy", TEXTSEGMENT_TOKEN="k" * 20)
+    assert ended.returncode == 2
+    assert "cannot listen" in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--host", "--ray", "--token-file", "--certfile", "--behind-proxy"])
+def test_help_names_the_options(option):
+    ended = subprocess.run(
+        [*SERVE[:4], "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert option in ended.stdout
+    assert "--segmenter" not in ended.stdout
+
+
+def test_missing_extra_is_named(tmp_path):
+    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('no', name='uvicorn')")
+    ended = serve(PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 7
+    assert "uvicorn is not installed" in ended.stderr
+    assert "pip install 'textsegment[engine,server]'" in ended.stderr
+
+
+def test_parent_that_goes_while_the_model_is_loaded_ends_the_server():
+    ended = serve("--stop-with-stdin")
+    assert (ended.returncode, ended.stdout) == (0, "")

@@ -1,0 +1,228 @@
+"""Things die; the server, and the next job, live."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+from server_process import DEADLINE_S, ServerProcess, frames, report, wait_until
+
+from textsegment.segmenter import MaskReady, Progress
+from textsegment.testing import ball, phantom
+from textsegment.wire.contract import HEALTH_ROUTE
+from textsegment.wire.frames import Done, Failed
+from textsegment.wire.volume_codec import wire_volume
+
+NAMES = ["liver", "left kidney", "right kidney"]
+FAILING = "made_segmenters:Failing"
+
+
+@pytest.fixture(scope="module")
+def volume():
+    return wire_volume(phantom())
+
+
+@pytest.fixture
+def note(tmp_path):
+    return tmp_path / "failures_left"
+
+
+def failing(note, kind, failures):
+    note.write_text(str(failures))
+    return ServerProcess(FAILING, [{"note": str(note), "kind": kind}])
+
+
+def good(answer, volume, names=NAMES) -> None:
+    """Check a whole answer: every mask once, in its place, and progress that never falls."""
+    *events, last = frames(answer, volume)
+    masks = [e.mask for e in events if isinstance(e, MaskReady)]
+    assert [m.structure for m in masks] == names
+    for mask in masks:
+        shape = volume.geometry.spatial_shape
+        assert np.array_equal(mask.full(shape), ball(mask.structure, volume.geometry))
+    fractions = [e.fraction for e in events if isinstance(e, Progress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert isinstance(last, Done)
+
+
+def failed(answer, volume) -> str:
+    """The code that an answer ends with."""
+    *_, last = frames(answer, volume)
+    assert isinstance(last, Failed)
+    return last.report.code
+
+
+def test_row_53_out_of_memory_ends_the_job_and_nothing_else(note, volume):
+    with failing(note, "memory", 1) as server:
+        server.put(volume)
+        workers = server.workers()
+        assert failed(server.post(volume.digest, NAMES), volume) == "out_of_memory"
+        good(server.post(volume.digest, NAMES), volume)
+        assert server.workers() == workers
+
+
+@pytest.mark.parametrize("names", [NAMES, NAMES[:1]])
+def test_row_54_failing_device_gets_a_new_worker_and_the_job_goes_on(note, volume, names):
+    with failing(note, "device", 1) as server:
+        server.put(volume)
+        (worker,) = server.workers()
+        good(server.post(volume.digest, names), volume, names)
+        assert server.workers() != [worker]
+
+
+def test_row_54_device_that_fails_again_ends_the_job(note, volume):
+    with failing(note, "device", 2) as server:
+        server.put(volume)
+        assert failed(server.post(volume.digest, NAMES), volume) == "device_unavailable"
+        good(server.post(volume.digest, NAMES), volume)
+
+
+def test_row_55_worker_that_is_killed_costs_one_job(volume):
+    with ServerProcess(arguments=[{"seconds": 600}]) as server:
+        server.put(volume)
+        answer = server.post(volume.digest, NAMES)
+        events = frames(answer, volume)
+        next(events)
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGKILL)
+        *_, last = events
+        assert isinstance(last, Failed)
+        assert last.report.code == "engine_lost"
+        wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
+
+
+def test_row_55_next_job_runs_after_a_crash(note, volume):
+    with failing(note, "killed", 1) as server:
+        server.put(volume)
+        assert failed(server.post(volume.digest, NAMES), volume) == "engine_lost"
+        good(server.post(volume.digest, NAMES), volume)
+
+
+def test_row_55_worker_that_dies_while_idle_is_not_missed(server, volume):
+    server.put(volume)
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(worker) or _is_zombie(worker), "dead")
+    good(server.post(volume.digest, NAMES), volume)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_defect_of_the_engine_is_an_internal_error_without_its_text(note, volume):
+    with failing(note, "defect", 1) as server:
+        server.put(volume)
+        assert failed(server.post(volume.digest, NAMES), volume) == "internal"
+        good(server.post(volume.digest, NAMES), volume)
+        assert "ZeroDivisionError in made_segmenters" in server.log
+        assert "PATIENT" not in server.log
+
+
+def test_job_that_does_not_hear_is_killed(volume):
+    arguments = [{"seconds": 600}]
+    with ServerProcess("made_segmenters:Deaf", arguments, {"cancel_grace_s": 0.3}) as server:
+        server.put(volume)
+        answer = server.post(volume.digest, NAMES)
+        next(frames(answer, volume))
+        (worker,) = server.workers()
+        answer.close()
+        wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
+
+
+def test_row_56_volume_is_unknown_after_a_restart(volume):
+    with ServerProcess() as first:
+        first.put(volume)
+    with ServerProcess() as second:
+        answer = second.post(volume.digest, NAMES)
+        assert (answer.status_code, report(answer).code) == (404, "volume_unknown")
+        second.put(volume)
+        good(second.post(volume.digest, NAMES), volume)
+
+
+def test_engine_that_cannot_start_is_a_typed_error():
+    server = ServerProcess("made_segmenters:Unloadable")
+    server.end()
+    assert not server.announced
+    assert server.log.strip().splitlines()[-1].startswith("device_unavailable: There is no such device.")
+    assert server.process.returncode == 1
+
+
+def test_nothing_is_left_of_a_server_that_was_killed(volume):
+    with ServerProcess(arguments=[{"seconds": 600}] * 2) as server:
+        server.put(volume)
+        next(frames(server.post(volume.digest, NAMES), volume))
+        workers = [psutil.Process(pid) for pid in server.workers()]
+        assert len(workers) == 2
+        server.process.kill()
+        _, alive = psutil.wait_procs(workers, DEADLINE_S)
+        assert not alive
+        left = [path for path in server.store.iterdir() if path.is_dir()]
+        assert len(left) == 1
+        with ServerProcess(store_folder=str(server.store)):
+            assert not left[0].exists()
+        assert not [path for path in server.store.iterdir() if path.is_dir()]
+
+
+def test_servers_beside_each_other_leave_their_volumes_alone(volume, tmp_path):
+    folder = str(tmp_path / "store")
+    with ServerProcess(store_folder=folder) as first:
+        first.put(volume)
+        with ServerProcess(store_folder=folder) as second:
+            second.put(volume)
+        good(first.post(volume.digest, NAMES), volume)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
+def test_stops_when_told_and_lets_a_running_job_finish(volume, sign):
+    with ServerProcess(arguments=[{"seconds": 0.5}], stop_grace_s=30) as server:
+        server.put(volume)
+        running = server.post(volume.digest, NAMES)
+        events = frames(running, volume)
+        next(events)
+        queued = server.post(volume.digest, NAMES)
+        queued_frames = frames(queued, volume)
+        next(queued_frames)
+        server.process.send_signal(sign)
+        *_, last = queued_frames
+        assert isinstance(last, Failed)
+        assert last.report.code == "busy"
+        *_, last = events
+        assert isinstance(last, Done)
+        assert server.process.wait(DEADLINE_S) == 0
+        assert list(server.store.glob("*/")) == []
+
+
+def test_job_that_outlasts_the_grace_gets_a_typed_frame(volume):
+    with ServerProcess(arguments=[{"seconds": 600}], stop_grace_s=0.3) as server:
+        server.put(volume)
+        events = frames(server.post(volume.digest, NAMES), volume)
+        next(events)
+        server.process.terminate()
+        *_, last = events
+        assert isinstance(last, Failed)
+        assert last.report.code == "engine_lost"
+        assert server.process.wait(DEADLINE_S) == 0
+
+
+def test_stops_with_its_parent(volume):
+    with ServerProcess(arguments=[{"seconds": 600}]) as server:
+        tree = server.tree()
+        server.process.stdin.close()
+        _, alive = psutil.wait_procs(tree, DEADLINE_S)
+        assert not alive
+        assert list(server.store.glob("*/")) == []
+
+
+def test_answers_health_while_it_computes(volume):
+    with ServerProcess(arguments=[{"seconds": 600}]) as server:
+        server.put(volume)
+        next(frames(server.post(volume.digest, NAMES), volume))
+        assert server.session().get(server.url + HEALTH_ROUTE).status_code == 200

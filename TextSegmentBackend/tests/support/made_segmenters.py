@@ -1,0 +1,95 @@
+"""Segmenters that fail in the ways that hardware and programs do; made by name in worker processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+from textsegment.errors import DeviceError, OutOfMemoryError
+from textsegment.geometry import Box
+from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+from textsegment.segmenter import CancelToken, MaskReady
+from textsegment.testing import FakeSegmenter
+
+
+class Failing(FakeSegmenter):
+    """Fails behind the first mask, as often as its note in a file says.
+
+    Args:
+        note: File with the number of failures left; shared by all workers.
+        kind: ``device``, ``memory``, ``defect`` or ``killed``.
+    """
+
+    def __init__(self, note: str, kind: str) -> None:
+        super().__init__()
+        self._note = Path(note)
+        self._kind = kind
+
+    def segment(self, volume, prompts, *, on_event, cancel=None):
+        def watched(event):
+            on_event(event)
+            if isinstance(event, MaskReady):
+                self._fail_or_not()
+
+        return super().segment(volume, prompts, on_event=watched, cancel=cancel)
+
+    def _fail_or_not(self) -> None:
+        left = int(self._note.read_text())
+        if left == 0:
+            return
+        self._note.write_text(str(left - 1))
+        if self._kind == "device":
+            raise DeviceError("The device has failed.", "It is being restarted.")
+        if self._kind == "memory":
+            raise OutOfMemoryError("Memory did not suffice.", "Ask for fewer structures.")
+        if self._kind == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ZeroDivisionError("PATIENT^NAME")
+
+
+class Unloadable(FakeSegmenter):
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise DeviceError("There is no such device.", "Choose another one.")
+
+
+class Deaf(FakeSegmenter):
+    """Does not hear that it should stop."""
+
+    def segment(self, volume, prompts, *, on_event, cancel=None):
+        return super().segment(volume, prompts, on_event=on_event, cancel=CancelToken())
+
+
+class Silent(FakeSegmenter):
+    """Says nothing for a while, then works.
+
+    Args:
+        silence_s: How long.
+    """
+
+    def __init__(self, silence_s: float) -> None:
+        super().__init__()
+        self._silence_s = silence_s
+
+    def segment(self, volume, prompts, *, on_event, cancel=None):
+        time.sleep(self._silence_s)
+        return super().segment(volume, prompts, on_event=on_event, cancel=cancel)
+
+
+class Noisy(FakeSegmenter):
+    """Finds noise all over the image: masks that do not shrink."""
+
+    def segment(self, volume, prompts, *, on_event, cancel=None):
+        shape = volume.geometry.spatial_shape
+        noise = np.random.default_rng(0).random(shape) < 0.5
+        count = int(noise.sum())
+        for prompt in prompts:
+            statistics = MaskStatistics(count, 1.0, 0.0, 0.75, True)
+            on_event(MaskReady(StructureMask(prompt.text, Box((0, 0, 0), shape), noise, statistics)))
+            cancel.raise_if_cancelled()
+        return Segmentation(volume.geometry, (), {"model": "noise"})
