@@ -12,8 +12,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
-from pydantic.dataclasses import dataclass as checked
+from pydantic import BaseModel, ConfigDict
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
@@ -50,10 +49,21 @@ class AppArguments(BaseModel):
     server: dict[str, Any] = {}
 
 
-def app(arguments: AppArguments) -> serve.Application:
-    """Return the application; its front runs on the head node of the cluster."""
-    segmenter = {"model": arguments.model, "device": arguments.device, "precision": arguments.precision}
-    return front_of(arguments, replicas_of(arguments.replicas, segmenter))
+class _Server(BaseModel):
+    model_config = _STRICT
+
+    settings: ServerSettings
+
+
+def app(arguments: dict[str, Any]) -> serve.Application:
+    """Return the application; its front runs on the head node of the cluster.
+
+    Args:
+        arguments: Fields of ``AppArguments``.
+    """
+    given = AppArguments.model_validate(arguments)
+    segmenter = {"model": given.model, "device": given.device, "precision": given.precision}
+    return front_of(given, replicas_of(given.replicas, segmenter))
 
 
 def front_of(arguments: AppArguments, replicas: serve.Application) -> serve.Application:
@@ -81,8 +91,7 @@ class Front:
     def __init__(self, arguments: AppArguments, segmenter: DeploymentHandle) -> None:
         use_json_logs()
         fields = {**arguments.server, "keys": read_keys(arguments.token_file)}
-        adapter = TypeAdapter[Any](checked(ServerSettings, config=_STRICT))
-        settings: ServerSettings = adapter.validate_python(fields)
+        settings = _Server.model_validate({"settings": fields}).settings
         self._app = create_app(RayEngine(segmenter, arguments.replicas.most), settings)
         self._server = Server(self._app, settings)
         self._serving = asyncio.get_running_loop().create_task(self._serve(listen(settings)))
