@@ -25,7 +25,6 @@ class TermCompleter:
         self._model = qt.QStandardItemModel(edit)
         self._completer = qt.QCompleter(self._model, edit)
         self._completer.setWidget(edit)  # not edit.setCompleter, which completes the whole text
-        self._completer.setCompletionMode(qt.QCompleter.UnfilteredPopupCompletion)
         self._completer.setCompletionRole(_NAME_ROLE)
         self._completer.connect("activated(QString)", self._take)
         edit.connect("textEdited(QString)", self._offer)

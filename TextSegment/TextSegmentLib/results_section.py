@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
@@ -36,6 +37,9 @@ class ResultsSection:
         self._on_error = on_error
         self._on_note = on_note
         self._run: Run | None = None
+        self._timer = qt.QTimer(ui.resultsTable)
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self.refresh)
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
@@ -57,6 +61,14 @@ class ResultsSection:
         if self._run is not None:
             self._run.refresh()
             self.show(self._run)
+
+    def refresh_soon(self) -> None:
+        """Notice it when those who are at it have ended: a segment may be removed by this run itself."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Do nothing more: the panel goes away."""
+        self._timer.stop()
 
     def _offer(self) -> None:
         """Enable what can be done now."""

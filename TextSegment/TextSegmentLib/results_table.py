@@ -31,9 +31,7 @@ class ResultsTable:
         self._model = qt.QStandardItemModel(0, 4, view)
         self._model.setHorizontalHeaderLabels([_("Structure"), _("State"), _("ml"), _("Conf.")])
         self._model.horizontalHeaderItem(_CONFIDENCE).setToolTip(
-            _(
-                "Mean probability inside the structure: 0.5 is a guess, 1 is sure. It may be wrong all the same."
-            )
+            _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
         )
         view.setModel(self._model)
         header = view.header()
@@ -60,8 +58,9 @@ class ResultsTable:
     @property
     def selected(self) -> list[str]:
         """Structures of the selected rows, from top to bottom."""
-        indexes = self._view.selectionModel().selectedRows(_NAME)
-        return [self._structure(number) for number in sorted(index.row() for index in indexes)]
+        selection = self._view.selectionModel()
+        numbers = range(self._model.rowCount())
+        return [self._structure(n) for n in numbers if selection.isSelected(self._model.index(n, _NAME))]
 
     def _structure(self, number: int) -> str:
         return self._model.item(number, _NAME).data(STRUCTURE_ROLE)
@@ -89,7 +88,8 @@ class ResultsTable:
 def _items(row: ResultRow) -> list[Any]:
     name = qt.QStandardItem(row.structure)
     name.setData(row.structure, STRUCTURE_ROLE)
-    name.setData(qt.QColor.fromRgbF(*look_of(row.structure).color), qt.Qt.DecorationRole)
+    red, green, blue = (round(255 * part) for part in look_of(row.structure).color)
+    name.setData(qt.QColor(red, green, blue), qt.Qt.DecorationRole)
     others = [qt.QStandardItem() for _column in (_STATE, _VOLUME, _CONFIDENCE)]
     for item in others[1:]:
         item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)

@@ -16,7 +16,8 @@ from textsegment.vocabulary.template import Template, find_template, read_templa
 def words_for(template: Template, modality: str) -> str:
     """Return the shortest words that the vocabulary reads as this set; else the names of its structures."""
     site = template.id.removeprefix("oar_").replace("_", " ")
-    words = [f"OAR {site}", *(f"OAR {word}" for word in site.split())] if site != template.id else []
+    is_oar = site != template.id.replace("_", " ")
+    words = [*(f"OAR {word}" for word in site.split()), f"OAR {site}"] if is_oar else []
     for phrase in (*words, template.id.replace("_", " "), template.label):
         named = find_template(phrase)
         if named and named.id == template.id and len(resolve(phrase, modality)) == 1:

@@ -93,7 +93,7 @@ class Panel(VTKObservationMixin):
             self.logic.run.cancel()
         if self._pump is not None:
             self._pump.stop()
-        for part in (self.prompt, self.tree, self.engine):
+        for part in (self.prompt, self.tree, self.results, self.engine):
             part.stop()
 
     def segment(self) -> None:
@@ -235,7 +235,7 @@ class Panel(VTKObservationMixin):
             self.addObserver(segmentation_node, event, self._segment_removed)
 
     def _segment_removed(self, _caller: Any, _event: str) -> None:
-        self.results.refresh()
+        self.results.refresh_soon()
 
     def _scene_closing(self, _caller: Any, _event: str) -> None:
         if self.logic.run is not None:

@@ -5,11 +5,64 @@ import pytest
 import qt
 import slicer
 import slicer.util
+from slicer_host import driver, host
 from textsegment.testing import FakeSegmenter
 
-from slicer_host import driver, host
-
 MODULE = Path(__file__).parents[4] / "TextSegment" / "TextSegment.py"
+
+
+class Hands:
+    """What a user does with the panel, and what is seen then."""
+
+    def __init__(self, widget):
+        self.widget, self.ui, self.panel = widget, widget.ui, widget.panel
+
+    def type(self, text):
+        driver.type_text(self.ui.promptEdit, text)
+
+    def wait_for_meaning(self, part):
+        driver.wait_until(lambda: part in self.ui.resolutionLabel.text, f"{part!r} below the text")
+
+    def wait_until_offered(self):
+        driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to press")
+
+    def segment(self, text):
+        self.ui.promptEdit.text = text
+        self.wait_until_offered()
+        driver.click(self.ui.segmentButton)
+        self.wait_for_end()
+
+    def wait_for_end(self):
+        run = self.widget.logic.run
+        driver.wait_until(lambda: run is not None and not run.is_active, "the end of the run")
+
+    def rows(self):
+        """Return the texts of the result table, row by row."""
+        model = self.ui.resultsTable.model()
+        columns = range(model.columnCount())
+        return [[model.item(row, column).text() for column in columns] for row in range(model.rowCount())]
+
+    def select_row(self, structure):
+        row = [texts[0] for texts in self.rows()].index(structure)
+        self.ui.resultsTable.setCurrentIndex(self.ui.resultsTable.model().index(row, 0))
+
+    def tree_item(self, *names):
+        """Return the item of the anatomy tree below these names, opened on the way."""
+        view = self.ui.anatomyTree
+        item = view.model().invisibleRootItem()
+        for name in names:
+            if item.index().isValid():
+                view.expand(item.index())
+            children = [item.child(row) for row in range(item.rowCount())]
+            item = next(child for child in children if child.text().lower() == name.lower())
+        return item
+
+    def names(self, *above):
+        """Return the names of the terms below these names in the anatomy tree."""
+        item = self.tree_item(*above)
+        if item.index().isValid():
+            self.ui.anatomyTree.expand(item.index())
+        return [item.child(row).text() for row in range(item.rowCount())]
 
 
 @pytest.fixture(scope="session")
@@ -19,46 +72,27 @@ def module():
 
 @pytest.fixture
 def widget(module):
-    """The panel, made anew, with an engine that finds balls."""
+    """The panel, made anew."""
     qt.QSettings().clear()
     slicer.util.reloadScriptedModule("TextSegment")
     widget = host.show_panel(module)
+    widget.parent.activateWindow()
     widget.panel.engine.use(FakeSegmenter())
     yield widget
-    widget.panel.cleanup()
+    widget.parent.exit()
 
 
 @pytest.fixture
-def ui(widget):
-    return widget.ui
-
-
-@pytest.fixture
-def ct_node():
-    return add_volume("CT chest")
-
-
-@pytest.fixture
-def ready(widget, ct_node):
-    """The panel with an image chosen."""
-    widget.ui.inputSelector.setCurrentNode(ct_node)
-    return widget
+def hands(widget):
+    """The panel with an engine that finds balls, and a CT chosen."""
+    widget.ui.inputSelector.setCurrentNode(add_volume("CT chest"))
+    return Hands(widget)
 
 
 def add_volume(name, shape_kji=(24, 36, 40)):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    values = np.arange(np.prod(shape_kji), dtype=np.int16).reshape(shape_kji) - 1000
+    values = np.arange(np.prod(shape_kji), dtype=np.int32).reshape(shape_kji) - 1000
     slicer.util.updateVolumeFromArray(node, values)
     node.SetSpacing(2, 2, 3)
     node.CreateDefaultDisplayNodes()
     return node
-
-
-def wait_for_text(ui, part):
-    driver.wait_until(lambda: part in ui.resolutionLabel.text, f"{part!r} in the meaning of the text")
-
-
-def wait_for_end(widget):
-    driver.wait_until(
-        lambda: widget.logic.run is not None and not widget.logic.run.is_active, "end of the run"
-    )
