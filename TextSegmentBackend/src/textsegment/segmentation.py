@@ -140,3 +140,7 @@ class Segmentation:
     def full_mask(self, structure: str) -> NDArray[np.bool_]:
         """Return one structure's mask on the whole grid, bool ``[i, j, k]``."""
         return self[structure].full(self.geometry.spatial_shape)
+
+    def named(self, names: Mapping[str, str] | None) -> tuple[str, ...]:
+        """Return the name of each mask: the one that is given for its structure, or the structure's own."""
+        return tuple((names or {}).get(mask.structure, mask.structure) for mask in self.masks)

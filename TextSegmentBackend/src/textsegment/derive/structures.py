@@ -69,6 +69,12 @@ def derive(
     return Segmentation(segmentation.geometry, segmentation.masks + added, provenance, segmentation.warnings)
 
 
+def recipe_of(structure: str, provenance: Mapping[str, Any]) -> str:
+    """Return the recipe of a derived structure, or nothing for one that the model found."""
+    recipes = (str(recipe) for recipe in provenance.get(RECIPES, ()))
+    return next((recipe for recipe in recipes if recipe.startswith(f"{structure} = ")), "")
+
+
 def require_derivable(
     definitions: Sequence[Definition], structures: Sequence[str], names: Mapping[str, str]
 ) -> None:

@@ -10,6 +10,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 import textsegment
+from textsegment.derive.structures import recipe_of
 from textsegment.files.appearance import appearance_of
 from textsegment.vocabulary.structures import Code, Codes, find_structure
 
@@ -50,7 +51,7 @@ def describe_segment(
         anatomic_regions=regions,
         display_color=hd.color.CIELabColor.from_rgb(*appearance_of(structure).color),
     )
-    description.SegmentDescription = structure
+    description.SegmentDescription = recipe_of(structure, provenance) or structure
     return description
 
 

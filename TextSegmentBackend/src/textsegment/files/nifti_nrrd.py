@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,17 @@ from textsegment.segmentation import Segmentation
 LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 
 
-def write_mask_folder(segmentation: Segmentation, folder: Path | str) -> tuple[Path, ...]:
-    """Write each mask as ``<structure name with underscores>.nii.gz``: uint8, 0 and 1, on the image's grid.
+def write_mask_folder(
+    segmentation: Segmentation, folder: Path | str, *, names: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
+    """Write each mask as ``<name with underscores>.nii.gz``: uint8, 0 and 1, on the image's grid.
 
     Structures that were not found are written too, all zero. Every file appears whole or not at all.
 
     Args:
         segmentation: The masks; they may overlap.
         folder: Made if it is not there; other files in it stay, files of the same name are replaced.
+        names: Names by structure; other structures keep their own.
 
     Returns:
         The files, in the order of the masks.
@@ -37,7 +41,7 @@ def write_mask_folder(segmentation: Segmentation, folder: Path | str) -> tuple[P
         OutputError: The folder cannot be made or written.
     """
     folder = make_folder(folder)
-    stems = file_stems([mask.structure for mask in segmentation])
+    stems = file_stems(segmentation.named(names))
     written = []
     for mask, stem in zip(segmentation, stems, strict=True):
         voxels = np.zeros(segmentation.geometry.spatial_shape, dtype=np.uint8, order="F")
@@ -49,7 +53,9 @@ def write_mask_folder(segmentation: Segmentation, folder: Path | str) -> tuple[P
     return tuple(written)
 
 
-def write_labelmap(segmentation: Segmentation, path: Path | str) -> tuple[Path, ...]:
+def write_labelmap(
+    segmentation: Segmentation, path: Path | str, *, names: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
     """Write one image whose voxels are 0 or the number of a structure, and a table of the numbers beside it.
 
     Structures are numbered from 1 in the order of the masks, empty ones too. uint8, above 255 structures
@@ -58,6 +64,7 @@ def write_labelmap(segmentation: Segmentation, path: Path | str) -> tuple[Path, 
     Args:
         segmentation: The masks; no two may share a voxel.
         path: Ends in ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
+        names: Names by structure; other structures keep their own.
 
     Returns:
         The image and the table.
@@ -76,7 +83,8 @@ def write_labelmap(segmentation: Segmentation, path: Path | str) -> tuple[Path, 
             write_nifti(image_part, labelmap, affine, _description(segmentation))
         else:
             write_itk_image(image_part, labelmap, affine)
-        table_part.write_text(json.dumps(_label_table(segmentation), indent=1, ensure_ascii=False), "utf-8")
+        content = _label_table(segmentation, segmentation.named(names))
+        table_part.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
     return (path, table)
 
 
@@ -108,10 +116,10 @@ def _labelmap(segmentation: Segmentation) -> NDArray[Any]:
     return labelmap
 
 
-def _label_table(segmentation: Segmentation) -> dict[str, Any]:
+def _label_table(segmentation: Segmentation, names: Sequence[str]) -> dict[str, Any]:
     labels = [
-        {"value": number, "name": mask.structure, "color": list(appearance_of(mask.structure).color)}
-        for number, mask in enumerate(segmentation, start=1)
+        {"value": number, "name": name, "color": list(appearance_of(mask.structure).color)}
+        for number, (mask, name) in enumerate(zip(segmentation, names, strict=True), start=1)
     ]
     return {"labels": labels, "provenance": {key: str(v) for key, v in segmentation.provenance.items()}}
 

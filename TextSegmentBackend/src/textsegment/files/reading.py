@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.misc import is_dicom
 
-from textsegment.errors import InputNotFoundError, InputUnreadableError
-from textsegment.files.dicom import read_series
+from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
+from textsegment.files.dicom import read_dicom
+from textsegment.files.dicom_source import SourceSeries
 from textsegment.files.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.nifti import NIFTI_SUFFIXES, read_nifti
 from textsegment.files.raw_image import RawImage
@@ -23,7 +24,24 @@ _LEAST_FRACTION = 0.005
 _SAMPLES = 500_000
 
 
+class Scan(NamedTuple):
+    """A scan, and what DICOM objects made of it refer to.
+
+    Attributes:
+        volume: What is segmented: no patient data.
+        source: The DICOM series, or None if the scan was not read from DICOM files.
+    """
+
+    volume: Volume
+    source: SourceSeries | None
+
+
 def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
+    """Read the voxels alone, see ``read_scan``."""
+    return read_scan(path, modality=modality).volume
+
+
+def read_scan(path: Path | str, *, modality: str | None = None, series: str | None = None) -> Scan:
     """Read a scan.
 
     Args:
@@ -31,9 +49,10 @@ def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
             file, a folder with one DICOM series, or one file of it.
         modality: ``CT``, ``MR``, ``PT`` or ``US``. Without it the DICOM header decides, and for other files
             a guess by the voxel values, with a warning.
+        series: Which one of several DICOM series, see ``read_dicom``.
 
     Returns:
-        The volume. Values that cannot be segmented (NaN, constant) are refused by
+        The volume, and its DICOM series. Values that cannot be segmented (NaN, constant) are refused by
         ``Volume.require_segmentable``, not here.
 
     Raises:
@@ -42,7 +61,7 @@ def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
         VolumeInvalidError: Not one three-dimensional grey image.
         GeometryError: The header gives no valid grid.
         ModalityError: Unknown modality.
-        InputError: A DICOM folder with several series.
+        InputError: A DICOM folder with several series, or a series of a file that has none.
     """
     path = Path(path)
     wanted = modality_code(modality) if modality is not None else None
@@ -50,15 +69,18 @@ def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
         if not path.exists():
             raise InputNotFoundError("There is no such file or folder.", "Check the path.")
         if path.is_dir() or path.suffix.lower() == ".dcm" or is_dicom(path):
-            return read_series(path, modality=wanted)
+            found = read_dicom(path, modality=wanted, series=series)
+            return Scan(found.volume, found.source)
+        if series is not None:
+            raise InputError("Only DICOM files belong to a series.", "Leave --series out.")
         raw = _read_file(path)
     except OSError as error:
         raise InputUnreadableError("The image may not be read.", "Check its permissions.") from error
     if wanted is not None:
-        return Volume(raw.voxels, raw.geometry, wanted, raw.warnings)
+        return Scan(Volume(raw.voxels, raw.geometry, wanted, raw.warnings), None)
     guess = guess_modality(raw.voxels)
     warning = f"The modality was guessed to be {guess}: if that is wrong, give the right one with --modality."
-    return Volume(raw.voxels, raw.geometry, guess, (*raw.warnings, warning))
+    return Scan(Volume(raw.voxels, raw.geometry, guess, (*raw.warnings, warning)), None)
 
 
 def _read_file(path: Path) -> RawImage:

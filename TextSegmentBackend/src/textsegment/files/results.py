@@ -3,24 +3,54 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from textsegment.errors import OutputError
+from textsegment.errors import InputNotFoundError, OutputError
 from textsegment.files.names import file_stems
 from textsegment.files.nifti_nrrd import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
 from textsegment.files.seg_nrrd import write_seg_nrrd
 from textsegment.segmentation import Segmentation
 
+if TYPE_CHECKING:
+    from textsegment.files.dicom_source import SourceSeries
+
 _SEG_NRRD = ".seg.nrrd"
+_RTSTRUCT = ".rtstruct.dcm"
+_DICOM_SEG = ".seg.dcm"
 
 
-def write_result(segmentation: Segmentation, path: Path | str) -> tuple[Path, ...]:
+def _say_nothing(sentence: str) -> None:
+    """Pass over what a user might like to know."""
+
+
+def write_result(
+    segmentation: Segmentation,
+    path: Path | str,
+    *,
+    names: Mapping[str, str] | None = None,
+    source: SourceSeries | None = None,
+    short_names: bool = False,
+    append_to: Path | str | None = None,
+    on_warning: Callable[[str], None] = _say_nothing,
+) -> tuple[Path, ...]:
     """Write the masks in the format that the name of the output stands for.
 
     - ``.seg.nrrd``: 3D Slicer's segmentation, overlapping structures kept;
     - ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``: one label map, with a table ``.labels.json`` beside it;
-    - a folder (there already, or a name without suffix, or one that ends in ``/``): one NIfTI a structure.
+    - a folder (there already, or a name without suffix, or one that ends in ``/``): one NIfTI a structure;
+    - ``.rtstruct.dcm``: DICOM structure set of a DICOM scan, for planning systems;
+    - ``.seg.dcm``: DICOM segmentation of a DICOM scan.
+
+    Args:
+        segmentation: The masks.
+        path: Where to write.
+        names: Names by structure; other structures keep their own.
+        source: The DICOM scan, see ``read_dicom``; the DICOM formats need it.
+        short_names: At most 16 characters a name, in a structure set.
+        append_to: A structure set whose regions the new one has too.
+        on_warning: Called with each sentence that the user should see, such as what was left out.
 
     Returns:
         The files that were written.
@@ -28,28 +58,70 @@ def write_result(segmentation: Segmentation, path: Path | str) -> tuple[Path, ..
     Raises:
         OverlapError: A label map was asked for and structures overlap.
         DiskFullError: There is no room.
-        OutputError: The suffix is unknown, or the output cannot be written.
+        OutputError: The suffix is unknown, the format needs a DICOM scan, or the output cannot be written.
     """
     if is_folder(path):
-        return write_mask_folder(segmentation, path)
+        return write_mask_folder(segmentation, path, names=names)
     path = Path(path)
-    if path.name.lower().endswith(_SEG_NRRD):
-        write_seg_nrrd(segmentation, path)
+    if _has_suffix(path, _SEG_NRRD):
+        write_seg_nrrd(segmentation, path, names=names)
         return (path,)
-    _require_labelmap(path)
-    return write_labelmap(segmentation, path)
+    if not is_dicom_output(path):
+        _require_labelmap(path)
+        return write_labelmap(segmentation, path, names=names)
+    scan = require_writable(path, source, append_to=append_to)
+    assert scan is not None
+    if _has_suffix(path, _RTSTRUCT):
+        from textsegment.files.rtstruct import write_rtstruct
+
+        warnings = write_rtstruct(
+            segmentation, scan, path, names=names, short_names=short_names, append_to=append_to
+        )
+    else:
+        from textsegment.files.dicom_seg import write_dicom_seg
+
+        warnings = write_dicom_seg(segmentation, scan, path, names=names)
+    for sentence in warnings:
+        on_warning(sentence)
+    return (path,)
 
 
-def result_files(structures: Sequence[str], path: Path | str) -> tuple[Path, ...]:
+def require_writable(
+    path: Path | str, source: SourceSeries | None, *, append_to: Path | str | None = None
+) -> SourceSeries | None:
+    """Check that the format of an output suits the scan, before there are masks; return the scan.
+
+    Raises:
+        OutputError: A DICOM format, and the scan is no DICOM scan or one that no object can refer to.
+        InputNotFoundError: There is no structure set to extend.
+    """
+    if not is_dicom_output(path):
+        return source
+    if source is None:
+        raise OutputError(
+            "A DICOM structure set or segmentation needs a scan that was read from DICOM files.",
+            f"Give the DICOM folder, or write {_SEG_NRRD}, {LABELMAP_SUFFIXES[0]} or a folder.",
+        )
+    source.require_referable()
+    if append_to is not None and not Path(append_to).is_file():
+        raise InputNotFoundError("There is no structure set to extend.", "Check the path.")
+    return source
+
+
+def result_files(names: Sequence[str], path: Path | str) -> tuple[Path, ...]:
     """Return the files that ``write_result`` would make, without writing anything.
+
+    Args:
+        names: Names of the structures, as they will be written.
+        path: Where.
 
     Raises:
         OutputError: The suffix is unknown.
     """
     if is_folder(path):
-        return tuple(Path(path) / f"{stem}.nii.gz" for stem in file_stems(structures))
+        return tuple(Path(path) / f"{stem}.nii.gz" for stem in file_stems(names))
     path = Path(path)
-    if path.name.lower().endswith(_SEG_NRRD):
+    if _has_suffix(path, _SEG_NRRD) or is_dicom_output(path):
         return (path,)
     _require_labelmap(path)
     return (path, table_of(path))
@@ -60,9 +132,24 @@ def is_folder(path: Path | str) -> bool:
     return str(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
 
 
+def is_dicom_output(path: Path | str) -> bool:
+    """Whether an output is a DICOM structure set or segmentation."""
+    return not is_folder(path) and any(_has_suffix(Path(path), s) for s in (_RTSTRUCT, _DICOM_SEG))
+
+
+def is_structure_set(path: Path | str) -> bool:
+    """Whether an output is a DICOM structure set."""
+    return not is_folder(path) and _has_suffix(Path(path), _RTSTRUCT)
+
+
+def _has_suffix(path: Path, suffix: str) -> bool:
+    """Whether a file has a suffix, or is named by it alone (``rtstruct.dcm``)."""
+    return f".{path.name.lower()}".endswith(suffix)
+
+
 def _require_labelmap(path: Path) -> None:
     if not path.name.lower().endswith(LABELMAP_SUFFIXES):
         raise OutputError(
             "The suffix of the output is not known.",
-            f"Use {_SEG_NRRD}, {', '.join(LABELMAP_SUFFIXES)}, or a folder.",
+            f"Use {_SEG_NRRD}, {', '.join(LABELMAP_SUFFIXES)}, {_RTSTRUCT}, {_DICOM_SEG}, or a folder.",
         )
