@@ -1,4 +1,4 @@
-"""Requests that must be refused, by the rows of the list of faults, while the memory of the server stays flat."""
+"""Requests that must be refused, by the rows of the list of faults, while the server's memory stays flat."""
 
 from __future__ import annotations
 

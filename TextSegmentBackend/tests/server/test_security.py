@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 import requests
@@ -198,20 +199,17 @@ def test_workers_do_not_inherit_the_key():
         assert server.session("").get(server.url + INFO_ROUTE).status_code == 401
         assert server.session(ALICE).get(server.url + INFO_ROUTE).status_code == 200
         for pid in server.workers():
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                assert ALICE.encode() not in file.read()
+            assert ALICE.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-        + ["-addext", names, "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-        check=True,
-        capture_output=True,
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout key.pem -out cert.pem"
     )
+    subprocess.run([*command.split(), "-addext", names], check=True, capture_output=True, cwd=folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A server with any settings and any segmenter, for ``server_process``: JSON on the command line says which."""
+"""A server with any settings and segmenter, for ``server_process``: JSON on the command line says which."""
 
 from __future__ import annotations
 

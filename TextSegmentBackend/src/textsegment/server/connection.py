@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -24,7 +25,7 @@ class BoundedConnection(HttpToolsProtocol):
     """Adds a limit of time and size for heads, and an end to bodies that nobody reads.
 
     Attributes:
-        head_timeout_s: From the beginning of a connection, or of a later request on it.
+        head_timeout_s: From the beginning of a connection, or the first byte of a later request on it.
     """
 
     head_timeout_s = 10.0
@@ -41,16 +42,13 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless too much has come without a sense."""
+        """Parse, unless too much has come that is neither a head nor a body."""
+        if not self._is_answering and self._deadline.cancelled():
+            self._wait(self.head_timeout_s, self._head_is_late)
         self._unparsed += len(data)
         super().data_received(data)
-        if self._unparsed > _MOST_UNPARSED + len(data) and not self.transport.is_closing():
+        if self._unparsed > _MOST_UNPARSED + len(data):
             self._refuse(431, RequestError("The head of the request is too long."))
-
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        self._wait(self.head_timeout_s, self._head_is_late)
-        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """A head is complete; the body has its own limits."""
@@ -70,17 +68,21 @@ class BoundedConnection(HttpToolsProtocol):
             self._wait(_LINGER_S, self.transport.close)
 
     def on_message_complete(self) -> None:
-        """A request is complete."""
+        """A request is complete; if it was answered before, the connection waits for another one."""
         if self.cycle.response_complete:
             self.cycle.more_body = False
-            self._deadline.cancel()
+            self._wait(self.timeout_keep_alive, self.transport.close)
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._refuse(400, RequestError(msg))
 
-    def _wait(self, seconds: float, then: Any) -> None:
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         self._deadline.cancel()
         self._deadline = self.loop.call_later(seconds, then)
 
@@ -92,6 +94,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def _refuse(self, status: int, error: RequestError) -> None:
         if self.transport.is_closing():
+            return
+        if self._is_answering:  # an answer in the middle of another would be taken for its content
+            self.transport.abort()
             return
         body = ErrorReport.from_error(error).to_json()
         head = (

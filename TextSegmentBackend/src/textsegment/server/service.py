@@ -15,7 +15,6 @@ from textsegment.server.volumes import VolumeStore
 from textsegment.vocabulary.digest import vocabulary_digest
 from textsegment.wire.messages import ServerInfo
 
-
 _EXPIRY_CHECK_S = 30.0
 
 

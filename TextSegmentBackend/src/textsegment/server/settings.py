@@ -66,7 +66,7 @@ class ServerSettings:
     max_connections: int = 512
     head_timeout_s: float = 10.0
     body_idle_s: float = 20.0
-    min_body_rate: int = 4096
+    min_body_rate: int = 16384
     send_timeout_s: float = 60.0
     stop_grace_s: float = 10.0
 

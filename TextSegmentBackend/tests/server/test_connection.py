@@ -1,0 +1,160 @@
+"""What a connection survives, and what ends it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import pytest
+from server_process import ServerProcess, raw_request, read_answer, wait_until
+
+from textsegment.testing import phantom
+from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
+from textsegment.wire.messages import SegmentRequest
+from textsegment.wire.volume_codec import wire_volume
+
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ServerProcess(arguments=[{"seconds": 600}], head_timeout_s=0.5) as process:
+        yield process
+
+
+def drip(connection: socket.socket, data: bytes) -> bytes:
+    """Send the same again and again until the server has enough of it; return what it has answered."""
+    connection.settimeout(0.05)
+    received = b""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        try:
+            connection.sendall(data)
+            if not (piece := connection.recv(65536)):
+                return received
+            received += piece
+        except TimeoutError:
+            continue
+        except OSError:
+            return received
+    pytest.fail("the server goes on for ever")
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"G", b"GET /v1/info HTTP/1.1\r\n", b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\nX: "],
+)
+def test_row_51_slow_head_is_408(server, begin):
+    with server.connect() as connection:
+        connection.sendall(begin)
+        status, body = read_answer(connection)
+        assert (status, json.loads(body)["code"]) == (408, "request_timeout")
+        assert connection.recv(100) == b""
+
+
+def test_row_51_connection_that_says_nothing_is_closed(server):
+    with server.connect() as connection:
+        assert connection.recv(100) == b""
+
+
+def test_row_51_dripping_head_is_408(server):
+    with server.connect() as connection:
+        connection.sendall(b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n")
+        assert drip(connection, b"X: y\r\n").startswith(b"HTTP/1.1 408")
+
+
+def test_row_51_empty_lines_do_not_keep_a_connection_open(server):
+    with server.connect() as connection:
+        connection.sendall(HEALTH)
+        assert read_answer(connection)[0] == 200
+        drip(connection, b"\r\n")
+
+
+def test_row_51_slow_second_request_is_408(server):
+    with server.connect() as connection:
+        connection.sendall(HEALTH)
+        assert read_answer(connection)[0] == 200
+        connection.sendall(HEALTH[:20])
+        assert read_answer(connection)[0] == 408
+
+
+def test_body_that_was_refused_is_not_swallowed_for_ever(server):
+    fields = {"Host": "localhost", "Content-Type": VOLUME_TYPE, "Content-Length": str(10**9)}
+    with server.connect() as connection:
+        connection.sendall(raw_request("PUT", volume_path("0" * 64), fields))
+        assert read_answer(connection)[0] == 426
+        drip(connection, b"x" * 1000)
+
+
+def test_connection_is_good_after_a_refused_body_that_ended(server):
+    fields = {"Host": "localhost", "Content-Type": VOLUME_TYPE, "Content-Length": "100000"}
+    with server.connect() as connection:
+        connection.sendall(raw_request("PUT", volume_path("0" * 64), fields))
+        assert read_answer(connection)[0] == 426
+        connection.sendall(b"x" * 100_000 + HEALTH)
+        assert read_answer(connection)[0] == 200
+
+
+def test_requests_one_after_the_other_without_waiting(server):
+    with server.connect() as connection:
+        connection.sendall(HEALTH * 5)
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 5:
+            received += connection.recv(65536)
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500]
+)
+def test_row_09_what_is_no_http_is_400(server, garbage):
+    with server.connect() as connection:
+        connection.sendall(garbage)
+        status, body = read_answer(connection)
+        assert (status, json.loads(body)["code"]) == (400, "request_invalid")
+
+
+def test_answer_is_not_mixed_with_an_error_about_the_next_request(server):
+    volume = wire_volume(phantom())
+    server.put(volume)
+    body = SegmentRequest(volume.digest, ("liver",)).to_json()  # type: ignore[arg-type]
+    fields = {
+        "Host": "localhost",
+        "TextSegment-Protocol": "1",
+        "Content-Type": JSON_TYPE,
+        "Content-Length": str(len(body)),
+    }
+    before = len(server.events("job"))
+    with server.connect() as connection:
+        connection.sendall(raw_request("POST", SEGMENT_ROUTE, fields, body) + b"\0\0 garbage \r\n\r\n")
+        received = b""
+        try:
+            while piece := connection.recv(65536):
+                received += piece
+        except ConnectionError:
+            pass
+        assert received.count(b"HTTP/1.1") <= 1
+    wait_until(lambda: len(server.events("job")) > before or not received, "the job has ended")
+
+
+@pytest.mark.parametrize("junk", [b"X: " + b"y" * 2**16, b"X: y\r\n" * 2**14])
+def test_head_without_an_end_is_refused(server, junk):
+    before = server.rss()
+    with server.connect() as connection:
+        connection.sendall(b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n")
+        drip(connection, junk)
+    assert server.rss() - before <= 50 * 2**20
+
+
+def test_trailers_without_an_end_are_refused(server):
+    fields = {
+        "Host": "localhost",
+        "TextSegment-Protocol": "1",
+        "Content-Type": VOLUME_TYPE,
+        "Transfer-Encoding": "chunked",
+    }
+    before = server.rss()
+    with server.connect() as connection:
+        connection.sendall(raw_request("PUT", volume_path("0" * 64), fields, b"4\r\nTSV1\r\n0\r\n"))
+        drip(connection, b"X: y\r\n" * 2**14)
+    assert server.rss() - before <= 50 * 2**20
