@@ -15,7 +15,7 @@ from textsegment.volume import Volume
 
 @dataclass(frozen=True)
 class Queued:
-    """The job waits; ``position`` jobs are before it."""
+    """The job waits; ``position`` jobs have to end before it begins."""
 
     position: int
 
