@@ -33,7 +33,6 @@ class PromptBox:
 
     Attributes:
         resolutions: What the terms stand for.
-        text_as_read: The text that they were read from.
     """
 
     def __init__(
@@ -53,7 +52,6 @@ class PromptBox:
         self._known: frozenset[str] = frozenset()
         self._meaning = Meaning([], self._modality, self._known)
         self._is_unread = False
-        self.text_as_read = ""
         self.resolutions: Sequence[Resolution] = ()
         self._completer = TermCompleter(edit)
         self._timer = qt.QTimer(edit)
@@ -115,7 +113,6 @@ class PromptBox:
         """Show what the text means."""
         self._timer.stop()
         self._is_unread = False
-        self.text_as_read = ""
         self.resolutions = self._resolve(self.text, self._modality)
         self._meaning = Meaning(self.resolutions, self._modality, self._known)
         self._write()

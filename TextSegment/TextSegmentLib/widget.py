@@ -47,6 +47,7 @@ class Panel(VTKObservationMixin):
         self._pump: Pump | None = None
         self._parameters: Parameters | None = None
         self._is_entered = False
+        self._known_text = ""  # that of the parameters, when it was read or written last
         self._awaited: tuple[str, ...] | None = None
         self.run_section = run_section = RunSection(ui)
         self.results = ResultsSection(ui, self._follow, run_section.show_error, run_section.show_note)
@@ -159,8 +160,8 @@ class Panel(VTKObservationMixin):
 
     def _text_read(self) -> None:
         """Bring everything in step with the text."""
-        if self._parameters is not None:
-            self._parameters.text = self.prompt.text
+        if self._parameters is not None and self.prompt.text != self._known_text:
+            self._known_text = self._parameters.text = self.prompt.text
         self.tree.set_selected(frozenset(self.prompt.structures))
         self._offer()
 
@@ -209,20 +210,20 @@ class Panel(VTKObservationMixin):
         parameters = Parameters(parameter_node())
         self.inputs.bind(parameters)
         self._model_changed()
-        self.prompt.text = parameters.text
+        self._known_text = self.prompt.text = parameters.text
         self._parameters = parameters
         self.addObserver(parameters.node, vtk.vtkCommand.ModifiedEvent, self._parameters_changed)
         self._offer()
 
     def _parameters_changed(self, _caller: Any, _event: str) -> None:
         """Follow a script that changes the case."""
-        if self._parameters is None:
+        if self._parameters is None or slicer.mrmlScene.IsBatchProcessing():
             return
+        if self._parameters.text != self._known_text:
+            self._known_text = self.prompt.text = self._parameters.text
         if not self.inputs.is_in_step:
             self.inputs.bind(self._parameters)
             self._model_changed()
-        if self._parameters.text != self.prompt.text_as_read:
-            self.prompt.text = self._parameters.text
 
     def _let_go(self) -> None:
         if self._parameters is not None:

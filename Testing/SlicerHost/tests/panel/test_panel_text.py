@@ -1,6 +1,7 @@
 import qt
-from slicer_host import driver
 from textsegment.testing import FakeSegmenter
+
+from slicer_host import driver
 
 
 def follow(hands, link_text):

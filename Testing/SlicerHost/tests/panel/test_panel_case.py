@@ -1,0 +1,112 @@
+import zipfile
+
+import slicer
+import slicer.util
+from slicer_host import driver
+
+from TextSegmentLib import settings
+
+from .conftest import add_volume
+
+
+def case_node():
+    return slicer.mrmlScene.GetSingletonNode("TextSegment", "vtkMRMLScriptedModuleNode")
+
+
+def test_case_is_saved_and_restored_with_the_scene(hands, tmp_path):
+    hands.ui.promptEdit.text = "liver, lt kidney"
+    hands.wait_for_meaning("left kidney")
+    hands.ui.modalityBox.currentIndex = 2
+    hands.ui.modalityBox.activated.emit(2)
+    hands.ui.outputSelector.setCurrentNode(
+        slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    )
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(0)
+    assert hands.ui.promptEdit.text == ""
+    assert hands.ui.inputSelector.currentNode() is None
+    slicer.util.loadScene(path)
+    assert hands.ui.promptEdit.text == "liver, lt kidney"
+    assert hands.ui.inputSelector.currentNode().GetName() == "CT chest"
+    assert hands.ui.outputSelector.currentNode().GetName() == "Mine"
+    assert hands.ui.modalityBox.currentText == "MR"
+    assert hands.panel.prompt.structures == ("liver", "left kidney")
+
+
+def test_case_survives_leaving_the_module_and_reloading_it(hands):
+    hands.ui.promptEdit.text = "liver"
+    hands.wait_until_offered()
+    hands.widget.parent.exit()
+    hands.widget.parent.enter()
+    assert hands.ui.promptEdit.text == "liver"
+    slicer.util.reloadScriptedModule("TextSegment")
+    ui = slicer.modules.TextSegmentWidget.ui
+    assert ui.promptEdit.text == "liver"
+    assert ui.inputSelector.currentNode().GetName() == "CT chest"
+
+
+def test_script_can_set_the_case(hands):
+    case_node().SetParameter("Text", "aorta")
+    assert hands.panel.prompt.structures == ("aorta",)
+    other = add_volume("MR head")
+    case_node().SetNodeReferenceID("InputVolume", other.GetID())
+    assert hands.ui.inputSelector.currentNode() is other
+    assert hands.panel.inputs.modality == "MR"
+
+
+def test_what_is_typed_is_not_lost_when_the_case_changes_meanwhile(hands):
+    hands.type("liver")
+    hands.ui.inputSelector.setCurrentNode(add_volume("CT abdomen"))
+    assert hands.ui.promptEdit.text == "liver"
+    hands.wait_until_offered()
+
+
+def test_key_of_the_server_never_comes_into_the_scene(hands, tmp_path):
+    hands.ui.keyEdit.text = "a-very-secret-key"
+    hands.ui.keyEdit.editingFinished.emit()
+    path = tmp_path / "case.mrb"
+    assert slicer.util.saveScene(str(path))
+    with zipfile.ZipFile(path) as bundle:
+        assert not any(b"a-very-secret-key" in bundle.read(name) for name in bundle.namelist())
+    assert settings.server_key() == "a-very-secret-key"
+
+
+def test_modality_is_guessed_with_its_reason(hands):
+    assert hands.ui.modalityBox.currentText == "Automatic: CT"
+    assert hands.ui.modalityReasonLabel.text == "guessed from the name"
+    hands.ui.modalityBox.currentIndex = 2
+    hands.ui.modalityBox.activated.emit(2)
+    assert hands.panel.inputs.modality == "MR"
+    assert "CT" in hands.ui.modalityReasonLabel.text
+
+
+def test_image_in_the_views_is_chosen_when_the_module_is_entered(widget):
+    node = add_volume("CT shown")
+    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(node.GetID())
+    widget.parent.exit()
+    widget.parent.enter()
+    assert widget.ui.inputSelector.currentNode() is node
+
+
+def test_row_68_empty_volume_says_what_is_wrong(hands):
+    hands.ui.promptEdit.text = "liver"
+    empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
+    hands.ui.inputSelector.setCurrentNode(empty)
+    driver.run_events(200)
+    assert not hands.ui.segmentButton.enabled
+    assert "The volume holds no image." in hands.ui.obstacleLabel.text
+
+
+def test_row_69_only_scalar_volumes_are_offered(hands):
+    for kind in ("vtkMRMLVectorVolumeNode", "vtkMRMLLabelMapVolumeNode", "vtkMRMLSequenceNode"):
+        slicer.mrmlScene.AddNewNodeByClass(kind)
+    assert hands.ui.inputSelector.nodeCount() == 1
+
+
+def test_deleted_nodes_leave_an_empty_choice(hands):
+    hands.ui.promptEdit.text = "liver"
+    slicer.mrmlScene.RemoveNode(hands.ui.inputSelector.currentNode())
+    driver.run_events(200)
+    assert hands.ui.inputSelector.currentNode() is None
+    assert hands.ui.obstacleLabel.text == "Choose an image."

@@ -1,0 +1,116 @@
+"""How the panel is made: room, names for screen readers, order of keys, strings for translators."""
+
+import ast
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+import qt
+import slicer
+from slicer_host import driver
+
+MODULE = Path(__file__).parents[4] / "TextSegment"
+UI = ElementTree.parse(MODULE / "Resources" / "UI" / "TextSegment.ui")
+NOT_FOR_USERS = ("bundle.py", "engine_probe.py", "self_test.py", "weights_script.py")
+PARTS = [p for p in sorted((MODULE / "TextSegmentLib").glob("*.py")) if p.name not in NOT_FOR_USERS]
+FOCUSED = ("QLineEdit", "QComboBox", "QTreeView", "qMRMLNodeComboBox", "ctkSearchBox", "ctkPathLineEdit")
+
+
+def widgets(*classes):
+    return [w for w in UI.iter("widget") if not classes or w.get("class") in classes]
+
+
+def text_of(widget, name):
+    return widget.findtext(f"property[@name='{name}']/string", "")
+
+
+def test_panel_fits_400_pixels_with_everything_open(hands):
+    hands.segment("liver, lumbar vertebrae 1 (l1), spleen")
+    for button in (hands.ui.anatomyButton, hands.ui.resultsButton, hands.ui.engineButton):
+        button.collapsed = False
+    for place in (hands.ui.localButton, hands.ui.serverButton):
+        place.checked = True
+        driver.fit_panel(hands.widget.parent, 400)
+
+
+def test_every_input_has_an_accessible_name_and_a_tool_tip():
+    for widget in widgets(*FOCUSED):
+        assert text_of(widget, "accessibleName"), widget.get("name")
+        assert text_of(widget, "toolTip") or widget.get("class") == "ctkSearchBox", widget.get("name")
+
+
+def test_every_button_says_what_it_does():
+    for widget in widgets("QPushButton", "QToolButton", "QRadioButton", "QCheckBox"):
+        assert text_of(widget, "toolTip"), widget.get("name")
+
+
+def test_labels_of_inputs_are_their_buddies():
+    buddies = {b.findtext("cstring") for b in UI.iter("property") if b.get("name") == "buddy"}
+    labelled = {w.get("name") for w in widgets("QLineEdit", "qMRMLNodeComboBox")}
+    assert labelled <= buddies
+
+
+def test_mnemonics_are_unique():
+    texts = [text_of(w, "text") for w in widgets()]
+    letters = [text[text.index("&") + 1].lower() for text in texts if "&" in text]
+    assert sorted(set(letters)) == sorted(letters)
+
+
+def test_tab_goes_through_the_panel_in_the_order_of_work(hands):
+    names = [stop.text for stop in UI.iter("tabstop")]
+    order = ["inputSelector", "modalityBox", "outputSelector", "promptEdit", "anatomySearchBox"]
+    order += ["anatomyTree", "segmentButton", "resultsTable", "acceptButton", "editorButton", "engineButton"]
+    assert [name for name in names if name in order] == order
+    focusable = {w.get("name") for w in widgets(*FOCUSED, "QPushButton", "QToolButton", "QCheckBox")}
+    assert focusable <= set(names)
+
+
+def test_tab_stops_exist():
+    names = {w.get("name") for w in widgets()}
+    assert {stop.text for stop in UI.iter("tabstop")} <= names
+
+
+class Texts(ast.NodeVisitor):
+    """Collects literals that a user would read and that no translator would see."""
+
+    SHOWN = ("text", "toolTip", "title", "windowTitle", "placeholderText", "accessibleName", "status")
+    SHOWING = ("addAction", "addItems", "setToolTip", "setLabelText", "addSection", "QStandardItem")
+
+    def __init__(self):
+        self.found = []
+
+    def visit_Assign(self, node):
+        if any(isinstance(t, ast.Attribute) and t.attr in self.SHOWN for t in node.targets):
+            self._require_translated(node.value)
+        self.generic_visit(node)
+
+    def visit_Call(self, node):
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if name in self.SHOWING or name.endswith("Error"):
+            for argument in node.args:
+                self._require_translated(argument)
+        self.generic_visit(node)
+
+    def _require_translated(self, node):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and any(map(str.isalpha, node.value)):
+            self.found.append((node.lineno, node.value))
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_every_text_is_translated(path):
+    texts = Texts()
+    texts.visit(ast.parse(path.read_text("utf-8")))
+    assert texts.found == []
+
+
+def test_messages_can_be_read_in_a_dark_theme(hands):
+    dark = qt.QPalette(qt.QColor(40, 40, 40))
+    hands.ui.resolutionLabel.setPalette(dark)
+    hands.ui.promptEdit.text = "kidny"
+    hands.wait_for_meaning("kidny")
+    assert "#ff8a73" in hands.ui.resolutionLabel.text
+
+
+def test_widgets_are_bound_to_the_scene(widget):
+    for selector in (widget.ui.inputSelector, widget.ui.outputSelector):
+        assert selector.mrmlScene() is slicer.mrmlScene
