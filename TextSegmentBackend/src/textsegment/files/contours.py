@@ -118,10 +118,12 @@ def _simplified(ring: Points, spacing: tuple[float, float]) -> Points:
 
 
 def _distance_to_segment(points: Points, a: Points, b: Points) -> NDArray[np.float64]:
-    along = b - a
+    along, offset = b - a, points - a
     length = float(along @ along)
-    share = np.clip((points - a) @ along / length, 0, 1) if length > 0 else np.zeros(len(points))
-    return np.asarray(np.linalg.norm(points - a - share[:, None] * along, axis=1), dtype=np.float64)
+    if length > 0:
+        offset -= np.outer((offset @ along / length).clip(0, 1), along)
+    distance: NDArray[np.float64] = np.hypot(offset[:, 0], offset[:, 1])
+    return distance
 
 
 def _with_keyhole(outer: Points, hole: Points) -> Points:

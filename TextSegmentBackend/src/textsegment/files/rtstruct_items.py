@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pydicom.charset import default_encoding
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
@@ -29,6 +30,7 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
             item.NumberOfContourPoints = len(outline)
             item.ContourNumber = len(items) + 1
             item[_CONTOUR_DATA] = _contour_data(outline, plane)
+            item.set_original_encoding(True, True, default_encoding)  # so the bytes are written as they are
             items.append(item)
     return items
 
