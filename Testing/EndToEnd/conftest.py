@@ -2,46 +2,46 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 import slicer
 import slicer.util
+from hands import MODULE, Hands
 from slicer_host import driver, host
 from slicer_host.fixtures import clean_scene
+from structures import STRUCTURES, TEXT
 
 __all__ = ["clean_scene"]
-
-TEXT = "left lung, right lung, heart, aorta, liver"
-STRUCTURES = tuple(TEXT.split(", "))
 
 
 @pytest.fixture(scope="session")
 def module():
     """The module TextSegment, loaded from the source tree."""
-    loaded = host.load_module(Path(__file__).parents[2] / "TextSegment" / "TextSegment.py")
+    loaded = host.load_module(MODULE)
     slicer.app.startupCompleted.emit()
     return loaded
 
 
+@pytest.fixture
+def hands(module):
+    """The panel, with the engine on this computer started by its button; started again only if it stopped."""
+    found = Hands(host.show_panel(module))
+    found.start_engine()
+    yield found
+    found.leave()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _engine_ends_with_the_session():
+    yield
+    if "TextSegmentLib.server_process" in sys.modules:
+        sys.modules["TextSegmentLib.server_process"].local_server().stop_now()
+
+
 @pytest.fixture(scope="session")
-def server(module):
-    """Slicer's one engine on this computer, ready; it goes with the session."""
-    from TextSegmentLib.interpreter import chosen_interpreter
-    from TextSegmentLib.server_process import ServerState, local_server
-
-    engine = local_server()
-    engine.start(chosen_interpreter(sys.executable), model="sat-demo", device="cpu")
-    driver.wait_until(lambda: engine.state is not ServerState.STARTING, "answer of the engine", timeout_s=120)
-    assert engine.state is ServerState.READY, engine.log
-    yield engine
-    engine.stop_now()
-
-
-@pytest.fixture(scope="session")
-def scan():
+def scan(module):
     """Path of the sample CT."""
     from textsegment.cli.demo import sample_scan
 

@@ -64,7 +64,8 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
         layout.addWidget(self._box)
         self.setFocusProxy(self._box)
         self.setEnabled(False)
-        self._scene_observer, self._name_observer = Observer(self._list_nodes), Observer(self._compare_name)
+        self._scene_tags: list[int] = []
+        self._name_observer = Observer(self._compare_name)
         self._box.activated.connect(self._activate)
 
     currentNodeID = cpp_property(
@@ -73,15 +74,16 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
 
     def setMRMLScene(self, scene) -> None:
         """Sets the scene whose nodes are listed."""
-        self._scene = scene
-        kinds = slicer.vtkMRMLScene
-        events = (
-            kinds.NodeAddedEvent,
-            kinds.NodeRemovedEvent,
-            kinds.EndBatchProcessEvent,
-            kinds.EndCloseEvent,
-        )
-        self._scene_observer.watch(scene, events)
+        for tag in self._scene_tags:
+            self._scene.RemoveObserver(tag)
+        self._scene, self._scene_tags = scene, []
+        if scene is not None:  # with the priorities of Slicer's own model of the scene
+            self._scene_tags = [
+                scene.AddObserver(scene.NodeAddedEvent, self._node_added, 10.0),
+                scene.AddObserver(scene.NodeAboutToBeRemovedEvent, self._node_leaves, -10.0),
+                scene.AddObserver(scene.EndImportEvent, self._scene_changed),
+                scene.AddObserver(scene.EndCloseEvent, self._scene_changed),
+            ]
         self.setEnabled(scene is not None)
         self._list_nodes()
 
@@ -162,12 +164,23 @@ class qMRMLNodeComboBox(StandIn, QtWidgets.QWidget):
                 )
         return False
 
-    def _list_nodes(self) -> None:
+    def _node_added(self, scene, _event) -> None:
+        if not scene.IsImporting():  # identifiers are not final yet
+            self._list_nodes()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _node_leaves(self, scene, _event, node) -> None:
+        if not scene.IsClosing():
+            self._list_nodes(without=node)
+
+    def _scene_changed(self, _scene, _event) -> None:
+        self._list_nodes()
+
+    def _list_nodes(self, without=None) -> None:
         scene = self._scene
-        if scene is not None and (scene.IsBatchProcessing() or scene.IsClosing()):
-            return
         count = scene.GetNumberOfNodes() if scene is not None else 0
-        nodes = [node for node in map(scene.GetNthNode, range(count)) if self._accepts(node)] if count else []
+        nodes = [scene.GetNthNode(number) for number in range(count)]
+        nodes = [node for node in nodes if node is not without and self._accepts(node)]
         before = set(self._node_ids())
         self._fill(nodes)
         ids = self._node_ids()

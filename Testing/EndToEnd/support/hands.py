@@ -1,0 +1,52 @@
+"""What a user does with the panel and the engine on this computer."""
+
+from pathlib import Path
+
+from slicer_host import driver
+
+MODULE = Path(__file__).parents[3] / "TextSegment" / "TextSegment.py"
+
+
+class Hands:
+    """Works the panel through its widgets alone.
+
+    Args:
+        widget: The module's ``TextSegmentWidget``.
+    """
+
+    def __init__(self, widget) -> None:
+        self.widget, self.ui = widget, widget.panel.ui
+
+    @property
+    def run(self):
+        """The run that was started last."""
+        return self.widget.logic.run
+
+    def start_engine(self) -> None:
+        """Starts the engine on this computer by its button, and waits for it."""
+        if not self.ui.stopButton.enabled:
+            self.open(self.ui.engineButton)
+            driver.click(self.ui.startButton)
+        driver.wait_until(lambda: self.widget.panel.engine.model is not None, "the engine", timeout_s=120)
+
+    def open(self, section) -> None:
+        """Opens a section of the panel if it is shut."""
+        if section.collapsed:
+            driver.click(section)
+
+    def segment(self, text: str) -> None:
+        """Types a text and clicks the button."""
+        self.ui.promptEdit.text = ""
+        driver.type_text(self.ui.promptEdit, text)
+        driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to click")
+        driver.click(self.ui.segmentButton)
+
+    def wait_for_end(self, timeout_s: float = 180) -> None:
+        """Waits until the run is over."""
+        driver.wait_until(lambda: not self.run.is_active, "the end of the run", timeout_s)
+
+    def leave(self) -> None:
+        """Ends what a test has left running, and empties the text."""
+        if self.run is not None:
+            self.run.cancel()
+        self.ui.promptEdit.text = ""
