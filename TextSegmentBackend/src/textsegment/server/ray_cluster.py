@@ -101,15 +101,14 @@ class ClusterEngine:
 
     def _stop(self) -> None:
         import ray
-        from ray import serve
 
         if not ray.is_initialized():
             return
         if self._folder is None:
+            from ray import serve
+
             serve.delete(_APPLICATION)
-        else:
-            serve.shutdown()
-        ray.shutdown()
+        ray.shutdown()  # a Ray of our own ends with everything in it
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,0 +1,125 @@
+"""``textsegment serve --ray`` in a process of its own, and the same server as an application of Ray Serve."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from made_segmenters import Failing
+from server_process import DEADLINE_S, FAKE, ServerProcess
+
+from textsegment.segmentation import Segmentation
+from textsegment.wire.contract import HEALTH_ROUTE
+
+_REPLICA = "ray::ServeReplica:textsegment:segmenter"
+
+
+class RayServer(ServerProcess):
+    """A server with two replicas on a Ray of its own.
+
+    Args:
+        segmenter: What makes the segmenter.
+        arguments: Its keyword arguments.
+        options: More of the command line.
+    """
+
+    def __init__(
+        self,
+        segmenter: str = FAKE,
+        arguments: Mapping[str, Any] | None = None,
+        options: Sequence[str] = (),
+        replicas: int = 2,
+    ) -> None:
+        wanted = ["--segmenter", segmenter, "--segmenter-arguments", json.dumps(arguments or {})]
+        command = [sys.executable, "-m", "textsegment", "serve", "--ray", "--replicas", str(replicas)]
+        announced = ["--port", "0", "--announce-json", "--stop-with-stdin"]
+        super().__init__(command=[*command, *wanted, *announced, *options])
+
+    def replicas(self) -> list[int]:
+        """Process ids of the replicas that run."""
+        return replicas_of(self)
+
+    def ray_folder(self) -> Path:
+        """Where this Ray keeps its files."""
+        raylet = next(p for p in self.tree() if p.name() == "raylet")
+        store = next(a for a in raylet.cmdline() if a.startswith("--store_socket_name="))
+        return Path(store.partition("=")[2]).parents[2]
+
+
+def replicas_of(server: ServerProcess) -> list[int]:
+    """Process ids of the replicas below a server."""
+    found = []
+    for process in server.tree():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "".join(process.cmdline()).startswith(_REPLICA):
+                found.append(process.pid)
+    return found
+
+
+def ray_application(arguments: Mapping[str, Any]) -> ServerProcess:
+    """Start ``ray_app:app`` on a Ray of its own, with these arguments and a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = {**arguments, "server": {**arguments.get("server", {}), "port": port}}
+    return ServerProcess(command=[sys.executable, __file__, json.dumps(arguments)])
+
+
+class Traced(Failing):
+    """Says in the provenance which process it was.
+
+    Args:
+        note: File with the number of failures left, shared by all replicas.
+        seconds: How long one structure takes.
+    """
+
+    def __init__(self, note: str, seconds: float) -> None:
+        super().__init__(note, "device")
+        self._seconds = seconds
+
+    def segment(self, volume, prompts, *, on_event, cancel=None):
+        result = super().segment(volume, prompts, on_event=on_event, cancel=cancel)
+        return Segmentation(result.geometry, result.masks, {**result.provenance, "pid": os.getpid()})
+
+
+def main() -> None:
+    """Run the application until stdin ends."""
+    import ray
+    from ray import serve
+
+    from textsegment.server.ray_app import app
+
+    arguments = json.loads(sys.argv[1])
+    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
+    serve.start(proxy_location="Disabled")
+    serve.run(app(arguments), name="textsegment", route_prefix=None)
+    port = arguments["server"]["port"]
+    url = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + DEADLINE_S
+    while True:  # the front answers a moment after Serve calls it ready
+        with contextlib.suppress(requests.ConnectionError):
+            requests.get(url + HEALTH_ROUTE, timeout=DEADLINE_S)
+            break
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    print(json.dumps({"url": url, "host": "127.0.0.1", "port": port, "pid": os.getpid()}), flush=True)
+    sys.stdin.read()
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    os.environ.update(
+        RAY_USAGE_STATS_ENABLED="0",
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN="0" * 64,
+    )
+    main()
