@@ -230,14 +230,25 @@ def test_the_file_says_that_a_machine_made_it_and_nobody_approved(tmp_path, scan
     assert dataset.Modality == "RTSTRUCT"
 
 
-def test_names_of_patients_keep_their_script(tmp_path):
-    def greek(dataset, k):
-        dataset.SpecificCharacterSet = "ISO_IR 126"
-        dataset.PatientName = "Διονυσιος"
+@pytest.mark.parametrize(
+    ("character_set", "name"),
+    [
+        ("ISO_IR 126", "Διονυσιος"),
+        ("ISO_IR 192", "Buc^Jérôme"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
+        ("GB18030", "Wang^XiaoDong=王^小东"),
+    ],
+)
+def test_names_of_patients_keep_their_script(tmp_path, character_set, name):
+    def call(dataset, k):
+        dataset.SpecificCharacterSet = character_set
+        dataset.PatientName = name
 
-    scan = made_scan(tmp_path / "scan", OBLIQUE, change=greek)
+    scan = made_scan(tmp_path / "scan", OBLIQUE, change=call)
     write_rtstruct(result(scan), scan.source, tmp_path / "plan.dcm")
-    assert pydicom.dcmread(tmp_path / "plan.dcm").PatientName == "Διονυσιος"
+    dataset = pydicom.dcmread(tmp_path / "plan.dcm")
+    assert str(dataset.PatientName) == name
+    assert np.array_equal(mask_by_even_odd(dataset, "liver", scan.volume.geometry), pictures()["liver"])
 
 
 def test_structures_that_were_not_found_are_left_out_or_kept_empty(tmp_path, scan):

@@ -14,16 +14,15 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pydicom
 import pydicom.config
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
+from textsegment.errors import InputUnreadableError
 from textsegment.files.dicom_pet import PET_KEYWORDS, PET_PRIVATE_TAGS
+from textsegment.files.dicom_planes import frame_scalings, has_image_type, image_planes
 from textsegment.files.dicom_source import PATIENT_AND_STUDY
 from textsegment.files.dicom_stack import Plane
 
@@ -80,27 +79,21 @@ class ImageHeader:
         """How many planes the file holds."""
         return int(self.dataset.get("NumberOfFrames") or 1)
 
-    def is_type(self, word: str) -> bool:
-        """Whether the image type has a word such as ``LOCALIZER`` or ``MOSAIC``."""
-        value = self.dataset.get("ImageType") or ()
-        return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
+    @property
+    def is_scout(self) -> bool:
+        """Whether the image only shows where the scan lies."""
+        return has_image_type(self.dataset, "LOCALIZER")
 
     def frame_scalings(self) -> list[tuple[float, float]]:
-        """Return rescale slope and intercept of each frame of a multi-frame object; empty for others.
+        """Return rescale slope and intercept of each frame of an enhanced object; empty for others.
 
         Raises:
             InputUnreadableError: The header is damaged.
         """
         try:
-            scalings = []
-            for frame in self.dataset.get("PerFrameFunctionalGroupsSequence") or ():
-                scaling = _group(self.dataset, frame, "PixelValueTransformationSequence")
-                scalings.append(
-                    (float(scaling.get("RescaleSlope", 1)), float(scaling.get("RescaleIntercept", 0)))
-                )
+            return frame_scalings(self.dataset)
         except DAMAGE as error:
             raise _damaged_header() from error
-        return scalings
 
     def planes(self) -> list[Plane]:
         """Return the place of each frame.
@@ -111,10 +104,7 @@ class ImageHeader:
             InputUnreadableError: The header is damaged.
         """
         try:
-            _require_grey(self)
-            if self.frame_count == 1 and "PerFrameFunctionalGroupsSequence" not in self.dataset:
-                return [_plane(self.dataset, self.dataset, self.dataset, self.dataset)]
-            return _enhanced_planes(self.dataset)
+            return image_planes(self.dataset)
         except DAMAGE as error:
             raise _damaged_header() from error
 
@@ -221,75 +211,3 @@ def _damaged_header() -> InputUnreadableError:
 def _code(dataset: Dataset) -> str:
     text = str(dataset.get("Modality") or "")
     return text if re.fullmatch("[A-Z]{2,16}", text) else "?"
-
-
-def _require_grey(header: ImageHeader) -> None:
-    grey = str(header.dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
-    if int(header.dataset.get("SamplesPerPixel") or 1) != 1 or not grey:
-        raise VolumeInvalidError(
-            "The DICOM image is a colour picture.", "Choose the series of the scan itself."
-        )
-    if header.is_type("MOSAIC"):
-        raise VolumeInvalidError(
-            "The DICOM image is a mosaic: many slices side by side in one picture.",
-            "Convert it to NIfTI, for example with dcm2niix, and choose one time point.",
-        )
-
-
-def _enhanced_planes(dataset: Dataset) -> list[Plane]:
-    """Read the functional groups of an enhanced multi-frame object (PS3.3 C.7.6.16)."""
-    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    count = int(dataset.get("NumberOfFrames") or 1)
-    if len(frames) != count:
-        raise GeometryError(
-            "The DICOM file holds several frames and does not say where they lie.",
-            "Choose another series, or convert it to NIfTI.",
-        )
-    return [
-        _plane(
-            dataset,
-            _group(dataset, frame, "PlanePositionSequence"),
-            _group(dataset, frame, "PlaneOrientationSequence"),
-            _group(dataset, frame, "PixelMeasuresSequence"),
-        )
-        for frame in frames
-    ]
-
-
-def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
-    """Return a functional group of a frame, or the one that all frames share."""
-    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
-    return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
-
-
-def _plane(dataset: Dataset, position: Dataset, orientation: Dataset, measures: Dataset) -> Plane:
-    position_lps = _numbers(position, "ImagePositionPatient", 3)
-    directions = _numbers(orientation, "ImageOrientationPatient", 6)
-    between_rows, between_columns = _numbers(measures, "PixelSpacing", 2)
-    i_lps, j_lps = directions[:3], directions[3:]
-    lengths = np.linalg.norm(i_lps), np.linalg.norm(j_lps)
-    # Written with few digits the vectors are nearly of length one: the voxel size is in PixelSpacing alone.
-    if not np.allclose(lengths, 1, atol=0.01) or abs(i_lps @ j_lps) > 0.01:
-        raise GeometryError("The orientation of the DICOM image is no rotation.", "Repair the image header.")
-    thickness = measures.get("SliceThickness")
-    return Plane(
-        position_lps,
-        i_lps / lengths[0],
-        j_lps / lengths[1],
-        (float(between_columns), float(between_rows)),
-        (int(dataset.Columns), int(dataset.Rows)),
-        float(thickness) if thickness else None,
-    )
-
-
-def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
-    try:
-        values = np.array([float(v) for v in dataset.get(keyword) or ()])
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if len(values) != count or not np.isfinite(values).all():
-        raise GeometryError(
-            f"The DICOM image does not say where it lies in the patient ({keyword}).",
-            "Choose a series of slices, not a single radiograph or screenshot.",
-        )
-    return values

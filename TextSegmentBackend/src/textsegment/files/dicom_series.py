@@ -158,7 +158,7 @@ def _grouped(images: Iterable[ImageHeader]) -> tuple[Series, ...]:
         groups[header.series].append(header)
     # By identity among equal numbers, so that the letters are the same every time.
     ordered = sorted(groups.values(), key=lambda g: (g[0].series_number.zfill(12), g[0].series))
-    scans = [kept for group in ordered if (kept := [h for h in group if not h.is_type("LOCALIZER")])]
+    scans = [kept for group in ordered if (kept := [h for h in group if not h.is_scout])]
     numbers = Counter(group[0].series_number for group in scans or ordered)
     seen: Counter[str] = Counter()
     found = []
