@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import re
 import secrets
-import signal
 import subprocess
 import threading
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import IO, Any
 
 from slicer.i18n import tr as _
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.client.transport import Timeouts
-from textsegment.errors import BusyError, EngineLostError, SettingsError, TextSegmentError
+from textsegment.errors import BusyError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 
+from TextSegmentLib.child_process import close_input, end, launch
 from TextSegmentLib.interpreter import Interpreter
 
 _KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
@@ -133,7 +131,7 @@ class LocalServer:
             device,
             *options,
         ]
-        self._process = _launch(command, {**interpreter.environment(), _KEY_VARIABLE: key})
+        self._process = launch(command, {**interpreter.environment(), _KEY_VARIABLE: key}, errors_apart=True)
         self._is_unwanted = False
         for watch in (self._watch_output, self._watch_log):
             threading.Thread(target=watch, args=(self._process, key), daemon=True).start()
@@ -142,19 +140,19 @@ class LocalServer:
         """Ask it to stop, and make it stop a few seconds later; returns at once."""
         if self._process is not None and not self._is_unwanted:
             self._let_go()
-            threading.Thread(target=_end, args=(self._process, _GRACE_S), daemon=True).start()
+            threading.Thread(target=end, args=(self._process, _GRACE_S), daemon=True).start()
 
     def stop_now(self) -> None:
         """Stop it and wait for that, two seconds at most: Slicer quits."""
         if self._process is not None:
             self._let_go()
-            _end(self._process, _QUIT_S)
+            end(self._process, _QUIT_S)
 
     def _let_go(self) -> None:
         self._is_unwanted = True
         if self._segmenter is not None:
             self._segmenter.close()
-        _close(self._process.stdin)
+        close_input(self._process)
 
     def _watch_output(self, process: subprocess.Popen[str], key: str) -> None:
         """Wait for the line that announces the server, then ask it what it is."""
@@ -184,52 +182,6 @@ _the_server = LocalServer()
 def local_server() -> LocalServer:
     """Return the one engine of this Slicer; it stays when the module is reloaded, and goes with Slicer."""
     return _the_server
-
-
-def _launch(command: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
-    apart: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
-    pipe = subprocess.PIPE
-    try:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            encoding="utf-8",
-            errors="replace",
-            **apart,
-        )
-    except OSError as error:
-        raise SettingsError(
-            _("The Python of the engine cannot be run."), _("Choose another one, or Slicer's own.")
-        ) from error
-
-
-def _end(process: subprocess.Popen[str], patience_s: float) -> None:
-    """Wait until a process ends that was asked to; then end it with all its children."""
-    try:
-        process.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        _kill_tree(process)
-        process.wait()
-
-
-def _kill_tree(process: subprocess.Popen[str]) -> None:
-    if os.name == "nt":
-        subprocess.run(["taskkill", "/PID", str(process.pid), "/T", "/F"], capture_output=True, check=False)
-    else:
-        os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
-
-
-def _close(stream: IO[str] | None) -> None:
-    try:
-        if stream is not None:
-            stream.close()
-    except OSError:  # the other end is gone already
-        pass
 
 
 def _printed_error(lines: list[str]) -> TextSegmentError:

@@ -1,0 +1,116 @@
+"""Child processes that never outlive Slicer: started apart, ended with all their children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import SettingsError
+
+_MOST_LINES = 1000
+
+
+def launch(
+    command: Sequence[str], environment: Mapping[str, str], *, errors_apart: bool
+) -> subprocess.Popen[str]:
+    """Start a program with pipes for its input and output, without a console window.
+
+    Args:
+        command: The executable and its arguments.
+        environment: All its variables.
+        errors_apart: Whether ``stderr`` is a pipe of its own, not the same as ``stdout``.
+
+    Raises:
+        SettingsError: It cannot be run.
+    """
+    apart: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+    try:
+        return subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if errors_apart else subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            **apart,
+        )
+    except OSError as error:
+        raise SettingsError(
+            _("This Python cannot be run."), _("Choose another one, or Slicer's own.")
+        ) from error
+
+
+def close_input(process: subprocess.Popen[str]) -> None:
+    """End the program's input: the sign for ours to stop."""
+    with suppress(OSError):  # the other end is gone already
+        process.stdin.close()
+
+
+def end(process: subprocess.Popen[str], patience_s: float) -> None:
+    """Wait until a program ends that was told to; after some time, end it with all its children."""
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        _kill_tree(process)
+        process.wait()
+
+
+class LineProcess:
+    """A program whose output is read line by line in the background.
+
+    Args:
+        command: The executable and its arguments.
+        environment: All its variables.
+
+    Attributes:
+        lines: What it printed, the last thousand lines.
+
+    Raises:
+        SettingsError: It cannot be run.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.lines: deque[str] = deque(maxlen=_MOST_LINES)
+        self._process = launch(command, environment, errors_apart=False)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its exit code once it has ended and all lines were read, None before."""
+        return None if self._reader.is_alive() else self._process.returncode
+
+    def say(self, line: str) -> None:
+        """Write one line to its input; nothing happens if it has ended."""
+        with suppress(OSError):
+            self._process.stdin.write(line + "\n")
+            self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """End it with all its children."""
+        if self._process.poll() is None:
+            _kill_tree(self._process)
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+        self._process.stdout.close()
+        close_input(self._process)
+        self._process.wait()
+
+
+def _kill_tree(process: subprocess.Popen[str]) -> None:
+    if os.name == "nt":
+        subprocess.run(["taskkill", "/PID", str(process.pid), "/T", "/F"], capture_output=True, check=False)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
