@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from textsegment.errors import WeightsError
 from textsegment.inference.memory import (
     accumulator_bytes,
     cache_bytes,
@@ -13,6 +14,7 @@ from textsegment.inference.memory import (
 )
 from textsegment.inference.patches import PatchGrid
 from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
+from textsegment.model.needs import needed_gb
 from textsegment.model.sat import SAT
 
 GB = 10**9
@@ -29,9 +31,15 @@ def peak(config: SATConfig, precision: torch.dtype) -> float:
     return weights + unet_bytes(config, precision) + accumulator_bytes(config, precision) + CONTEXT
 
 
-@pytest.mark.parametrize(("config", "limit_gb"), [(SAT_NANO, 8), (SAT_PRO, 12)])
-def test_a_patch_fits_the_gpu_that_was_promised(config: SATConfig, limit_gb: int) -> None:
-    assert peak(config, torch.float16) < limit_gb * GB
+@pytest.mark.parametrize("config", [SAT_NANO, SAT_PRO])
+def test_a_patch_fits_the_memory_that_was_promised(config: SATConfig) -> None:
+    assert peak(config, torch.float16) < needed_gb(config.name, "cuda:0") * GB
+    assert 1.25 * peak(config, torch.float32) < needed_gb(config.name, "cpu") * GB  # a library's workspaces
+
+
+def test_the_promised_memory_of_an_unknown_model_is_an_error() -> None:
+    with pytest.raises(WeightsError, match="sat-huge"):
+        needed_gb("sat-huge", "cpu")
 
 
 def test_one_patch_of_features_is_a_gigabyte_in_half_precision() -> None:
