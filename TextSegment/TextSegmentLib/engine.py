@@ -34,7 +34,11 @@ class Engine(Protocol):
         ...
 
     def look(self) -> None:
-        """Find out how it stands, without waiting for it."""
+        """Find out how it stands, without waiting for it: the user turned to the panel, or a run failed."""
+        ...
+
+    def watch(self) -> None:
+        """Notice what has changed; called several times a second."""
         ...
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+import qt
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo, Segmenter
@@ -16,6 +17,8 @@ from TextSegmentLib.given_engine import GivenEngine
 from TextSegmentLib.local_section import LocalSection
 from TextSegmentLib.server_section import ServerSection
 from TextSegmentLib.theme import colors_of
+
+_WATCH_MS = 250
 
 
 class EngineSection:
@@ -39,6 +42,10 @@ class EngineSection:
         button.checked = True
         ui.serverButton.connect("toggled(bool)", self._choose)
         ui.engineStatusLabel.connect("linkActivated(QString)", self.open)
+        self._timer = qt.QTimer(ui.engineButton)
+        self._timer.setInterval(_WATCH_MS)
+        self._timer.connect("timeout()", lambda: self._engine.watch())
+        self._timer.start()
         self._show()
 
     @property
@@ -82,6 +89,7 @@ class EngineSection:
 
     def stop(self) -> None:
         """Stop what belongs to the panel."""
+        self._timer.stop()
         for engine in (self._local, self._server):
             engine.stop()
 

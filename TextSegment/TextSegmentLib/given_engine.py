@@ -27,5 +27,8 @@ class GivenEngine:
     def look(self) -> None:
         """Nothing changes."""
 
+    def watch(self) -> None:
+        """Nothing changes."""
+
     def stop(self) -> None:
         """Nothing is held."""

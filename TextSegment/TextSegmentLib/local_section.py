@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import qt
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo, Segmenter
 
 from TextSegmentLib import settings
 from TextSegmentLib.interpreter import chosen_interpreter
+from TextSegmentLib.local_setup import LocalSetup
 from TextSegmentLib.log_window import LogWindow
 from TextSegmentLib.server_process import ServerState, local_server
 
 _MODELS = ("sat-demo", "sat-nano", "sat-pro")
 _DEVICES = ("auto", "cpu", "cuda", "mps")
-_WATCH_MS = 300
 
 
 class LocalSection:
@@ -36,19 +35,18 @@ class LocalSection:
         self._on_changed = on_changed
         self._on_error = on_error
         self._server = local_server()
-        self._seen: tuple[ServerState, ModelInfo | None] | None = None
-        self._log = LogWindow(ui.logButton, lambda: self._server.log)
-        _fill(ui.modelBox, _MODELS, _MODELS, settings.model())
-        names = (_("Automatic"), _("Processor (CPU)"), _("Graphics card (CUDA)"), _("Apple graphics (MPS)"))
-        _fill(ui.deviceBox, names, _DEVICES, settings.device())
-        ui.modelBox.connect("activated(int)", lambda index: settings.set_model(_MODELS[index]))
-        ui.deviceBox.connect("activated(int)", lambda index: settings.set_device(_DEVICES[index]))
+        self._setup = LocalSetup(ui, on_error)
+        self._seen: tuple[Any, ...] = ()
+        self._log = LogWindow(ui.logButton, lambda: "\n".join((self._setup.log, self._server.log)).strip())
+        models = (_("sat-demo (small, for a first look)"), *_MODELS[1:])
+        devices = (_("Automatic"), _("Processor"), _("Graphics card (CUDA)"), _("Apple graphics"))
+        _fill(ui.modelBox, models, _MODELS, settings.model())
+        _fill(ui.deviceBox, devices, _DEVICES, settings.device())
+        ui.modelBox.connect("activated(int)", self._model_chosen)
+        ui.deviceBox.connect("activated(int)", self._device_chosen)
         ui.startButton.connect("clicked()", self._start)
         ui.stopButton.connect("clicked()", self._stop)
-        self._timer = qt.QTimer(ui.localPage)
-        self._timer.setInterval(_WATCH_MS)
-        self._timer.connect("timeout()", self.look)
-        self._timer.start()
+        self._show()
 
     @property
     def model(self) -> ModelInfo | None:
@@ -63,18 +61,23 @@ class LocalSection:
     @property
     def status(self) -> str:
         """How it stands."""
-        name = settings.model()
-        return {
-            ServerState.STOPPED: _("{model} on this computer, not started").format(model=name),
-            ServerState.STARTING: _("starting {model} on this computer…").format(model=name),
-            ServerState.READY: self._running(),
-            ServerState.FAILED: _("stopped: {reason}").format(reason=self._reason()),
-        }[self._server.state]
+        state, name = self._server.state, settings.model()
+        if state is ServerState.READY and (model := self._server.model):
+            return _("{model} on this computer ({device})").format(model=model.model, device=model.device)
+        if state is ServerState.STARTING:
+            return _("starting {model} on this computer…").format(model=name)
+        if self._setup.obstacle:
+            return _("not ready on this computer")
+        if state is ServerState.FAILED and (error := self._server.error):
+            return _("stopped. {reason}").format(reason=error.message)
+        return _("{model} on this computer; starts when needed").format(model=name)
 
     @property
     def obstacle(self) -> str:
         """Why nothing can be segmented; empty if it can be tried."""
-        return _("The engine is starting.") if self.is_starting else ""
+        if self._server.state is ServerState.READY:
+            return ""
+        return _("The engine is starting.") if self.is_starting else self._setup.obstacle
 
     def agreed_segmenter(self) -> Segmenter | None:
         """Return what asks it; None if it has to start first, which begins here.
@@ -88,21 +91,31 @@ class LocalSection:
         return None
 
     def look(self) -> None:
+        """Find out what is installed, and how the engine stands."""
+        self._setup.look()
+        self.watch()
+
+    def watch(self) -> None:
         """Notice what has changed."""
-        seen = (self._server.state, self._server.model)
-        if seen != self._seen:
-            self._seen = seen
-            self._show()
-            self._on_changed()
+        self._setup.watch()
+        state = self._server.state
+        seen = (state, self._server.model, self._setup.obstacle, self._setup.environment)
+        if seen == self._seen:
+            return
+        has_failed = state is ServerState.FAILED and self._seen[:1] != (state,)
+        self._seen = seen
+        self._show()
+        self._on_changed()
+        if has_failed and self._server.error is not None:
+            self._on_error(self._server.error)
 
     def stop(self) -> None:
-        """Watch no more; the engine goes on until Slicer ends, also when the module is reloaded."""
-        self._timer.stop()
+        """Nothing: the engine goes on until Slicer ends, also when the module is reloaded."""
 
     def _begin(self) -> None:
         interpreter = chosen_interpreter(settings.interpreter())
         self._server.start(interpreter, model=settings.model(), device=settings.device())
-        self.look()
+        self.watch()
 
     def _start(self) -> None:
         try:
@@ -112,27 +125,27 @@ class LocalSection:
 
     def _stop(self) -> None:
         self._server.stop()
-        self.look()
+        self.watch()
+
+    def _model_chosen(self, index: int) -> None:
+        settings.set_model(_MODELS[index])
+        self._tell()
+
+    def _device_chosen(self, index: int) -> None:
+        settings.set_device(_DEVICES[index])
+        self._tell()
+
+    def _tell(self) -> None:
+        self._show()
+        self._on_changed()
 
     def _show(self) -> None:
         runs = self._server.state in (ServerState.STARTING, ServerState.READY)
-        self._ui.startButton.enabled = not runs
+        self._ui.startButton.enabled = not runs and not self._setup.obstacle
         self._ui.stopButton.enabled = runs
-        for box in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
-            box.enabled = not runs
-        if self._server.state is ServerState.FAILED:
-            self._on_error(self._server.error)
-
-    def _running(self) -> str:
-        model = self._server.model
-        return (
-            _("{model} on this computer ({device})").format(model=model.model, device=model.device)
-            if model
-            else ""
-        )
-
-    def _reason(self) -> str:
-        return self._server.error.message if self._server.error else ""
+        for widget in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
+            widget.enabled = not runs
+        self._setup.show()
 
 
 def _fill(box: Any, texts: tuple[str, ...], values: tuple[str, ...], chosen: str) -> None:

@@ -81,6 +81,9 @@ class ServerSection:
 
         self._pump = Pump(take)
 
+    def watch(self) -> None:
+        """Nothing: what the server says comes by itself."""
+
     def stop(self) -> None:
         """Break the connections."""
         self._forget()

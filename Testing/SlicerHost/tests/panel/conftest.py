@@ -7,6 +7,8 @@ import slicer
 import slicer.util
 from textsegment.testing import FakeSegmenter
 
+from TextSegmentLib import settings
+
 from slicer_host import driver, host
 
 MODULE = Path(__file__).parents[4] / "TextSegment" / "TextSegment.py"
@@ -75,6 +77,7 @@ def module():
 def widget(module):
     """The panel, made anew."""
     qt.QSettings().clear()
+    settings.set_uses_server(True)  # so that no process looks for the engine on this computer
     slicer.util.reloadScriptedModule("TextSegment")
     widget = host.show_panel(module)
     widget.parent.activateWindow()

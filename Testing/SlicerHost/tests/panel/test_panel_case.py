@@ -2,9 +2,9 @@ import zipfile
 
 import slicer
 import slicer.util
-from slicer_host import driver
-
 from TextSegmentLib import settings
+
+from slicer_host import driver
 
 from .conftest import add_volume
 

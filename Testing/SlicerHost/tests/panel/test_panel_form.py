@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import qt
 import slicer
+
 from slicer_host import driver
 
 MODULE = Path(__file__).parents[4] / "TextSegment"
@@ -92,7 +93,11 @@ class Texts(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _require_translated(self, node):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and any(map(str.isalpha, node.value)):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and any(map(str.isalpha, node.value))
+        ):
             self.found.append((node.lineno, node.value))
 
 

@@ -1,0 +1,187 @@
+"""What the engine on this computer needs before it can start: its packages and the weights of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+
+from TextSegmentLib import settings
+from TextSegmentLib.environment import Environment, look_at
+from TextSegmentLib.installer import Installation, InstallState, question, steps_for
+from TextSegmentLib.interpreter import chosen_interpreter
+from TextSegmentLib.job import Job
+from TextSegmentLib.weights_download import DownloadState, WeightsDownload
+
+DEMO = "sat-demo"
+_STEPS = 1000
+
+
+class LocalSetup:
+    """Looks at the Python of the engine, installs packages, downloads weights; all in the background.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_error: Called when something cannot be done.
+
+    Attributes:
+        environment: What was found; None while that is not known.
+        log: What was printed by the last installation.
+    """
+
+    def __init__(self, ui: Any, on_error: Callable[[TextSegmentError], None]) -> None:
+        self._ui = ui
+        self._on_error = on_error
+        self._job: Job[Environment] | None = None
+        self._installation: Installation | None = None
+        self._download: WeightsDownload | None = None
+        self._failure: TextSegmentError | None = None
+        self.environment: Environment | None = None
+        self.log = ""
+        ui.interpreterEdit.currentPath = settings.interpreter()
+        ui.interpreterEdit.connect("currentPathChanged(QString)", self._interpreter_chosen)
+        ui.installButton.connect("clicked()", self._install)
+        ui.downloadButton.connect("clicked()", self._fetch)
+        ui.engineCancelButton.connect("clicked()", self._cancel)
+        self.show()
+
+    @property
+    def obstacle(self) -> str:
+        """What has to be done before the engine can start; empty if it can."""
+        if self._installation is not None:
+            return _("The engine is being installed.")
+        if self._download is not None:
+            return _("The model is being downloaded.")
+        if self._failure is not None:
+            return str(self._failure)
+        if self.environment is None:
+            return _("Looking for the engine on this computer…")
+        if self.environment.missing:
+            return _("Install the engine first, or choose a server (under Engine).")
+        if settings.model() not in self.environment.models:
+            return _("Download {model} first (under Engine).").format(model=settings.model())
+        return ""
+
+    def look(self) -> None:
+        """Find out what the interpreter has, if that is not known or something was missing."""
+        is_known = self.environment is not None and not self.environment.missing
+        if self._job is None and self._installation is None and not is_known:
+            self._failure = None
+            self._job = look_at(chosen_interpreter(settings.interpreter()))
+            self.show()
+
+    def watch(self) -> None:
+        """Take what has come from the background."""
+        if self._job is not None and self._job.is_over:
+            self._take_environment()
+        if self._installation is not None and self._installation.look() is not InstallState.RUNNING:
+            self._end_installation(self._installation)
+        if self._download is not None:
+            self._go_on_with_download(self._download)
+        if self._installation is not None or self._download is not None:
+            self._show_progress()
+
+    def show(self) -> None:
+        """Show what there is, and what can be done about the rest."""
+        environment, is_busy = self.environment, self._installation is not None or self._download is not None
+        self._ui.installStateLabel.text = self._installed()
+        lacks_packages = environment is not None and bool(environment.missing)
+        self._ui.installButton.visible = lacks_packages
+        self._ui.installButton.enabled = not is_busy
+        has_weights = environment is not None and settings.model() in environment.models
+        self._ui.downloadButton.visible = settings.model() != DEMO and not has_weights
+        self._ui.downloadButton.enabled = not is_busy and environment is not None and not lacks_packages
+        fits, sentence = True, ""
+        if environment is not None and environment.devices:
+            fits, sentence = environment.memory_sentence(settings.model(), settings.device())
+        self._ui.memoryStateLabel.text = (
+            sentence if fits else _("{sentence} It may fail.").format(sentence=sentence)
+        )
+        for widget in (self._ui.memoryLabel, self._ui.memoryStateLabel):
+            widget.visible = bool(sentence)
+        for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel, self._ui.engineCancelButton):
+            widget.visible = is_busy
+
+    def _installed(self) -> str:
+        if self._failure is not None:
+            return str(self._failure)
+        if self.environment is None:
+            return _("looking…") if self._job is not None else _("not looked at yet")
+        if self.environment.missing:
+            return _("{count} packages are missing").format(count=len(self.environment.missing))
+        return _("installed (Python {version})").format(version=".".join(map(str, self.environment.python)))
+
+    def _interpreter_chosen(self, path: str) -> None:
+        if path.strip() != settings.interpreter():
+            settings.set_interpreter(path)
+            self.environment = self._job = None
+            self.look()
+
+    def _take_environment(self) -> None:
+        try:
+            self.environment = self._job.result()
+        except TextSegmentError as error:
+            self._failure = error
+        self._job = None
+        self.show()
+
+    def _install(self) -> None:
+        interpreter, wheels = chosen_interpreter(settings.interpreter()), settings.wheels_folder()
+        text = question(self.environment, interpreter, wheels)
+        if not slicer.util.confirmOkCancelDisplay(text, _("Install the engine?")):
+            return
+        steps = steps_for(self.environment, wheels=wheels, proxy=settings.proxy())
+        try:
+            self._installation = Installation(interpreter, steps)
+        except TextSegmentError as error:
+            self._on_error(error)
+        self.show()
+
+    def _end_installation(self, installation: Installation) -> None:
+        self.log, self._installation, self.environment = installation.log, None, None
+        if installation.error is not None:
+            self._on_error(installation.error)
+        self.look()
+
+    def _fetch(self) -> None:
+        interpreter = chosen_interpreter(settings.interpreter())
+        try:
+            self._download = WeightsDownload(interpreter, settings.model(), proxy=settings.proxy())
+        except TextSegmentError as error:
+            self._on_error(error)
+        self.show()
+
+    def _go_on_with_download(self, download: WeightsDownload) -> None:
+        if download.look() is DownloadState.ASKING:
+            if slicer.util.confirmOkCancelDisplay(download.offer, _("Download the model?")):
+                download.agree()
+            else:
+                download.cancel()
+                self._download = None
+                self.show()
+        elif download.is_over:
+            self._download = self.environment = None
+            if download.error is not None:
+                self._on_error(download.error)
+            self.look()
+
+    def _cancel(self) -> None:
+        for task in (self._installation, self._download):
+            if task is not None:
+                task.cancel()
+
+    def _show_progress(self) -> None:
+        if self._download is not None:
+            text = self._download.file or _("asking for the files…")
+            self._ui.engineProgressBar.maximum = _STEPS
+            self._ui.engineProgressBar.value = round(self._download.fraction * _STEPS)
+        else:
+            text = self._installation.last_line
+            self._ui.engineProgressBar.maximum = 0  # moves without an end
+        metrics = qt.QFontMetrics(self._ui.engineProgressLabel.font)
+        width = self._ui.engineProgressLabel.width
+        self._ui.engineProgressLabel.text = metrics.elidedText(text, qt.Qt.ElideRight, width)
