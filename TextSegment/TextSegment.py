@@ -91,7 +91,7 @@ def _register_sample_data():
     SampleDataLogic.registerCustomSampleDataSource(
         category="TextSegment",
         sampleName="CTChest",
-        thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "CTChest.png"),
+        thumbnailFileName=str(Path(__file__).parent / "Resources" / "Icons" / "TextSegment.png"),
         uris=f"https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/{digest}",
         fileNames="CT-chest.nrrd",
         nodeNames="CTChest",
