@@ -11,7 +11,7 @@ import requests
 from cases import names, to_the_end, volume_node
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import BusyError, EngineLostError, SettingsError, UnauthorizedError
-from TextSegmentLib import bundle, server_process
+from TextSegmentLib import bundle
 from TextSegmentLib.interpreter import Interpreter, chosen_interpreter
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.server_process import LocalServer, ServerState
@@ -190,10 +190,6 @@ def test_what_the_engine_says_of_its_failure_is_shown(server):
     assert "sat-huge" in server.error.message
     assert "sat-nano" in server.error.hint
     assert "sat-huge" in server.log
-
-
-def test_row_71_a_reload_finds_the_engine_that_runs():
-    assert server_process.local_server() is server_process.local_server()
 
 
 def test_another_python_gets_neither_slicers_paths_nor_another_backend(monkeypatch):

@@ -14,6 +14,7 @@ from textsegment.segmenter import ModelInfo, Segmenter
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.wanted import check_text, find_structures
 
+from TextSegmentLib.default_engine import default_segmenter
 from TextSegmentLib.modality import ModalityGuess, guess_modality
 from TextSegmentLib.run import Run
 
@@ -23,7 +24,7 @@ _WAIT_S = 0.01
 class TextSegmentLogic:
     """Segments volume nodes by text.
 
-    >>> node = TextSegmentLogic().segment(volume_node, "liver, spleen", segmenter=segmenter)
+    >>> segmentation_node = TextSegmentLogic().segment(volume_node, "liver, spleen")
     """
 
     def __init__(self) -> None:
@@ -41,7 +42,7 @@ class TextSegmentLogic:
         segmentationNode: Any = None,
         *,
         modality: str | None = None,
-        segmenter: Segmenter,
+        segmenter: Segmenter | None = None,
         wait: bool = True,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Any:
@@ -52,7 +53,7 @@ class TextSegmentLogic:
             text: Such as ``"liver, left kidney"``.
             segmentationNode: Where to; None for a new one.
             modality: ``CT``, ``MR`` or ``PT``; None for a guess, see ``guess_modality``.
-            segmenter: What finds the structures.
+            segmenter: What finds the structures; None for the engine that was chosen in the panel.
             wait: Whether to return only at the end; windows stay alive meanwhile.
             on_event: Called with the run after every change.
 
@@ -63,6 +64,7 @@ class TextSegmentLogic:
             TextSegmentError: Anything that went wrong, typed.
         """
         check_text(text)
+        segmenter = segmenter or default_segmenter(_wait_a_moment)
         modality = modality or self.guess_modality(volumeNode).code
         available = segmenter.info().structures.get(modality, ())
         wanted = find_structures(text, modality, available, consent=lambda meaning: True)
@@ -77,7 +79,8 @@ class TextSegmentLogic:
         run.warnings = (*run.warnings, *wanted.notes)
         if not wait:
             return run
-        self._wait_for(run)
+        while run.process_events():
+            _wait_a_moment()
         if run.error is not None:
             raise run.error
         return run.segmentation_node
@@ -146,11 +149,10 @@ class TextSegmentLogic:
         """
         return guess_modality(volume_node)
 
-    @staticmethod
-    def _wait_for(run: Run) -> None:
-        while run.process_events():
-            slicer.app.processEvents()
-            time.sleep(_WAIT_S)
+
+def _wait_a_moment() -> None:
+    slicer.app.processEvents()
+    time.sleep(_WAIT_S)
 
 
 def _as_far_as_known(found: Resolution, available: Collection[str]) -> Resolution:

@@ -41,6 +41,7 @@ class Target:
         if segmentation_node is not None:
             _require_labelmaps(segmentation_node)
         node = segmentation_node or _new_beside(volume_node)
+        node.CreateDefaultDisplayNodes()  # where there are none
         self._node = _weak(node)
         self._before: Before | None = None
         if node.GetSegmentation().GetNumberOfSegments() == 0:
@@ -125,7 +126,6 @@ def _new_beside(volume_node: Any) -> Any:
     scene = volume_node.GetScene()
     name = _("{volume} segmentation").format(volume=volume_node.GetName() or _("Unnamed"))
     node = scene.AddNewNodeByClass(_TYPE, scene.GenerateUniqueName(name))
-    node.CreateDefaultDisplayNodes()
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     above = hierarchy.GetItemParent(hierarchy.GetItemByDataNode(volume_node))
     hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), above)

@@ -1,0 +1,132 @@
+"""The logic for scripts: what a text means for a model, and the engine of those that name none."""
+
+import time
+
+import pytest
+from cases import names, volume_node
+from textsegment.errors import BusyError, ModalityError, SettingsError, UnknownStructureError
+from textsegment.segmenter import ModelInfo
+from textsegment.testing import FakeSegmenter
+from TextSegmentLib import default_engine, settings
+from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.server_process import LocalServer
+
+
+class Store(dict):
+    """Stands for QSettings."""
+
+    value = dict.get
+    setValue = dict.__setitem__
+
+
+@pytest.fixture
+def store(monkeypatch):
+    made = Store()
+    monkeypatch.setattr(settings, "_store", lambda: made)
+    return made
+
+
+def model(*structures):
+    return ModelInfo("small", "0" * 64, "cpu", {"CT": structures, "MR": ()})
+
+
+def test_a_text_is_resolved_term_by_term():
+    found = TextSegmentLogic().resolve("liver, lt kidney, livr", "CT")
+    assert [(each.term, each.status, each.structures) for each in found] == [
+        ("liver", "resolved", ("liver",)),
+        ("lt kidney", "resolved", ("left kidney",)),
+        ("livr", "unknown", ()),
+    ]
+    assert "liver" in found[2].suggestions
+
+
+def test_what_the_model_lacks_does_not_run():
+    liver, aorta = TextSegmentLogic().resolve("liver, aorta", "CT", model("liver"))
+    assert liver.runs
+    assert not aorta.runs
+    assert aorta.status == "unsupported"
+    assert aorta.structures == ()
+    assert "This model" in aorta.warnings[0]
+
+
+def test_of_a_set_those_run_that_the_model_has():
+    (found,) = TextSegmentLogic().resolve("both kidneys", "CT", model("left kidney"))
+    assert found.runs
+    assert found.structures == ("left kidney",)
+    assert "1 of 2" in found.warnings[-1]
+
+
+def test_a_modality_that_no_model_knows_is_an_error():
+    with pytest.raises(ModalityError):
+        TextSegmentLogic().resolve("liver", "XA")
+
+
+def test_a_script_runs_sets_and_guesses_the_modality():
+    result = TextSegmentLogic().segment(volume_node(name="CT"), "both kidneys", segmenter=FakeSegmenter())
+    assert names(result) == ["left kidney", "right kidney"]
+
+
+def test_a_script_does_not_run_what_is_not_clear():
+    with pytest.raises(UnknownStructureError):
+        TextSegmentLogic().segment(volume_node(), "liver, right spleen", segmenter=FakeSegmenter())
+
+
+def test_a_script_need_not_wait():
+    logic = TextSegmentLogic()
+    run = logic.segment(volume_node(), "liver", segmenter=FakeSegmenter(0.05), wait=False)
+    assert run.is_active
+    with pytest.raises(BusyError):
+        logic.segment(volume_node(), "aorta", segmenter=FakeSegmenter())
+    while run.process_events():
+        time.sleep(0.01)
+    assert names(run.segmentation_node) == ["liver"]
+
+
+def test_a_script_uses_the_engine_of_the_panel(store, monkeypatch):
+    class Fake(LocalServer):
+        def start(self, interpreter, *, model, device):
+            options = ("--segmenter", "textsegment.testing:FakeSegmenter")
+            super().start(interpreter, model=model, device=device, options=options)
+
+    server = Fake()
+    monkeypatch.setattr(default_engine, "local_server", lambda: server)
+    try:
+        result = TextSegmentLogic().segment(volume_node(), "liver")
+        assert names(result) == ["liver"]
+        pid = server.pid
+        TextSegmentLogic().segment(volume_node(), "aorta")
+        assert server.pid == pid
+    finally:
+        server.stop_now()
+
+
+def test_a_script_sends_nothing_to_a_server_without_consent(store):
+    settings.set_uses_server(True)
+    with pytest.raises(SettingsError, match="No server"):
+        TextSegmentLogic().segment(volume_node(), "liver")
+    settings.set_server_address("https://gpu.example.org")
+    with pytest.raises(SettingsError, match="agreed"):
+        TextSegmentLogic().segment(volume_node(), "liver")
+
+
+def test_consent_is_given_and_taken_back_for_each_server(store):
+    settings.set_consent("https://a.example.org/", agreed=True)
+    assert settings.has_consent("https://a.example.org")
+    assert not settings.has_consent("https://b.example.org")
+    assert settings.has_consent("http://127.0.0.1:8000")
+    settings.set_consent("https://a.example.org", agreed=False)
+    assert not settings.has_consent("https://a.example.org")
+    store["TextSegment/consents"] = "{broken"
+    assert not settings.has_consent("https://a.example.org")
+
+
+def test_settings_have_sensible_beginnings_and_keep_what_is_set(store):
+    assert (settings.uses_server(), settings.model(), settings.device()) == (False, "sat-demo", "auto")
+    assert (settings.interpreter(), settings.wheels_folder(), settings.proxy()) == ("", None, "")
+    settings.set_wheels_folder("/wheels")
+    settings.set_server_key(" secret\n")
+    assert str(settings.wheels_folder()) == "/wheels"
+    assert settings.server_key() == "secret"
+    settings.set_wheels_folder("")
+    assert settings.wheels_folder() is None
+    assert all(isinstance(value, str) for value in store.values())
