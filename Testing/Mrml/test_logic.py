@@ -50,10 +50,10 @@ def test_what_the_model_lacks_does_not_run():
 
 
 def test_of_a_set_those_run_that_the_model_has():
-    (found,) = TextSegmentLogic().resolve("both kidneys", "CT", model("left kidney"))
+    (found,) = TextSegmentLogic().resolve("left ribs", "CT", model("liver", "left rib 3"))
     assert found.runs
-    assert found.structures == ("left kidney",)
-    assert "1 of 2" in found.warnings[-1]
+    assert found.structures == ("left rib 3",)
+    assert "1 of 12" in found.warnings[-1]
 
 
 def test_a_modality_that_no_model_knows_is_an_error():
@@ -62,8 +62,8 @@ def test_a_modality_that_no_model_knows_is_an_error():
 
 
 def test_a_script_runs_sets_and_guesses_the_modality():
-    result = TextSegmentLogic().segment(volume_node(name="CT"), "both kidneys", segmenter=FakeSegmenter())
-    assert names(result) == ["left kidney", "right kidney"]
+    result = TextSegmentLogic().segment(volume_node(name="CT"), "L1-L3", segmenter=FakeSegmenter())
+    assert names(result) == [f"lumbar vertebrae {n} (l{n})" for n in (1, 2, 3)]
 
 
 def test_a_script_does_not_run_what_is_not_clear():
