@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import qt
+from textsegment.vocabulary.lexicon import load_lexicon
 
 from TextSegmentLib.completion import complete, fragment_at, with_completion
 
@@ -28,6 +29,7 @@ class TermCompleter:
         self._completer.setCompletionRole(_NAME_ROLE)
         self._completer.connect("activated(QString)", self._take)
         edit.connect("textEdited(QString)", self._offer)
+        load_lexicon()  # takes a tenth of a second: when the panel is made, not at the first key
 
     def set_model(self, modality: str, known: frozenset[str]) -> None:
         """Offer what can be asked for from now on."""
