@@ -106,13 +106,15 @@ def test_row_55_worker_that_dies_while_idle_is_not_missed(server, volume):
     server.put(volume)
     (worker,) = server.workers()
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: not psutil.pid_exists(worker) or _is_zombie(worker), "dead")
+    wait_until(lambda: _is_dead(worker), "dead")
     good(server.post(volume.digest, NAMES), volume)
 
 
-def _is_zombie(pid: int) -> bool:
+def _is_dead(pid: int) -> bool:
+    """Whether all threads of a process have ended; its parent may not have noticed yet."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     except psutil.NoSuchProcess:
         return True
 

@@ -44,6 +44,7 @@ class WorkerProcess:
         self._process: Any = None
         self._pipe: Connection | None = None
         self._pending: asyncio.Future[bytes] | None = None
+        self._burial: asyncio.Future[None] | None = None
         self._in_job = False
 
     @property
@@ -64,14 +65,16 @@ class WorkerProcess:
             EngineLostError: It died meanwhile, or took too long.
         """
         self.kill()
+        await self.buried()  # until then it holds the memory of its device
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
-        self._process = context.Process(
+        process = context.Process(
             target=worker_main, args=(child, self._factory, self._arguments), daemon=True
         )
-        self._reader = ThreadPoolExecutor(1, "worker-pipe")
-        await asyncio.to_thread(self._process.start)
+        process.start()
         child.close()  # else the pipe would not end with the child
+        self._reader = ThreadPoolExecutor(1, "worker-pipe")
+        self._process = process
         try:
             kind, payload = await asyncio.wait_for(self._receive(), _START_S)
             if kind == END:
@@ -128,16 +131,22 @@ class WorkerProcess:
         """End the child at once; harmless without one."""
         if self._process is None:
             return
+        assert self._pipe is not None
         self._process.kill()
-        self._process.join()
+        # In a thread: with a GPU, dying may take seconds.
+        self._burial = asyncio.get_running_loop().run_in_executor(
+            None, _bury, self._process, self._reader, self._pipe
+        )
         self._process = None
         self._in_job = False
         if self._pending is not None:
             self._pending.add_done_callback(_ignore)
             self._pending = None
-        self._reader.shutdown(wait=True)
-        assert self._pipe is not None
-        self._pipe.close()
+
+    async def buried(self) -> None:
+        """Wait until a killed child is gone."""
+        if self._burial is not None:
+            await asyncio.shield(self._burial)
 
     async def _drain(self) -> None:
         while (await self._receive())[0] != END:
@@ -169,6 +178,12 @@ class WorkerProcess:
         if isinstance(error, DeviceError):
             self.kill()  # a device that failed once fails for this process for ever
         return error
+
+
+def _bury(process: Any, reader: ThreadPoolExecutor, pipe: Connection) -> None:
+    process.join()
+    reader.shutdown()
+    pipe.close()
 
 
 def _ignore(future: asyncio.Future[bytes]) -> None:

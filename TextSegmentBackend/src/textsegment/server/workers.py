@@ -65,6 +65,7 @@ class LocalEngine:
         await asyncio.gather(*self._background, return_exceptions=True)
         for worker in self._workers:
             worker.kill()
+        await asyncio.gather(*(worker.buried() for worker in self._workers))
 
     def run(self, work: Work) -> AsyncIterator[bytes]:
         """Run a job on the worker that knows its volume, or on any; see ``Engine.run``."""
