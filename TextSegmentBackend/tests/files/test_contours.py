@@ -1,4 +1,4 @@
-"""Outlines, checked with VTK's and matplotlib's idea of what lies inside a polygon."""
+"""Outlines, checked with other ideas of what lies inside a polygon: crossings of rays, and turns."""
 
 import numpy as np
 import pytest

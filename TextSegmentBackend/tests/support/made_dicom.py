@@ -56,7 +56,7 @@ def write_series(
         dataset.RescaleIntercept = str(intercept)
         if change is not None:
             change(dataset, k)
-        paths.append(folder / f"{(k * 7) % 101:03d}-{series_number}.dcm")
+        paths.append(folder / f"{(k * 7) % 1009:04d}-{series_number}.dcm")
         dataset.save_as(paths[-1], enforce_file_format=True)
     return paths
 

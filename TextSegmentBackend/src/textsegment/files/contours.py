@@ -19,14 +19,14 @@ from textsegment.segmentation import StructureMask
 
 Points = NDArray[np.float64]
 
-TOLERANCE_PIXELS = 0.25
+TOLERANCE_PIXELS = 0.1
 """By how much an outline is simplified at most, in units of the smaller pixel spacing.
 
 No pixel centre lies nearer to an unsimplified outline than 0.35 of it (half the diagonal of a square pixel).
 """
 
 # A hair above one half: a reader that rounds points to whole pixels then always gets the pixels inside.
-_LEVEL = np.float32(0.505)
+_LEVEL = np.float32(0.502)
 # Two places along the third axis that are nearer than this are the same.
 _SAME_PLACE = 1e-3
 
