@@ -11,6 +11,7 @@ from made_scans import ANISOTROPIC, OBLIQUE, SHEARED, affine, rotation, segmenta
 from matplotlib.path import Path as Polygon
 from pydicom.uid import generate_uid
 
+from textsegment import __version__
 from textsegment.errors import (
     GeometryError,
     InputError,
@@ -20,6 +21,7 @@ from textsegment.errors import (
 )
 from textsegment.files.dicom import read_dicom
 from textsegment.files.rtstruct import write_rtstruct
+from textsegment.segmentation import Segmentation, StructureMask
 
 SHAPE = (44, 36, 14)
 AXIAL = np.diag([-1.0, -1, 1])
@@ -216,6 +218,30 @@ def test_regions_say_what_they_are(tmp_path, scan):
     assert "RTROIIdentificationCodeSequence" not in other
     colors = [tuple(item.ROIDisplayColor) for item in dataset.ROIContourSequence]
     assert len(set(colors)) == 4
+
+
+def test_descriptions_hold_structure_recipe_and_what_should_be_known(tmp_path, scan):
+    masks = pictures()
+    found = segmentation(
+        scan.volume.geometry.affine, {"left kidney": masks["liver"], "Kidneys": masks["liver"]}
+    )
+    cut = StructureMask.measured(
+        "spleen", masks["spleen"], found.geometry, warnings=("Ends at the µ-border.",)
+    )
+    provenance = {"model": "sat-nano", "recipes": ["Kidneys = left kidney + right kidney"]}
+    write_rtstruct(
+        Segmentation(found.geometry, (*found.masks, cut), provenance),
+        scan.source,
+        tmp_path / "plan.dcm",
+        names={"left kidney": "Kidney_L"},
+    )
+    regions = pydicom.dcmread(tmp_path / "plan.dcm").StructureSetROISequence
+    assert [roi.ROIDescription for roi in regions] == [
+        "left kidney.",
+        "Kidneys = left kidney + right kidney.",
+        "spleen. Reaches the border of the image: perhaps cut off. Ends at the ?-border.",
+    ]
+    assert {roi.ROIGenerationDescription for roi in regions} == {f"TextSegment {__version__} sat-nano"}
 
 
 def test_the_file_says_that_a_machine_made_it_and_nobody_approved(tmp_path, scan):

@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from textsegment import __version__
+from textsegment.derive.structures import recipe_of
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom_header import quiet_pydicom
@@ -73,14 +74,14 @@ def write_rtstruct(
     with quiet_pydicom():
         dataset = copy_to_extend(append_to, source) if append_to is not None else _new_set(source)
         _describe(dataset, segmentation)
+        dataset.FrameOfReferenceUID = source.frame_of_reference_uid
+        dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
         refer_to_images(dataset, source)
         wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
         taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
-        algorithm = _algorithm(segmentation)
-        for name, (mask, contours) in zip(
-            roi_names(wanted, short=short_names, taken=taken), kept, strict=True
-        ):
-            _add_roi(dataset, name, mask, contours, source, algorithm)
+        unique = roi_names(wanted, short=short_names, taken=taken)
+        for name, (mask, contours) in zip(unique, kept, strict=True):
+            _add_roi(dataset, name, mask, contours, segmentation)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     return _warnings(segmentation, source, missing, keep_empty)
@@ -88,8 +89,6 @@ def write_rtstruct(
 
 def _new_set(source: SourceSeries) -> Dataset:
     dataset = source.patient_and_study()
-    dataset.FrameOfReferenceUID = source.frame_of_reference_uid
-    dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
     dataset.StructureSetLabel = _PROGRAM
     dataset.StructureSetROISequence = []
     dataset.ROIContourSequence = []
@@ -124,25 +123,27 @@ def _describe(dataset: Dataset, segmentation: Segmentation) -> None:
 
 def _algorithm(segmentation: Segmentation) -> str:
     words = [_PROGRAM, __version__, str(segmentation.provenance.get("model", ""))]
-    return " ".join(word for word in words if word).encode("ascii", "replace").decode()[:64]
+    return _ascii(" ".join(word for word in words if word), 64)
 
 
 def _add_roi(
-    dataset: Dataset,
-    name: str,
-    mask: StructureMask,
-    contours: list[Dataset],
-    source: SourceSeries,
-    algorithm: str,
+    dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
 ) -> None:
-    number = 1 + max((int(roi.ROINumber) for roi in dataset.StructureSetROISequence), default=0)
-    observations = dataset.RTROIObservationsSequence
+    regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
+    number = 1 + max((int(roi.ROINumber) for roi in regions), default=0)
     observation = 1 + max((int(item.ObservationNumber) for item in observations), default=0)
+    what = recipe_of(mask.structure, segmentation.provenance) or mask.structure
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = " ".join([*remarks, *mask.warnings]).encode("ascii", "replace").decode()[:1024]
-    dataset.StructureSetROISequence.append(roi_item(number, name, source, description, algorithm))
+    description = _ascii(" ".join([f"{what}.", *remarks, *mask.warnings]), 1024)
+    frame = dataset.FrameOfReferenceUID
+    regions.append(roi_item(number, name, frame, description, _algorithm(segmentation)))
     dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
     observations.append(observation_item(observation, number, mask.structure, name))
+
+
+def _ascii(text: str, longest: int) -> str:
+    # Every character set of DICOM holds these; a backslash would separate two values.
+    return text.encode("ascii", "replace").decode().replace("\\", "/")[:longest]
 
 
 def _warnings(

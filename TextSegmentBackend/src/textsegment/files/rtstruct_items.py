@@ -35,14 +35,15 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
     return items
 
 
-def roi_item(number: int, name: str, source: SourceSeries, description: str, algorithm: str) -> Dataset:
+def roi_item(
+    number: int, name: str, frame_of_reference_uid: str, description: str, algorithm: str
+) -> Dataset:
     """Return the item of the Structure Set ROI Sequence."""
     item = Dataset()
     item.ROINumber = number
-    item.ReferencedFrameOfReferenceUID = source.frame_of_reference_uid
+    item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
     item.ROIName = name
-    if description:
-        item.ROIDescription = description
+    item.ROIDescription = description
     item.ROIGenerationAlgorithm = "AUTOMATIC"
     item.ROIGenerationDescription = algorithm
     return item
