@@ -15,7 +15,6 @@ import typer
 import textsegment
 from textsegment.cli.errors import BATCH_INCOMPLETE, show_error
 from textsegment.cli.outputs import Targets, require_absent, require_folder, whole_folder
-from textsegment.cli.report import disclaimer_of, write_json
 from textsegment.cli.session import Session
 from textsegment.errors import (
     DiskFullError,
@@ -29,6 +28,7 @@ from textsegment.errors import (
 )
 from textsegment.files.atomic import make_folder
 from textsegment.files.names import file_stems
+from textsegment.files.report import disclaimer_of, write_json
 
 REPORT = "report.json"
 _SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
@@ -67,10 +67,10 @@ class _Outcome:
 
 
 def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> None:
-    """Segment all images into folders below ``targets.result``, named after the files.
+    """Segment all images into folders below the output, named after the files.
 
-    A result is complete if its folder holds a report of the same image, text, model and modality: then it is
-    kept as it is.
+    A result is complete if its folder holds a report of the same image, request, model and modality: then it
+    is kept as it is.
 
     Raises:
         typer.Exit: With ``BATCH_INCOMPLETE`` if images failed.
@@ -82,7 +82,7 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
     outcomes: list[_Outcome] = []
     for number, (image, name) in enumerate(zip(images, names, strict=True), start=1):
         label = f"{number}/{len(images)} {name}"
-        outcome = _outcome(image, folder / name, targets.preview, session, label)
+        outcome = _outcome(image, folder / name, targets, session, label)
         outcomes.append(outcome)
         if outcome.error is not None:
             show_error(outcome.error, label)
@@ -100,23 +100,25 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
 
 
 def _output_folder(targets: Targets) -> Path:
-    folder = Path(targets.result)
-    if folder.is_file() or (folder.suffix and not folder.is_dir() and not targets.result.endswith("/")):
+    if len(targets.results) > 1 or targets.append_to or targets.short_names:
+        raise OutputError("Several images are written as masks into one folder.", "Give one: -o results/")
+    (result,) = targets.results
+    folder = Path(result)
+    if folder.is_file() or (folder.suffix and not folder.is_dir() and not result.endswith("/")):
         raise OutputError("Several images need a folder for the results.", "Give one: -o results/")
-    if targets.preview is not None and (
-        targets.preview.name != str(targets.preview) or targets.preview.suffix.lower() != ".png"
-    ):
-        raise OutputError(
-            "For several images the preview is a file name that ends in .png.",
-            "It is drawn into the folder of each result.",
-        )
+    for what, path, suffix in (("preview", targets.preview, ".png"), ("report", targets.page, ".html")):
+        if path is not None and (path.name != str(path) or path.suffix.lower() != suffix):
+            raise OutputError(
+                f"For several images the {what} is a file name that ends in {suffix}.",
+                "It is written into the folder of each result.",
+            )
     make_folder(folder)
     if targets.report is not None:
         require_folder(targets.report.resolve().parent)
     return folder
 
 
-def _outcome(image: Path, target: Path, preview: Path | None, session: Session, label: str) -> _Outcome:
+def _outcome(image: Path, target: Path, targets: Targets, session: Session, label: str) -> _Outcome:
     try:
         request = _request(image, session)
         kept = _complete_report(target, request)
@@ -125,9 +127,12 @@ def _outcome(image: Path, target: Path, preview: Path | None, session: Session, 
         if not session.overwrite:
             require_absent([target])
         with whole_folder(target) as folder:
-            report = session.run(
-                image, Targets(f"{folder}/", preview and folder / preview), label=f"{label}: "
+            inside = Targets(
+                (f"{folder}/",),
+                preview=targets.preview and folder / targets.preview,
+                page=targets.page and folder / targets.page,
             )
+            report = session.run(image, inside, label=f"{label}: ")
             write_json({**report, "request": request}, folder / REPORT)
         return _Outcome(target.name, "done", report)
     except DiskFullError:
@@ -155,7 +160,7 @@ def _request(image: Path, session: Session) -> dict[str, Any]:
     """Return what makes two results the same."""
     return {
         "image_sha256": _fingerprint(image),
-        "text": " ".join(session.text.split()),
+        **session.request.to_json(),
         "modality": session.modality,
         "model": session.info.model,
         "weights_sha256": session.info.weights_sha256,

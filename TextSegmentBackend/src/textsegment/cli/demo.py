@@ -10,6 +10,7 @@ import typer
 
 from textsegment.cli.outputs import Targets
 from textsegment.cli.report import print_facts, print_table
+from textsegment.cli.request import Request
 from textsegment.cli.session import Session
 from textsegment.errors import DependencyMissingError
 from textsegment.files.atomic import make_folder
@@ -32,16 +33,17 @@ def demo_command(
     check_text(text)
     scan = sample_scan()
     folder = make_folder(output)
-    targets = Targets(str(folder / "chest.seg.nrrd"), folder / "preview.png", folder / "report.json")
+    masks = folder / "chest.seg.nrrd"
+    targets = Targets((str(masks),), folder / "preview.png", folder / "report.json")
     if not quiet:
         typer.echo(f"3D Slicer's sample chest CT, segmented by sat-demo:\n{text}")
-    report = Session(text, modality="CT", yes=True, overwrite=True, quiet=quiet).run(scan, targets)
+    report = Session(Request(text), modality="CT", yes=True, overwrite=True, quiet=quiet).run(scan, targets)
     if quiet:
         return
     print_table(report)
     for path, what in (
         (targets.preview, "picture"),
-        (targets.result, "masks, for 3D Slicer"),
+        (masks, "masks, for 3D Slicer"),
         (targets.report, "figures"),
     ):
         typer.echo(f"{path}  ({what})")

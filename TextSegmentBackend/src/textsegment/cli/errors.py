@@ -71,8 +71,9 @@ def show_error(error: TextSegmentError, about: str = "Error") -> None:
 
 def missing_package(error: ModuleNotFoundError) -> DependencyMissingError:
     """Return the error for a package that an extra would have brought."""
+    extra = "dicom" if str(error.name).startswith(("highdicom", "pylibjpeg")) else "engine"
     return DependencyMissingError(
-        f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."
+        f"The package {error.name} is not installed.", f"Run `pip install 'textsegment[{extra}]'`."
     )
 
 

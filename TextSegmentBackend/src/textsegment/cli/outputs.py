@@ -18,25 +18,32 @@ class Targets:
     """Where the result of one image goes.
 
     Attributes:
-        result: As typed: a file name or a folder; a last ``/`` makes it a folder.
+        results: As typed: file names or folders; a last ``/`` makes it a folder.
         preview: Picture, or None.
         report: JSON file, or None.
+        page: Report for people, HTML, or None.
+        short_names: At most 16 characters a name in structure sets.
+        append_to: Structure set that new ones extend, or None.
     """
 
-    result: str
+    results: tuple[str, ...]
     preview: Path | None = None
     report: Path | None = None
+    page: Path | None = None
+    short_names: bool = False
+    append_to: Path | None = None
 
-    def files(self, structures: Sequence[str]) -> tuple[Path, ...]:
+    def files(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Return all files that will be written.
 
         Raises:
-            OutputError: The suffix of the result is unknown.
+            OutputError: The suffix of a result is unknown.
         """
         from textsegment.files.results import result_files
 
-        extras = tuple(path for path in (self.preview, self.report) if path is not None)
-        return (*result_files(structures, self.result), *extras)
+        results = [path for result in self.results for path in result_files(names, result)]
+        extras = [path for path in (self.preview, self.report, self.page) if path is not None]
+        return (*results, *extras)
 
 
 def require_usable(targets: Targets, image: Path) -> None:
@@ -46,20 +53,28 @@ def require_usable(targets: Targets, image: Path) -> None:
         OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or the image
             itself.
     """
-    from textsegment.files.results import is_folder
+    from textsegment.files.results import is_folder, is_structure_set
 
     if targets.preview is not None and targets.preview.suffix.lower() != ".png":
         raise OutputError("The preview is a PNG picture.", "Give it a name that ends in .png.")
+    if targets.page is not None and targets.page.suffix.lower() != ".html":
+        raise OutputError("The report is an HTML page.", "Give it a name that ends in .html.")
+    if (targets.short_names or targets.append_to) and not any(map(is_structure_set, targets.results)):
+        raise OutputError(
+            "Short names and extending concern structure sets, and there is none among the outputs.",
+            "Add one: -o plan.rtstruct.dcm",
+        )
+    folders = [_absolute(Path(result)) for result in targets.results if is_folder(result)]
     files = [_absolute(path) for path in targets.files(())]
-    if len(set(files)) < len(files):
+    if len({*files, *folders}) < len(files) + len(folders):
         raise OutputError("Two outputs have the same name.", "Give each its own.")
-    if _absolute(image) in files:
-        raise OutputError("The output is the image itself.", "Give the output another name.")
-    folder = _absolute(Path(targets.result)) if is_folder(targets.result) else None
-    if folder is not None:
+    used = [path for path in (image, targets.append_to) if path is not None]
+    if any(_absolute(path) in files for path in used):
+        raise OutputError("The output is the image itself, or what it extends.", "Give it another name.")
+    for folder in folders:
         require_folder(_existing_part(folder))
     for path in files:
-        if path.parent != folder:
+        if path.parent not in folders:
             require_folder(path.parent)
 
 

@@ -1,4 +1,4 @@
-"""``textsegment segment``: scans and a line of text in, masks out."""
+"""``textsegment segment``: scans and a line of text or a template in, masks out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from textsegment.cli.batch import find_images, run_batch
 from textsegment.cli.outputs import Targets, require_usable
 from textsegment.cli.remote import KEY_VARIABLE, connect
 from textsegment.cli.report import print_facts, print_table
+from textsegment.cli.request import read_request
 from textsegment.cli.session import Session
-from textsegment.errors import PromptError, SettingsError, UnknownStructureError
-from textsegment.vocabulary.wanted import check_text
+from textsegment.errors import SettingsError
 from textsegment.volume import modality_code
 
 
@@ -21,22 +21,54 @@ def segment_command(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="IMAGE... TEXT",
+            metavar="IMAGE... [TEXT]",
             help="Images (NIfTI, NRRD, MetaImage, a DICOM folder, a folder of image files), and last the "
-            'structures: "liver, left kidney".',
+            'structures: "liver, left kidney"; with --template they may be left out.',
             show_default=False,
         ),
     ],
     output: Annotated[
-        str,
+        list[str],
         typer.Option(
             "-o",
             "--output",
-            help="OUT.seg.nrrd, a label map (.nii.gz, .nrrd, .mha), or a folder: one NIfTI a structure; "
-            "for several images one folder each in it.",
+            help="OUT.seg.nrrd, a label map (.nii.gz, .nrrd, .mha), OUT.rtstruct.dcm, OUT.seg.dcm, or a "
+            "folder: one NIfTI a structure; for several images one folder each in it. May be repeated.",
             show_default=False,
         ),
     ],
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Set of structures: prostate, 'full head and neck', oar_breast, or a file of your own; "
+            "`textsegment terms templates` shows them."
+        ),
+    ] = None,
+    derive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEFINITION",
+            help='Structure made of others: "Lungs = left lung + right lung", "Cord_PRV = spinal cord margin '
+            '5", "Opt = bowel - (PTV margin 5)". May be repeated.',
+            show_default=False,
+        ),
+    ] = None,
+    naming: Annotated[
+        str | None,
+        typer.Option(
+            help="Names in the results: sat, tg263 or snomed; by default tg263 with a structure set, else "
+            "sat. Lines of a template keep their own."
+        ),
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Number of the series, where a DICOM folder holds several.")
+    ] = None,
+    short_names: Annotated[
+        bool, typer.Option("--short-names", help="At most 16 characters a name in a structure set.")
+    ] = False,
+    append_to: Annotated[
+        Path | None, typer.Option(help="Structure set whose regions the new one shall have too.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(help="sat-demo, sat-nano or sat-pro.", show_default="sat-demo")
     ] = None,
@@ -73,13 +105,19 @@ def segment_command(
     json: Annotated[
         Path | None, typer.Option(help="Write figures, times and warnings into this file.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page to print, with pictures, into this HTML file; for several images a file name."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help='Run sets of structures ("ribs") unasked.')
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
-    """Segment structures that are named by a line of text.
+    """Segment structures that are named by a line of text, a template, or both.
 
     Several images, or a folder of them: each result gets a folder of its own below the output; broken
     images are reported and left out; the same command, run again, goes on where it stopped.
@@ -87,33 +125,33 @@ def segment_command(
     Exit codes: 0 done, 2 usage or unknown structure, 3 image, 4 output, 5 weights, 6 device or memory,
     7 missing package, 8 some images of several failed, 9 server, 130 cancelled.
     """
-    *given, text = arguments
-    _require_text(given, text)
+    images, request = read_request(
+        arguments, template=template, derive=derive or (), naming=naming or _usual_naming(output)
+    )
     session = Session(
-        text,
+        request,
         model=model or "sat-demo",
         device=device or "auto",
         precision=precision or "auto",
         modality=None if modality is None else modality_code(modality),
+        series=series,
         yes=yes,
         overwrite=overwrite,
         quiet=quiet,
     )
-    _require_quotes(given)
-    targets = Targets(output, preview, json)
+    targets = Targets(tuple(output), preview, json, report, short_names, append_to)
     if server is None:
         _require_none("without --server", token_file=token_file, ca_file=ca_file)
-        _segment(given, targets, session)
+        _segment(images, targets, session)
         return
     _require_none("with --server: its operator decides", model=model, device=device, precision=precision)
     with connect(
         server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http
     ) as session.server:
-        _segment(given, targets, session)
+        _segment(images, targets, session)
 
 
-def _segment(given: list[str], targets: Targets, session: Session) -> None:
-    paths = [Path(path) for path in given]
+def _segment(paths: list[Path], targets: Targets, session: Session) -> None:
     images = find_images(paths)
     if len(images) > 1 or images != paths:  # a folder of images stays many, even if it holds one
         run_batch(images, targets, session)
@@ -122,7 +160,7 @@ def _segment(given: list[str], targets: Targets, session: Session) -> None:
     report = session.run(images[0], targets)
     if not session.quiet:
         print_table(report)
-        typer.echo(f"Written: {targets.result}")
+        typer.echo(f"Written: {', '.join(targets.results)}")
         print_facts(report)
 
 
@@ -133,34 +171,8 @@ def _require_none(when: str, **options: object) -> None:
             raise SettingsError(f"--{name.replace('_', '-')} means nothing {when}.", "Leave it out.")
 
 
-def _require_text(images: list[str], text: str) -> None:
-    """Refuse a command line without structures; a folder named like a structure is no image."""
-    try:
-        check_text(text)
-    except UnknownStructureError:
-        if not _is_there(text):
-            raise
-    else:
-        if images:
-            return
-    raise PromptError(
-        "The command line needs images and, last, the structures.",
-        'For example: textsegment segment scan.nii.gz "liver, left kidney" -o out.seg.nrrd',
-    )
+def _usual_naming(outputs: list[str]) -> str:
+    """Planning systems want names by TG-263."""
+    from textsegment.files.results import is_structure_set
 
-
-def _require_quotes(images: list[str]) -> None:
-    """Refuse ``scan.nii.gz liver, spleen``: words without quotes would be taken for images."""
-    for number, path in enumerate(images[1:], start=2):
-        if not _is_there(path) and not Path(path).suffix:
-            raise PromptError(
-                f"Argument {number} is no image.",
-                "Put all structures into one pair of quotes, after the images.",
-            )
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return Path(path).exists()
-    except OSError:  # longer than a name can be
-        return False
+    return "tg263" if any(map(is_structure_set, outputs)) else "sat"

@@ -14,8 +14,9 @@ from rich.console import Console
 
 from textsegment.cli.outputs import Targets, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
-from textsegment.cli.report import make_report, write_json
-from textsegment.vocabulary.wanted import find_structures
+from textsegment.cli.request import Request
+from textsegment.cli.writing import write_masks, write_reports
+from textsegment.files.report import make_report
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
@@ -27,23 +28,25 @@ class Session:
     """A command's wishes, and the model, which is loaded when it is first needed.
 
     Attributes:
-        text: Structures, as typed; checked by ``check_text``.
+        request: Which structures, and how they are called.
         model: Name of the model.
         device: As for ``LocalSegmenter``.
         precision: As for ``LocalSegmenter``.
         server: Does the work in place of a model in this process, or None.
         modality: DICOM code that overrules the image, or None.
+        series: Number of a DICOM series, or None.
         yes: Whether sets of structures may run without a question.
         overwrite: Whether existing results may be replaced.
         quiet: Whether to show no progress.
     """
 
-    text: str
+    request: Request
     model: str = "sat-demo"
     device: str = "auto"
     precision: str = "auto"
     server: RemoteSegmenter | None = None
     modality: str | None = None
+    series: str | None = None
     yes: bool = False
     overwrite: bool = False
     quiet: bool = False
@@ -71,30 +74,36 @@ class Session:
         Raises:
             TextSegmentError: Any failure; no output is written then, or only whole ones.
         """
-        from textsegment.files.reading import read_volume
-        from textsegment.files.results import write_result
+        from textsegment.files.reading import read_scan
+        from textsegment.files.results import require_writable
 
         watch = Stopwatch()
         with watch.measure("read"), self._status(f"{label}Reading"):
-            volume = read_volume(image, modality=self.modality)
+            scan = read_scan(image, modality=self.modality, series=self.series)
+        for path in targets.results:
+            require_writable(path, scan.source, append_to=targets.append_to)
+        volume = scan.volume
         with watch.measure("load_model"):
             available = self.info.structures.get(volume.modality, ())
-        wanted = find_structures(self.text, volume.modality, available, self._consent)
+        plan, notes = self.request.plan(volume.modality, available, self._consent)
         if not self.overwrite:
-            require_absent(targets.files(tuple(dict.fromkeys(wanted.structures))))
-        with ProgressBar(label, len(set(wanted.structures)), quiet=self.quiet) as bar:
+            require_absent(targets.files(plan.written_names))
+        with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
             result = self.segmenter.segment(
-                volume, wanted.structures, on_event=_both(watch.on_event, bar.on_event)
+                volume, plan.prompts, on_event=_both(watch.on_event, bar.on_event)
             )
+        result = plan.finish(result, volume.voxels)
         with watch.measure("write"), self._status(f"{label}Writing"):
-            write_result(result, targets.result)
-            if targets.preview is not None:
-                from textsegment.files.preview import write_preview
-
-                write_preview(volume, result, targets.preview)
-        report = make_report(volume, result, wanted.notes, watch.seconds)
-        if targets.report is not None:
-            write_json(report, targets.report)
+            said = write_masks(scan, result, plan, targets)
+        report = make_report(
+            volume,
+            result,
+            names=plan.names,
+            missing=plan.missing,
+            notes=(*notes, *said),
+            seconds=watch.seconds,
+        )
+        write_reports(volume, result, plan, report, targets)
         return report
 
     def _status(self, text: str) -> Any:

@@ -22,7 +22,7 @@ class Plan:
     """What the model is asked for, and what becomes of its masks.
 
     Attributes:
-        prompts: Structures that the model is asked for.
+        prompts: Structures that the model is asked for; may hold duplicates.
         outputs: Structures of the result, in order.
         names: Names under which they are written; a structure that is missing here keeps its own.
         definitions: What is derived, of templates first.
@@ -41,11 +41,6 @@ class Plan:
     def written_names(self) -> tuple[str, ...]:
         """Names of the result, in the order of ``outputs``."""
         return tuple(self.names.get(structure, structure) for structure in self.outputs)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about what is missing."""
-        return tuple(f"{reason}: {', '.join(names)}." for reason, names in self.missing.items())
 
     def finish(self, segmentation: Segmentation, voxels: NDArray[Any] | None = None) -> Segmentation:
         """Derive what is to be derived, and leave out what was needed for that only.
@@ -107,7 +102,9 @@ def make_plan(
         structure: structure if name in own.values() else name
         for structure, name in names_of(asked, naming).items()
     }
-    prompts = tuple(dict.fromkeys((*asked, *(prompt for entry in entries for prompt in entry.prompts))))
+    needed = dict.fromkeys(prompt for entry in entries for prompt in entry.prompts)
+    # What the text asks for twice the segmenter merges, and says so.
+    prompts = (*structures, *(prompt for prompt in needed if prompt not in asked))
     names.update(own)
     require_derivable([*unions, *definitions], prompts, names)
     return Plan(

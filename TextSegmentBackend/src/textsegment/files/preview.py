@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from textsegment.files.appearance import appearance_of
 from textsegment.files.atomic import atomic_output
 from textsegment.files.preview_colors import Color, distinct_colors
 from textsegment.files.preview_slices import VIEWS, Slice, fullest_slice
-from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.volume import Volume
 
 DISCLAIMER = "demonstration model, not for clinical use"
@@ -29,7 +29,7 @@ DISCLAIMER = "demonstration model, not for clinical use"
 _CT_WINDOW_HU = (-160.0, 240.0)
 _PERCENTILES = (0.5, 99.5)
 _SAMPLES = 500_000
-_BACKGROUND, _TEXT, _DIM, _WARNING = "#101418", "#e8eaed", "#8a9099", "#ffb347"
+BACKGROUND, _TEXT, _DIM, _WARNING = "#101418", "#e8eaed", "#8a9099", "#ffb347"
 _DPI = 130
 # Sizes on paper, inches.
 _PICTURES_WIDTH, _TALLEST, _SHORTEST, _GAP = 13.0, 6.0, 1.2, 0.25
@@ -39,7 +39,13 @@ _MOST_ENTRIES = 160
 _FLAT = 1 / 12
 
 
-def write_preview(volume: Volume, segmentation: Segmentation, path_png: Path | str) -> None:
+def write_preview(
+    volume: Volume,
+    segmentation: Segmentation,
+    path_png: Path | str,
+    *,
+    names: Mapping[str, str] | None = None,
+) -> None:
     """Draw axial, coronal and sagittal slices with the contours of all masks, and a legend with volumes.
 
     The display is radiological (the patient's right on the left), all slices to the same scale, each the one
@@ -49,6 +55,7 @@ def write_preview(volume: Volume, segmentation: Segmentation, path_png: Path | s
         volume: The scan.
         segmentation: Masks on the grid of the volume.
         path_png: Where to write.
+        names: Names by structure; other structures keep their own.
 
     Raises:
         DiskFullError: There is no room.
@@ -56,16 +63,17 @@ def write_preview(volume: Volume, segmentation: Segmentation, path_png: Path | s
     """
     colors = distinct_colors([appearance_of(mask.structure).color for mask in segmentation])
     slices = [fullest_slice(volume, segmentation, view) for view in VIEWS]
-    window = _window(volume)
+    window = display_window(volume)
     layout = _layout(slices, len(segmentation))
-    figure = Figure(figsize=(layout.width, layout.height), dpi=_DPI, facecolor=_BACKGROUND)
+    figure = Figure(figsize=(layout.width, layout.height), dpi=_DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
     for piece, box in zip(slices, layout.panels, strict=True):
-        _draw_slice(figure.add_axes(layout.fraction(box)), piece, colors, window)
-    _draw_legend(figure.add_axes(layout.fraction(layout.legend)), segmentation, colors, slices)
+        draw_slice(figure.add_axes(layout.fraction(box)), piece, colors, window)
+    legend = figure.add_axes(layout.fraction(layout.legend))
+    _draw_legend(legend, segmentation.masks, segmentation.named(names), colors, slices)
     _draw_footer(figure, segmentation, volume, window)
     with atomic_output(path_png) as temporary:
-        figure.savefig(temporary, format="png", facecolor=_BACKGROUND)
+        figure.savefig(temporary, format="png", facecolor=BACKGROUND)
 
 
 _Box = tuple[float, float, float, float]
@@ -106,7 +114,8 @@ def _layout(slices: Sequence[Slice], count: int) -> _Layout:
     return _Layout(left, height, tuple(panels), (_GAP, _FOOTER, columns * _LEGEND_COLUMN, rows))
 
 
-def _window(volume: Volume) -> tuple[float, float]:
+def display_window(volume: Volume) -> tuple[float, float]:
+    """Return the values shown black and white: soft tissue for CT, else most of the image."""
     if volume.modality == "CT":
         return _CT_WINDOW_HU
     step = max(1, round((volume.voxels.size / _SAMPLES) ** (1 / 3)))
@@ -127,7 +136,8 @@ def _panel_sizes(slices: Sequence[Slice]) -> list[tuple[float, float]]:
     ]
 
 
-def _draw_slice(axes: Axes, piece: Slice, colors: Sequence[Color], window: tuple[float, float]) -> None:
+def draw_slice(axes: Axes, piece: Slice, colors: Sequence[Color], window: tuple[float, float]) -> None:
+    """Draw a slice with the contours of its masks, its position and the sides of the patient."""
     rows, columns = piece.pixels.shape
     flat = min(piece.size_mm) < max(piece.size_mm) * _FLAT
     # Clipped before it is drawn, or the interpolation lets metal bloom.
@@ -175,9 +185,13 @@ def _draw_contour(axes: Axes, mask: NDArray[np.bool_], color: Color) -> None:
 
 
 def _draw_legend(
-    axes: Axes, segmentation: Segmentation, colors: Sequence[Color], slices: Sequence[Slice]
+    axes: Axes,
+    masks: Sequence[StructureMask],
+    names: Sequence[str],
+    colors: Sequence[Color],
+    slices: Sequence[Slice],
 ) -> None:
-    shown = segmentation.masks[:_MOST_ENTRIES]
+    shown = masks[:_MOST_ENTRIES]
     width, height = axes.bbox.width / _DPI, axes.bbox.height / _DPI
     columns = max(1, int(width / _LEGEND_COLUMN + 1e-6))
     per_column = max(1, math.ceil(len(shown) / columns))
@@ -187,17 +201,23 @@ def _draw_legend(
     for number, mask in enumerate(shown):
         x, y = number // per_column * _LEGEND_COLUMN, (number % per_column + 0.5) * _ROW
         visible = any(piece.masks[number] is not None for piece in slices)
-        _draw_entry(axes, mask, colors[number], (x, y), visible=visible)
-    hidden = len(segmentation) - len(shown)
+        _draw_entry(axes, names[number], mask.statistics, colors[number], (x, y), visible=visible)
+    hidden = len(masks) - len(shown)
     if hidden:
         axes.text(0.05, height + _ROW / 2, f"and {hidden} more", color=_DIM, fontsize=9, va="center")
 
 
 def _draw_entry(
-    axes: Axes, mask: StructureMask, color: Color, place: tuple[float, float], *, visible: bool
+    axes: Axes,
+    name: str,
+    statistics: MaskStatistics,
+    color: Color,
+    place: tuple[float, float],
+    *,
+    visible: bool,
 ) -> None:
     x, y = place
-    empty = mask.statistics.is_empty
+    empty = statistics.is_empty
     fill: Any = "none" if empty else tuple(c / 255 for c in color)
     edge = _DIM if empty else fill
     axes.add_patch(Rectangle((x + 0.05, y - 0.07), 0.16, 0.14, facecolor=fill, edgecolor=edge, linewidth=1))
@@ -208,9 +228,9 @@ def _draw_entry(
         "parse_math": False,
     }
     # The font of matplotlib draws boxes, with warnings, for scripts that it does not know.
-    name = mask.structure.encode("latin-1", "replace").decode("latin-1")
+    name = name.encode("latin-1", "replace").decode("latin-1")
     axes.text(x + 0.32, y, name if len(name) <= 27 else name[:26] + "…", **style)
-    amount = "not found" if empty else _millilitres(mask.statistics.volume_ml)
+    amount = "not found" if empty else _millilitres(statistics.volume_ml)
     axes.text(x + _LEGEND_COLUMN - 0.15, y, amount, ha="right", **style)
 
 

@@ -82,6 +82,11 @@ class Template:
         """Return the template with its optional lines wanted too."""
         return replace(self, full=True)
 
+    @property
+    def wanted(self) -> tuple[TemplateEntry, ...]:
+        """The lines that are asked for, whether they run or not."""
+        return tuple(entry for entry in self.entries if entry.core or self.full)
+
     def chosen(self, modality: str, available: Collection[str] | None = None) -> tuple[TemplateEntry, ...]:
         """Return the lines that run in a modality: wanted, exact, and all their prompts known in it.
 
@@ -89,7 +94,7 @@ class Template:
             modality: ``CT``, ``MR`` or ``PT``.
             available: Structures that the model at hand has in it, or None for those of the published ones.
         """
-        return tuple(entry for entry in self._wanted() if not _lack(entry, modality, available))
+        return tuple(entry for entry in self.wanted if not _lack(entry, modality, available))
 
     def structures(self, modality: str, available: Collection[str] | None = None) -> tuple[str, ...]:
         """Return the prompts that run in a modality, each once; see ``chosen``."""
@@ -101,7 +106,7 @@ class Template:
     ) -> Mapping[str, tuple[str, ...]]:
         """Return the output names of the lines that do not run, by the reason; see ``chosen``."""
         lacks: dict[str, tuple[str, ...]] = {}
-        for entry in self._wanted():
+        for entry in self.wanted:
             if reason := _lack(entry, modality, available):
                 lacks[reason] = (*lacks.get(reason, ()), entry.output)
         return lacks
@@ -110,9 +115,6 @@ class Template:
         """Return what is missing, said openly: one sentence a reason; see ``chosen``."""
         lacks = self.missing(modality, available)
         return tuple(f"{reason}: {', '.join(names)}." for reason, names in lacks.items())
-
-    def _wanted(self) -> list[TemplateEntry]:
-        return [entry for entry in self.entries if entry.core or self.full]
 
 
 def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None) -> str:

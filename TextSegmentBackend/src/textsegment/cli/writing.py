@@ -1,0 +1,57 @@
+"""Writes what came out, each file whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from textsegment.cli.outputs import Targets
+from textsegment.derive.plan import Plan
+from textsegment.files.report import write_json
+from textsegment.segmentation import Segmentation
+from textsegment.volume import Volume
+
+if TYPE_CHECKING:
+    from textsegment.files.reading import Scan
+
+
+def write_masks(scan: Scan, result: Segmentation, plan: Plan, targets: Targets) -> tuple[str, ...]:
+    """Write all results and the preview; return what the user should know about them.
+
+    Raises:
+        OutputError: One cannot be written; those before it are there.
+    """
+    from textsegment.files.results import is_structure_set, write_result
+
+    said: list[str] = []
+    for path in targets.results:
+        write_result(
+            result,
+            path,
+            names=plan.names,
+            source=scan.source,
+            short_names=targets.short_names,
+            append_to=targets.append_to if is_structure_set(path) else None,
+            on_warning=said.append,
+        )
+    if targets.preview is not None:
+        from textsegment.files.preview import write_preview
+
+        write_preview(scan.volume, result, targets.preview, names=plan.names)
+    return tuple(dict.fromkeys(said))
+
+
+def write_reports(
+    volume: Volume, result: Segmentation, plan: Plan, report: Mapping[str, Any], targets: Targets
+) -> None:
+    """Write the report for programs and the one for people.
+
+    Raises:
+        OutputError: One cannot be written.
+    """
+    if targets.report is not None:
+        write_json(report, targets.report)
+    if targets.page is not None:
+        from textsegment.files.report_page import write_report_page
+
+        write_report_page(volume, result, report, targets.page)

@@ -1,0 +1,100 @@
+"""What is said about a result, for programs; ``report_page`` says it to people."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from textsegment.derive.structures import recipe_of
+from textsegment.files.atomic import atomic_output
+from textsegment.segmentation import MaskStatistics, Segmentation
+from textsegment.volume import Volume
+
+DEMONSTRATION = "sat-demo is a demonstration, not for clinical use."
+RESEARCH = "For research only: not a medical device."
+
+
+def state_of(statistics: MaskStatistics) -> str:
+    """Return ``found``, ``not found``, or ``cut off`` for a mask that reaches the border of the image."""
+    if statistics.is_empty:
+        return "not found"
+    return "cut off" if statistics.touches_border else "found"
+
+
+def disclaimer_of(model: str) -> str:
+    """Return what has to be said beside every result of a model."""
+    return DEMONSTRATION if model == "sat-demo" else RESEARCH
+
+
+def make_report(
+    volume: Volume,
+    result: Segmentation,
+    *,
+    names: Mapping[str, str] | None = None,
+    missing: Mapping[str, Sequence[str]] | None = None,
+    notes: Sequence[str] = (),
+    seconds: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return the report of one image; it holds no name, path or header entry of the image.
+
+    Keys: the provenance of the result (``model``, ``weights_sha256``, ``version``, ``device``, …), ``image``,
+    ``timings_s``, ``structures`` (statistics of each, ``output`` is its name in the files, ``recipe`` how it
+    was derived), ``missing`` (lines of the template that the model lacks, by the reason), ``warnings``,
+    ``notes``, ``disclaimer``.
+
+    Args:
+        volume: The scan.
+        result: Masks on its grid.
+        names: Names by structure under which the masks are written; others keep their own.
+        missing: Names of what a template wants and the model lacks, by the reason.
+        notes: Sentences that the user should see.
+        seconds: How long each step took.
+    """
+    geometry = volume.geometry
+    return {
+        **result.provenance,
+        "image": {
+            "modality": volume.modality,
+            "shape": geometry.spatial_shape,
+            "spacing_mm": [round(size, 6) for size in geometry.spacing],
+        },
+        "timings_s": {step: round(value, 3) for step, value in (seconds or {}).items()},
+        "structures": [
+            {
+                "name": mask.structure,
+                "output": output,
+                "recipe": recipe_of(mask.structure, result.provenance) or None,
+                "state": state_of(mask.statistics),
+                "voxels": mask.statistics.voxel_count,
+                "volume_ml": round(mask.statistics.volume_ml, 4),
+                "mean_intensity": _number(mask.statistics.mean_intensity),
+                "mean_confidence": _number(mask.statistics.mean_confidence),
+                "touches_border": mask.statistics.touches_border,
+                "warnings": mask.warnings,
+            }
+            for mask, output in zip(result, result.named(names), strict=True)
+        ],
+        "missing": {reason: list(lacking) for reason, lacking in (missing or {}).items()},
+        "warnings": result.warnings,
+        "notes": list(notes),
+        "disclaimer": disclaimer_of(str(result.provenance.get("model", ""))),
+    }
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write a report.
+
+    Raises:
+        DiskFullError: There is no room.
+        OutputError: The file cannot be written.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    with atomic_output(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else round(value, 4)
