@@ -64,6 +64,15 @@ def test_row_62_the_volume_was_deleted_before_its_voxels_were_read():
     assert run.state == "cancelled"
 
 
+def test_the_volume_is_moved_without_a_transform(segmenter):
+    """Such as by "Center volume": what comes later would lie where the volume was."""
+    run = under_way(segmenter)
+    run.volume_node.SetOrigin(1, 2, 3)
+    assert not run.process_events()
+    assert run.state == "cancelled"
+    assert names(run.segmentation_node) == ["liver"]
+
+
 def test_row_63_the_segmentation_is_deleted(segmenter):
     run = under_way(segmenter)
     slicer.mrmlScene.RemoveNode(run.segmentation_node)

@@ -159,9 +159,10 @@ class Installation:
 
         arguments = list(step.arguments[1:])  # it says "install" itself
         try:
-            packaging.pip_install(arguments, blocking=False, requester="TextSegment", **callbacks)
-        except subprocess.CalledProcessError as error:
-            self._exit_code = error.returncode
+            packaging.pip_install(arguments, blocking=False, show_progress=False, **callbacks)
+        except (subprocess.CalledProcessError, RuntimeError) as error:  # such as another one that runs
+            self._lines.append(str(error))
+            self._exit_code = 1
         if slicer.app.testingEnabled() and self._exit_code is None:
             self._exit_code = 0  # in its test mode Slicer waits for pip, and calls nothing back
 

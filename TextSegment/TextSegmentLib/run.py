@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import textsegment
 from slicer.i18n import tr as _
 from textsegment.errors import BusyError, CancelledError, TextSegmentError
@@ -16,7 +17,7 @@ from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
 
 from TextSegmentLib.finding import Found, VoxelsCopied, find
 from TextSegmentLib.job import Job
-from TextSegmentLib.mrml import VolumeSource, read_volume_node
+from TextSegmentLib.mrml import VolumeSource, matrix_of, read_volume_node
 from TextSegmentLib.rows import ResultRow, RunState
 from TextSegmentLib.segments import Original, add_segment, set_status
 from TextSegmentLib.target import Target
@@ -111,6 +112,7 @@ class Run:
             return False
         try:
             self._require_nodes()
+            self._require_place()
             self._take_reports()
         except CancelledError as error:
             self._end(RunState.CANCELLED, error)
@@ -199,6 +201,10 @@ class Run:
             raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
         if self.segmentation_node is None:
             raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
+
+    def _require_place(self) -> None:
+        if not np.array_equal(matrix_of(self.volume_node.GetIJKToRASMatrix), self._source.ijk_to_ras):
+            raise CancelledError(_("The volume was moved without a transform."), _("Start again."))
 
     def _take_reports(self) -> None:
         until = time.monotonic() + _STEP_S
