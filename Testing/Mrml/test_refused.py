@@ -58,6 +58,10 @@ def labels():
     )
 
 
+def not_in_the_scene():
+    return slicer.vtkMRMLScalarVolumeNode()
+
+
 def model():
     return slicer.mrmlScene.AddNewNodeByClass("vtkMRMLModelNode")
 
@@ -74,6 +78,7 @@ def model():
         (sequence, "sequence"),
         (labels, "no scan"),
         (model, "no scan"),
+        (not_in_the_scene, "not in the scene"),
     ],
 )
 def test_row_68_69_no_scan(make, words):

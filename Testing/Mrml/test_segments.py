@@ -176,3 +176,11 @@ def test_another_grid_than_that_of_the_segmentation_is_said():
     other = volume_node(phantom((30, 30, 30), np.eye(4)))
     logic.segment(other, "aorta", result, segmenter=FakeSegmenter(), modality="CT")
     assert "another image" in logic.run.warnings[0]
+
+
+def test_the_same_grid_is_not_said():
+    node = volume_node()
+    result = segmented("liver", node=node)
+    logic = TextSegmentLogic()
+    logic.segment(node, "liver", result, segmenter=FakeSegmenter(), modality="CT")
+    assert logic.run.warnings == ()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import slicer
 import vtk
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
@@ -103,6 +104,8 @@ def require_scan(volume_node: Any) -> vtk.vtkImageData:
         )
     if not volume_node.IsA("vtkMRMLScalarVolumeNode") or volume_node.IsA("vtkMRMLLabelMapVolumeNode"):
         raise VolumeInvalidError(_("This node is no scan."), _("Choose a scalar volume."))
+    if volume_node.GetScene() is None:
+        raise VolumeInvalidError(_("The volume is not in the scene."), _("Add it, or choose another one."))
     image = volume_node.GetImageData()
     if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
         raise VolumeInvalidError(_("The volume holds no image."), _("Load it again."))
@@ -133,8 +136,6 @@ def vtk_matrix(values: NDArray[np.float64] | Sequence[Sequence[float]]) -> vtk.v
 
 
 def _sequence_warnings(volume_node: Any) -> tuple[str, ...]:
-    import slicer
-
     sequences = getattr(slicer.modules, "sequences", None)
     if sequences is None or sequences.logic().GetFirstBrowserNodeForProxyNode(volume_node) is None:
         return ()

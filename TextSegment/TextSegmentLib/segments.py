@@ -25,7 +25,6 @@ from TextSegmentLib.mrml import VolumeSource, matrix_of, vtk_matrix
 from TextSegmentLib.terminology import look_of
 
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
-TAG_PREFIX = "TextSegment."
 # What a segmentation file uses as punctuation in tags, and line ends.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
 _SAME_PLACE_MM = 1e-3
@@ -101,7 +100,7 @@ def add_segment(
     segmentation_node: Any,
     structure: str,
     labelmap: slicer.vtkOrientedImageData,
-    tags: Mapping[str, Any],
+    tags: Mapping[str, str],
 ) -> str:
     """Add a label map as a new segment; no other segment is touched.
 
@@ -109,7 +108,7 @@ def add_segment(
         segmentation_node: Where to.
         structure: Name of the structure and of the segment, with a number behind it if there is such a name.
         labelmap: In the space of the segmentation node; becomes part of it.
-        tags: What made it; kept as tags of the segment.
+        tags: What made it; kept as tags ``TextSegment.…`` of the segment.
 
     Returns:
         The identifier of the segment.
@@ -127,17 +126,12 @@ def add_segment(
     segment.SetTag(segment.GetTerminologyEntryTagName(), look.terminology)
     segment.SetLabelValue(1)
     segment.AddRepresentation(BINARY_LABELMAP, labelmap)
-    set_tags(segment, tags)
+    for key, value in tags.items():
+        segment.SetTag(f"TextSegment.{key}", value.translate(_PUNCTUATION))
     segment_id = segmentation.GenerateUniqueSegmentID(look.identifier)
     if not segmentation.AddSegment(segment, segment_id):
         raise OutputError(_("The segmentation takes no label map."), _("Choose a new segmentation."))
     return segment_id
-
-
-def set_tags(segment: Any, tags: Mapping[str, Any]) -> None:
-    """Write provenance into tags of a segment."""
-    for key, value in tags.items():
-        segment.SetTag(f"{TAG_PREFIX}{key}", str(value).translate(_PUNCTUATION))
 
 
 def set_status(segment: Any, status: str) -> None:

@@ -13,6 +13,7 @@ from textsegment.errors import OutputError
 from TextSegmentLib.segments import BINARY_LABELMAP
 
 _TYPE = "vtkMRMLSegmentationNode"
+_REFERENCE = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Target:
     """
 
     def __init__(self, volume_node: Any, segmentation_node: Any = None) -> None:
-        self.was_made = segmentation_node is None
+        self._was_made = segmentation_node is None
         self._volume = _weak(volume_node)
         if segmentation_node is not None:
             _require_labelmaps(segmentation_node)
@@ -47,6 +48,7 @@ class Target:
         if node.GetSegmentation().GetNumberOfSegments() == 0:
             self._before = _before(node)
             node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+        if self._before is not None or not _reference_geometry(node):
             node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         self.volume_to_segmentation()
 
@@ -64,7 +66,7 @@ class Target:
     def warnings(self) -> tuple[str, ...]:
         """What the user should know about this choice."""
         node, volume = self.node, self.volume_node
-        if self._before is not None or _reference_geometry(node) == _geometry_of(volume):
+        if _reference_geometry(node) == _geometry_of(volume):
             return ()
         return (
             _(
@@ -111,15 +113,12 @@ class Target:
         node = self.node
         if node is None or node.GetSegmentation().GetNumberOfSegments() > 0:
             return
-        if self.was_made:
+        if self._was_made:
             node.GetScene().RemoveNode(node)
         elif self._before is not None:
             node.SetAndObserveTransformNodeID(self._before.transform_id)
             node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), self._before.reference_id)
             node.GetSegmentation().SetConversionParameter(_REFERENCE, self._before.geometry)
-
-
-_REFERENCE = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
 
 
 def _new_beside(volume_node: Any) -> Any:
@@ -135,8 +134,7 @@ def _new_beside(volume_node: Any) -> Any:
 def _require_labelmaps(node: Any) -> None:
     if not node.IsA(_TYPE) or node.GetScene() is None:
         raise OutputError(_("This node is no segmentation."), _("Choose a segmentation, or a new one."))
-    segmentation = node.GetSegmentation()
-    if segmentation.GetNumberOfSegments() and segmentation.GetSourceRepresentationName() != BINARY_LABELMAP:
+    if node.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:
         raise OutputError(
             _("The segmentation holds surfaces, not label maps."),
             _("Choose a new segmentation, or make label maps the source in the module Segmentations."),
