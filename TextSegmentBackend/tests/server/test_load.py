@@ -53,7 +53,8 @@ def test_row_45_queued_job_is_cancelled_at_once(volume):
         server.put(volume)
         running = server.post(volume.digest, ["liver"])
         queued = server.post(volume.digest, ["liver"])
-        assert next(frames(queued, volume)) == Queued(1)
+        events = frames(queued, volume)
+        assert next(events) == Queued(1)
         assert metric(server, "textsegment_jobs_waiting") == 1
         begin = time.monotonic()
         queued.close()
@@ -158,7 +159,7 @@ def test_row_51_slow_connections_do_not_keep_others_out(server):
         connection.close()
 
 
-def test_client_that_does_not_read_loses_its_job():
+def test_client_that_does_not_read_loses_its_job_and_connection():
     volume = smooth_volume((256, 256, 200))
     with ServerProcess("made_segmenters:Noisy", send_timeout_s=0.5) as server, socket.socket() as connection:
         server.put(volume)
@@ -176,6 +177,8 @@ def test_client_that_does_not_read_loses_its_job():
         connection.sendall(raw_request("POST", SEGMENT_ROUTE, fields, body))
         wait_until(lambda: outcomes(server) == ["cancelled"], "given up")
         assert server.rss() - before <= 50 * 2**20
+        rest = b"".join(iter(lambda: connection.recv(2**20), b""))  # the connection has an end,
+        assert not rest.endswith(b"0\r\n\r\n")  # the answer has none
 
 
 def test_many_clients_get_their_own_masks():

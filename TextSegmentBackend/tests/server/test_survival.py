@@ -133,7 +133,8 @@ def test_job_that_does_not_hear_is_killed(volume):
     with ServerProcess("made_segmenters:Deaf", arguments, {"cancel_grace_s": 0.3}) as server:
         server.put(volume)
         answer = server.post(volume.digest, NAMES)
-        next(frames(answer, volume))
+        events = frames(answer, volume)
+        next(events)
         (worker,) = server.workers()
         answer.close()
         wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
@@ -160,7 +161,8 @@ def test_engine_that_cannot_start_is_a_typed_error():
 def test_nothing_is_left_of_a_server_that_was_killed(volume):
     with ServerProcess(arguments=[{"seconds": 600}] * 2) as server:
         server.put(volume)
-        next(frames(server.post(volume.digest, NAMES), volume))
+        events = frames(server.post(volume.digest, NAMES), volume)
+        next(events)
         workers = [psutil.Process(pid) for pid in server.workers()]
         assert len(workers) == 2
         server.process.kill()
@@ -214,6 +216,22 @@ def test_job_that_outlasts_the_grace_gets_a_typed_frame(volume):
         assert server.process.wait(DEADLINE_S) == 0
 
 
+def test_second_ctrl_c_does_not_wait_for_jobs(volume):
+    with ServerProcess(arguments=[{"seconds": 600}], stop_grace_s=500) as server:
+        server.put(volume)
+        events = frames(server.post(volume.digest, NAMES), volume)
+        next(events)
+        queued = frames(server.post(volume.digest, NAMES), volume)
+        next(queued)
+        tree = server.tree()
+        server.process.send_signal(signal.SIGINT)
+        *_, last = queued  # the first signal has arrived
+        assert isinstance(last, Failed)
+        server.process.send_signal(signal.SIGINT)
+        assert server.process.wait(DEADLINE_S) == 0
+        assert not [process for process in tree[1:] if not _is_dead(process.pid)]
+
+
 def test_stops_with_its_parent(volume):
     with ServerProcess(arguments=[{"seconds": 600}]) as server:
         tree = server.tree()
@@ -226,5 +244,6 @@ def test_stops_with_its_parent(volume):
 def test_answers_health_while_it_computes(volume):
     with ServerProcess(arguments=[{"seconds": 600}]) as server:
         server.put(volume)
-        next(frames(server.post(volume.digest, NAMES), volume))
+        events = frames(server.post(volume.digest, NAMES), volume)
+        next(events)
         assert server.session().get(server.url + HEALTH_ROUTE).status_code == 200

@@ -4,78 +4,61 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 from starlette.types import Message, Receive, Send
 
 from textsegment.segmenter import Queued
+from textsegment.server.body import ClientGoneError
 from textsegment.wire.contract import ANSWER_TYPE, HEARTBEAT_S, PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.frames import STREAM_MAGIC, encode_frame, split_frame
 
 
-class AnswerStream:
-    """Sends encoded frames as one ASGI response.
+async def send_answer(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
+    """Send encoded frames as one ASGI response; the caller closes ``frames``.
+
+    Silence is broken by repeating the last frame that says how far the job is.
 
     Args:
+        frames: The last one is DONE or ERRO.
         receive: Of the request, whose body has been read.
         send: Of the request.
-        send_timeout_s: How long the client may take for a piece.
+
+    Raises:
+        ClientGoneError: The client closed the connection.
     """
+    gone = asyncio.create_task(_disconnected(receive))
+    following = asyncio.ensure_future(anext(frames, None))
+    last = encode_frame(Queued(0))
+    try:
+        await send(_START)
+        await send(_piece(STREAM_MAGIC))
+        while True:
+            await asyncio.wait((following, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                raise ClientGoneError
+            if not following.done():
+                await send(_piece(last))
+                continue
+            if (frame := following.result()) is None:
+                break
+            if split_frame(frame)[0] in (b"QUEU", b"PROG"):
+                last = frame
+            await send(_piece(frame))
+            following = asyncio.ensure_future(anext(frames, None))
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        gone.cancel()
+        following.cancel()
+        await asyncio.wait((following,))
 
-    def __init__(self, receive: Receive, send: Send, send_timeout_s: float) -> None:
-        self._receive = receive
-        self._send = send
-        self._send_timeout_s = send_timeout_s
 
-    async def run(self, frames: AsyncIterator[bytes]) -> bool:
-        """Send all frames; return whether the client stayed until the end.
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
-        Silence is broken by repeating the last frame that says how far the job is. The caller closes
-        ``frames``.
-        """
-        gone = asyncio.create_task(self._disconnected())
-        try:
-            return await self._run(frames, gone)
-        except (asyncio.TimeoutError, OSError):
-            return False  # it takes nothing any more
-        finally:
-            gone.cancel()
 
-    async def _run(self, frames: AsyncIterator[bytes], gone: asyncio.Task[None]) -> bool:
-        await self._send(_START)
-        await self._piece(STREAM_MAGIC)
-        last = encode_frame(Queued(0))
-        following = asyncio.ensure_future(anext(frames))
-        try:
-            while True:
-                await asyncio.wait(
-                    (following, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED
-                )
-                if gone.done():
-                    return False
-                if not following.done():
-                    await self._piece(last)
-                    continue
-                frame = following.result()
-                if split_frame(frame)[0] in (b"QUEU", b"PROG"):
-                    last = frame
-                await self._piece(frame)
-                following = asyncio.ensure_future(anext(frames))
-        except StopAsyncIteration:
-            await self._piece(b"", more=False)
-            return True
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await following
-
-    async def _piece(self, data: bytes, *, more: bool = True) -> None:
-        message: Message = {"type": "http.response.body", "body": data, "more_body": more}
-        await asyncio.wait_for(self._send(message), self._send_timeout_s)
-
-    async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+def _piece(data: bytes) -> Message:
+    return {"type": "http.response.body", "body": data, "more_body": True}
 
 
 _START: Message = {

@@ -13,7 +13,7 @@ from textsegment.server.settings import ServerSettings
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection before its request was complete; nobody is left to answer."""
+    """The client closed the connection: nobody is left to answer."""
 
 
 async def read_body(receive: Receive, max_bytes: int, settings: ServerSettings) -> AsyncIterator[bytes]:

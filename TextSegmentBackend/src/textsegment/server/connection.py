@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from textsegment.errors import RequestError, RequestTimeoutError
+from textsegment.server.settings import ServerSettings
 from textsegment.wire.failures import ErrorReport
 
 # Bytes that may come without completing a head or being a body.
@@ -16,29 +18,34 @@ _MOST_UNPARSED = 2**16
 _LINGER_S = 5.0
 
 
-def bounded_connection(head_timeout_s: float) -> type[HttpToolsProtocol]:
-    """Return the class of connections that wait so many seconds for the head of a request."""
-    return type("Connection", (BoundedConnection,), {"head_timeout_s": head_timeout_s})
+def bounded_connection(settings: ServerSettings) -> type[HttpToolsProtocol]:
+    """Return the class of connections with the time limits of a server."""
+    limits = {"head_timeout_s": settings.head_timeout_s, "send_timeout_s": settings.send_timeout_s}
+    return type("Connection", (BoundedConnection,), limits)
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Adds a limit of time and size for heads, and an end to bodies that nobody reads.
+    """Limits time and size of heads, what follows of a refused body, and the patience with slow readers.
 
     Attributes:
         head_timeout_s: From the beginning of a connection, or the first byte of a later request on it.
+        send_timeout_s: As long a client may take nothing of an answer that waits for it.
     """
 
-    head_timeout_s = 10.0
+    head_timeout_s: float
+    send_timeout_s: float
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self._unparsed = 0
         self._deadline = self.loop.call_later(self.head_timeout_s, self._head_is_late)
+        self._reading_check: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._deadline.cancel()
+        self._stop_reading_check()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -74,6 +81,16 @@ class BoundedConnection(HttpToolsProtocol):
             self._wait(self.timeout_keep_alive, self.transport.close)
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        """More of an answer waits than the client has taken."""
+        super().pause_writing()
+        self._check_reading(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """The client has taken it."""
+        super().resume_writing()
+        self._stop_reading_check()
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._refuse(400, RequestError(msg))
@@ -85,6 +102,21 @@ class BoundedConnection(HttpToolsProtocol):
     def _wait(self, seconds: float, then: Callable[[], None]) -> None:
         self._deadline.cancel()
         self._deadline = self.loop.call_later(seconds, then)
+
+    def _check_reading(self, before: int) -> None:
+        """End the connection if the client takes nothing for a while; the job behind it ends too."""
+
+        def check() -> None:
+            if (waiting := self.transport.get_write_buffer_size()) < before:
+                self._check_reading(waiting)
+            else:
+                self.transport.abort()
+
+        self._reading_check = self.loop.call_later(self.send_timeout_s, check)
+
+    def _stop_reading_check(self) -> None:
+        if self._reading_check is not None:
+            self._reading_check.cancel()
 
     def _head_is_late(self) -> None:
         if self._unparsed:

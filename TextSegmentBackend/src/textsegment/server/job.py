@@ -45,6 +45,9 @@ class Job:
         except TextSegmentError as error:
             self._outcome = error.code
             yield encode_frame(Failed(ErrorReport.from_error(error)))
+        except Exception:
+            self._outcome = "internal"
+            raise
         finally:
             self._write_down()
 

@@ -15,15 +15,20 @@ from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.contract import (
     HEALTH_ROUTE,
+    INFO_ROUTE,
     JSON_TYPE,
     METRICS_ROUTE,
     PROTOCOL_HEADER,
     PROTOCOL_VERSION,
+    SEGMENT_ROUTE,
     UPGRADE_PROTOCOL,
+    VOLUME_ROUTE,
 )
 from textsegment.wire.failures import ErrorReport, status_of
 
 _QUIET = (HEALTH_ROUTE, METRICS_ROUTE)
+_ROUTES = (*_QUIET, INFO_ROUTE, SEGMENT_ROUTE)
+_METHODS = ("GET", "HEAD", "PUT", "POST")
 
 
 class Outcome:
@@ -65,20 +70,23 @@ class Outcome:
             self._write_down(scope, status, time.monotonic() - begin)
 
     def _write_down(self, scope: Scope, status: int, seconds: float) -> None:
-        # The pattern of the route: a path may hold a digest, or what a stranger has made up.
-        route = getattr(scope.get("route"), "path", "other")
+        route = _route(scope["path"])
         self._metrics.requests.labels(route, status).inc()
         if route not in _QUIET:
             log(
                 "request",
-                method=_METHODS.get(scope["method"], "other"),
+                method=scope["method"] if scope["method"] in _METHODS else "other",
                 route=route,
                 status=status,
                 seconds=round(seconds, 4),
             )
 
 
-_METHODS = {method: method for method in ("GET", "HEAD", "PUT", "POST")}
+def _route(path: str) -> str:
+    """Return the pattern of a route: a path may hold a digest, or what a stranger has made up."""
+    if path.startswith(VOLUME_ROUTE.format(digest="")):
+        return VOLUME_ROUTE
+    return path if path in _ROUTES else "other"
 
 
 def error_response(error: TextSegmentError, status: int | None = None) -> Response:

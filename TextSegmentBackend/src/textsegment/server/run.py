@@ -97,7 +97,7 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
         config = uvicorn.Config(
             app,
-            http=bounded_connection(settings.head_timeout_s),
+            http=bounded_connection(settings),
             ws="none",
             lifespan="off",  # ``run_until_stopped`` does it, so that its errors stay typed
             log_config=None,
@@ -117,6 +117,7 @@ class Server(uvicorn.Server):
     async def run_until_stopped(
         self, listener: socket.socket, announce_json: bool, stop_with_stdin: bool
     ) -> None:
+        """Start, serve and stop; see ``run_server``."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
         is_up = False
@@ -145,7 +146,10 @@ class Server(uvicorn.Server):
         """End jobs and connections."""
         jobs = asyncio.create_task(self._app.state.service.stop())
         await super().shutdown(sockets)
-        await jobs
+        if self.force_exit:
+            jobs.cancel()
+        with suppress(asyncio.CancelledError):
+            await jobs
 
     def _announce(self, listener: socket.socket, *, as_json: bool) -> None:
         settings, service = self._settings, self._app.state.service

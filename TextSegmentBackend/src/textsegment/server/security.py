@@ -35,7 +35,7 @@ class HostCheck:
         self._names = {*_LOOPBACK_NAMES, *(name.lower() for name in settings.allowed_hosts)}
         self._accepts_addresses = not settings.is_loopback
         if self._accepts_addresses:
-            self._names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
+            self._names.add(socket.gethostname().lower())
         if not _is_address(settings.host):
             self._names.add(settings.host.lower())
 
@@ -103,7 +103,7 @@ class TryTable:
             raise RateLimitedError(
                 "Too many wrong access keys came from your address.",
                 "Wait, then use the right one.",
-                max(1, math.ceil((over + 1) / _TRIES_PER_S)),
+                max(1, math.ceil(over / _TRIES_PER_S)),
             )
 
     def count(self, address: str) -> None:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from textsegment.errors import ModalityError, UnknownStructureError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import ModelInfo
-from textsegment.server.answer import AnswerStream
+from textsegment.server.answer import send_answer
 from textsegment.server.body import read_body
 from textsegment.server.engine import Work
 from textsegment.server.gate import Client
@@ -36,6 +36,7 @@ class SegmentAnswer(Response):
 
         Raises:
             TextSegmentError: Before the answer has begun: the job cannot be admitted.
+            ClientGoneError: The client closed the connection.
         """
         service, owner = self._service, self._client.owner
         asked = await self._read(receive)
@@ -45,7 +46,7 @@ class SegmentAnswer(Response):
             with service.schedule.admit(f"{owner} {self._client.address}") as ticket:
                 job = Job(work, ticket, service.engine, service.metrics)
                 async with aclosing(job.frames()) as frames:  # type: ignore[type-var]
-                    await AnswerStream(receive, send, service.settings.send_timeout_s).run(frames)
+                    await send_answer(frames, receive, send)
 
     async def _read(self, receive: Receive) -> SegmentRequest:
         limits = self._service.settings.limits
