@@ -9,7 +9,7 @@ import pytest
 import slicer
 import slicer.util
 from hands import MODULE, Hands
-from slicer_host import driver, host
+from slicer_host import host
 from slicer_host.fixtures import clean_scene
 from structures import STRUCTURES, TEXT
 

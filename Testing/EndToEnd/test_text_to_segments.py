@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import qt
 import slicer
 import slicer.util
 from segments import center_ras, dice, draw, fingerprint, mask, names, segment_id, tag
@@ -135,10 +134,7 @@ def test_click_on_a_result_centres_the_slice_views(hands, result, volume_node):
     from slicer_host.pictures import FourUp
 
     views = FourUp(volume_node, (100, 100))
-    index = hands.ui.resultsTable.model().index(STRUCTURES.index("aorta"), 0)
-    place = hands.ui.resultsTable.visualRect(index).center()
-    QTest = __import__("PySide6.QtTest", fromlist=["QTest"]).QTest
-    QTest.mouseClick(hands.ui.resultsTable.viewport(), qt.Qt.LeftButton, qt.Qt.NoModifier, place)
+    driver.click_row(hands.ui.resultsTable, STRUCTURES.index("aorta"))
     center = center_ras(result, "aorta")
     assert abs(views.slices["Red"].logic.GetSliceOffset() - center[2]) < 10
     assert abs(views.slices["Green"].logic.GetSliceOffset() - center[1]) < 5

@@ -24,9 +24,11 @@ class Hands:
 
     def start_engine(self) -> None:
         """Starts the engine on this computer by its button, and waits for it."""
-        if not self.ui.stopButton.enabled:
+        start, stop = self.ui.startButton, self.ui.stopButton
+        driver.wait_until(lambda: start.enabled or stop.enabled, "a button to start the engine")
+        if start.enabled:
             self.open(self.ui.engineButton)
-            driver.click(self.ui.startButton)
+            driver.click(start)
         driver.wait_until(lambda: self.widget.panel.engine.model is not None, "the engine", timeout_s=120)
 
     def open(self, section) -> None:

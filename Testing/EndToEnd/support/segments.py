@@ -13,7 +13,9 @@ _TAGS = ("TerminologyEntry", "TextSegment.model", "TextSegment.prompt", "TextSeg
 def segment_id(segmentation_node, name: str) -> str:
     """Returns the identifier of the only segment of this name."""
     segmentation = segmentation_node.GetSegmentation()
-    (found,) = [each for each in segmentation.GetSegmentIDs() if segmentation.GetSegment(each).GetName() == name]
+    (found,) = [
+        each for each in segmentation.GetSegmentIDs() if segmentation.GetSegment(each).GetName() == name
+    ]
     return found
 
 
@@ -72,5 +74,8 @@ def draw(segmentation_node, name: str, volume_node, change) -> None:
     drawn = mask(segmentation_node, name, volume_node)
     change(drawn)
     slicer.util.updateSegmentBinaryLabelmapFromArray(
-        drawn.transpose(2, 1, 0).astype(np.uint8), segmentation_node, segment_id(segmentation_node, name), volume_node
+        drawn.transpose(2, 1, 0).astype(np.uint8),
+        segmentation_node,
+        segment_id(segmentation_node, name),
+        volume_node,
     )

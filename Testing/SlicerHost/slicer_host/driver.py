@@ -33,11 +33,22 @@ def click(widget: QtWidgets.QWidget) -> None:
     QtTest.QTest.mouseClick(widget, QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
 
 
+def click_row(view: QtWidgets.QTreeView, row: int) -> None:
+    """Clicks the first cell of a row of a table or tree, at its top level."""
+    _require_visible(view)
+    index = view.model().index(row, 0)
+    view.scrollTo(index)
+    place = view.visualRect(index).center()
+    QtTest.QTest.mouseClick(view.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, place)
+
+
 def type_text(widget: QtWidgets.QWidget, text: str) -> None:
-    """Types into a widget, key by key, after what it holds."""
+    """Types into a widget, after what it holds; the event loop runs after each key, as for a user."""
     _require_visible(widget)
     widget.setFocus()
-    QtTest.QTest.keyClicks(widget, text)
+    for letter in text:
+        QtTest.QTest.keyClicks(widget, letter)
+        run_events(0)
 
 
 def press(widget: QtWidgets.QWidget, key: int, modifiers: int = QtCore.Qt.NoModifier) -> None:

@@ -2,8 +2,13 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6 import QtCore
+
+_THREADS = Path(
+    "/proc/self/task"
+)  # of Linux; a thread's schedstat: nanoseconds on a processor, in line for one
 
 
 @dataclass(frozen=True)
@@ -12,12 +17,19 @@ class Beat:
 
     Attributes:
         wall_s: By the clock.
-        cpu_s: What the GUI thread itself computed in it; the rest it waited for a processor, a lock, or the
-            timer.
+        cpu_s: What the GUI thread itself computed in it.
+        in_line_s: How long threads of this process could go on, but every processor was busy with others, all
+            threads together: the GUI thread may wait for a lock of one in line. 0 where this is not known.
     """
 
     wall_s: float
     cpu_s: float
+    in_line_s: float
+
+    @property
+    def blocked_s(self) -> float:
+        """What the interval lasts at least on an idle machine: computing, and waiting for locks and files."""
+        return max(self.cpu_s, self.wall_s - self.in_line_s)
 
 
 class Heartbeat:
@@ -35,7 +47,7 @@ class Heartbeat:
         self._timer.timeout.connect(self._tick)
 
     def __enter__(self) -> "Heartbeat":
-        self._last = (time.monotonic(), time.thread_time())
+        self._last = _Clocks()
         self._timer.start()
         return self
 
@@ -44,14 +56,29 @@ class Heartbeat:
         self._tick()  # what blocks at the end counts too
 
     def longest(self) -> Beat:
-        """Returns the interval that was the longest by the clock."""
-        return max(self.beats, key=lambda beat: beat.wall_s)
-
-    def busiest(self) -> Beat:
-        """Returns the interval in which the GUI thread computed most."""
-        return max(self.beats, key=lambda beat: beat.cpu_s)
+        """Returns the interval in which the GUI thread was blocked longest."""
+        return max(self.beats, key=lambda beat: beat.blocked_s)
 
     def _tick(self) -> None:
-        now = (time.monotonic(), time.thread_time())
-        self.beats.append(Beat(now[0] - self._last[0], now[1] - self._last[1]))
+        now = _Clocks()
+        self.beats.append(now.since(self._last))
         self._last = now
+
+
+class _Clocks:
+    """All clocks at one moment."""
+
+    def __init__(self) -> None:
+        self.wall_s, self.cpu_s = time.monotonic(), time.thread_time()
+        self.in_line_s = {thread.name: _in_line_s(thread) for thread in _THREADS.glob("*")}
+
+    def since(self, before: "_Clocks") -> Beat:
+        in_line_s = sum(value - before.in_line_s.get(name, 0.0) for name, value in self.in_line_s.items())
+        return Beat(self.wall_s - before.wall_s, self.cpu_s - before.cpu_s, in_line_s)
+
+
+def _in_line_s(thread: Path) -> float:
+    try:
+        return int((thread / "schedstat").read_text().split()[1]) / 1e9
+    except OSError:  # it has just ended
+        return 0.0

@@ -58,11 +58,11 @@ def panel_beside_views(panel: QtWidgets.QWidget, four_up: FourUp) -> np.ndarray:
 
 
 def save(picture: np.ndarray, path: Path) -> None:
-    """Writes a picture as PNG, with a palette so that it stays small."""
+    """Writes a picture as PNG."""
     height, width, _ = picture.shape
     data = np.ascontiguousarray(picture)
     image = QtGui.QImage(data.data, width, height, 3 * width, QtGui.QImage.Format_RGB888)
-    image.convertToFormat(QtGui.QImage.Format_Indexed8).save(str(path), "PNG", 0)
+    image.save(str(path), "PNG", 0)
 
 
 def _beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:

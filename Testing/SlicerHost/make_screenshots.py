@@ -1,0 +1,131 @@
+"""Makes the pictures of the module for README and extension catalogue: real panel, real engine, real CT.
+
+Run it from anywhere, with the environment of the tests; it takes about a minute.
+"""
+
+import sys
+from pathlib import Path
+
+_TOP = Path(__file__).parents[2]
+sys.path[:0] = [str(Path(__file__).parent), str(_TOP / "TextSegment")]
+
+from slicer_host import driver, host, pictures
+
+host.boot()
+
+import slicer
+import slicer.util
+
+_FOLDER = _TOP / "Resources" / "Screenshots"
+_TEXT = "left lung, right lung, heart, aorta, liver, vertebrae"
+_HALF_SENTENCE = "lungs, lt kidney, hart, appendix"
+
+
+class Photographer:
+    """Works the panel and takes pictures on the way."""
+
+    def __init__(self) -> None:
+        module = host.load_module(_TOP / "TextSegment" / "TextSegment.py")
+        slicer.app.startupCompleted.emit()
+        self.widget = host.show_panel(module)
+        self.ui = self.widget.panel.ui
+
+    def empty_panel(self) -> None:
+        """The panel as it opens, with an image chosen."""
+        from textsegment.cli.demo import sample_scan
+
+        self.volume_node = slicer.util.loadVolume(str(sample_scan()), {"name": "CT chest"})
+        self.ui.inputSelector.setCurrentNode(self.volume_node)
+        self._save_panel("panel")
+
+    def engine_section(self) -> None:
+        """The engine on this computer, started."""
+        driver.wait_until(lambda: self.ui.startButton.enabled, "a button to start the engine", 60)
+        driver.click(self.ui.engineButton)
+        driver.click(self.ui.startButton)
+        driver.wait_until(lambda: "(cpu)" in self.ui.engineStatusLabel.text, "the engine", 120)
+        self._fold_anatomy(True)
+        self._save_panel("panel_engine")
+        driver.click(self.ui.engineButton)
+        self._fold_anatomy(False)
+
+    def typing(self) -> None:
+        """What a text means, while it is typed."""
+        driver.type_text(self.ui.promptEdit, _HALF_SENTENCE)
+        driver.wait_until(lambda: "appendix" in self.ui.resolutionLabel.text, "meaning of the text")
+        self._close_completion()
+        self._save_panel("panel_typing")
+        self.ui.promptEdit.text = ""
+
+    def tree(self) -> None:
+        """The anatomy with checks, in step with the text."""
+        driver.type_text(self.ui.promptEdit, "heart, left lung")
+        driver.wait_until(lambda: "left lung" in self.ui.resolutionLabel.text, "meaning of the text")
+        self._close_completion()
+        view = self.ui.anatomyTree
+        for name in ("Airways and lungs", "Heart and vessels"):
+            for row in range(view.model().rowCount()):
+                item = view.model().item(row)
+                if item.text() == name:
+                    view.expand(item.index())
+        self._save_panel("panel_anatomy")
+        view.collapseAll()
+        self.ui.promptEdit.text = ""
+
+    def running(self) -> None:
+        """A run on its way."""
+        self._fold_anatomy(True)
+        self.four_up = pictures.FourUp(self.volume_node)
+        driver.type_text(self.ui.promptEdit, _TEXT)
+        driver.wait_until(lambda: "vertebrae" in self.ui.resolutionLabel.text, "meaning of the text")
+        self._close_completion()
+        driver.click(self.ui.segmentButton)
+        run = self.widget.logic.run
+        driver.wait_until(lambda: run.fraction > 0.5 or not run.is_active, "half of the work", 120)
+        self._save_panel("panel_running")
+        driver.wait_until(lambda: not run.is_active, "the end", 300)
+
+    def results(self) -> None:
+        """Segments in the slice views and in 3-D, and their table."""
+        run = self.widget.logic.run
+        driver.click(self.ui.show3DButton)
+        driver.fit_panel(self.widget.parent)
+        driver.click_row(self.ui.resultsTable, 2)
+        driver.fit_panel(self.widget.parent)
+        assert run.state == "done", run.error
+        self._save(pictures.panel_beside_views(self.widget.parent, self.four_up), "results")
+
+    def _fold_anatomy(self, shut: bool) -> None:
+        if self.ui.anatomyButton.collapsed != shut:
+            driver.click(self.ui.anatomyButton)
+
+    def _close_completion(self) -> None:
+        self.ui.promptEdit.clearFocus()
+        for window in slicer.app.topLevelWidgets():
+            if window.isVisible() and window is not self.widget.parent:
+                window.hide()
+
+    def _save_panel(self, name: str) -> None:
+        driver.fit_panel(self.widget.parent)
+        self._save(pictures.panel_picture(self.widget.parent), name)
+
+    def _save(self, picture, name: str) -> None:
+        path = _FOLDER / f"{name}.png"
+        pictures.save(picture, path)
+        print(path.name, f"{path.stat().st_size / 1000:.0f} kB")
+
+
+def main() -> None:
+    """Takes all pictures, and stops the engine."""
+    photographer = Photographer()
+    try:
+        for picture in ("empty_panel", "engine_section", "typing", "tree", "running", "results"):
+            getattr(photographer, picture)()
+    finally:
+        from TextSegmentLib.server_process import local_server
+
+        local_server().stop_now()
+
+
+if __name__ == "__main__":
+    main()
