@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import islice
 
 from textsegment.client.patience import Patience
 from textsegment.client.transport import Transport
@@ -12,6 +17,9 @@ from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_pat
 from textsegment.wire.failures import MAX_REPORT_BYTES
 from textsegment.wire.volume_codec import encode_volume
 from textsegment.wire.volume_header import Encoding, VolumeHeader
+
+# One deflates about 100 MB/s, less than the half of what a gigabit network could take.
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 def upload(
@@ -46,9 +54,10 @@ def upload(
             if chunk > furthest:
                 furthest = chunk
                 patience.progressed()
-            pieces = _counted(encode_volume(volume, encoding, chunk), chunk, header.chunk_count, on_sent)
-            with transport.ask("PUT", path, body=pieces, media_type=VOLUME_TYPE) as answer:
-                answer.body(MAX_REPORT_BYTES)
+            with closing(_pieces(volume, encoding, chunk, header.chunk_count)) as pieces:
+                counted = _counted(pieces, chunk, header.chunk_count, on_sent)
+                with transport.ask("PUT", path, body=counted, media_type=VOLUME_TYPE) as answer:
+                    answer.body(MAX_REPORT_BYTES)
             return
         except TextSegmentError as error:
             patience.endure(error)
@@ -63,6 +72,27 @@ def _next_chunk(transport: Transport, path: str, header: VolumeHeader) -> int | 
         text = answer.header(NEXT_CHUNK_HEADER) or ""
     chunk = int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else 0
     return chunk if chunk < header.chunk_count else 0
+
+
+def _pieces(
+    volume: Volume, encoding: Encoding, first_chunk: int, chunk_count: int
+) -> Generator[bytes, None, None]:
+    """Encode as ``encode_volume`` does, but deflate several chunks at once, a few ahead of the network."""
+    if encoding is Encoding.RAW:
+        yield from encode_volume(volume, encoding, first_chunk)
+        return
+    yield next(encode_volume(volume, encoding, first_chunk))
+    chunks = iter(range(first_chunk, chunk_count))
+    with ThreadPoolExecutor(_THREADS, "textsegment-deflate") as pool:
+        ahead = deque(pool.submit(_chunk, volume, encoding, chunk) for chunk in islice(chunks, 2 * _THREADS))
+        while ahead:
+            yield ahead.popleft().result()
+            ahead.extend(pool.submit(_chunk, volume, encoding, chunk) for chunk in islice(chunks, 1))
+
+
+def _chunk(volume: Volume, encoding: Encoding, chunk: int) -> bytes:
+    _, piece = islice(encode_volume(volume, encoding, chunk), 2)
+    return piece
 
 
 def _counted(
