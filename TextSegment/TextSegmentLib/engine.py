@@ -15,12 +15,14 @@ class Engine(Protocol):
         status: How it stands, one line that is true now.
         obstacle: Why nothing can be segmented with it; empty if it can be tried.
         is_starting: Whether it was asked to start and has not answered yet.
+        is_busy: Whether the obstacle goes away by itself.
     """
 
     model: ModelInfo | None
     status: str
     obstacle: str
     is_starting: bool
+    is_busy: bool
 
     def agreed_segmenter(self) -> Segmenter | None:
         """Return what finds the structures of the next run.

@@ -113,7 +113,7 @@ class EngineSection:
         self._ui.serverPage.visible = uses_server
         engine = self._engine
         colors = colors_of(self._ui.engineStatusLabel)
-        color = colors.problem if engine.obstacle else colors.muted
+        color = colors.problem if engine.obstacle and not engine.is_busy else colors.muted
         self._ui.engineStatusLabel.text = (
             f"<span style='color:{color}'>{escape(_('Engine:'))} {escape(engine.status)}</span> "
             f"<a href='engine'>{escape(_('Change'))}</a>"

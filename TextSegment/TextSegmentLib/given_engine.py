@@ -13,7 +13,7 @@ class GivenEngine:
     """
 
     obstacle = ""
-    is_starting = False
+    is_starting = is_busy = False
 
     def __init__(self, segmenter: Segmenter) -> None:
         self._segmenter = segmenter

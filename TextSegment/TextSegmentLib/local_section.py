@@ -59,6 +59,11 @@ class LocalSection:
         return self._server.state is ServerState.STARTING
 
     @property
+    def is_busy(self) -> bool:
+        """Whether the obstacle goes away by itself."""
+        return self.is_starting or self._setup.is_busy
+
+    @property
     def status(self) -> str:
         """How it stands."""
         state, name = self._server.state, settings.model()
@@ -67,10 +72,10 @@ class LocalSection:
         if state is ServerState.STARTING:
             return _("starting {model} on this computer…").format(model=name)
         if self._setup.obstacle:
-            return _("not ready on this computer")
+            return self._setup.obstacle
         if state is ServerState.FAILED and (error := self._server.error):
             return _("stopped. {reason}").format(reason=error.message)
-        return _("{model} on this computer; starts when needed").format(model=name)
+        return _("{model}, starts when needed").format(model=name)
 
     @property
     def obstacle(self) -> str:
@@ -141,7 +146,7 @@ class LocalSection:
 
     def _show(self) -> None:
         runs = self._server.state in (ServerState.STARTING, ServerState.READY)
-        self._ui.startButton.enabled = not runs and not self._setup.obstacle
+        self._ui.startButton.enabled = not runs and self._setup.may_start
         self._ui.stopButton.enabled = runs
         for widget in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
             widget.enabled = not runs

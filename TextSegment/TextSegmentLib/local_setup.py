@@ -44,6 +44,10 @@ class LocalSetup:
         self.log = ""
         ui.interpreterEdit.currentPath = settings.interpreter()
         ui.interpreterEdit.connect("currentPathChanged(QString)", self._interpreter_chosen)
+        ui.wheelsEdit.currentPath = str(settings.wheels_folder() or "")
+        ui.proxyEdit.text = settings.proxy()
+        ui.wheelsEdit.connect("currentPathChanged(QString)", settings.set_wheels_folder)
+        ui.proxyEdit.connect("editingFinished()", lambda: settings.set_proxy(ui.proxyEdit.text))
         ui.installButton.connect("clicked()", self._install)
         ui.downloadButton.connect("clicked()", self._fetch)
         ui.engineCancelButton.connect("clicked()", self._cancel)
@@ -53,18 +57,29 @@ class LocalSetup:
     def obstacle(self) -> str:
         """What has to be done before the engine can start; empty if it can."""
         if self._installation is not None:
-            return _("The engine is being installed.")
+            return _("is being installed.")
         if self._download is not None:
-            return _("The model is being downloaded.")
+            return _("{model} is being downloaded.").format(model=settings.model())
         if self._failure is not None:
             return str(self._failure)
         if self.environment is None:
-            return _("Looking for the engine on this computer…")
+            return _("looking for it on this computer…")
         if self.environment.missing:
-            return _("Install the engine first, or choose a server (under Engine).")
+            return _("not installed. Install it, or choose a server.")
         if settings.model() not in self.environment.models:
-            return _("Download {model} first (under Engine).").format(model=settings.model())
+            return _("{model} has to be downloaded first.").format(model=settings.model())
         return ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is done in the background."""
+        return any(task is not None for task in (self._job, self._installation, self._download))
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the engine can start as far as is known."""
+        is_unknown = self.environment is None and self._installation is None and self._download is None
+        return is_unknown or not self.obstacle
 
     def look(self) -> None:
         """Find out what the interpreter has, if that is not known or something was missing."""

@@ -6,16 +6,25 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
+from textsegment.segmenter import ModelInfo
 from textsegment.vocabulary.resolve import Resolution
 
 from TextSegmentLib.completer import TermCompleter
+from TextSegmentLib.job import Job, Pump
 from TextSegmentLib.meaning import Meaning
-from TextSegmentLib.request_text import structures_of, with_answer, with_structures, without_structures
+from TextSegmentLib.request_text import (
+    count_terms,
+    structures_of,
+    with_answer,
+    with_structures,
+    without_structures,
+)
 from TextSegmentLib.theme import colors_of
 
 _READ_DELAY_MS = 120
+_FEW = 4  # terms, understood before anybody notices
 
-Resolve = Callable[[str, str], Sequence[Resolution]]
+Resolve = Callable[[str, str, ModelInfo | None], Sequence[Resolution]]
 
 
 class PromptBox:
@@ -27,12 +36,13 @@ class PromptBox:
     Args:
         edit: The ``QLineEdit``.
         label: Shows what the text means.
-        resolve: Returns what a text means in a modality.
+        resolve: Returns what a text means in a modality to a model; called in a thread too.
         on_read: Called with this box whenever the meaning was read anew.
         on_enter: Called when the user asks for a run.
 
     Attributes:
         resolutions: What the terms stand for.
+        is_unread: Whether the text has changed since.
     """
 
     def __init__(
@@ -51,13 +61,15 @@ class PromptBox:
         self._modality = "CT"
         self._known: frozenset[str] = frozenset()
         self._meaning = Meaning([], self._modality, self._known)
-        self._is_unread = False
+        self.is_unread = False
+        self._is_entered = False
+        self._model: ModelInfo | None = None
+        self._pump: Pump | None = None
         self.resolutions: Sequence[Resolution] = ()
         self._completer = TermCompleter(edit)
         self._timer = qt.QTimer(edit)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(_READ_DELAY_MS)
-        self._timer.connect("timeout()", self.read)
+        self._timer.connect("timeout()", self._read)
         edit.connect("textChanged(QString)", self._text_changed)
         edit.connect("returnPressed()", self.enter)
         label.connect("linkActivated(QString)", self._answer)
@@ -69,9 +81,9 @@ class PromptBox:
 
     @text.setter
     def text(self, text: str) -> None:
-        if text != self._edit.text:
-            self._edit.text = text
-        self.read()
+        self._edit.text = text
+        self._read_soon()
+        self._read()
 
     @property
     def structures(self) -> tuple[str, ...]:
@@ -83,11 +95,12 @@ class PromptBox:
         """Terms that cannot run before they are answered."""
         return [each for each in self.resolutions if not each.runs]
 
-    def set_model(self, modality: str, known: frozenset[str]) -> None:
+    def set_model(self, modality: str, known: frozenset[str], model: ModelInfo | None) -> None:
         """Read the text as it is meant for another modality or model."""
-        self._modality, self._known = modality, known
+        self._modality, self._known, self._model = modality, known, model
         self._completer.set_model(modality, known)
-        self.read()
+        self._read_soon()
+        self._read()
 
     def toggle(self, phrase: str, structures: Sequence[str], wanted: bool) -> None:
         """Add structures to the text or take them out, as the anatomy tree asks."""
@@ -104,27 +117,54 @@ class PromptBox:
         """Ask for a run, unless there is something that has to be seen first."""
         if self._completer.takes_enter():
             return
-        was_unread = self._is_unread
-        self.read()
-        if not was_unread or all(each.status == "resolved" for each in self.resolutions):
+        if self.is_unread:
+            self._is_entered = True
+            self._read()
+        else:
             self._on_enter()
-
-    def read(self) -> None:
-        """Show what the text means."""
-        self._timer.stop()
-        self._is_unread = False
-        self.resolutions = self._resolve(self.text, self._modality)
-        self._meaning = Meaning(self.resolutions, self._modality, self._known)
-        self._write()
-        self._on_read()
 
     def stop(self) -> None:
         """Do nothing more: the panel goes away."""
-        self._timer.stop()
+        self._stop_reading()
 
     def _text_changed(self, _text: str) -> None:
-        self._is_unread = True
-        self._timer.start()
+        self._read_soon()
+
+    def _read_soon(self) -> None:
+        self.is_unread, self._is_entered = True, False
+        self._timer.start(_READ_DELAY_MS)
+
+    def _read(self) -> None:
+        """Find out what the text means; a long one in the background, where it may take its time."""
+        self._stop_reading()
+        text, modality, model = self.text, self._modality, self._model
+        if count_terms(text) <= _FEW:
+            self._show(self._resolve(text, modality, model))
+            return
+        job = Job(lambda _report, _cancel: self._resolve(text, modality, model)).start()
+
+        def take() -> bool:
+            if not job.is_over:
+                return True
+            self._show(job.result())
+            return False
+
+        self._pump = Pump(take)
+
+    def _stop_reading(self) -> None:
+        self._timer.stop()
+        if self._pump is not None:
+            self._pump.stop()
+
+    def _show(self, resolutions: Sequence[Resolution]) -> None:
+        self.is_unread = False
+        self.resolutions = resolutions
+        self._meaning = Meaning(resolutions, self._modality, self._known)
+        self._write()
+        self._on_read()
+        is_entered, self._is_entered = self._is_entered, False
+        if is_entered and all(each.status == "resolved" for each in resolutions):
+            self._on_enter()
 
     def _write(self) -> None:
         html = self._meaning.html(colors_of(self._label))

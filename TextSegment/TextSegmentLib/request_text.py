@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from textsegment.vocabulary.parse import split_terms
 from textsegment.vocabulary.resolve import Resolution, resolve
+
+_FEW = 8
 
 
 def structures_of(resolutions: Sequence[Resolution]) -> tuple[str, ...]:
     """Return the prompts that run, each once."""
     return tuple(dict.fromkeys(name for each in resolutions for name in each.structures))
+
+
+def count_terms(text: str) -> int:
+    """Return how many terms a text has."""
+    return sum(map(len, split_terms(text)))
 
 
 def with_structures(text: str, wanted: Sequence[str], modality: str, phrase: str = "") -> str:
@@ -68,4 +76,4 @@ def _joined(pieces: Sequence[str], target: Collection[str], modality: str) -> st
     """Join terms so that neighbours do not change each other's meaning: by comma, or else by semicolon."""
     pieces = [piece for piece in pieces if piece]
     text = ", ".join(pieces)
-    return text if _means(text, target, modality) else "; ".join(pieces)
+    return text if len(pieces) <= _FEW and _means(text, target, modality) else "; ".join(pieces)

@@ -28,19 +28,19 @@ class RunSection:
         ui.messageCloseButton.connect("clicked()", self.clear_message)
         self.show_run(None)
 
-    def offer(self, count: int, obstacle: str, is_asked: bool) -> None:
+    def offer(self, count: int, obstacle: str, is_worth_a_line: bool) -> None:
         """Say what the button would do.
 
         Args:
             count: Structures that would be looked for.
             obstacle: Why it cannot be pressed; empty if it can.
-            is_asked: Whether something was typed, so that the obstacle is worth a line.
+            is_worth_a_line: Whether the obstacle is to be shown.
         """
         text = _("Segment") if count < 2 else _("Segment {count} structures").format(count=count)
         self._ui.segmentButton.text = text
         self._ui.segmentButton.enabled = not obstacle
         self._ui.obstacleLabel.text = obstacle
-        self._ui.obstacleLabel.visible = bool(obstacle) and is_asked
+        self._ui.obstacleLabel.visible = bool(obstacle) and is_worth_a_line
         self._ui.segmentButton.toolTip = obstacle or _(
             "Segments everything that is listed above (Ctrl+Enter)."
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
+from textsegment.client.address import Address
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo
@@ -41,6 +42,11 @@ class ServerSection:
         ui.consentButton.connect("clicked()", self._withdraw)
         self._show_consent()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether it was asked and has not answered yet."""
+        return self._pump is not None
+
     def agreed_segmenter(self) -> RemoteSegmenter | None:
         """Return what asks the server; None if the user did not agree to send the image."""
         address = settings.server_address()
@@ -64,11 +70,11 @@ class ServerSection:
             return
         began = time.monotonic()
         job = Job(lambda report, cancel: segmenter.server_info()).start()
-        self._set(_("Asking {address}…").format(address=address), _("The server has not answered yet."))
 
         def take() -> bool:
             if not job.is_over:
                 return True
+            self._pump = None
             try:
                 info = job.result()
             except TextSegmentError as error:
@@ -80,6 +86,7 @@ class ServerSection:
             return False
 
         self._pump = Pump(take)
+        self._set(_("Asking {address}…").format(address=address), _("The server has not answered yet."))
 
     def watch(self) -> None:
         """Nothing: what the server says comes by itself."""
@@ -136,11 +143,12 @@ class ServerSection:
         self._on_changed()
 
     def _show_consent(self) -> None:
+        address = settings.server_address()
         try:
-            agreed = settings.has_consent(settings.server_address())
+            is_elsewhere = not Address(address, allow_plain_http=True).is_loopback
+            self._ui.consentButton.visible = is_elsewhere and settings.has_consent(address)
         except TextSegmentError:  # no address yet
-            agreed = False
-        self._ui.consentButton.enabled = agreed
+            self._ui.consentButton.visible = False
 
     def _withdraw(self) -> None:
         settings.set_consent(settings.server_address(), False)

@@ -11,7 +11,6 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 from textsegment.errors import TextSegmentError
-from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.structures import known_in
 
 from TextSegmentLib.anatomy_tree import AnatomyTree
@@ -57,7 +56,7 @@ class Panel(VTKObservationMixin):
             ui.anatomyTree, ui.anatomySearchBox, ui.anatomyViewBox, ui.availableOnlyBox, self._term_toggled
         )
         self.prompt = PromptBox(
-            ui.promptEdit, ui.resolutionLabel, self._resolve, self._text_read, self.segment
+            ui.promptEdit, ui.resolutionLabel, logic.resolve, self._text_read, self.segment
         )
         self.recent = RecentMenu(ui.recentButton, self._take_text)
         self.sets = SetsMenu(
@@ -155,9 +154,6 @@ class Panel(VTKObservationMixin):
         if self.logic.run is not None:
             self.logic.run.cancel()
 
-    def _resolve(self, text: str, modality: str) -> Sequence[Resolution]:
-        return self.logic.resolve(text, modality, self.engine.model)
-
     def _text_read(self) -> None:
         """Bring everything in step with the text."""
         if self._parameters is not None and self.prompt.text != self._known_text:
@@ -185,12 +181,14 @@ class Panel(VTKObservationMixin):
         known = frozenset(known_in(modality) if model is None else model.structures.get(modality, ()))
         self.tree.set_coverage(Coverage(modality, known))
         self.sets.set_model(modality, known)
-        self.prompt.set_model(modality, known)
+        self.prompt.set_model(modality, known, model)
 
     def _offer(self) -> None:
         """Say what the button would do, or what is in the way."""
-        is_asked = bool(self.prompt.text) and not self._is_running
-        self.run_section.offer(len(self.prompt.structures), self._obstacle(), is_asked)
+        obstacle = self._obstacle()
+        is_said_elsewhere = self._is_running or obstacle == self.engine.obstacle
+        is_worth_a_line = bool(self.prompt.text) and not is_said_elsewhere
+        self.run_section.offer(len(self.prompt.structures), obstacle, is_worth_a_line)
 
     def _obstacle(self) -> str:
         if self._is_running:

@@ -6,7 +6,6 @@ import qt
 import slicer
 import slicer.util
 from textsegment.testing import FakeSegmenter
-
 from TextSegmentLib import settings
 
 from slicer_host import driver, host
@@ -25,6 +24,9 @@ class Hands:
 
     def wait_for_meaning(self, part):
         driver.wait_until(lambda: part in self.ui.resolutionLabel.text, f"{part!r} below the text")
+
+    def wait_until_read(self):
+        driver.wait_until(lambda: not self.panel.prompt.is_unread, "the meaning of the text")
 
     def wait_until_offered(self):
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to press")

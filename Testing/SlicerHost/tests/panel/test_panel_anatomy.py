@@ -46,6 +46,7 @@ def test_unchecking_one_of_a_group_leaves_the_others(hands):
     hands.ui.promptEdit.text = "ribs"
     hands.wait_for_meaning("24 structures")
     hands.panel.prompt.toggle("left rib 3", ["left rib 3"], False)
+    hands.wait_until_read()
     assert len(hands.panel.prompt.structures) == 23
     assert "left rib 3" not in hands.panel.prompt.structures
 
@@ -120,4 +121,5 @@ def test_keys_open_and_check(hands):
     driver.press(view, qt.Qt.Key_Right)
     driver.press(view, qt.Qt.Key_Down)
     driver.press(view, qt.Qt.Key_Space)
+    hands.wait_until_read()
     assert hands.panel.prompt.structures

@@ -1,0 +1,183 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import slicer
+import slicer.util
+from TextSegmentLib import settings
+
+from slicer_host import driver
+
+KEY = "key-of-the-server-in-this-test"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Address of a real server in a process of its own, with a segmenter that finds balls."""
+    command = [
+        sys.executable,
+        "-m",
+        "textsegment",
+        "serve",
+        "--port",
+        "0",
+        "--announce-json",
+        "--stop-with-stdin",
+    ]
+    command += ["--segmenter", "textsegment.testing:FakeSegmenter"]
+    variables = {**os.environ, "TEXTSEGMENT_TOKEN": KEY}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, env=variables, text=True, **pipes)
+    yield json.loads(process.stdout.readline())["url"]
+    process.stdin.close()
+    process.wait(20)
+    process.stdout.close()
+
+
+@pytest.fixture
+def on_server(hands):
+    """The panel with the engine section open at the server."""
+    hands.panel.engine._given = None
+    hands.ui.engineButton.collapsed = False
+    return hands
+
+
+def enter(hands, address, key=KEY):
+    for edit, text in ((hands.ui.addressEdit, address), (hands.ui.keyEdit, key)):
+        edit.text = text
+        edit.editingFinished.emit()
+
+
+def wait_for_answer(hands):
+    driver.wait_until(lambda: hands.ui.serverStateLabel.visible, "an answer")
+    return hands.ui.serverStateLabel.text
+
+
+def answer_questions(monkeypatch, agrees):
+    asked = []
+
+    def ask(text, *_arguments, **_options):
+        asked.append(text)
+        return agrees
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", ask)
+    return asked
+
+
+def test_server_answers_what_it_is(on_server, server):
+    enter(on_server, server)
+    assert "model fake, cpu" in wait_for_answer(on_server)
+    assert "CT" in on_server.ui.serverStateLabel.text
+    assert "fake on a server" in on_server.ui.engineStatusLabel.text
+
+
+def test_wrong_key_is_told_from_no_server(on_server, server):
+    enter(on_server, server, "wrong-key-of-some-other-server")
+    assert "key" in wait_for_answer(on_server).lower()
+    on_server.ui.promptEdit.text = "liver"
+    driver.run_events(200)
+    assert not on_server.ui.segmentButton.enabled
+    enter(on_server, "http://127.0.0.1:9", KEY)
+    assert "No server listens" in wait_for_answer(on_server)
+    enter(on_server, "localhost", KEY)
+    assert "http://" in wait_for_answer(on_server)
+
+
+def test_plain_http_to_another_computer_is_refused(on_server):
+    enter(on_server, "http://segment.example.org")
+    assert "Plain http to another computer" in wait_for_answer(on_server)
+
+
+def test_run_on_a_server(on_server, server, monkeypatch):
+    asked = answer_questions(monkeypatch, True)
+    enter(on_server, server)
+    wait_for_answer(on_server)
+    on_server.segment("liver")
+    assert on_server.rows()[0][1] == "done"
+    assert asked == []  # it is this computer
+
+
+def test_consent_is_asked_once_for_a_server_and_can_be_withdrawn(on_server, server, monkeypatch):
+    enter(on_server, server)
+    wait_for_answer(on_server)
+    monkeypatch.setattr(settings, "server_address", lambda: "https://segment.example.org")
+    on_server.ui.promptEdit.text = "liver"
+    on_server.wait_until_offered()
+    asked = answer_questions(monkeypatch, False)
+    driver.click(on_server.ui.segmentButton)
+    assert on_server.widget.logic.run is None
+    assert "https://segment.example.org" in asked[0]
+    for part in ("voxels", "modality", "names of the structures", "No patient name"):
+        assert part in asked[0]
+    answer_questions(monkeypatch, True)
+    driver.click(on_server.ui.segmentButton)
+    on_server.wait_for_end()
+    asked = answer_questions(monkeypatch, True)
+    driver.click(on_server.ui.segmentButton)
+    on_server.wait_for_end()
+    assert asked == []
+    driver.click(on_server.ui.consentButton)
+    assert not settings.has_consent("https://segment.example.org")
+
+
+def test_panel_waits_for_no_server(on_server):
+    """An address that swallows everything: the panel goes on."""
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        enter(on_server, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert "has not answered yet" in on_server.panel.engine.obstacle
+        on_server.type("liver")
+        on_server.wait_for_meaning("liver")
+        on_server.panel.engine.stop()
+
+
+def test_status_leads_to_the_engine(hands):
+    hands.ui.engineButton.collapsed = True
+    hands.ui.engineStatusLabel.linkActivated.emit("engine")
+    assert not hands.ui.engineButton.collapsed
+
+
+def test_engine_on_this_computer_is_found_started_and_used(hands, monkeypatch):
+    monkeypatch.setattr(settings, "interpreter", lambda: sys.executable)
+    hands.panel.engine._given = None
+    hands.ui.engineButton.collapsed = False
+    driver.click(hands.ui.localButton)
+    driver.wait_until(
+        lambda: "installed (Python" in hands.ui.installStateLabel.text, "what is installed", 120
+    )
+    assert "GB free" in hands.ui.memoryStateLabel.text
+    assert not hands.ui.installButton.visible
+    hands.ui.promptEdit.text = "liver"
+    hands.wait_until_offered()
+    driver.click(hands.ui.segmentButton)
+    assert "starting sat-demo" in hands.ui.engineStatusLabel.text
+    driver.wait_until(lambda: hands.widget.logic.run is not None, "the run that was asked for", 120)
+    hands.wait_for_end()
+    assert "sat-demo on this computer (cpu)" in hands.ui.engineStatusLabel.text
+    driver.click(hands.ui.stopButton)
+    assert "starts when needed" in hands.ui.engineStatusLabel.text
+
+
+def test_missing_packages_are_installed_after_consent_only(hands, monkeypatch):
+    from TextSegmentLib.environment import Environment
+
+    setup = hands.panel.engine._local._setup
+    hands.panel.engine._given = None
+    hands.ui.engineButton.collapsed = False
+    setup.environment = Environment((3, 12, 10), ("torch>=2.10",), (), ())
+    driver.click(hands.ui.localButton)
+    hands.panel.engine._local.watch()
+    assert "not installed" in hands.panel.engine.obstacle
+    asked = answer_questions(monkeypatch, False)
+    setup._job = None
+    setup.environment = Environment((3, 12, 10), ("torch>=2.10",), (), ())
+    setup.show()
+    driver.click(hands.ui.installButton)
+    assert "torch>=2.10" in asked[0]
+    assert "gigabytes" in asked[0]
+    assert setup._installation is None
