@@ -29,7 +29,6 @@ class TermCompleter:
         self._completer.setCompletionRole(_NAME_ROLE)
         self._completer.connect("activated(QString)", self._take)
         edit.connect("textEdited(QString)", self._offer)
-        complete("warm up", self._modality, self._known)  # reads the vocabulary, not at the first key
         load_lexicon()  # takes a tenth of a second: when the panel is made, not at the first key
 
     def set_model(self, modality: str, known: frozenset[str]) -> None:

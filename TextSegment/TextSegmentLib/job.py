@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import CancelToken
 
@@ -86,7 +87,8 @@ class Job:
         except Exception as error:  # a thread has nobody else to tell
             logging.exception("TextSegment: a worker failed")
             self._error = TextSegmentError(
-                f"The program failed ({type(error).__name__}).", "The details are in Slicer's log."
+                _("The program failed ({kind}).").format(kind=type(error).__name__),
+                _("The details are in Slicer's log."),
             )
 
 
