@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textsegment.errors import SettingsError
+from textsegment.server.settings import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
-
-KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
 
 
 def connect(

@@ -9,11 +9,12 @@ import typer
 
 from textsegment.cli.batch import find_images, run_batch
 from textsegment.cli.outputs import Targets, require_usable
-from textsegment.cli.remote import KEY_VARIABLE, connect
+from textsegment.cli.remote import connect
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.request import read_request
 from textsegment.cli.session import Session
 from textsegment.errors import SettingsError
+from textsegment.server.settings import KEY_VARIABLE
 from textsegment.volume import modality_code
 
 

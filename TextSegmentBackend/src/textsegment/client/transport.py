@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 import requests
 
-import textsegment
 from textsegment.client.address import Address
 from textsegment.client.diagnosis import explained
 from textsegment.client.line import Line, LineAdapter
@@ -180,7 +179,7 @@ def _tls_context(ca_file: Path | str | None) -> ssl.SSLContext:
 def _headers(key: str | None) -> dict[str, str]:
     headers = {
         PROTOCOL_HEADER: str(PROTOCOL_VERSION),
-        "User-Agent": f"textsegment/{textsegment.__version__}",
+        "User-Agent": "textsegment",
         "Accept": "*/*",
         "Accept-Encoding": "identity",
     }
