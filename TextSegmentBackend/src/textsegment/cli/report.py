@@ -51,7 +51,7 @@ def print_facts(report: Mapping[str, Any]) -> None:
 
 def _shown_name(entry: Mapping[str, Any]) -> str:
     name, output = entry["name"], entry["output"]
-    same = name.casefold() == output.replace("_", " ").casefold()
+    same = name.replace("_", " ").casefold() == output.replace("_", " ").casefold()
     return output if same else f"{output} ({name})"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _head(report: Mapping[str, Any]) -> str:
         "Weights (SHA-256)": report.get("weights_sha256"),
         "TextSegment": report.get("version"),
         "Template": report.get("template"),
+        "Made": datetime.now().strftime("%Y-%m-%d %H:%M"),
         "Image": f"{image['modality']}, {' × '.join(map(str, image['shape']))} voxels of {spacing} mm",
     }
     rows = "".join(

@@ -1,0 +1,249 @@
+"""``textsegment segment`` on DICOM: templates, derived structures, several outputs, names, reports."""
+
+import json
+from functools import cached_property
+
+import numpy as np
+import pydicom
+import pytest
+from command_line import CHEST, textsegment
+from made_dicom import write_series
+
+from textsegment.cli.session import Session
+from textsegment.files.dicom import read_dicom
+from textsegment.files.dicom_seg_reader import read_dicom_seg
+from textsegment.files.seg_nrrd import read_seg_nrrd
+from textsegment.geometry import Geometry
+from textsegment.testing import FakeSegmenter, ball
+
+AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
+SHAPE = (48, 44, 30)
+
+
+@pytest.fixture(autouse=True)
+def fake_engine(monkeypatch):
+    """Balls at known places, so that every output can be compared voxel by voxel."""
+    engine = FakeSegmenter()
+    monkeypatch.setattr(Session, "segmenter", property(lambda self: engine))
+    info = cached_property(lambda self: engine.info())
+    info.__set_name__(Session, "info")
+    monkeypatch.setattr(Session, "info", info)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_series(tmp_path / "scan", stored(0), AFFINE)
+    return tmp_path / "scan"
+
+
+def stored(seed):
+    return np.random.default_rng(seed).integers(900, 1200, SHAPE).astype(np.uint16)
+
+
+def whole(name):
+    return ball(name, Geometry(SHAPE, AFFINE))
+
+
+def rois(path):
+    return [str(roi.ROIName) for roi in pydicom.dcmread(path).StructureSetROISequence]
+
+
+def test_a_template_into_every_format_at_once(tmp_path, folder):
+    outputs = [tmp_path / name for name in ("plan.rtstruct.dcm", "plan.seg.dcm", "masks", "all.seg.nrrd")]
+    ended = textsegment(
+        "segment", folder, "--template", "prostate",
+        *(part for path in outputs for part in ("-o", path)),
+        "--json", tmp_path / "report.json", "--report", tmp_path / "report.html",
+        "--preview", tmp_path / "picture.png",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    assert "Not in the model: PenileBulb." in ended.out
+    for path in outputs:
+        assert str(path) in ended.out.replace("\n", "")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["template"] == "oar_pelvis_prostate"
+    assert report["missing"] == {"Not in the model": ["PenileBulb"]}
+    names = {entry["output"]: entry["name"] for entry in report["structures"]}
+    assert names["Femur_Head_L"] == "head of left femur"
+    assert sorted(rois(outputs[0])) == sorted(names)
+    assert sorted(path.name for path in outputs[2].iterdir()) == sorted(f"{n}.nii.gz" for n in names)
+    scan = read_dicom(folder)
+    segmented, nrrd = read_dicom_seg(outputs[1], geometry=scan.volume.geometry), read_seg_nrrd(outputs[3])
+    assert [mask.structure for mask in nrrd] == list(names)
+    for output, structure in names.items():
+        assert np.array_equal(segmented.full_mask(output), whole(structure))
+        assert np.array_equal(nrrd.full_mask(output), whole(structure))
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert (tmp_path / "picture.png").exists()
+
+
+def test_text_template_and_derived_structures_together(tmp_path, folder):
+    ended = textsegment(
+        "segment", folder, "left lung, right lung", "--template", "prostate",
+        "--derive", "Lungs = left lung + Lung_R", "--derive", "Bladder_PRV05 = bladder margin 5",
+        "-o", tmp_path / "out.seg.dcm", "--json", tmp_path / "report.json", "--naming", "tg263",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    entries = {e["output"]: e for e in json.loads((tmp_path / "report.json").read_text())["structures"]}
+    assert {"Lung_L", "Lung_R", "Bladder", "Lungs", "Bladder_PRV05"} <= set(entries)
+    assert entries["Lungs"]["recipe"] == 'Lungs = "left lung" + "Lung_R"'
+    assert entries["Lung_L"]["recipe"] is None
+    assert entries["Bladder_PRV05"]["volume_ml"] > entries["Bladder"]["volume_ml"]
+    back = read_dicom_seg(tmp_path / "out.seg.dcm", geometry=read_dicom(folder).volume.geometry)
+    assert np.array_equal(back.full_mask("Lungs"), whole("left lung") | whole("right lung"))
+    described = {
+        str(item.SegmentLabel): str(item.SegmentDescription)
+        for item in pydicom.dcmread(tmp_path / "out.seg.dcm").SegmentSequence
+    }
+    assert described["Bladder_PRV05"] == 'Bladder_PRV05 = "bladder" margin 5 mm'
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ((), ["Kidney_L", "Liver"]),
+        (("--naming", "sat"), ["left kidney", "liver"]),
+        (("--naming", "snomed"), ["Left Kidney", "Liver"]),
+    ],
+)
+def test_names_in_a_structure_set(tmp_path, folder, options, names):
+    ended = textsegment("segment", folder, "left kidney, liver", "-o", tmp_path / "rtstruct.dcm", *options)
+    assert ended.code == 0, ended.err
+    assert rois(tmp_path / "rtstruct.dcm") == names
+
+
+def test_names_elsewhere_are_those_of_the_model(tmp_path, folder):
+    assert textsegment("segment", folder, "left kidney", "-o", tmp_path / "masks").code == 0
+    assert (tmp_path / "masks" / "left_kidney.nii.gz").exists()
+
+
+def test_short_names_and_an_older_structure_set(tmp_path, folder):
+    old, new = tmp_path / "old.rtstruct.dcm", tmp_path / "new.rtstruct.dcm"
+    text = "left gluteus maximus, liver"
+    assert textsegment("segment", folder, "spinal cord", "-o", old).code == 0
+    ended = textsegment("segment", folder, text, "-o", new, "--short-names", "--append-to", old)
+    assert ended.code == 0, ended.err
+    assert rois(new)[0] == "SpinalCord"
+    assert len(rois(new)) == 3
+    assert all(len(name) <= 16 for name in rois(new))
+    assert rois(old) == ["SpinalCord"]
+
+
+def test_one_of_several_series(tmp_path):
+    for number in (3, 7):
+        write_series(tmp_path / "scan" / str(number), stored(number), AFFINE, series_number=number)
+    output = ("-o", tmp_path / "out.seg.dcm")
+    ended = textsegment("segment", tmp_path / "scan", "liver", *output)
+    assert ended.code == 3
+    assert "series" in ended.err
+    assert textsegment("segment", tmp_path / "scan", "liver", *output, "--series", "7").code == 0
+    dataset = pydicom.dcmread(tmp_path / "out.seg.dcm")
+    seventh = pydicom.dcmread(next((tmp_path / "scan" / "7").iterdir()))
+    assert dataset.ReferencedSeriesSequence[0].SeriesInstanceUID == seventh.SeriesInstanceUID
+
+
+def test_what_was_not_found_is_left_out_and_said(tmp_path, folder):
+    ended = textsegment("segment", folder, "liver, spleen", "-o", tmp_path / "out.seg.dcm")
+    assert ended.code == 0
+    assert "not in the DICOM segmentation: spleen" in " ".join(ended.out.split())
+    ended = textsegment("segment", folder, "spleen", "-o", tmp_path / "none.seg.dcm")
+    assert ended.code == 4
+    assert "nothing to write" in ended.err
+    assert not (tmp_path / "none.seg.dcm").exists()
+
+
+@pytest.mark.parametrize("name", ["out.rtstruct.dcm", "out.seg.dcm"])
+def test_dicom_of_another_image_is_refused_before_the_work(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(FakeSegmenter, "segment", None)
+    ended = textsegment("segment", CHEST, "liver", "--modality", "CT", "-o", tmp_path / name)
+    assert ended.code == 4
+    assert "needs a scan that was read from DICOM" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_badly_anonymised_images_are_refused_before_the_work(tmp_path, monkeypatch):
+    def without_identity(dataset, _):
+        del dataset.SOPInstanceUID
+
+    write_series(tmp_path / "scan", stored(0), AFFINE, change=without_identity)
+    monkeypatch.setattr(FakeSegmenter, "segment", None)
+    ended = textsegment("segment", tmp_path / "scan", "liver", "-o", tmp_path / "out.seg.dcm")
+    assert ended.code == 4
+    assert "identifiers" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--template", "elbow"], 2, "no such template"),
+        (["--template", "mine.json"], 3, "no such template file"),
+        (["liver", "--naming", "latin"], 2, "sat, tg263, snomed"),
+        (["liver", "--derive", "A = liver +"], 2, "character 12"),
+        (["liver", "--derive", "A = liver - spleen"], 2, "'spleen'"),
+        (["liver", "--derive", "Liver = liver margin 3"], 2, "already"),
+        (["liver", "--short-names"], 4, "structure set"),
+        (["liver", "--append-to", "old.rtstruct.dcm"], 4, "structure set"),
+        (["liver", "--report", "report.pdf"], 4, ".html"),
+        (["liver", "--series", "99"], 3, "no series of this number"),
+        (["liver", "-o", "out.dcm"], 4, ".rtstruct.dcm"),
+    ],
+)
+def test_wishes_that_cannot_be_met(tmp_path, folder, monkeypatch, arguments, code, words):
+    monkeypatch.chdir(tmp_path)
+    ended = textsegment("segment", folder, *arguments, "-o", "out.seg.nrrd")
+    assert ended.code == code, ended.err
+    assert words in ended.err
+    assert [path.name for path in tmp_path.iterdir()] == ["scan"]
+
+
+def test_row_43_no_patient_data_outside_of_dicom(tmp_path, folder):
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    ended = textsegment(
+        "segment", folder, "liver", "-o", outputs / "out.seg.nrrd", "-o", f"{outputs}/masks/",
+        "--json", outputs / "report.json", "--report", outputs / "report.html",
+        "--preview", outputs / "picture.png", "-o", tmp_path / "out.seg.dcm",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    first = pydicom.dcmread(next(folder.iterdir()))
+    secrets = ["Secret", "SECRET", str(first.StudyInstanceUID), str(first.SeriesInstanceUID)]
+    texts = [ended.out, ended.err, *(path.name for path in outputs.rglob("*"))]
+    texts += [path.read_bytes().decode("latin-1") for path in outputs.rglob("*") if path.is_file()]
+    assert not [secret for secret in secrets for text in texts if secret in text]
+    assert pydicom.dcmread(tmp_path / "out.seg.dcm").PatientID == "SECRET-ID"
+
+
+def test_results_that_are_there_stay(tmp_path, folder):
+    for name in ("out.rtstruct.dcm", "out.seg.dcm", "report.html"):
+        (tmp_path / name).write_text("precious")
+        output = (
+            ("--report", tmp_path / name, "-o", tmp_path / "masks")
+            if "html" in name
+            else ("-o", tmp_path / name)
+        )
+        ended = textsegment("segment", folder, "liver", *output)
+        assert ended.code == 4
+        assert "--overwrite" in ended.err
+        assert (tmp_path / name).read_text() == "precious"
+    assert not (tmp_path / "masks").exists()
+
+
+def test_many_images_by_a_template(tmp_path):
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("a.nrrd", "b.nrrd"):
+        (scans / name).write_bytes(CHEST.read_bytes())
+    command = (
+        "segment", scans, "--template", "thorax", "-o", f"{tmp_path}/results/", "--modality", "CT",
+        "--report", "page.html", "--derive", "Rest = Lungs - Heart",
+    )  # fmt: skip
+    ended = textsegment(*command)
+    assert ended.code == 0, ended.err
+    names = {path.name for path in (tmp_path / "results" / "a").iterdir()}
+    assert {"page.html", "report.json", "Lungs.nii.gz", "Rest.nii.gz"} <= names
+    assert "kept" in textsegment(*command).out
+    assert "kept" not in textsegment(*command[:-1], "Rest = Lungs & Heart", "--overwrite").out
+    refused = textsegment(
+        "segment", scans, "liver", "-o", tmp_path / "a", "-o", tmp_path / "b", "--modality", "CT"
+    )
+    assert refused.code == 4
