@@ -1,8 +1,8 @@
 """Outlines of masks in one plane: closed polygons, as structure sets hold them.
 
-An outline runs half-way between the centres of pixels inside and outside. It is simplified by less than what
-would bring a pixel centre to the other side, so a reader that asks for each pixel whether its centre lies
-inside gets the mask back exactly. Coordinates are pixel indices ``(i, j)`` of pixel centres.
+An outline runs half-way between the centres of pixels inside and outside; points on straight lines are left
+out, nothing else. So a reader that asks for each pixel whether its centre lies inside gets the mask back
+exactly. Coordinates are pixel indices ``(i, j)`` of pixel centres.
 """
 
 from __future__ import annotations
@@ -19,14 +19,10 @@ from textsegment.segmentation import StructureMask
 
 Points = NDArray[np.float64]
 
-TOLERANCE_PIXELS = 0.1
-"""By how much an outline is simplified at most, in units of the smaller pixel spacing.
-
-No pixel centre lies nearer to an unsimplified outline than 0.35 of it (half the diagonal of a square pixel).
-"""
-
 # A hair above one half: a reader that rounds points to whole pixels then always gets the pixels inside.
 _LEVEL = np.float32(0.502)
+# Twice the area, in pixels, of a triangle of neighbouring points that counts as a straight line.
+_STRAIGHT = 1e-4
 # Two places along the third axis that are nearer than this are the same.
 _SAME_PLACE = 1e-3
 
@@ -51,10 +47,10 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
         below = int(np.floor(place))
         signed = _between(_slice(mask, below), _slice(mask, below + 1), place - below, spacing)
     offset = np.array(mask.box.start[:2], dtype=np.float64) - 1
-    return [outline + offset for outline in outlines(signed, spacing)]
+    return [outline + offset for outline in _outlines(signed)]
 
 
-def outlines(signed: NDArray[np.floating], spacing: tuple[float, float]) -> list[Points]:
+def _outlines(signed: NDArray[np.floating]) -> list[Points]:
     """Return the outlines of the area where a field ``[i, j]`` is above zero; its rim must be below."""
     generator = contourpy.contour_generator(
         z=signed.T, name="serial", fill_type=contourpy.FillType.OuterOffset
@@ -63,7 +59,7 @@ def outlines(signed: NDArray[np.floating], spacing: tuple[float, float]) -> list
     found = []
     for polygon, ends in zip(polygons, offsets, strict=True):
         # contourpy repeats the first point of each ring at its end.
-        outer, *holes = (_simplified(polygon[a : b - 1], spacing) for a, b in pairwise(ends))
+        outer, *holes = (_simplified(polygon[a : b - 1]) for a, b in pairwise(ends))
         for hole in sorted(holes, key=lambda ring: float(ring[:, 0].min())):
             outer = _with_keyhole(outer, hole)
         found.append(outer)
@@ -96,34 +92,11 @@ def _depth(slice_ij: NDArray[np.float32], spacing: tuple[float, float]) -> NDArr
     return np.asarray(depth, dtype=np.float64)
 
 
-def _simplified(ring: Points, spacing: tuple[float, float]) -> Points:
-    """Leave out points of a closed ring that lie near enough to the line without them (Douglas-Peucker)."""
-    start = int(np.lexsort((ring[:, 1], ring[:, 0]))[0])
-    closed = np.concatenate([ring[start:], ring[: start + 1]]) * spacing
-    tolerance = TOLERANCE_PIXELS * min(spacing)
-    far = int(np.argmax(np.linalg.norm(closed - closed[0], axis=1)))
-    keep = {0, far}
-    spans = [(0, far), (far, len(ring))]
-    while spans:
-        a, b = spans.pop()
-        if b - a < 2:
-            continue
-        distance = _distance_to_segment(closed[a + 1 : b], closed[a], closed[b])
-        worst = int(np.argmax(distance))
-        if distance[worst] > tolerance:
-            middle = a + 1 + worst
-            keep.add(middle)
-            spans += [(a, middle), (middle, b)]
-    return np.asarray(closed[sorted(keep)] / spacing, dtype=np.float64)
-
-
-def _distance_to_segment(points: Points, a: Points, b: Points) -> NDArray[np.float64]:
-    along, offset = b - a, points - a
-    length = float(along @ along)
-    if length > 0:
-        offset -= np.outer((offset @ along / length).clip(0, 1), along)
-    distance: NDArray[np.float64] = np.hypot(offset[:, 0], offset[:, 1])
-    return distance
+def _simplified(ring: Points) -> Points:
+    """Leave out the points of a closed ring that lie on the straight line between their neighbours."""
+    before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
+    turn = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
+    return ring[np.abs(turn) > _STRAIGHT]
 
 
 def _with_keyhole(outer: Points, hole: Points) -> Points:
