@@ -108,6 +108,25 @@ def test_segments_that_somebody_else_removed_are_noticed():
     assert run.undo() == ()
 
 
+def test_a_segment_of_a_later_run_is_not_taken_for_one_of_this():
+    """It has the same identifier and content, if somebody removed the first one."""
+    run = finished(("liver", "aorta"))
+    node = run.segmentation_node
+    node.GetSegmentation().RemoveSegment("liver")
+    later = finished(("liver",), node, volume=run.volume_node)
+    assert later.rows[0].segment_id == run.rows[0].segment_id
+    assert run.undo() == ()
+    assert names(node) == ["liver"]
+
+
+def test_a_listener_may_cancel():
+    run = TextSegmentLogic().start(
+        volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(), on_event=lambda run: run.cancel()
+    )
+    to_the_end(run)
+    assert run.state == "cancelled"
+
+
 def test_redo_replaces_a_segment_that_was_not_edited():
     run = finished()
     run.redo("liver")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from TextSegmentLib.finding import Found, VoxelsCopied, find
 from TextSegmentLib.job import Job
 from TextSegmentLib.mrml import VolumeSource, matrix_of, read_volume_node
 from TextSegmentLib.rows import ResultRow, RunState
-from TextSegmentLib.segments import Original, add_segment, set_status
+from TextSegmentLib.segments import Original, add_segment, set_status, tag_of
 from TextSegmentLib.target import Target
 
 # After this long with masks coming in, the windows get a chance to draw.
@@ -77,6 +78,7 @@ class Run:
         self.error: TextSegmentError | None = None
         self.warnings: tuple[str, ...] = self._target.warnings
         self.model: ModelInfo | None = None
+        self._id = uuid.uuid4().hex
         self._segmenter = segmenter
         self._on_event = on_event
         self._originals: dict[str, Original] = {}
@@ -211,7 +213,7 @@ class Run:
         for report in self._job.reports():
             self._take(report)
             self._on_event(self)
-            if time.monotonic() > until:
+            if not self.is_active or time.monotonic() > until:
                 return
         if self._job.is_over:
             self._take_result(self._job.result())
@@ -248,6 +250,7 @@ class Run:
             "modality": self.modality,
             "version": textsegment.__version__,
             "date": self._date,
+            "run": self._id,
         }
 
     def _take_result(self, result: Segmentation) -> None:
@@ -272,7 +275,9 @@ class Run:
         node = self.segmentation_node
         if node is None or row.segment_id is None:
             return None
-        return node.GetSegmentation().GetSegment(row.segment_id)
+        segment = node.GetSegmentation().GetSegment(row.segment_id)
+        # Somebody may have removed it, and a later run may have taken the identifier.
+        return segment if segment and tag_of(segment, "run") == self._id else None
 
     def _is_users_own(self, row: ResultRow) -> bool:
         """Whether a segment was edited, or accepted as it is."""

@@ -25,6 +25,7 @@ from TextSegmentLib.mrml import VolumeSource, matrix_of, vtk_matrix
 from TextSegmentLib.terminology import look_of
 
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
+_TAG = "TextSegment."
 # What a segmentation file uses as punctuation in tags, and line ends.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
 _SAME_PLACE_MM = 1e-3
@@ -127,11 +128,17 @@ def add_segment(
     segment.SetLabelValue(1)
     segment.AddRepresentation(BINARY_LABELMAP, labelmap)
     for key, value in tags.items():
-        segment.SetTag(f"TextSegment.{key}", value.translate(_PUNCTUATION))
+        segment.SetTag(f"{_TAG}{key}", value.translate(_PUNCTUATION))
     segment_id = segmentation.GenerateUniqueSegmentID(look.identifier)
     if not segmentation.AddSegment(segment, segment_id):
         raise OutputError(_("The segmentation takes no label map."), _("Choose a new segmentation."))
     return segment_id
+
+
+def tag_of(segment: Any, key: str) -> str:
+    """Return what ``add_segment`` was given for a key; empty if nothing."""
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(f"{_TAG}{key}", value) else ""
 
 
 def set_status(segment: Any, status: str) -> None:

@@ -25,6 +25,7 @@ from TextSegmentLib.child_process import close_input, end, launch
 from TextSegmentLib.interpreter import Interpreter
 
 _KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
+_SERVE = "-m textsegment serve --port 0 --announce-json --stop-with-stdin --stop-grace-seconds 2"
 _LINES_OF_LOG = 500
 _GRACE_S = 5.0
 _QUIT_S = 2.0
@@ -120,17 +121,7 @@ class LocalServer:
         self._segmenter = self._info = self._failure = None
         self._log.clear()
         key = secrets.token_urlsafe(32)
-        command = [interpreter.executable, "-m", "textsegment", "serve", "--port", "0", "--announce-json"]
-        command += [
-            "--stop-with-stdin",
-            "--stop-grace-seconds",
-            "2",
-            "--model",
-            model,
-            "--device",
-            device,
-            *options,
-        ]
+        command = [interpreter.executable, *_SERVE.split(), "--model", model, "--device", device, *options]
         self._process = launch(command, {**interpreter.environment(), _KEY_VARIABLE: key}, errors_apart=True)
         self._is_unwanted = False
         for watch in (self._watch_output, self._watch_log):
@@ -154,6 +145,10 @@ class LocalServer:
             self._segmenter.close()
         close_input(self._process)
 
+    def _is_wanted(self, process: subprocess.Popen[str]) -> bool:
+        """Whether nobody has stopped this process, or started another one, meanwhile."""
+        return process is self._process and not self._is_unwanted
+
     def _watch_output(self, process: subprocess.Popen[str], key: str) -> None:
         """Wait for the line that announces the server, then ask it what it is."""
         for line in process.stdout:
@@ -163,11 +158,12 @@ class LocalServer:
             except (ValueError, KeyError):
                 self._log.append(line.rstrip())
             except TextSegmentError as error:
-                if process is self._process and not self._is_unwanted:
+                if self._is_wanted(process):
                     self._failure = error
                     self.stop()
             else:
-                self._segmenter, self._info = segmenter, info
+                if self._is_wanted(process):
+                    self._segmenter, self._info = segmenter, info
         process.stdout.close()
 
     def _watch_log(self, process: subprocess.Popen[str], _key: str) -> None:
