@@ -3,6 +3,7 @@
 ``pytest tests/test_conformance.py -k remote`` runs the tests of one kind.
 """
 
+import importlib.util
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -32,7 +33,13 @@ GEOMETRIES = {
 }
 
 
-@pytest.fixture(scope="module", params=CONTESTANTS)
+WITHOUT_RAY = importlib.util.find_spec("ray") is None
+MARKS = {"ray": [pytest.mark.slow, pytest.mark.skipif(WITHOUT_RAY, reason="Ray is not installed")]}
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=MARKS.get(name, ())) for name in CONTESTANTS]
+)
 def contestant(request):
     with CONTESTANTS[request.param]() as one:
         yield one

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from ray_server import RayServer
 from server_process import ServerProcess
 
 from textsegment.client.remote import RemoteSegmenter
@@ -72,4 +73,11 @@ def remote() -> Iterator[Contestant]:
         yield Contestant(segmenter, *_OF_TINY)
 
 
-CONTESTANTS = {"fake": fake, "local": local, "remote_fake": remote_fake, "remote": remote}
+@contextmanager
+def ray() -> Iterator[Contestant]:
+    """Balls, on two replicas of Ray Serve behind a server."""
+    with RayServer() as server, RemoteSegmenter(server.url) as segmenter:
+        yield Contestant(segmenter, *_OF_FAKE)
+
+
+CONTESTANTS = {"fake": fake, "local": local, "remote_fake": remote_fake, "remote": remote, "ray": ray}
