@@ -12,11 +12,9 @@ from textsegment.wire.contract import ANSWER_TYPE, JSON_TYPE, NEXT_CHUNK_HEADER,
 from textsegment.wire.failures import error_classes
 
 _REASONS = {
-    400: "The request is no HTTP.",
     401: "The access key is missing or wrong.",
     403: "The server is not known under the name in the header Host.",
     404: "The server does not hold this volume.",
-    405: "Not this method.",
     408: "The request came in too slowly.",
     409: "The upload goes on at another chunk than the server.",
     413: "Larger than accepted.",
