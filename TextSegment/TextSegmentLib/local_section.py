@@ -44,6 +44,7 @@ class LocalSection:
         _fill(ui.deviceBox, devices, _DEVICES, settings.device())
         ui.modelBox.connect("activated(int)", self._model_chosen)
         ui.deviceBox.connect("activated(int)", self._device_chosen)
+        ui.engineButton.connect("contentsCollapsed(bool)", self._section_folded)
         ui.startButton.connect("clicked()", self._start)
         ui.stopButton.connect("clicked()", self._stop)
         self._show()
@@ -75,7 +76,8 @@ class LocalSection:
             return self._setup.obstacle
         if state is ServerState.FAILED and (error := self._server.error):
             return _("stopped. {reason}").format(reason=error.message)
-        return _("{model}, starts when needed").format(model=name)
+        status = _("{model}, starts when needed").format(model=name)
+        return f"{status}. {self._setup.memory_warning}" if self._setup.memory_warning else status
 
     @property
     def obstacle(self) -> str:
@@ -116,6 +118,11 @@ class LocalSection:
 
     def stop(self) -> None:
         """Nothing: the engine goes on until Slicer ends, also when the module is reloaded."""
+
+    def _section_folded(self, is_shut: bool) -> None:
+        """The user looks at the section: how much memory is free may have changed."""
+        if not is_shut and self._ui.localButton.checked:
+            self._setup.look_again()
 
     def _begin(self) -> None:
         interpreter = chosen_interpreter(settings.interpreter())

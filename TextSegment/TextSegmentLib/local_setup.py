@@ -81,10 +81,20 @@ class LocalSetup:
         is_unknown = self.environment is None and self._installation is None and self._download is None
         return is_unknown or not self.obstacle
 
+    @property
+    def memory_warning(self) -> str:
+        """A sentence if the model does not fit the memory; else empty."""
+        fits, sentence = self._memory()
+        return "" if fits else sentence
+
     def look(self) -> None:
         """Find out what the interpreter has, if that is not known or something was missing."""
-        is_known = self.environment is not None and not self.environment.missing
-        if self._job is None and self._installation is None and not is_known:
+        if self.environment is None or self.environment.missing:
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Find out what the interpreter has now, and how much memory is free."""
+        if self._job is None and self._installation is None:
             self._failure = None
             self._job = look_at(chosen_interpreter(settings.interpreter()))
             self.show()
@@ -110,16 +120,19 @@ class LocalSetup:
         has_weights = environment is not None and settings.model() in environment.models
         self._ui.downloadButton.visible = settings.model() != DEMO and not has_weights
         self._ui.downloadButton.enabled = not is_busy and environment is not None and not lacks_packages
-        fits, sentence = True, ""
-        if environment is not None and environment.devices:
-            fits, sentence = environment.memory_sentence(settings.model(), settings.device())
-        self._ui.memoryStateLabel.text = (
-            sentence if fits else _("{sentence} It may fail.").format(sentence=sentence)
-        )
+        _fits, sentence = self._memory()
+        self._ui.memoryStateLabel.text = sentence
         for widget in (self._ui.memoryLabel, self._ui.memoryStateLabel):
             widget.visible = bool(sentence)
         for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel, self._ui.engineCancelButton):
             widget.visible = is_busy
+
+    def _memory(self) -> tuple[bool, str]:
+        """Return whether the model fits the memory, and a sentence; empty if that is not known."""
+        if self.environment is None or not self.environment.devices:
+            return True, ""
+        fits, sentence = self.environment.memory_sentence(settings.model(), settings.device())
+        return fits, sentence if fits else _("{sentence} It may fail.").format(sentence=sentence)
 
     def _installed(self) -> str:
         if self._failure is not None:

@@ -96,7 +96,9 @@ def _sentence(run: Run) -> str:
 
 def _stage(stage: str) -> str:
     known = {
-        "": _("Sending the image"),
+        "": _("Beginning"),
+        "uploading": _("Sending the image"),
+        "waiting": _("Waiting for the server"),
         "preparing": _("Preparing the image"),
         "encoding": _("Looking at the image"),
         "decoding": _("Finding structures"),

@@ -16,11 +16,13 @@ from textsegment.vocabulary.template import Template, find_template, read_templa
 def words_for(template: Template, modality: str) -> str:
     """Return the shortest words that the vocabulary reads as this set; else the names of its structures."""
     site = template.id.removeprefix("oar_").replace("_", " ")
+    lead = "full OAR" if template.full else "OAR"
     is_oar = site != template.id.replace("_", " ")
-    words = [*(f"OAR {word}" for word in site.split()), f"OAR {site}"] if is_oar else []
+    words = [*(f"{lead} {word}" for word in site.split()), f"{lead} {site}"] if is_oar else []
     for phrase in (*words, template.id.replace("_", " "), template.label):
         named = find_template(phrase)
-        if named and named.id == template.id and len(resolve(phrase, modality)) == 1:
+        is_meant = named is not None and (named.id, named.full) == (template.id, template.full)
+        if is_meant and len(resolve(phrase, modality)) == 1:
             return phrase
     return ", ".join(template.structures(modality))
 

@@ -37,6 +37,7 @@ class SetsMenu:
         self._on_error = on_error
         self._modality = "CT"
         self._known: frozenset[str] = frozenset()
+        self._is_full = False
         self._menu = qt.QMenu(button)
         self._menu.toolTipsVisible = True
         self._menu.connect("aboutToShow()", self._fill)
@@ -49,8 +50,13 @@ class SetsMenu:
     def _fill(self) -> None:
         self._menu.clear()
         for template in load_templates().values():
-            self._add(template)
-        self._menu.addSection(_("Own sets"))
+            has_more = any(not entry.core for entry in template.entries)
+            self._add(template.with_optional() if self._is_full and has_more else template)
+        full = self._menu.addAction(_("With optional structures"))
+        full.checkable = True
+        full.checked = self._is_full
+        full.connect("toggled(bool)", self._set_full)
+        self._menu.addSeparator()
         own, problems = read_own_sets(own_sets_folder())
         for template in own:
             self._add(template)
@@ -61,10 +67,12 @@ class SetsMenu:
         save = self._menu.addAction(_("Save as a set…"))
         save.enabled = bool(self._structures())
         save.connect("triggered()", self._save)
+        if own or problems:
+            self._menu.addAction(_("Show own sets")).connect("triggered()", _open_folder)
 
     def _add(self, template: Template) -> None:
         names = [name for name in template.structures(self._modality) if name in self._known]
-        wanted = [entry for entry in template.entries if entry.core]
+        wanted = [entry for entry in template.entries if entry.core or template.full]
         action = self._menu.addAction(
             _("{set}: {count} of {all}")
             .format(set=template.label, count=len(names), all=len(wanted))
@@ -77,6 +85,9 @@ class SetsMenu:
         action.enabled = bool(names)
         words = words_for(template, self._modality)
         action.connect("triggered()", lambda: self._on_chosen(words))
+
+    def _set_full(self, is_full: bool) -> None:
+        self._is_full = is_full
 
     def _save(self) -> None:
         structures = self._structures()
@@ -92,6 +103,10 @@ class SetsMenu:
             save_own_set(own_sets_folder(), label, structures)
         except TextSegmentError as error:
             self._on_error(error)
+
+
+def _open_folder() -> None:
+    qt.QDesktopServices.openUrl(qt.QUrl(f"file:///{own_sets_folder()}", qt.QUrl.TolerantMode))
 
 
 def own_sets_folder() -> Path:

@@ -173,6 +173,14 @@ def test_set_of_organs_at_risk_says_what_is_missing(hands):
     assert len(hands.panel.prompt.structures) == 5
 
 
+def test_set_can_be_taken_with_its_optional_structures(hands):
+    actions(hands.ui.templatesButton)["With optional structures"].trigger()
+    prostate = next(text for text in actions(hands.ui.templatesButton) if "prostate" in text)
+    actions(hands.ui.templatesButton)[prostate].trigger()
+    assert hands.ui.promptEdit.text == "full OAR prostate"
+    assert len(hands.panel.prompt.structures) == 8
+
+
 def test_own_set_is_saved_and_offered(hands):
     hands.ui.promptEdit.text = "liver, lt kidney"
     hands.wait_until_offered()
