@@ -85,6 +85,16 @@ def test_row_35_other_address_without_key_is_refused():
     assert "--token-file" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--max-volume-mb", "0"), ("--max-store-mb", "5"), ("--port", "70000"), ("--keyfile", "key.pem")],
+)
+def test_options_that_cannot_work_are_usage_errors(options):
+    ended = serve(*options)
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+
+
 def test_address_of_another_computer_is_refused(tmp_path):
     ended = serve("--host", "203.0.113.1", "--behind-proxy", TEXTSEGMENT_TOKEN="k" * 20)
     assert ended.returncode == 2

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from textsegment.server.engine import Engine
 
 _MEGABYTE = 2**20
+_ENGINE_VOXEL_BYTES = 4  # whatever the type of an upload, the engine computes in float32
 _LOCAL_SEGMENTER = "textsegment.inference.engine:LocalSegmenter"
 
 
@@ -47,11 +48,13 @@ def serve_command(
     replicas: Annotated[
         int, typer.Option(help="With --ray: how many, each with a GPU of its own if there are any.")
     ] = 1,
-    max_volume_mb: Annotated[int, typer.Option(help="Largest volume, uncompressed.")] = 2048,
-    max_prompts: Annotated[int, typer.Option(help="Structures of one request.")] = 512,
-    max_queue: Annotated[int, typer.Option(help="Jobs that wait.")] = 64,
+    max_volume_mb: Annotated[int, typer.Option(min=1, help="Largest volume, uncompressed.")] = 2048,
+    max_prompts: Annotated[int, typer.Option(min=1, help="Structures of one request.")] = 512,
+    max_queue: Annotated[int, typer.Option(min=1, help="Jobs that wait.")] = 64,
     max_job_seconds: Annotated[float, typer.Option(help="Longest time of a job.")] = 3600.0,
-    max_store_mb: Annotated[int, typer.Option(help="Disk for volumes; unused ones are dropped.")] = 16384,
+    max_store_mb: Annotated[
+        int, typer.Option(min=1, help="Disk for volumes; unused ones are dropped.")
+    ] = 16384,
     store_folder: Annotated[
         Path | None,
         typer.Option(help="Where volumes are kept while the server runs; by default a temporary folder."),
@@ -91,7 +94,11 @@ def serve_command(
         keyfile=keyfile,
         behind_proxy=behind_proxy,
         allowed_hosts=tuple(allowed_host or ()),
-        limits=Limits(max_volume_bytes=max_volume_mb * _MEGABYTE, max_prompts=max_prompts),
+        limits=Limits(
+            max_volume_bytes=max_volume_mb * _MEGABYTE,
+            max_voxels=max_volume_mb * _MEGABYTE // _ENGINE_VOXEL_BYTES,
+            max_prompts=max_prompts,
+        ),
         store_folder=store_folder,
         store_bytes=max_store_mb * _MEGABYTE,
         max_queue=max_queue,

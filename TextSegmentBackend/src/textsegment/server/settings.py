@@ -92,7 +92,10 @@ class ServerSettings:
         if self.keyfile is not None and self.certfile is None:
             raise SettingsError("There is a private key without a certificate.", "Give --certfile too.")
         if self.store_bytes < self.limits.max_volume_bytes:
-            raise SettingsError("The store cannot hold a single volume of the accepted size.")
+            raise SettingsError(
+                "The store cannot hold a single volume of the accepted size.",
+                "Raise --max-store-mb, or lower --max-volume-mb.",
+            )
         self._require_protection()
 
     @property
