@@ -100,7 +100,16 @@ def test_an_answer_without_end_is_not_read_to_its_end(remote, server):
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(401, UnauthorizedError), (403, ForbiddenError), (426, VersionMismatchError), (429, RateLimitedError)],
+    [
+        (401, UnauthorizedError),
+        (403, ForbiddenError),
+        (407, ServerUnreachableError),
+        (426, VersionMismatchError),
+        (429, RateLimitedError),
+        (502, ServerUnreachableError),
+        (503, BusyError),
+        (504, ServerUnreachableError),
+    ],
 )
 def test_what_proxies_say_without_a_report(remote, server, status, kind):
     server.expect("GET", replying(status, b"<html>" + b"x" * 300_000))

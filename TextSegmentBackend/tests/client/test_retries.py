@@ -105,10 +105,9 @@ def test_row_56_a_server_that_restarts_in_mid_job_is_waited_for(connect):
     ],
 )
 def test_failures_of_a_request_that_pass(remote, server, fault):
-    remote.segment(phantom(), ["liver"])
-    server.expect("POST", fault)
+    server.expect("POST", lambda _: False, fault)  # the first one learns that the volume is unknown
     assert len(remote.segment(phantom(), ["liver"])) == 1
-    assert server.methods().count("POST") == 4
+    assert server.methods().count("POST") == 3
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_row_50_an_upload_of_a_cancelled_job_is_gone_on_with_by_the_next(remote,
     server.expect("PUT", breaking_upload(4))
 
     def stop(event):
-        if isinstance(event, Progress) and event.fraction > 0.2:
+        if isinstance(event, Progress) and event.fraction > 0.02:
             raise KeyboardInterrupt
 
     volume = long_volume()

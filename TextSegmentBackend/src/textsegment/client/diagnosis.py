@@ -21,6 +21,12 @@ from textsegment.errors import (
 )
 
 _CHECK_CERTIFICATE = "Check the address; if the server has a certificate of its own, name its CA file."
+PROXY_WANTS_PASSWORD = (
+    "The proxy asks for a name and a password.",
+    "Put them into its address: http://name:password@proxy.",
+)
+"""Message and hint."""
+
 # verify_code of OpenSSL
 _EXPIRED, _NOT_YET_VALID, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 62, 64
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
@@ -105,9 +111,7 @@ def _tls(cause: BaseException, url: str) -> TextSegmentError | None:
 
 def _proxy(cause: BaseException, url: str) -> TextSegmentError:
     if "407" in " ".join(map(str, _causes(cause))):
-        return ServerUnreachableError(
-            "The proxy asks for a name and a password.", "Put them into the address of the proxy."
-        )
+        return ServerUnreachableError(*PROXY_WANTS_PASSWORD)
     return ServerUnreachableError(
         f"The proxy does not lead to {url}.", "Check the proxy, or name the server in NO_PROXY."
     )

@@ -6,16 +6,20 @@ from collections.abc import Callable
 
 from textsegment.segmenter import Event, Progress
 
-# Of what was left of the progress when the upload began.
-_UPLOAD_SHARE = 0.3
 _LEAST_STEP = 0.002
 
 
 class Meter:
-    """Upload and engine as one progress that never falls."""
+    """Upload and engine as one progress that never falls.
 
-    def __init__(self, emit: Callable[[Event], None]) -> None:
+    Args:
+        emit: Takes events.
+        upload_share: Part of the whole that an upload is taken for.
+    """
+
+    def __init__(self, emit: Callable[[Event], None], upload_share: float) -> None:
         self._emit = emit
+        self._upload_share = upload_share
         self._fraction = 0.0
         self._stage = ""
         self._upload_from = 0.0
@@ -24,7 +28,7 @@ class Meter:
     def begin_upload(self) -> None:
         """Make room for an upload between here and the end."""
         self._upload_from = self._fraction
-        self._engine_from = self._fraction + _UPLOAD_SHARE * (1.0 - self._fraction)
+        self._engine_from = self._fraction + self._upload_share * (1.0 - self._fraction)
 
     def uploaded(self, share: float) -> None:
         """Report the share of the volume that was sent."""

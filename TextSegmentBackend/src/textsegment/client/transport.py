@@ -12,13 +12,18 @@ from urllib.parse import urlsplit
 import requests
 
 from textsegment.client.address import Address
-from textsegment.client.diagnosis import explained
+from textsegment.client.diagnosis import PROXY_WANTS_PASSWORD, explained
 from textsegment.client.line import Line, LineAdapter
 from textsegment.errors import ServerUnreachableError, SettingsError, StreamBrokenError
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.failures import MAX_REPORT_BYTES, error_from_answer
 
 _PIECE_BYTES = 2**16
+_SAID_BY_PROXIES = {
+    407: PROXY_WANTS_PASSWORD,
+    502: ("The proxy before the server does not reach it.", "Ask the operator of the server."),
+    504: ("The proxy before the server gets no answer from it.", "Ask the operator of the server."),
+}
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,8 @@ def _headers(key: str | None) -> dict[str, str]:
 
 
 def _require_good(answer: Answer, url: str) -> None:
+    if answer.status in _SAID_BY_PROXIES:
+        raise ServerUnreachableError(*_SAID_BY_PROXIES[answer.status])
     if answer.status >= 400:
         try:
             report = answer.body(MAX_REPORT_BYTES)
