@@ -84,6 +84,16 @@ def test_a_single_structure(tmp_path, masks):
     assert hd.seg.segread(tmp_path / "out.seg.dcm").SegmentsOverlap == "NO"
 
 
+def test_a_single_slice(tmp_path):
+    scan = made_scan(tmp_path / "scan", shape=(37, 35, 1))
+    masks = noise((37, 35, 1))
+    write_dicom_seg(segmented(scan, masks), scan.source, tmp_path / "out.seg.dcm")
+    for geometry in (scan.volume.geometry, None):
+        back = read_dicom_seg(tmp_path / "out.seg.dcm", geometry=geometry)
+        assert np.allclose(back.geometry.affine, scan.volume.geometry.affine, rtol=0, atol=1e-5)
+        assert all(np.array_equal(back.full_mask(name), mask) for name, mask in masks.items())
+
+
 def test_frames_refer_to_the_images_that_they_were_made_of(tmp_path):
     scan = made_scan(tmp_path / "scan")
     masks = overlapping_masks(SHAPE)
@@ -118,6 +128,44 @@ def test_one_file_with_many_frames_as_source(tmp_path):
         source = image.PerFrameFunctionalGroupsSequence[number - 1]
         ours, theirs = (f.PlanePositionSequence[0].ImagePositionPatient for f in (frame, source))
         assert np.allclose(ours, theirs, rtol=0, atol=1e-6)
+
+
+def test_images_that_are_not_alike_to_the_last_digit(tmp_path):
+    def sloppy(dataset, k):
+        dataset.ImageOrientationPatient = [float(v) + 1e-7 * k for v in dataset.ImageOrientationPatient]
+        del dataset.SliceThickness
+
+    scan = made_scan(tmp_path / "scan", change=sloppy)
+    masks = noise(SHAPE)
+    write_dicom_seg(segmented(scan, masks), scan.source, tmp_path / "out.seg.dcm")
+    back = read_dicom_seg(tmp_path / "out.seg.dcm", geometry=scan.volume.geometry)
+    assert all(np.array_equal(back.full_mask(name), mask) for name, mask in masks.items())
+    measures = (
+        pydicom.dcmread(tmp_path / "out.seg.dcm").SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    )
+    assert (float(measures.SliceThickness), float(measures.SpacingBetweenSlices)) == pytest.approx((2.5, 2.5))
+
+
+def test_one_file_that_measures_each_frame(tmp_path):
+    stored = np.random.default_rng(0).integers(0, 2000, SHAPE).astype(np.uint16)
+    write_enhanced(tmp_path / "scan.dcm", stored, OBLIQUE)
+    dataset = pydicom.dcmread(tmp_path / "scan.dcm")
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    for keyword in ("PixelMeasuresSequence", "PlaneOrientationSequence"):
+        for frame in dataset.PerFrameFunctionalGroupsSequence:
+            frame[keyword] = shared[keyword]
+        del shared[keyword]
+    dataset.save_as(tmp_path / "scan.dcm")
+    scan = read_dicom(tmp_path / "scan.dcm")
+    masks = noise(SHAPE)
+    write_dicom_seg(segmented(scan, masks), scan.source, tmp_path / "out.seg.dcm")
+    back = read_dicom_seg(tmp_path / "out.seg.dcm", geometry=scan.volume.geometry)
+    assert all(np.array_equal(back.full_mask(name), mask) for name, mask in masks.items())
+    image = (
+        pydicom.dcmread(tmp_path / "out.seg.dcm").ReferencedSeriesSequence[0].ReferencedInstanceSequence[0]
+    )
+    assert image.ReferencedSOPClassUID == dataset.SOPClassUID
+    assert image.ReferencedSOPInstanceUID == dataset.SOPInstanceUID
 
 
 def test_slices_that_were_missing_refer_to_no_image(tmp_path):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import textsegment
 from textsegment.errors import GeometryError, OutputError
@@ -66,6 +66,7 @@ def write_dicom_seg(
         raise OutputError("None of the structures was found, so there is nothing to write.")
     with quiet_pydicom():
         dataset = _without_frames(found, segmentation, source, names or {})
+        _refer_to_images(dataset, source)
         _add_frames(dataset, found, source)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
@@ -94,7 +95,7 @@ def _without_frames(
     model = str(segmentation.provenance.get("model", "unknown"))
     labels = _labels([names.get(mask.structure, mask.structure) for mask in found])
     return hd.seg.Segmentation(
-        source_images=source.datasets,
+        source_images=[_plain_image(source)],
         pixel_array=plane,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[
@@ -120,6 +121,41 @@ def _without_frames(
         plane_positions=[hd.PlanePositionSequence("PATIENT", first.position_lps)],
         omit_empty_frames=False,
     )
+
+
+def _plain_image(source: SourceSeries) -> Dataset:
+    """Return the header of an image with one plane: highdicom wants no more, and asks too much of real ones.
+
+    For example that all images have the same orientation to the last digit, and say how thick they are.
+    """
+    first = source.planes[0].plane
+    image = source.patient_and_study()
+    image.SOPClassUID = CTImageStorage
+    image.SOPInstanceUID = generate_uid(prefix=None)
+    image.SeriesInstanceUID = source.series_instance_uid
+    image.FrameOfReferenceUID = source.frame_of_reference_uid
+    image.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
+    image.Columns, image.Rows = first.shape
+    image.ImagePositionPatient = [float(value) for value in first.position_lps]
+    image.ImageOrientationPatient = [float(value) for value in (*first.i_lps, *first.j_lps)]
+    image.PixelSpacing = [first.spacing[1], first.spacing[0]]
+    image.SliceThickness = first.thickness
+    return image
+
+
+def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
+    """Name the images of the scan (PS3.3 C.7.6.1 and C.12.2)."""
+    images = []
+    for header in source.datasets:
+        image = Dataset()
+        image.ReferencedSOPClassUID = header.SOPClassUID
+        image.ReferencedSOPInstanceUID = header.SOPInstanceUID
+        images.append(image)
+    series = Dataset()
+    series.SeriesInstanceUID = source.series_instance_uid
+    series.ReferencedInstanceSequence = images
+    dataset.SourceImageSequence = images
+    dataset.ReferencedSeriesSequence = [series]
 
 
 def _labels(wanted: Sequence[str]) -> list[str]:
