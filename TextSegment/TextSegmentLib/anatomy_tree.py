@@ -104,9 +104,8 @@ class AnatomyTree:
         item.setData(term.id, TERM_ROLE)
         item.setEditable(False)
         item.setToolTip(self._tool_tip(term))
-        covered = bool(self._coverage.covered(term))
-        item.setCheckable(covered)
-        item.setEnabled(covered)
+        item.setCheckable(True)
+        item.setEnabled(bool(self._coverage.covered(term)))
         self._set_check(item, term)
         if self._coverage.children(term, self._available_box.checked):
             item.appendRow(qt.QStandardItem())  # replaced when the row is opened

@@ -74,9 +74,12 @@ class InputSection:
         return MODALITIES.index(chosen) + 1 if chosen in MODALITIES else 0
 
     def _volume_chosen(self, node: Any) -> None:
-        if self._parameters is not None:
-            self._parameters.volume_node = node
-            self._tell()
+        if self._parameters is None:
+            return
+        self._parameters.volume_node = node
+        if node is not None and _belongs_to_another(self._parameters.segmentation_node, node):
+            self._ui.outputSelector.setCurrentNode(None)
+        self._tell()
 
     def _segmentation_chosen(self, node: Any) -> None:
         if self._parameters is not None:
@@ -114,6 +117,14 @@ class InputSection:
         automatic = _("Automatic: {code}").format(code=guessed) if guessed else _("Automatic")
         self._ui.modalityBox.setItemText(0, automatic)
         self._ui.modalityReasonLabel.text = _chosen_reason(chosen, guessed, reason)
+
+
+def _belongs_to_another(segmentation_node: Any, volume_node: Any) -> bool:
+    """Return whether a segmentation was made for another image."""
+    if segmentation_node is None:
+        return False
+    role = segmentation_node.GetReferenceImageGeometryReferenceRole()
+    return segmentation_node.GetNodeReference(role) not in (None, volume_node)
 
 
 def _chosen_reason(chosen: str, guessed: str, reason: str) -> str:

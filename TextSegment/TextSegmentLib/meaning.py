@@ -60,6 +60,12 @@ class Meaning:
         plain = [escape(each.structures[0]) for each in self._resolutions if _is_said_as_is(each)]
         return "<br>".join([*lines, *([f"✓ {', '.join(plain)}"] if plain else [])])
 
+    @property
+    def notes(self) -> str:
+        """What is worth knowing about single structures, a line each."""
+        single = [each for each in self._resolutions if each.status == "resolved" and each.warnings]
+        return "\n".join(f"{each.structures[0]}: {' '.join(each.warnings)}" for each in single)
+
     def follow(self, link: str) -> Answer | None:
         """Return the answer that a link in the lines stands for; None if it only opens a list of names."""
         number, _slash, choice = link.partition("/")

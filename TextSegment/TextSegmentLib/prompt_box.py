@@ -169,6 +169,7 @@ class PromptBox:
     def _write(self) -> None:
         html = self._meaning.html(colors_of(self._label))
         self._label.text = html
+        self._label.toolTip = self._meaning.notes
         self._label.visible = bool(html)
 
     def _answer(self, link: str) -> None:

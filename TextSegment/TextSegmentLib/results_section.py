@@ -52,7 +52,7 @@ class ResultsSection:
         """Show how a run stands."""
         self._run = run
         self._ui.resultsButton.visible = run is not None
-        self._table.show(run.rows if run else [])
+        self._table.show(run.rows if run else [], is_over=run is None or not run.is_active)
         self._ui.show3DButton.setSegmentationNode(run.segmentation_node if run else None)
         self._offer()
 

@@ -45,15 +45,20 @@ class ResultsTable:
             "selectionChanged(QItemSelection,QItemSelection)", lambda *_selection: on_selected()
         )
 
-    def show(self, rows: Sequence[ResultRow]) -> None:
-        """Show these rows; the selection stays while the structures are the same."""
+    def show(self, rows: Sequence[ResultRow], is_over: bool = False) -> None:
+        """Show these rows; the selection stays while the structures are the same.
+
+        Args:
+            rows: One a structure.
+            is_over: Whether nothing more will come for those that wait.
+        """
         shown = [self._structure(number) for number in range(self._model.rowCount())]
         if shown != [row.structure for row in rows]:
             self._model.removeRows(0, self._model.rowCount())
             for row in rows:
                 self._model.appendRow(_items(row))
         for number, row in enumerate(rows):
-            self._update(number, row)
+            self._update(number, row, is_over)
 
     @property
     def selected(self) -> list[str]:
@@ -68,9 +73,9 @@ class ResultsTable:
     def _clicked(self, index: Any) -> None:
         self._on_clicked(self._structure(index.row()))
 
-    def _update(self, number: int, row: ResultRow) -> None:
+    def _update(self, number: int, row: ResultRow, is_over: bool) -> None:
         texts = {
-            _STATE: _state(row),
+            _STATE: _state(row, is_over),
             _VOLUME: "" if row.volume_ml is None else _millilitres(row.volume_ml),
             _CONFIDENCE: "" if row.confidence is None else f"{row.confidence:.2f}",
         }
@@ -96,11 +101,11 @@ def _items(row: ResultRow) -> list[Any]:
     return [name, *others]
 
 
-def _state(row: ResultRow) -> str:
+def _state(row: ResultRow, is_over: bool) -> str:
     if row.accepted:
         return _("accepted")
     return {
-        RowState.WAITING: _("waiting"),
+        RowState.WAITING: _("not done") if is_over else _("waiting"),
         RowState.DONE: _("done"),
         RowState.NOT_FOUND: _("not found"),
         RowState.CUT_OFF: _("cut off"),

@@ -89,6 +89,17 @@ def test_image_in_the_views_is_chosen_when_the_module_is_entered(widget):
     assert widget.ui.inputSelector.currentNode() is node
 
 
+def test_other_image_gets_a_segmentation_of_its_own(hands):
+    hands.segment("liver")
+    made = hands.ui.outputSelector.currentNode()
+    first = hands.ui.inputSelector.currentNode()
+    hands.ui.inputSelector.setCurrentNode(add_volume("CT abdomen"))
+    assert hands.ui.outputSelector.currentNode() is None
+    hands.ui.outputSelector.setCurrentNode(made)
+    hands.ui.inputSelector.setCurrentNode(first)
+    assert hands.ui.outputSelector.currentNode() is made
+
+
 def test_row_68_empty_volume_says_what_is_wrong(hands):
     hands.ui.promptEdit.text = "liver"
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")

@@ -88,6 +88,7 @@ def test_segment_and_cancel_are_never_both_there(hands):
     assert hands.ui.segmentButton.visible
     assert hands.ui.segmentButton.enabled
     assert "Cancelled" in hands.ui.progressLabel.text
+    assert hands.rows()[2][1] == "not done"
     assert segment_names(hands) == ["liver"]
 
 

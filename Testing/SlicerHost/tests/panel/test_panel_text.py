@@ -18,6 +18,12 @@ def test_meaning_is_shown_while_typing(hands):
     assert hands.ui.segmentButton.text == "Segment 26 structures"
 
 
+def test_notes_on_structures_are_in_the_tool_tip(hands):
+    hands.type("lt kidney")
+    hands.wait_for_meaning("left kidney")
+    assert "Includes tumour and cyst voxels" in hands.ui.resolutionLabel.toolTip
+
+
 def test_nothing_is_shown_for_nothing(hands):
     assert not hands.ui.resolutionLabel.visible
     assert not hands.ui.segmentButton.enabled
