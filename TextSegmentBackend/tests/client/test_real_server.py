@@ -2,15 +2,23 @@
 
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from relay import Relay
 from server_process import ServerProcess, wait_until
 from uploads import long_volume
+from wire_samples import memory_bound
 
-from textsegment.errors import CancelledError
+from textsegment.client.address import Address
+from textsegment.client.patience import Patience
+from textsegment.client.transport import Timeouts, Transport
+from textsegment.client.upload import upload
+from textsegment.errors import CancelledError, DiskFullError, TextSegmentError, TlsError
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import phantom
+from textsegment.wire.contract import volume_path
+from textsegment.wire.volume_header import Encoding
 
 KEY = "key-of-a-real-server-0123"
 STRUCTURES = ["liver", "heart", "aorta", "left kidney"]
@@ -120,3 +128,35 @@ def test_row_45_a_queued_job_is_cancelled_at_once(server, connect):
     with pytest.raises(CancelledError):
         remote.segment(phantom(), ["heart"], on_event=cancel_in_queue, cancel=cancel)
     running.join()
+
+
+def test_row_57_a_full_disk_is_told_while_the_upload_is_on_its_way(connect):
+    with ServerProcess(max_file_bytes=2**20, keys=(KEY,)) as server:
+        remote = connect(server.url, KEY)
+        for _ in range(3):
+            with pytest.raises(DiskFullError):
+                remote.segment(long_volume(megabytes=40), ["liver"])
+        assert len(remote.segment(phantom(), ["liver"])) == 1
+
+
+def test_a_real_server_with_tls(connect, authority):
+    pem = authority.issue("127.0.0.1")
+    with ServerProcess(keys=(KEY,), certfile=str(pem)) as server:
+        remote = connect(server.url, KEY, ca_file=authority.file)
+        assert len(remote.segment(long_volume(), ["liver"])) == 1
+        with pytest.raises(TlsError):
+            connect(server.url, KEY).info()
+        with pytest.raises(TextSegmentError) as caught:
+            connect(server.url.replace("https", "http"), KEY).info()
+        assert "https" in caught.value.hint
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_an_upload_takes_little_memory_beside_the_volume(server, encoding):
+    volume = long_volume(megabytes=48 + encoding)  # not the same one twice
+    with closing(Transport(Address(server.url), KEY, Timeouts(), {})) as transport:
+        patience = Patience(9, 9, time.sleep)
+        with memory_bound(8 * 2**20):
+            upload(transport, volume, volume.digest, encoding, patience, lambda _: None)
+        with transport.ask("HEAD", volume_path(volume.digest)) as answer:
+            assert answer.status == 200

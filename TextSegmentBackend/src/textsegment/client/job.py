@@ -108,7 +108,8 @@ class Job:
         if isinstance(frame, Queued):
             self._emit(frame)
         elif isinstance(frame, Progress):
-            self._meter.computed(frame)
+            if self._meter.computed(frame):
+                self._patience.progressed()
         elif isinstance(frame, MaskReady):
             self._take_mask(frame, missing)
         elif isinstance(frame, Failed):

@@ -36,9 +36,11 @@ class Meter:
         if self._stage != "uploading" or share == 1.0 or fraction >= self._fraction + _LEAST_STEP:
             self.report(fraction, "uploading")
 
-    def computed(self, progress: Progress) -> None:
-        """Report the progress of the engine."""
+    def computed(self, progress: Progress) -> bool:
+        """Report the progress of the engine; return whether the job was never so far before."""
+        before = self._fraction
         self.report(self._engine_from + progress.fraction * (1.0 - self._engine_from), progress.stage)
+        return self._fraction >= before + _LEAST_STEP
 
     def report(self, fraction: float, stage: str) -> None:
         """Report a fraction of the whole, or the one before if that was larger."""

@@ -92,7 +92,8 @@ class Transport:
         key: Its access key, or None.
         timeouts: How long to wait.
         proxies: By scheme.
-        ca_file: PEM file of the only authorities to trust; None for those of the system and of requests.
+        ca_file: PEM file of the only authorities to trust; None for those of the system (``SSL_CERT_FILE``)
+            and of requests.
 
     Raises:
         SettingsError: The CA file is missing, or holds no certificate.
