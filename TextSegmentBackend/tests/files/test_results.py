@@ -82,6 +82,27 @@ def test_overlap_is_refused_in_a_label_map(tmp_path, name):
     assert names_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["out.nii.gz", "out.seg.nrrd", "folder"])
+def test_given_names_are_written(tmp_path, name):
+    written = write_result(
+        segmentation(OBLIQUE, separate_masks()), tmp_path / name, names={"left kidney": "Kidney_L"}
+    )
+    if name == "folder":
+        found = [path.name.removesuffix(".nii.gz") for path in written]
+    elif name == "out.nii.gz":
+        found = [label["name"] for label in json.loads(written[1].read_text("utf-8"))["labels"]]
+    else:
+        found = [mask.structure for mask in read_seg_nrrd(written[0])]
+    assert found == ["Kidney_L", *list(separate_masks())[1:]]
+
+
+@pytest.mark.parametrize("name", ["out.rtstruct.dcm", "seg.dcm"])
+def test_dicom_needs_a_dicom_scan(tmp_path, name):
+    with pytest.raises(OutputError, match="read from DICOM"):
+        write_result(segmentation(OBLIQUE, separate_masks()), tmp_path / name)
+    assert names_in(tmp_path) == []
+
+
 def test_suffix_chooses_the_format(tmp_path):
     scan = segmentation(OBLIQUE, separate_masks())
     (tmp_path / "case.1").mkdir()
