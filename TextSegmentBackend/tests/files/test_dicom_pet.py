@@ -7,7 +7,7 @@ from made_dicom import write_series
 from made_scans import OBLIQUE
 from pydicom.dataset import Dataset
 
-from textsegment.errors import VolumeInvalidError
+from textsegment.errors import TextSegmentError, VolumeInvalidError
 from textsegment.files.dicom import read_dicom
 from textsegment.files.dicom_header import quiet_pydicom
 
@@ -120,3 +120,20 @@ def test_counts_need_a_factor(tmp_path):
     assert np.allclose(by_suv.voxels, ACTIVITY * 0.00025, rtol=1e-5)
     by_activity = philips(tmp_path, x00="0", x09="1.5")
     assert np.allclose(by_activity.voxels, ACTIVITY * 1.5 * WEIGHT_KG * 1000 / (DOSE_BQ * HOUR), rtol=1e-5)
+
+
+def test_no_damage_gives_another_error_or_speaks_of_the_patient(tmp_path):
+    pet(tmp_path)
+    path = sorted(tmp_path.iterdir())[0]
+    whole, generator, messages = path.read_bytes(), np.random.default_rng(0), []
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in generator.integers(132, 1700, 4):
+            content[place] = generator.integers(256)
+        path.write_bytes(content)
+        try:
+            messages += read_dicom(tmp_path).volume.warnings
+        except TextSegmentError as error:
+            messages.append(str(error))
+    assert messages
+    assert not any("secret" in message.lower() for message in messages)

@@ -71,9 +71,11 @@ def test_odd_values_that_are_only_repeated_do_no_harm_and_are_not_logged(tmp_pat
     assert caplog.text == ""
 
 
+@pytest.mark.parametrize("value", ["", "anonymous"])
 @pytest.mark.parametrize("keyword", ["SOPInstanceUID", "FrameOfReferenceUID", "StudyInstanceUID"])
-def test_badly_anonymised_images_cannot_be_referred_to(tmp_path, keyword):
-    write_series(tmp_path, STORED, OBLIQUE, change=lambda dataset, k: setattr(dataset, keyword, ""))
+def test_badly_anonymised_images_cannot_be_referred_to(tmp_path, keyword, value):
+    with quiet_pydicom():
+        write_series(tmp_path, STORED, OBLIQUE, change=lambda dataset, k: setattr(dataset, keyword, value))
     source = read_dicom(tmp_path).source
     with pytest.raises(OutputError, match="lack identifiers"):
         source.require_referable()

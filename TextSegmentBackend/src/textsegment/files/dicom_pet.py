@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
 from pydicom.valuerep import DT
 
 from textsegment.errors import VolumeInvalidError
@@ -81,7 +82,8 @@ def _grams(dataset: Dataset) -> float:
 def _dose_bq(datasets: Sequence[Dataset]) -> float:
     """Return the injected dose as it was at the time that the values are corrected to."""
     first = datasets[0]
-    info = (first.get("RadiopharmaceuticalInformationSequence") or [Dataset()])[0]
+    items = first.get("RadiopharmaceuticalInformationSequence")
+    info = items[0] if isinstance(items, DicomSequence) and items else Dataset()
     dose = _positive(info, "RadionuclideTotalDose")
     half_life_s = _positive(info, "RadionuclideHalfLife")
     if not dose or not half_life_s:

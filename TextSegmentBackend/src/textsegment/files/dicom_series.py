@@ -89,8 +89,10 @@ def choose_series(
     long = [s for s in matching if s.plane_count >= _FEWEST_PLANES]
     if len(long) == 1:
         others = "; ".join(str(s) for s in there if s is not long[0])
-        why = f"of several series {long[0]} was taken, the only one of {_FEWEST_PLANES} slices or more"
-        return long[0], (*warnings, f"{why[0].upper()}{why[1:]}. Beside it: {others}.")
+        taken = (
+            f"There are several series: {long[0]} was taken, the only one of {_FEWEST_PLANES} slices or more."
+        )
+        return long[0], (*warnings, f"{taken} Beside it: {others}.")
     raise InputError(
         f"There are several series: {'; '.join(map(str, there))}.",
         "Say which with --series and its number, or give one file of it.",

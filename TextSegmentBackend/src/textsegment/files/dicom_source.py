@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,6 +31,10 @@ _MAY_BE_EMPTY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
     "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
+
+
+# Looser than the standard, as archives are.
+_IDENTIFIER = re.compile(r"[0-9.]{1,64}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -105,9 +110,12 @@ class SourceSeries:
             OutputError: Identifiers are missing or used twice: the files were badly anonymised.
         """
         instances = {str(dataset.get("SOPInstanceUID") or "") for dataset in self.datasets}
+        classes = {str(dataset.get("SOPClassUID") or "") for dataset in self.datasets}
         frames = {str(dataset.get("FrameOfReferenceUID") or "") for dataset in self.datasets}
-        study_and_series = self.study_instance_uid and self.series_instance_uid
-        if "" in instances | frames or len(instances) < len(self.datasets) or not study_and_series:
+        identifiers = instances | classes | frames | {self.study_instance_uid, self.series_instance_uid}
+        if not all(_IDENTIFIER.fullmatch(text) for text in identifiers) or len(instances) < len(
+            self.datasets
+        ):
             reason = "lack identifiers or share them"
         elif len(frames) > 1:
             reason = "have different frames of reference"

@@ -66,7 +66,8 @@ def write_rtstruct(
     if segmentation.geometry != source.geometry:
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
     source.require_referable()
-    outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
+    with quiet_pydicom():
+        outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
     missing = [mask for mask, contours in outlined if not contours]
     kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
     if not kept:
