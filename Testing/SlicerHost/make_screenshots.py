@@ -9,12 +9,12 @@ from pathlib import Path
 _TOP = Path(__file__).parents[2]
 sys.path[:0] = [str(Path(__file__).parent), str(_TOP / "TextSegment")]
 
-from slicer_host import driver, host, pictures
+from slicer_host import driver, host, pictures  # noqa: E402
 
 host.boot()
 
-import slicer
-import slicer.util
+import slicer  # noqa: E402
+import slicer.util  # noqa: E402
 
 _FOLDER = _TOP / "Resources" / "Screenshots"
 _TEXT = "left lung, right lung, heart, aorta, liver, vertebrae"

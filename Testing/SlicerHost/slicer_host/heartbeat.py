@@ -1,5 +1,6 @@
 """Whether the GUI thread was ever busy for long: a timer of short period that records its gaps."""
 
+import contextlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,15 +71,17 @@ class _Clocks:
 
     def __init__(self) -> None:
         self.wall_s, self.cpu_s = time.monotonic(), time.thread_time()
-        self.in_line_s = {thread.name: _in_line_s(thread) for thread in _THREADS.glob("*")}
+        self.in_line_s = _in_line_s()
 
     def since(self, before: "_Clocks") -> Beat:
-        in_line_s = sum(value - before.in_line_s.get(name, 0.0) for name, value in self.in_line_s.items())
+        both = self.in_line_s.keys() & before.in_line_s.keys()
+        in_line_s = sum(self.in_line_s[thread] - before.in_line_s[thread] for thread in both)
         return Beat(self.wall_s - before.wall_s, self.cpu_s - before.cpu_s, in_line_s)
 
 
-def _in_line_s(thread: Path) -> float:
-    try:
-        return int((thread / "schedstat").read_text().split()[1]) / 1e9
-    except OSError:  # it has just ended
-        return 0.0
+def _in_line_s() -> dict[str, float]:
+    seconds = {}
+    for thread in _THREADS.glob("*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            seconds[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+    return seconds
