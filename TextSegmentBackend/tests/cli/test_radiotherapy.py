@@ -117,6 +117,40 @@ def test_names_elsewhere_are_those_of_the_model(tmp_path, folder):
     assert (tmp_path / "masks" / "left_kidney.nii.gz").exists()
 
 
+@pytest.mark.parametrize("name", ["older.rtstruct.dcm", "older.seg.dcm", "older.seg.nrrd"])
+def test_structures_made_before_can_be_used(tmp_path, folder, name):
+    older, new = tmp_path / name, tmp_path / "new.seg.nrrd"
+    assert textsegment("segment", folder, "aorta, liver", "-o", older, "--naming", "sat").code == 0
+    command = ("segment", folder, "liver", "-o", new, "--use", older, "--overwrite", "--derive")
+    ended = textsegment(*command, "Rest = liver - (Aorta margin 6)")
+    assert ended.code == 2
+    assert "both a new structure and a given one" in ended.err
+    command = ("segment", folder, "left kidney", *command[3:])
+    ended = textsegment(*command, "Rest = liver + Left_Kidney - aorta")
+    assert ended.code == 0, ended.err
+    result = read_seg_nrrd(new)
+    assert [mask.structure for mask in result] == ["left kidney", "Rest"]
+    expected = (whole("liver") | whole("left kidney")) & ~whole("aorta")
+    assert np.array_equal(result.full_mask("Rest"), expected)
+    assert "'spleen'" in textsegment(*command, "Rest = liver - spleen").err
+
+
+def test_structures_of_another_scan_are_refused(tmp_path, folder):
+    write_series(tmp_path / "other", stored(1), AFFINE + np.diag([0, 0, 0.5, 0]))
+    assert textsegment("segment", tmp_path / "other", "liver", "-o", tmp_path / "o.rtstruct.dcm").code == 0
+    assert textsegment("segment", tmp_path / "other", "liver", "-o", tmp_path / "o.seg.nrrd").code == 0
+    (tmp_path / "text.dcm").write_text("hello")
+    for given, words in (
+        ("o.rtstruct.dcm", "frame"),
+        ("o.seg.nrrd", "another grid"),
+        ("none.dcm", "no such file"),
+    ):
+        command = ("segment", folder, "aorta", "--derive", "A = aorta - liver", "--use", tmp_path / given)
+        ended = textsegment(*command, "-o", tmp_path / "out.seg.nrrd")
+        assert ended.code == 3
+        assert words in ended.err
+
+
 def test_short_names_and_an_older_structure_set(tmp_path, folder):
     old, new = tmp_path / "old.rtstruct.dcm", tmp_path / "new.rtstruct.dcm"
     text = "left gluteus maximus, liver"
@@ -184,6 +218,7 @@ def test_badly_anonymised_images_are_refused_before_the_work(tmp_path, monkeypat
         (["liver", "--short-names"], 4, "structure set"),
         (["liver", "--append-to", "old.rtstruct.dcm"], 4, "structure set"),
         (["liver", "--report", "report.pdf"], 4, ".html"),
+        (["liver", "--use", "old.rtstruct.dcm"], 2, "--derive"),
         (["liver", "--series", "99"], 3, "no series of this number"),
         (["liver", "-o", "out.dcm"], 4, ".rtstruct.dcm"),
     ],

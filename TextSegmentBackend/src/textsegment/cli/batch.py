@@ -77,6 +77,8 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
         TextSegmentError: What would fail for all images: weights, device, disk full, consent.
     """
     folder = _output_folder(targets)
+    if session.request.given is not None:
+        raise OutputError("Structures made before belong to one image.", "Leave --use out.")
     session.info  # noqa: B018 – whatever is wrong with model or server is wrong for all images
     names = file_stems([_stem(image) for image in images])
     outcomes: list[_Outcome] = []

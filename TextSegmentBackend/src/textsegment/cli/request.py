@@ -9,7 +9,7 @@ from typing import Any
 
 from textsegment.derive.expression import Definition, parse_definition
 from textsegment.derive.plan import Plan, make_plan
-from textsegment.errors import PromptError, UnknownStructureError
+from textsegment.errors import PromptError, SettingsError, UnknownStructureError
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.template import Template, template_named
 from textsegment.vocabulary.wanted import Consent, check_text, find_structures
@@ -24,17 +24,25 @@ class Request:
         template: A set of structures, or None.
         definitions: Structures to derive from the others.
         naming: Names of the results, see ``names_of``.
+        given: File of structures made before that definitions may use, or None.
     """
 
     text: str
     template: Template | None = None
     definitions: tuple[Definition, ...] = ()
     naming: str = "sat"
+    given: Path | None = None
 
     def plan(
-        self, modality: str, available: Collection[str], consent: Consent
+        self, modality: str, available: Collection[str], consent: Consent, given: Sequence[str] = ()
     ) -> tuple[Plan, tuple[str, ...]]:
         """Return what to ask of the model, and what the user should know about it.
+
+        Args:
+            modality: Of the image.
+            available: Structures that the model has in it.
+            consent: As for ``find_structures``.
+            given: Names of the structures in the file ``given``.
 
         Raises:
             ModalityError: The vocabulary knows nothing of this modality.
@@ -52,6 +60,7 @@ class Request:
             template=self.template,
             definitions=self.definitions,
             naming=self.naming,
+            given=given,
         )
         return plan, notes
 
@@ -67,7 +76,12 @@ class Request:
 
 
 def read_request(
-    arguments: Sequence[str], *, template: str | None, derive: Sequence[str], naming: str
+    arguments: Sequence[str],
+    *,
+    template: str | None,
+    derive: Sequence[str],
+    naming: str,
+    given: Path | None,
 ) -> tuple[list[Path], Request]:
     """Tell images and text apart, and check what can be checked before an image is read.
 
@@ -77,13 +91,17 @@ def read_request(
         template: As for ``template_named``, or None.
         derive: Definitions of derived structures.
         naming: As for ``names_of``.
+        given: File of structures made before, or None.
 
     Raises:
         PromptError: Images or structures are missing, a term is not understood, or there is no such naming.
         ExpressionError: A definition cannot be read.
+        SettingsError: Structures are given, and nothing is derived from them.
         TextSegmentError: The template cannot be read.
     """
     names_of((), naming)
+    if given is not None and not derive:
+        raise SettingsError("--use means nothing without --derive.", "Leave it out.")
     chosen = None if template is None else template_named(template)
     definitions = tuple(parse_definition(text) for text in derive)
     *images, last = arguments
@@ -93,7 +111,7 @@ def read_request(
         text = last
         _require_text(images, text)
     _require_quotes(images)
-    return [Path(image) for image in images], Request(text, chosen, definitions, naming)
+    return [Path(image) for image in images], Request(text, chosen, definitions, naming, given)
 
 
 def _require_text(images: list[str], text: str) -> None:

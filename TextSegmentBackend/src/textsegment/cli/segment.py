@@ -54,6 +54,13 @@ def segment_command(
             show_default=False,
         ),
     ] = None,
+    use: Annotated[
+        Path | None,
+        typer.Option(
+            help="Structure set, DICOM segmentation or .seg.nrrd of the scan, whose structures --derive may "
+            "use."
+        ),
+    ] = None,
     naming: Annotated[
         str | None,
         typer.Option(
@@ -127,7 +134,11 @@ def segment_command(
     7 missing package, 8 some images of several failed, 9 server, 130 cancelled.
     """
     images, request = read_request(
-        arguments, template=template, derive=derive or (), naming=naming or _usual_naming(output)
+        arguments,
+        template=template,
+        derive=derive or (),
+        naming=naming or _usual_naming(output),
+        given=use,
     )
     session = Session(
         request,

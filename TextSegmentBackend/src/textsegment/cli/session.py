@@ -74,25 +74,29 @@ class Session:
         Raises:
             TextSegmentError: Any failure; no output is written then, or only whole ones.
         """
+        from textsegment.files.masks import read_masks
         from textsegment.files.reading import read_scan
         from textsegment.files.results import require_writable
 
         watch = Stopwatch()
         with watch.measure("read"), self._status(f"{label}Reading"):
             scan = read_scan(image, modality=self.modality, series=self.series)
-        for path in targets.results:
-            require_writable(path, scan.source, append_to=targets.append_to)
+            for path in targets.results:
+                require_writable(path, scan.source, append_to=targets.append_to)
+            given = None if self.request.given is None else read_masks(self.request.given, scan)
         volume = scan.volume
         with watch.measure("load_model"):
             available = self.info.structures.get(volume.modality, ())
-        plan, notes = self.request.plan(volume.modality, available, self._consent)
+        plan, notes = self.request.plan(
+            volume.modality, available, self._consent, [mask.structure for mask in given or ()]
+        )
         if not self.overwrite:
             require_absent(targets.files(plan.written_names))
         with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
             result = self.segmenter.segment(
                 volume, plan.prompts, on_event=_both(watch.on_event, bar.on_event)
             )
-        result = plan.finish(result, volume.voxels)
+        result = plan.finish(result, volume.voxels, given)
         with watch.measure("write"), self._status(f"{label}Writing"):
             said = write_masks(scan, result, plan, targets)
         report = make_report(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
 from numpy.typing import NDArray
 
 from textsegment.derive.expression import Combined, Definition, Expression, Name
-from textsegment.derive.structures import derive, require_derivable
-from textsegment.errors import PromptError, UnknownStructureError
+from textsegment.derive.structures import derive, name_key, require_derivable
+from textsegment.errors import ExpressionError, PromptError, UnknownStructureError
 from textsegment.segmentation import Segmentation
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.template import Template, TemplateEntry
@@ -28,6 +28,7 @@ class Plan:
         definitions: What is derived, of templates first.
         missing: Lines of the template that the model lacks, by the reason.
         template: Identifier of the template, or nothing.
+        given: Structures made before that definitions use.
     """
 
     prompts: tuple[str, ...]
@@ -36,19 +37,29 @@ class Plan:
     definitions: tuple[Definition, ...]
     missing: Mapping[str, tuple[str, ...]]
     template: str
+    given: tuple[str, ...] = ()
 
     @property
     def written_names(self) -> tuple[str, ...]:
         """Names of the result, in the order of ``outputs``."""
         return tuple(self.names.get(structure, structure) for structure in self.outputs)
 
-    def finish(self, segmentation: Segmentation, voxels: NDArray[Any] | None = None) -> Segmentation:
+    def finish(
+        self,
+        segmentation: Segmentation,
+        voxels: NDArray[Any] | None = None,
+        given: Segmentation | None = None,
+    ) -> Segmentation:
         """Derive what is to be derived, and leave out what was needed for that only.
 
         Args:
             segmentation: The masks of all prompts.
             voxels: The image on the same grid, for the mean intensities of what is derived.
+            given: Structures made before, on the same grid; they do not become a part of the result.
         """
+        if given is not None:
+            used = tuple(given[structure] for structure in self.given)
+            segmentation = replace(segmentation, masks=segmentation.masks + used)
         whole = derive(segmentation, self.definitions, names=self.names, voxels=voxels)
         masks = tuple(whole[structure] for structure in self.outputs)
         template = {"template": self.template} if self.template else {}
@@ -63,6 +74,7 @@ def make_plan(
     template: Template | None = None,
     definitions: Sequence[Definition] = (),
     naming: str = "sat",
+    given: Sequence[str] = (),
 ) -> Plan:
     """Say what to ask of the model.
 
@@ -73,10 +85,11 @@ def make_plan(
         template: Asked for beside the text; its lines keep their own output names.
         definitions: Structures to derive from the others.
         naming: Names of the structures of the text, see ``names_of``.
+        given: Names of structures made before, which definitions may use.
 
     Raises:
         UnknownStructureError: The model has nothing of the template, or a definition needs what is not there.
-        ExpressionError: A definition has the name of another structure.
+        ExpressionError: A definition has the name of another structure, or uses one that two have.
         PromptError: Nothing was asked for, or the naming is unknown.
     """
     entries = template.chosen(modality, available) if template is not None else ()
@@ -106,7 +119,8 @@ def make_plan(
     # What the text asks for twice the segmenter merges, and says so.
     prompts = (*structures, *(prompt for prompt in needed if prompt not in asked))
     names.update(own)
-    require_derivable([*unions, *definitions], prompts, names)
+    used = _used(given, definitions, {*prompts, *names.values(), *(union.name for union in unions)})
+    require_derivable([*unions, *definitions], (*prompts, *used), names)
     return Plan(
         prompts,
         (*outputs, *(definition.name for definition in definitions)),
@@ -114,7 +128,24 @@ def make_plan(
         (*unions, *definitions),
         template.missing(modality, available) if template is not None else {},
         template.id if template is not None else "",
+        used,
     )
+
+
+def _used(given: Sequence[str], definitions: Sequence[Definition], own: Collection[str]) -> tuple[str, ...]:
+    """Return the given structures that definitions use, and refuse names that new structures have too."""
+    by_key = {name_key(name): name for name in given}
+    own_keys = {name_key(name) for name in own}
+    used: dict[str, None] = {}
+    for operand in (operand for definition in definitions for operand in definition.operands):
+        key = name_key(operand)
+        if key in by_key and key in own_keys:
+            raise ExpressionError(
+                f"{operand!r} is both a new structure and a given one.", "Rename the one that was given."
+            )
+        if key in by_key:
+            used[by_key[key]] = None
+    return tuple(used)
 
 
 def _union(entry: TemplateEntry) -> Definition:

@@ -106,15 +106,15 @@ class _Names:
         structures = tuple(structures)
         # Names as they will be written come before those of the model.
         for structure in structures:
-            self._structures.setdefault(_key(names.get(structure, structure)), structure)
+            self._structures.setdefault(name_key(names.get(structure, structure)), structure)
         for structure in structures:
-            self._structures.setdefault(_key(structure), structure)
+            self._structures.setdefault(name_key(structure), structure)
 
     def structure(self, name: str) -> str:
         """Return the structure that a name stands for."""
-        structure = self._structures.get(_key(name))
+        structure = self._structures.get(name_key(name))
         if structure is None:
-            near = tuple(get_close_matches(_key(name), self._structures, n=5))
+            near = tuple(get_close_matches(name_key(name), self._structures, n=5))
             there = ", ".join(near or list(self._structures)[:12])
             raise UnknownStructureError(
                 f"A definition needs {name!r}, which is not among the structures.",
@@ -124,13 +124,14 @@ class _Names:
         return structure
 
     def require_free(self, name: str) -> None:
-        if _key(name) in self._structures:
+        if name_key(name) in self._structures:
             raise ExpressionError(
                 f"There is a structure {name!r} already.", "Give the derived one another name."
             )
 
 
-def _key(name: str) -> str:
+def name_key(name: str) -> str:
+    """Return what two names have in common that mean the same: case, spaces and underscores do not matter."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 

@@ -1,0 +1,65 @@
+"""Masks that were made before, on the grid of a scan: the counterpart of ``results``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import RTStructureSetStorage
+
+from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
+from textsegment.files.dicom_header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.reading import Scan
+from textsegment.files.seg_nrrd import read_seg_nrrd
+from textsegment.segmentation import Segmentation
+
+_SAME_GRID_MM = 1e-3
+
+
+def read_masks(path: Path | str, scan: Scan) -> Segmentation:
+    """Read a DICOM structure set or segmentation, or 3D Slicer's ``.seg.nrrd``.
+
+    Args:
+        path: The file.
+        scan: The scan that it belongs to; a structure set needs one that was read from DICOM files.
+
+    Raises:
+        InputNotFoundError: No such file.
+        InputUnreadableError: It holds no masks, or is damaged, or is a structure set of another kind of scan.
+        InputError: A structure set of another frame of reference.
+        GeometryError: The masks lie on another grid than the scan.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputNotFoundError("There is no such file of structures.", "Check the path.")
+    if path.name.lower().endswith(".nrrd"):
+        found = read_seg_nrrd(path)
+    elif not _is_structure_set(path):
+        from textsegment.files.dicom_seg_reader import read_dicom_seg
+
+        found = read_dicom_seg(path, geometry=scan.volume.geometry)
+    elif scan.source is None:
+        raise InputUnreadableError(
+            "A structure set needs the DICOM scan that it was drawn on.", "Give the DICOM folder."
+        )
+    else:
+        from textsegment.files.rtstruct_read import read_rtstruct
+
+        found = read_rtstruct(path, scan.source)
+    ours, theirs = scan.volume.geometry, found.geometry
+    same = ours.spatial_shape == theirs.spatial_shape
+    if not same or not np.allclose(ours.affine, theirs.affine, rtol=0, atol=_SAME_GRID_MM):
+        raise GeometryError("The structures lie on another grid than the scan.", "Give those of this scan.")
+    return found
+
+
+def _is_structure_set(path: Path) -> bool:
+    try:
+        with quiet_pydicom():
+            return bool(read_dataset(path).get("SOPClassUID") == RTStructureSetStorage)
+    except (InvalidDicomError, *DAMAGE) as error:
+        raise InputUnreadableError(
+            "The file of structures is none that is known, or damaged.",
+            "Give a structure set, a DICOM segmentation or .seg.nrrd.",
+        ) from error
