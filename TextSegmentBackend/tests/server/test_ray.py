@@ -163,7 +163,7 @@ def test_an_engine_that_cannot_start_says_why():
     assert "Traceback" not in server.log
 
 
-def test_the_application_of_ray_serve_gives_the_masks_of_the_engine_here(tmp_path):
+def test_the_application_of_ray_serve_survives_the_death_of_each_part(tmp_path):
     keys = tmp_path / "keys"
     keys.write_text("key-of-the-application\n")
     keys.chmod(0o600)
@@ -174,14 +174,21 @@ def test_the_application_of_ray_serve_gives_the_masks_of_the_engine_here(tmp_pat
         ray_application(arguments) as server,
         RemoteSegmenter(server.url, "key-of-the-application") as segmenter,
     ):
-        killed = []
+        # The job of a replica that dies goes on on another; that of a front is asked for again by the client.
+        for deployment, stage in (("segmenter", "encoding"), ("front", "preparing")):
+            remote = segmenter.segment(volume, names, on_event=killer(server, deployment, stage))
+            for ours, theirs in zip(local, remote, strict=True):
+                assert np.array_equal(ours.full((60, 50, 40)), theirs.full((60, 50, 40)))
 
-        def kill_one(event):
-            if isinstance(event, Progress) and event.stage == "encoding" and not killed:
-                killed.extend(replicas_of(server))
-                os.kill(killed[0], signal.SIGKILL)
 
-        results = [segmenter.segment(volume, names, on_event=kill_one) for _ in range(2)]
-    for remote in results:
-        for ours, theirs in zip(local, remote, strict=True):
-            assert np.array_equal(ours.full((60, 50, 40)), theirs.full((60, 50, 40)))
+def killer(server, deployment, stage):
+    """A callback that kills all replicas of a deployment, once, when a job is at a stage."""
+    killed = []
+
+    def on_event(event):
+        if isinstance(event, Progress) and event.stage == stage and not killed:
+            killed.extend(replicas_of(server, deployment))
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    return on_event

@@ -20,8 +20,6 @@ from server_process import DEADLINE_S, FAKE, ServerProcess
 from textsegment.segmentation import Segmentation
 from textsegment.wire.contract import HEALTH_ROUTE
 
-_REPLICA = "ray::ServeReplica:textsegment:segmenter"
-
 
 class RayServer(ServerProcess):
     """A server with two replicas on a Ray of its own.
@@ -45,8 +43,8 @@ class RayServer(ServerProcess):
         super().__init__(command=[*command, *wanted, *announced, *options])
 
     def replicas(self) -> list[int]:
-        """Process ids of the replicas that run."""
-        return replicas_of(self)
+        """Process ids of the replicas of the segmenter."""
+        return replicas_of(self, "segmenter")
 
     def ray_folder(self) -> Path:
         """Where this Ray keeps its files."""
@@ -55,12 +53,13 @@ class RayServer(ServerProcess):
         return Path(store.partition("=")[2]).parents[2]
 
 
-def replicas_of(server: ServerProcess) -> list[int]:
-    """Process ids of the replicas below a server."""
+def replicas_of(server: ServerProcess, deployment: str) -> list[int]:
+    """Process ids of the replicas of a deployment below a server."""
     found = []
     for process in server.tree():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "".join(process.cmdline()).startswith(_REPLICA):
+            title = "".join(process.cmdline())
+            if title.startswith(f"ray::ServeReplica:textsegment:{deployment}"):
                 found.append(process.pid)
     return found
 

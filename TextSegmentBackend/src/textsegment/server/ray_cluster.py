@@ -6,21 +6,20 @@ import asyncio
 import logging
 import os
 import secrets
-import shutil
 import signal
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engine import Work
+from textsegment.server.private_folder import PrivateFolder
 from textsegment.server.ray_settings import ReplicaSettings
 from textsegment.server.workers import LOCAL_SEGMENTER
 
 if TYPE_CHECKING:
-    from ray.serve.handle import DeploymentHandle
-
     from textsegment.server.ray_engine import RayEngine
 
 # Read by Ray while it is imported, and by the processes that it starts.
@@ -52,8 +51,9 @@ class ClusterEngine:
         self._replicas = replicas
         self._arguments = arguments
         self._factory = factory
-        self._folder: str | None = None
+        self._folder: PrivateFolder | None = None
         self._engine: RayEngine | None = None
+        self._lock = threading.Lock()
 
     @property
     def slots(self) -> int:
@@ -63,10 +63,15 @@ class ClusterEngine:
     async def start(self) -> ModelInfo:
         """Start Ray and the replicas; see ``Engine.start``."""
         try:
-            handle = await asyncio.to_thread(self._start)
+            await asyncio.to_thread(self._start_ray)
             _restore_signals()
+            from textsegment.server.ray_deployment import replicas_of, require_gpus, run_replicas
             from textsegment.server.ray_engine import RayEngine
 
+            if self._folder is not None:
+                require_gpus(self._replicas, self._arguments.get("device"))
+            replicas = replicas_of(self._replicas, self._arguments, self._factory)
+            handle = await run_replicas(replicas, _APPLICATION)
             self._engine = RayEngine(handle, self._replicas.most)
             return await self._engine.start()
         except BaseException:
@@ -75,42 +80,45 @@ class ClusterEngine:
 
     async def stop(self) -> None:
         """End the replicas, and Ray if it is our own; see ``Engine.stop``."""
-        await asyncio.to_thread(self._stop)
+        await asyncio.to_thread(self._stop_ray)
 
     def run(self, work: Work) -> AsyncIterator[bytes]:
         """Run a job; see ``RayEngine.run``."""
         assert self._engine is not None, "started"
         return self._engine.run(work)
 
-    def _start(self) -> DeploymentHandle:
-        options: dict[str, Any] = {"namespace": "serve", "log_to_driver": False, "logging_level": "error"}
-        if "RAY_ADDRESS" not in os.environ:
-            os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN=secrets.token_hex(32))
-            # A short path: the name of a Unix socket has at most 107 bytes.
-            self._folder = tempfile.mkdtemp(prefix="tsray-")
-            options.update(address="local", include_dashboard=False, _temp_dir=self._folder)
-        import ray
-        from ray import serve
-
-        from textsegment.server.ray_deployment import replicas_of, run_replicas
-
-        logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server says itself what it does
-        ray.init(**options)
-        serve.start(proxy_location="Disabled")
-        return run_replicas(replicas_of(self._replicas, self._arguments, self._factory), _APPLICATION)
-
-    def _stop(self) -> None:
-        import ray
-
-        if not ray.is_initialized():
-            return
-        if self._folder is None:
+    def _start_ray(self) -> None:
+        with self._lock:
+            options: dict[str, Any] = {"namespace": "serve", "log_to_driver": False, "logging_level": "error"}
+            if "RAY_ADDRESS" not in os.environ:
+                os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN=secrets.token_hex(32))
+                self._folder = PrivateFolder(_folders())
+                options.update(address="local", include_dashboard=False, _temp_dir=str(self._folder.path))
+            import ray
             from ray import serve
 
-            serve.delete(_APPLICATION)
-        ray.shutdown()  # a Ray of our own ends with everything in it
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server says itself what it does
+            ray.init(**options)
+            serve.start(proxy_location="Disabled")
+
+    def _stop_ray(self) -> None:
+        with self._lock:  # a start that was given up goes on until here
+            import ray
+
+            if not ray.is_initialized():
+                return
+            if self._folder is None:
+                from ray import serve
+
+                serve.delete(_APPLICATION)
+            ray.shutdown()  # a Ray of our own ends with everything in it
+            if self._folder is not None:
+                self._folder.remove()
+
+
+def _folders() -> Path:
+    """Where each Ray of this user has its folder: a short path, for Unix sockets have at most 107 bytes."""
+    return Path(tempfile.gettempdir()) / f"tsray-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def _restore_signals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +11,9 @@ import ray
 from ray import serve
 from ray.serve.config import AutoscalingConfig, RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import LoggingConfig
+from ray.serve.schema import ApplicationStatus, ApplicationStatusOverview, LoggingConfig
 
-from textsegment.errors import EngineLostError, TextSegmentError
+from textsegment.errors import EngineLostError, SettingsError, TextSegmentError
 from textsegment.server.ray_replica import SegmenterReplica, StartError
 from textsegment.server.ray_router import DigestRouter
 from textsegment.server.ray_settings import ReplicaSettings
@@ -23,6 +24,7 @@ from textsegment.wire.failures import ErrorReport
 _DRAIN_S = 600.0
 _DOWNSCALE_DELAY_S = 300.0
 _UPSCALE_DELAY_S = 5.0
+_POLL_S = 0.2
 
 
 def replicas_of(
@@ -47,7 +49,7 @@ def replicas_of(
             upscale_delay_s=_UPSCALE_DELAY_S,
             downscale_delay_s=_DOWNSCALE_DELAY_S,
         ),
-        ray_actor_options={"num_cpus": settings.cpus, "num_gpus": _gpus(settings, arguments.get("device"))},
+        ray_actor_options={"num_cpus": settings.cpus, "num_gpus": gpus_of(settings, arguments.get("device"))},
         request_router_config=RequestRouterConfig(request_router_class=DigestRouter, max_backoff_s=0.1),
         max_constructor_retry_count=2,
         health_check_period_s=5,
@@ -57,28 +59,49 @@ def replicas_of(
     return deployment.bind(factory, dict(arguments), settings.job_time_s)
 
 
-def _gpus(settings: ReplicaSettings, device: str | None) -> float:
+def gpus_of(settings: ReplicaSettings, device: str | None) -> float:
+    """Return how many GPUs Ray sets aside for a replica."""
     if settings.gpus is not None:
         return settings.gpus
     has_any = ray.cluster_resources().get("GPU", 0) >= 1
     return 1.0 if has_any and device not in ("cpu", "mps") else 0.0
 
 
-def run_replicas(replicas: serve.Application, name: str) -> DeploymentHandle:
-    """Start replicas without an HTTP server of Ray's, and return the handle when they are ready.
+def require_gpus(settings: ReplicaSettings, device: str | None) -> None:
+    """Check that a Ray that cannot grow has a GPU for each replica: else they would be waited for for ever.
+
+    Raises:
+        SettingsError: It has not.
+    """
+    present = ray.cluster_resources().get("GPU", 0)
+    if settings.least * gpus_of(settings, device) > present:
+        raise SettingsError(
+            f"There are {settings.least} replicas to start and {present:.0f} GPUs.", "Give fewer --replicas."
+        )
+
+
+async def run_replicas(replicas: serve.Application, name: str) -> DeploymentHandle:
+    """Start replicas, and return the handle when they are ready, however long that takes.
 
     Raises:
         TextSegmentError: They cannot load the model.
     """
-    try:
-        return serve.run(replicas, name=name, route_prefix=None)
-    except RuntimeError as error:
-        raise _reason(name) from error
+    target = serve.RunTarget(replicas, name, route_prefix=None)
+    (handle,) = await asyncio.to_thread(serve.run_many, [target], wait_for_applications_running=False)
+    while (status := await asyncio.to_thread(_status, name)).status != ApplicationStatus.RUNNING:
+        if status.status == ApplicationStatus.DEPLOY_FAILED:
+            raise _reason(status)
+        await asyncio.sleep(_POLL_S)
+    return handle
 
 
-def _reason(name: str) -> TextSegmentError:
+def _status(name: str) -> ApplicationStatusOverview:
+    return serve.status().applications[name]
+
+
+def _reason(status: ApplicationStatusOverview) -> TextSegmentError:
     """Find the report of a ``StartError``: Serve has the traceback of a failed start, as text."""
-    for deployment in serve.status().applications[name].deployments.values():
+    for deployment in status.deployments.values():
         found = re.search(rf"{StartError.__name__}: (\{{.*\}})", deployment.message)
         if found is not None:
             return ErrorReport.from_json(found[1].encode()).to_error()
