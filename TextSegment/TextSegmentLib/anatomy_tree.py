@@ -70,8 +70,6 @@ class AnatomyTree:
 
     def set_selected(self, structures: frozenset[str]) -> None:
         """Check what the text asks for."""
-        if structures == self._selected:
-            return
         self._selected = structures
         self._is_filling = True
         for item in self._items(self._model.invisibleRootItem()):
@@ -146,10 +144,8 @@ class AnatomyTree:
             return
         term = load_tree()[item.data(TERM_ROLE)]
         wanted = item.checkState() == qt.Qt.Checked
-        self._on_toggled(term.name, self._coverage.covered(term) if wanted else self._unwanted(term), wanted)
-
-    def _unwanted(self, term: Term) -> Sequence[str]:
-        return tuple(self._coverage.inside(term))
+        meant = self._coverage.covered(term) if wanted else tuple(self._coverage.inside(term))
+        self._on_toggled(term.name, meant, wanted)
 
     def _tool_tip(self, term: Term) -> str:
         lines = [f"<b>{escape(term.name)}</b>"]
@@ -165,7 +161,7 @@ class AnatomyTree:
         if term.structures and set(covered) <= set(term.structures) and covered:
             return _("The model calls it: {names}").format(names=", ".join(covered))
         if covered:
-            return _("The model has {count} structures of it.").format(count=len(covered))
+            return _("Structures of it in the model: {count}").format(count=len(covered))
         elsewhere, wider = self._coverage.why_not(term)
         if elsewhere:
             return _("The model knows it in {modalities} only.").format(modalities=", ".join(elsewhere))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import qt
 import slicer
 from slicer.i18n import tr as _
-from textsegment.errors import TextSegmentError
+from textsegment.errors import SettingsError, TextSegmentError
 
 from TextSegmentLib import settings
 from TextSegmentLib.environment import Environment, look_at
@@ -17,7 +18,7 @@ from TextSegmentLib.interpreter import chosen_interpreter
 from TextSegmentLib.job import Job
 from TextSegmentLib.weights_download import DownloadState, WeightsDownload
 
-DEMO = "sat-demo"
+_DEMO = "sat-demo"
 _STEPS = 1000
 
 
@@ -40,6 +41,7 @@ class LocalSetup:
         self._installation: Installation | None = None
         self._download: WeightsDownload | None = None
         self._failure: TextSegmentError | None = None
+        self._is_asking = False
         self.environment: Environment | None = None
         self.log = ""
         ui.interpreterEdit.currentPath = settings.interpreter()
@@ -57,9 +59,9 @@ class LocalSetup:
     def obstacle(self) -> str:
         """What has to be done before the engine can start; empty if it can."""
         if self._installation is not None:
-            return _("is being installed.")
+            return _("being installed…")
         if self._download is not None:
-            return _("{model} is being downloaded.").format(model=settings.model())
+            return _("downloading {model}…").format(model=settings.model())
         if self._failure is not None:
             return str(self._failure)
         if self.environment is None:
@@ -73,13 +75,12 @@ class LocalSetup:
     @property
     def is_busy(self) -> bool:
         """Whether something is done in the background."""
-        return any(task is not None for task in (self._job, self._installation, self._download))
+        return self._job is not None or self._has_task
 
     @property
     def may_start(self) -> bool:
         """Whether the engine can start as far as is known."""
-        is_unknown = self.environment is None and self._installation is None and self._download is None
-        return is_unknown or not self.obstacle
+        return not self.obstacle or (self.environment is None and not self._has_task)
 
     @property
     def memory_warning(self) -> str:
@@ -107,25 +108,29 @@ class LocalSetup:
             self._end_installation(self._installation)
         if self._download is not None:
             self._go_on_with_download(self._download)
-        if self._installation is not None or self._download is not None:
+        if self._has_task:
             self._show_progress()
 
     def show(self) -> None:
         """Show what there is, and what can be done about the rest."""
-        environment, is_busy = self.environment, self._installation is not None or self._download is not None
+        environment, has_task = self.environment, self._has_task
         self._ui.installStateLabel.text = self._installed()
         lacks_packages = environment is not None and bool(environment.missing)
         self._ui.installButton.visible = lacks_packages
-        self._ui.installButton.enabled = not is_busy
+        self._ui.installButton.enabled = not has_task
         has_weights = environment is not None and settings.model() in environment.models
-        self._ui.downloadButton.visible = settings.model() != DEMO and not has_weights
-        self._ui.downloadButton.enabled = not is_busy and environment is not None and not lacks_packages
+        self._ui.downloadButton.visible = settings.model() != _DEMO and not has_weights
+        self._ui.downloadButton.enabled = not has_task and environment is not None and not lacks_packages
         _fits, sentence = self._memory()
         self._ui.memoryStateLabel.text = sentence
         for widget in (self._ui.memoryLabel, self._ui.memoryStateLabel):
             widget.visible = bool(sentence)
         for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel, self._ui.engineCancelButton):
-            widget.visible = is_busy
+            widget.visible = has_task
+
+    @property
+    def _has_task(self) -> bool:
+        return self._installation is not None or self._download is not None
 
     def _memory(self) -> tuple[bool, str]:
         """Return whether the model fits the memory, and a sentence; empty if that is not known."""
@@ -140,14 +145,23 @@ class LocalSetup:
         if self.environment is None:
             return _("looking…") if self._job is not None else _("not looked at yet")
         if self.environment.missing:
-            return _("{count} packages are missing").format(count=len(self.environment.missing))
+            return _("packages missing: {count}").format(count=len(self.environment.missing))
         return _("installed (Python {version})").format(version=".".join(map(str, self.environment.python)))
 
     def _interpreter_chosen(self, path: str) -> None:
-        if path.strip() != settings.interpreter():
-            settings.set_interpreter(path)
-            self.environment = self._job = None
+        """Called at every key: nothing is started before there is such a file."""
+        path = path.strip()
+        if path == settings.interpreter():
+            return
+        settings.set_interpreter(path)
+        self.environment = self._job = None
+        if not path or Path(path).is_file():
             self.look()
+        else:
+            self._failure = SettingsError(
+                _("There is no such file."), _("Choose the executable of a Python.")
+            )
+            self.show()
 
     def _take_environment(self) -> None:
         try:
@@ -185,17 +199,26 @@ class LocalSetup:
 
     def _go_on_with_download(self, download: WeightsDownload) -> None:
         if download.look() is DownloadState.ASKING:
-            if slicer.util.confirmOkCancelDisplay(download.offer, _("Download the model?")):
-                download.agree()
-            else:
-                download.cancel()
-                self._download = None
-                self.show()
+            self._ask_about(download)
         elif download.is_over:
             self._download = self.environment = None
             if download.error is not None:
                 self._on_error(download.error)
             self.look()
+
+    def _ask_about(self, download: WeightsDownload) -> None:
+        """Ask once: timers go on while the question is open."""
+        if self._is_asking:
+            return
+        self._is_asking = True
+        agrees = slicer.util.confirmOkCancelDisplay(download.offer, _("Download the model?"))
+        self._is_asking = False
+        if agrees:
+            download.agree()
+        else:
+            download.cancel()
+            self._download = None
+            self.show()
 
     def _cancel(self) -> None:
         for task in (self._installation, self._download):

@@ -82,7 +82,7 @@ class PromptBox:
     @text.setter
     def text(self, text: str) -> None:
         self._edit.text = text
-        self._read_soon()
+        self.is_unread = True
         self._read()
 
     @property
@@ -97,9 +97,11 @@ class PromptBox:
 
     def set_model(self, modality: str, known: frozenset[str], model: ModelInfo | None) -> None:
         """Read the text as it is meant for another modality or model."""
+        if (modality, known, model) == (self._modality, self._known, self._model):
+            return
         self._modality, self._known, self._model = modality, known, model
         self._completer.set_model(modality, known)
-        self._read_soon()
+        self.is_unread = True
         self._read()
 
     def toggle(self, phrase: str, structures: Sequence[str], wanted: bool) -> None:
@@ -128,9 +130,6 @@ class PromptBox:
         self._stop_reading()
 
     def _text_changed(self, _text: str) -> None:
-        self._read_soon()
-
-    def _read_soon(self) -> None:
         self.is_unread, self._is_entered = True, False
         self._timer.start(_READ_DELAY_MS)
 

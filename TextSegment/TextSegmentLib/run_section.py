@@ -78,7 +78,7 @@ def _sentence(run: Run) -> str:
     seconds = _time(run.elapsed_s)
     done = sum(row.state.value != "waiting" for row in run.rows)
     if run.state is RunState.QUEUED and run.queue_position:
-        return _("Waiting: {count} jobs before this one, {time}").format(
+        return _("Waiting, jobs before this one: {count}, {time}").format(
             count=run.queue_position, time=seconds
         )
     if run.is_active:

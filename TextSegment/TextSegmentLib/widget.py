@@ -160,6 +160,7 @@ class Panel(VTKObservationMixin):
             self._known_text = self._parameters.text = self.prompt.text
         self.tree.set_selected(frozenset(self.prompt.structures))
         self._offer()
+        self._resume()
 
     def _term_toggled(self, name: str, structures: Sequence[str], wanted: bool) -> None:
         self.prompt.toggle(name, structures, wanted)
@@ -169,11 +170,15 @@ class Panel(VTKObservationMixin):
 
     def _engine_changed(self) -> None:
         self._model_changed()
-        if self._awaited is None or self.engine.is_starting:
+        self._resume()
+
+    def _resume(self) -> None:
+        """Do what was asked before the engine had to start, if it still means the same."""
+        if self._awaited is None or self.engine.is_starting or self.prompt.is_unread:
             return
         awaited, self._awaited = self._awaited, None
         if self.engine.model is not None and self.prompt.structures == awaited:
-            self.segment()  # as was asked before the engine had to start
+            self.segment()
 
     def _model_changed(self) -> None:
         """Read text and tree as the model at hand understands this modality."""
@@ -182,6 +187,7 @@ class Panel(VTKObservationMixin):
         self.tree.set_coverage(Coverage(modality, known))
         self.sets.set_model(modality, known)
         self.prompt.set_model(modality, known, model)
+        self._offer()
 
     def _offer(self) -> None:
         """Say what the button would do, or what is in the way."""

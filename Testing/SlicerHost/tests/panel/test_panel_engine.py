@@ -181,3 +181,106 @@ def test_missing_packages_are_installed_after_consent_only(hands, monkeypatch):
     assert "torch>=2.10" in asked[0]
     assert "gigabytes" in asked[0]
     assert setup._installation is None
+
+
+def test_run_that_had_to_wait_for_the_engine_runs_a_group_too(hands, monkeypatch):
+    """What was seen before the engine had to start needs no second look."""
+    from textsegment.testing import FakeSegmenter
+
+    class Starting:
+        model, status, obstacle, is_starting, is_busy = None, "", "", False, False
+        started = None
+
+        def agreed_segmenter(self):
+            if self.model is None:
+                self.is_starting = True
+                return None
+            return self.started
+
+        def look(self):
+            pass
+
+        watch = stop = look
+
+    engine = Starting()
+    hands.panel.engine._given = engine
+    hands.ui.promptEdit.text = "ribs; liver; aorta; pancreas; stomach"
+    hands.wait_until_offered()
+    driver.click(hands.ui.segmentButton)
+    assert hands.widget.logic.run is None
+    engine.started = FakeSegmenter()
+    engine.model, engine.is_starting = engine.started.info(), False
+    hands.panel.engine._tell()
+    driver.wait_until(lambda: hands.widget.logic.run is not None, "the run that was asked for")
+    hands.wait_for_end()
+    assert len(hands.rows()) == 28
+
+
+@pytest.fixture
+def local(hands, monkeypatch):
+    """The panel with the engine section open at this computer, whose Python is this one."""
+    settings.set_interpreter(sys.executable)
+    hands.panel.engine._given = None
+    hands.ui.engineButton.collapsed = False
+    driver.click(hands.ui.localButton)
+    driver.wait_until(
+        lambda: "installed (Python" in hands.ui.installStateLabel.text, "what is installed", 120
+    )
+    return hands
+
+
+def test_download_without_network_says_what_to_do(local, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("TEXTSEGMENT_HOME", str(tmp_path))
+    local.ui.modelBox.currentIndex = 1
+    local.ui.modelBox.activated.emit(1)
+    assert "sat-nano has to be downloaded first" in local.ui.engineStatusLabel.text
+    driver.click(local.ui.downloadButton)
+    assert local.ui.engineCancelButton.visible
+    driver.wait_until(lambda: local.ui.messageFrame.visible, "the failure", 120)
+    assert "hub" in local.ui.messageLabel.text.lower() or "network" in local.ui.messageLabel.text.lower()
+    assert not local.ui.engineCancelButton.visible
+
+
+def test_offer_of_a_download_is_shown_once(hands, monkeypatch):
+    from TextSegmentLib.weights_download import DownloadState
+
+    class Offered:
+        offer, is_over, agreed = "The weights were made by others.", False, False
+
+        def look(self):
+            return DownloadState.RUNNING if self.agreed else DownloadState.ASKING
+
+        def agree(self):
+            self.agreed = True
+
+    setup = hands.panel.engine._local._setup
+    download, asked = Offered(), []
+
+    def ask(text, *_arguments, **_options):
+        asked.append(text)
+        setup._go_on_with_download(download)  # a timer, while the question is open
+        return True
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", ask)
+    setup._go_on_with_download(download)
+    assert asked == ["The weights were made by others."]
+    assert download.agreed
+
+
+def test_typed_path_starts_nothing_before_it_is_a_file(local):
+    driver.click(local.ui.advancedButton)
+    local.ui.interpreterEdit.currentPath = "/no/such/pyth"
+    assert "There is no such file." in local.ui.installStateLabel.text
+    assert not local.ui.startButton.enabled or local.panel.engine.obstacle
+    local.ui.interpreterEdit.currentPath = sys.executable
+    driver.wait_until(
+        lambda: "installed (Python" in local.ui.installStateLabel.text, "what is installed", 120
+    )
+
+
+def test_no_python_at_all_is_said(local):
+    driver.click(local.ui.advancedButton)
+    local.ui.interpreterEdit.currentPath = __file__
+    driver.wait_until(lambda: "Python" in local.ui.installStateLabel.text, "what is wrong", 120)
+    assert "installed (" not in local.ui.installStateLabel.text
