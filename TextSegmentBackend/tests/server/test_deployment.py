@@ -1,0 +1,252 @@
+"""The files in ``deploy/``: run where that is possible, checked otherwise."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+from certificates import Authority
+from server_process import ServerProcess, raw_request, read_answer, wait_until
+from uploads import long_volume
+
+from textsegment.client.remote import RemoteSegmenter
+from textsegment.segmenter import MaskReady
+from textsegment.testing import phantom
+from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
+from textsegment.wire.volume_codec import encode_volume, wire_volume
+from textsegment.wire.volume_header import CHUNK_BYTES, Encoding
+
+BACKEND = Path(__file__).parents[2]
+DEPLOY = BACKEND / "deploy"
+KEY = "key-of-the-deployment-tests"
+NAME = "segment.example.org"
+
+with_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ServerProcess(
+        arguments=[{"seconds": 0.3}], keys=(KEY,), behind_proxy=True, allowed_hosts=(NAME,)
+    ) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def port(server, authority, tmp_path_factory):
+    """The port of nginx with our configuration in front of the server."""
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    certificate = authority.issue("localhost", NAME)
+    ours = (DEPLOY / "nginx.conf").read_text()
+    changes = {
+        "server 127.0.0.1:8765;": f"server 127.0.0.1:{server.port};",
+        "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "    listen [::]:443 ssl http2;\n": "",
+        f"/etc/nginx/tls/{NAME}.pem": str(certificate),
+        f"/etc/nginx/tls/{NAME}.key": str(certificate),
+    }
+    for before, after in changes.items():
+        assert before in ours
+        ours = ours.replace(before, after)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    whole = folder / "nginx.conf"
+    whole.write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/errors;"
+        f"events {{}} http {{ access_log off; {temporary} {ours} }}"
+    )
+    nginx = subprocess.Popen(["nginx", "-c", str(whole), "-p", str(folder)], stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: listens(port) or nginx.poll() is not None, "nginx")
+        assert nginx.poll() is None, nginx.stderr.read()
+        yield port
+    finally:
+        nginx.terminate()
+        nginx.communicate(timeout=20)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def remote(port, authority):
+    with RemoteSegmenter(f"https://localhost:{port}", KEY, ca_file=authority.file) as segmenter:
+        yield segmenter
+
+
+@pytest.fixture
+def connect(port, authority):
+    """Opens bare connections to nginx."""
+    context = ssl.create_default_context(cafile=authority.file)
+    connections = []
+
+    def make():
+        plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+        connections.append(context.wrap_socket(plain, server_hostname=NAME))
+        return connections[-1]
+
+    yield make
+    for connection in connections:
+        connection.close()
+
+
+def put_request(digest, length, key=KEY, **headers):
+    return raw_request(
+        "PUT",
+        volume_path(digest),
+        {
+            "Host": NAME,
+            "Authorization": f"Bearer {key}",
+            "TextSegment-Protocol": "1",
+            "Content-Type": VOLUME_TYPE,
+            "Content-Length": str(length),
+            **headers,
+        },
+    )
+
+
+@with_nginx
+def test_masks_come_through_nginx_one_by_one(server, remote):
+    ended_before = []
+
+    def on_event(event):
+        if isinstance(event, MaskReady):
+            ended_before.append(len(server.events("job")))
+
+    before = len(server.events("job"))
+    assert len(remote.segment(phantom(), ["liver", "aorta", "heart"], on_event=on_event)) == 3
+    assert ended_before[:2] == [before, before]
+
+
+@with_nginx
+def test_large_uploads_come_through_nginx(remote):
+    assert len(remote.segment(long_volume(24), ["liver"])) == 1
+
+
+@with_nginx
+def test_a_wrong_key_is_refused_before_the_body(connect):
+    connection = connect()
+    connection.sendall(put_request("0" * 64, 2**30, key="x" * 32))
+    assert read_answer(connection)[0] == 401
+
+
+@with_nginx
+def test_a_body_beyond_the_limit_is_refused_at_once(connect):
+    connection = connect()
+    connection.sendall(put_request("0" * 64, 2**32))
+    assert read_answer(connection)[0] == 413
+
+
+@with_nginx
+def test_row_50_a_broken_upload_goes_on_behind_nginx(server, remote, connect):
+    volume = wire_volume(long_volume(5))
+    body = b"".join(encode_volume(volume, Encoding.RAW))
+    session, connection = server.session(), connect()
+    before = upload_bytes(server, session)
+    connection.sendall(put_request(volume.digest, len(body)) + body[: len(body) // 2])
+    wait_until(lambda: upload_bytes(server, session) - before > 4 * CHUNK_BYTES, "the first half")
+    connection.close()
+    wait_until(lambda: next_chunk(server, volume, session) > 0, "the end of the upload")
+    whole = sum(len(piece) for piece in encode_volume(volume, Encoding.DEFLATED))
+    before = upload_bytes(server, session)
+    assert len(remote.segment(volume, ["liver"])) == 1
+    assert 0 < upload_bytes(server, session) - before < whole
+
+
+def next_chunk(server, volume, session):
+    return int(server.head(volume, session).headers[NEXT_CHUNK_HEADER])
+
+
+def upload_bytes(server, session):
+    text = session.get(server.url + "/metrics", timeout=30).text
+    return float(re.search(r"^textsegment_upload_bytes_total (\S+)$", text, re.MULTILINE)[1])
+
+
+@with_nginx
+def test_row_47_a_client_that_goes_is_noticed_behind_nginx(server, port, authority):
+    volume = wire_volume(phantom())
+    server.put(volume)
+    many = server.session().get(server.url + "/v1/info", timeout=30).json()["structures"]["CT"][:200]
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers.update({"Authorization": f"Bearer {KEY}", "TextSegment-Protocol": "1"})
+        url = f"https://localhost:{port}/v1/segment"
+        asked = {"volume": volume.digest, "prompts": many}
+        answer = session.post(url, json=asked, verify=authority.file, stream=True, timeout=30)
+        assert answer.status_code == 200
+        next(answer.iter_content(None))
+        answer.close()
+    wait_until(lambda: any(e["outcome"] == "cancelled" for e in server.events("job")), "the end of the job")
+
+
+@with_nginx
+def test_row_38_nobody_can_pretend_another_address_to_nginx(connect):
+    statuses = []
+    for number in range(12):
+        connection = connect()
+        forwarded = {"X-Forwarded-For": f"192.0.2.{number}"}
+        connection.sendall(put_request("0" * 64, 10, key=f"{'wrong' * 8}{number}", **forwarded))
+        statuses.append(read_answer(connection)[0])
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_accepts_the_unit(tmp_path):
+    unit = tmp_path / "textsegment.service"
+    text = (DEPLOY / "textsegment.service").read_text()
+    unit.write_text(text.replace("/opt/textsegment/bin/textsegment", sys.executable))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["deploy/textsegment.service", "deploy/Dockerfile", "docs/deployment.md"])
+def test_the_options_are_those_of_the_command(name):
+    text = (BACKEND / name).read_text()
+    used = set()
+    for command in re.findall(r"textsegment[\"', ]+serve\b((?:\\\n|[^\n])*)", text):
+        used |= set(re.findall(r"--[a-z-]+", command))
+    assert used
+    done = subprocess.run(
+        [sys.executable, "-m", "textsegment", "serve", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"COLUMNS": "200", "PATH": "", "NO_COLOR": "1", "TERM": "dumb"},
+    )
+    assert used <= set(re.findall(r"--[a-z-]+", done.stdout)) | {"--help"}
+
+
+@pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`")  # Ray's
+def test_ray_accepts_the_configuration():
+    from ray.serve.schema import ServeDeploySchema
+
+    from textsegment.server.ray_app import AppArguments
+
+    kuberay = next(yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text()))
+    for text in ((DEPLOY / "ray-serve.yaml").read_text(), kuberay["spec"]["serveConfigV2"]):
+        (application,) = ServeDeploySchema.model_validate(yaml.safe_load(text)).applications
+        assert application.import_path == "textsegment.server.ray_app:app"
+        arguments = AppArguments.model_validate(application.args)
+        assert arguments.replicas.most == 4
+        assert arguments.server["behind_proxy"]
