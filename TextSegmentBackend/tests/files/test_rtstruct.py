@@ -225,22 +225,24 @@ def test_descriptions_hold_structure_recipe_and_what_should_be_known(tmp_path, s
     found = segmentation(
         scan.volume.geometry.affine, {"left kidney": masks["liver"], "Kidneys": masks["liver"]}
     )
-    cut = StructureMask.measured(
-        "spleen", masks["spleen"], found.geometry, warnings=("Ends at the µ-border.",)
-    )
-    provenance = {"model": "sat-nano", "recipes": ["Kidneys = left kidney + right kidney"]}
+    cut = StructureMask.measured("spleen", masks["spleen"], found.geometry, warnings=("Ends at µ.",))
+    recipes = ["Kidneys = left kidney + right kidney", "spleen = body + kidney tumor"]
+    provenance = {"model": "sat-nano", "recipes": recipes}
     write_rtstruct(
         Segmentation(found.geometry, (*found.masks, cut), provenance),
         scan.source,
         tmp_path / "plan.dcm",
         names={"left kidney": "Kidney_L"},
     )
-    regions = pydicom.dcmread(tmp_path / "plan.dcm").StructureSetROISequence
+    dataset = pydicom.dcmread(tmp_path / "plan.dcm")
+    regions = dataset.StructureSetROISequence
     assert [roi.ROIDescription for roi in regions] == [
         "left kidney.",
         "Kidneys = left kidney + right kidney.",
-        "spleen. Reaches the border of the image: perhaps cut off. Ends at the ?-border.",
+        "spleen = body + kidney tumor. Reaches the border of the image: perhaps cut off. Ends at ?.",
     ]
+    types = [item.RTROIInterpretedType for item in dataset.RTROIObservationsSequence]
+    assert types == ["ORGAN", "ORGAN", ""]
     assert {roi.ROIGenerationDescription for roi in regions} == {f"TextSegment {__version__} sat-nano"}
 
 
@@ -319,6 +321,7 @@ def test_appending_makes_a_new_instance_and_keeps_the_old_regions(tmp_path, scan
     assert new.ApprovalStatus == "UNAPPROVED"
     assert "ReviewerName" not in new
     assert new.StructureSetLabel == "CLINICAL"
+    assert new.StructureSetDescription.startswith("Extended by a machine")
     assert len(new.ReferencedFrameOfReferenceSequence) == 1
     assert np.array_equal(mask_by_even_odd(new, "spleen", scan.volume.geometry), masks["spleen"])
 

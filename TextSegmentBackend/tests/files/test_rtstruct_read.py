@@ -76,7 +76,7 @@ def test_contours_beside_the_slices_are_left_out_with_a_warning(tmp_path):
     ]
     dataset.save_as(tmp_path / "plan.dcm")
     (mask,) = read_rtstruct(tmp_path / "plan.dcm", scan.source)
-    assert "1 contours lie on no slice" in mask.warnings[0]
+    assert "lie on no slice of the scan were left out: 1" in mask.warnings[0]
     assert mask.statistics.voxel_count == box.sum() * 2 / 3
 
 

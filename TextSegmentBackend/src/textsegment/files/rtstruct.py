@@ -26,7 +26,6 @@ from textsegment.files.rtstruct_names import roi_names
 from textsegment.segmentation import Segmentation, StructureMask
 
 _PROGRAM = "TextSegment"
-_SERIES_DESCRIPTION = "TextSegment: machine-made, unapproved"
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
 
 
@@ -67,16 +66,13 @@ def write_rtstruct(
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
     source.require_referable()
     with quiet_pydicom():
-        outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
-    missing = [mask for mask, contours in outlined if not contours]
-    kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
-    if not kept:
-        raise OutputError("None of the structures was found, so there is nothing to write.")
-    with quiet_pydicom():
         dataset = copy_to_extend(append_to, source) if append_to is not None else _new_set(source)
-        _describe(dataset, segmentation)
-        dataset.FrameOfReferenceUID = source.frame_of_reference_uid
-        dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
+        outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
+        missing = [mask for mask, contours in outlined if not contours]
+        kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
+        if not kept:
+            raise OutputError("None of the structures was found, so there is nothing to write.")
+        _describe(dataset, segmentation, source)
         refer_to_images(dataset, source)
         wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
         taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
@@ -97,7 +93,7 @@ def _new_set(source: SourceSeries) -> Dataset:
     return dataset
 
 
-def _describe(dataset: Dataset, segmentation: Segmentation) -> None:
+def _describe(dataset: Dataset, segmentation: Segmentation, source: SourceSeries) -> None:
     """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
     now = datetime.now()
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
@@ -111,14 +107,16 @@ def _describe(dataset: Dataset, segmentation: Segmentation) -> None:
     dataset.InstanceCreationDate = dataset.SeriesDate = dataset.StructureSetDate = date
     dataset.InstanceCreationTime = dataset.SeriesTime = dataset.StructureSetTime = time
     dataset.Modality = "RTSTRUCT"
-    dataset.SeriesDescription = _SERIES_DESCRIPTION
+    dataset.SeriesDescription = f"{_PROGRAM}: machine-made, unapproved"
     dataset.SeriesNumber = dataset.InstanceNumber = 1
     dataset.OperatorsName = ""
     dataset.Manufacturer = dataset.ManufacturerModelName = _PROGRAM
     dataset.SoftwareVersions = __version__
-    dataset.StructureSetDescription = (
-        f"Made by a machine, to be checked by a person: {_algorithm(segmentation)}"
-    )
+    dataset.FrameOfReferenceUID = source.frame_of_reference_uid
+    dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
+    made = "Extended" if dataset.StructureSetROISequence else "Made"
+    algorithm = _algorithm(segmentation)
+    dataset.StructureSetDescription = f"{made} by a machine, to be checked by a person: {algorithm}"
     dataset.ApprovalStatus = "UNAPPROVED"
 
 
@@ -133,13 +131,13 @@ def _add_roi(
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
     number = 1 + max((int(roi.ROINumber) for roi in regions), default=0)
     observation = 1 + max((int(item.ObservationNumber) for item in observations), default=0)
-    what = recipe_of(mask.structure, segmentation.provenance) or mask.structure
+    recipe = recipe_of(mask.structure, segmentation.provenance)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = _ascii(" ".join([f"{what}.", *remarks, *mask.warnings]), 1024)
+    description = _ascii(" ".join([f"{recipe or mask.structure}.", *remarks, *mask.warnings]), 1024)
     frame = dataset.FrameOfReferenceUID
     regions.append(roi_item(number, name, frame, description, _algorithm(segmentation)))
     dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
-    observations.append(observation_item(observation, number, mask.structure, name))
+    observations.append(observation_item(observation, number, mask.structure, name, recipe))
 
 
 def _ascii(text: str, longest: int) -> str:

@@ -47,9 +47,15 @@ def refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
     if "ReferencedSOPClassUID" not in study:
         study.ReferencedSOPClassUID = _DETACHED_STUDY
     series = _item_with(study, "RTReferencedSeriesSequence", "SeriesInstanceUID", source.series_instance_uid)
-    for plane in source.planes:
-        image = _item_with(series, "ContourImageSequence", "ReferencedSOPInstanceUID", plane.sop_instance_uid)
-        image.ReferencedSOPClassUID = plane.sop_class_uid
+    images = list(series.get("ContourImageSequence") or [])
+    named = {str(image.get("ReferencedSOPInstanceUID", "")) for image in images}
+    for header in source.datasets:
+        if header.SOPInstanceUID not in named:
+            image = Dataset()
+            image.ReferencedSOPClassUID = header.SOPClassUID
+            image.ReferencedSOPInstanceUID = header.SOPInstanceUID
+            images.append(image)
+    series.ContourImageSequence = images
 
 
 def _item_with(parent: Dataset, sequence: str, keyword: str, value: str) -> Dataset:

@@ -59,12 +59,20 @@ def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -
     return item
 
 
-def observation_item(observation: int, number: int, structure: str, name: str) -> Dataset:
-    """Return the item of the RT ROI Observations Sequence, with the codes of the vocabulary."""
+def observation_item(observation: int, number: int, structure: str, name: str, recipe: str) -> Dataset:
+    """Return the item of the RT ROI Observations Sequence, with the codes of the vocabulary.
+
+    Args:
+        observation: Number of the item.
+        number: Number of the region.
+        structure: Name of the structure.
+        name: Name of the region.
+        recipe: How the structure was derived, or nothing.
+    """
     item = Dataset()
     item.ObservationNumber = observation
     item.ReferencedROINumber = number
-    item.RTROIInterpretedType = interpreted_type(structure, name)
+    item.RTROIInterpretedType = _interpreted_type(structure, name, recipe)
     item.ROIInterpreter = ""
     known = find_structure(structure)
     if known is not None:
@@ -72,15 +80,20 @@ def observation_item(observation: int, number: int, structure: str, name: str) -
     return item
 
 
-def interpreted_type(structure: str, name: str) -> str:
+def _interpreted_type(structure: str, name: str, recipe: str) -> str:
     """Return ``EXTERNAL`` for the outline of the body, ``ORGAN`` for anatomy, and nothing for all else.
 
-    Whether a lesion is a target is for a person to decide.
+    Organs together are an organ. Whether a lesion is a target is for a person to decide.
     """
     if {structure.lower(), name.lower()} & _EXTERNAL:
         return "EXTERNAL"
-    known = find_structure(structure)
-    return "ORGAN" if known is not None and known.kind != "lesion" else ""
+    parts = recipe.partition(" = ")[2].split(" + ") if recipe else [structure]
+    return "ORGAN" if all(_is_organ(part) for part in parts) else ""
+
+
+def _is_organ(name: str) -> bool:
+    known = find_structure(name)
+    return known is not None and known.kind != "lesion"
 
 
 def _image_reference(plane: SourcePlane) -> Dataset:

@@ -115,7 +115,7 @@ def _mask(name: str, areas_lps: Iterable[Points], geometry: Geometry) -> Structu
             beside += 1
         else:
             whole[:, :, slice_number] ^= _inside(index[:, :2], (i, j))
-    warnings = (f"{beside} contours lie on no slice of the scan and were left out.",) if beside else ()
+    warnings = (f"Contours that lie on no slice of the scan were left out: {beside}.",) if beside else ()
     return StructureMask.measured(name, whole, geometry, warnings=warnings)
 
 
