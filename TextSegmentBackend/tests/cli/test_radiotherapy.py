@@ -128,11 +128,23 @@ def test_structures_made_before_can_be_used(tmp_path, folder, name):
     command = ("segment", folder, "left kidney", *command[3:])
     ended = textsegment(*command, "Rest = liver + Left_Kidney - aorta")
     assert ended.code == 0, ended.err
+    assert "structures that were given: liver, aorta" in " ".join(ended.out.split())
     result = read_seg_nrrd(new)
     assert [mask.structure for mask in result] == ["left kidney", "Rest"]
     expected = (whole("liver") | whole("left kidney")) & ~whole("aorta")
     assert np.array_equal(result.full_mask("Rest"), expected)
     assert "'spleen'" in textsegment(*command, "Rest = liver - spleen").err
+
+
+def test_no_input_is_overwritten(tmp_path, folder):
+    older = tmp_path / "older.rtstruct.dcm"
+    assert textsegment("segment", folder, "aorta", "-o", older).code == 0
+    before = older.read_bytes()
+    for options in (("--append-to", older), ("--use", older, "--derive", "A = liver - A_Aorta")):
+        ended = textsegment("segment", folder, "liver", "-o", older, "--overwrite", *options)
+        assert ended.code == 4
+        assert "input" in ended.err
+        assert older.read_bytes() == before
 
 
 def test_structures_of_another_scan_are_refused(tmp_path, folder):

@@ -46,12 +46,16 @@ class Targets:
         return (*results, *extras)
 
 
-def require_usable(targets: Targets, image: Path) -> None:
+def require_usable(targets: Targets, *inputs: Path | None) -> None:
     """Check what can be said before the structures are known.
 
+    Args:
+        targets: Where results go.
+        inputs: Files that are read: the image, and others.
+
     Raises:
-        OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or the image
-            itself.
+        OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or one that
+            is an input.
     """
     from textsegment.files.results import is_folder, is_structure_set
 
@@ -68,9 +72,9 @@ def require_usable(targets: Targets, image: Path) -> None:
     files = [_absolute(path) for path in targets.files(())]
     if len({*files, *folders}) < len(files) + len(folders):
         raise OutputError("Two outputs have the same name.", "Give each its own.")
-    used = [path for path in (image, targets.append_to) if path is not None]
-    if any(_absolute(path) in files for path in used):
-        raise OutputError("The output is the image itself, or what it extends.", "Give it another name.")
+    read = [path for path in (*inputs, targets.append_to) if path is not None]
+    if any(_absolute(path) in files for path in read):
+        raise OutputError("The output is the image itself, or another input.", "Give it another name.")
     for folder in folders:
         require_folder(_existing_part(folder))
     for path in files:

@@ -168,7 +168,7 @@ def _segment(paths: list[Path], targets: Targets, session: Session) -> None:
     if len(images) > 1 or images != paths:  # a folder of images stays many, even if it holds one
         run_batch(images, targets, session)
         return
-    require_usable(targets, images[0])
+    require_usable(targets, images[0], session.request.given)
     report = session.run(images[0], targets)
     if not session.quiet:
         print_table(report)

@@ -97,6 +97,8 @@ class Session:
                 volume, plan.prompts, on_event=_both(watch.on_event, bar.on_event)
             )
         result = plan.finish(result, volume.voxels, given)
+        if plan.given:
+            notes += (f"Taken from the structures that were given: {', '.join(plan.given)}.",)
         with watch.measure("write"), self._status(f"{label}Writing"):
             said = write_masks(scan, result, plan, targets)
         report = make_report(
