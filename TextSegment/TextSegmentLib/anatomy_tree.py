@@ -16,7 +16,7 @@ from textsegment.vocabulary.tree import Term, load_tree
 
 from TextSegmentLib.coverage import Coverage
 
-TERM_ROLE = qt.Qt.UserRole + 1
+_TERM_ROLE = qt.Qt.UserRole + 1
 _SEARCH_DELAY_MS = 150
 _MOST_SYNONYMS = 6
 
@@ -73,7 +73,7 @@ class AnatomyTree:
         self._selected = structures
         self._is_filling = True
         for item in self._items(self._model.invisibleRootItem()):
-            self._set_check(item, load_tree()[item.data(TERM_ROLE)])
+            self._set_check(item, load_tree()[item.data(_TERM_ROLE)])
         self._is_filling = False
 
     def stop(self) -> None:
@@ -99,7 +99,7 @@ class AnatomyTree:
 
     def _item(self, term: Term) -> Any:
         item = qt.QStandardItem(term.name)
-        item.setData(term.id, TERM_ROLE)
+        item.setData(term.id, _TERM_ROLE)
         item.setEditable(False)
         item.setToolTip(self._tool_tip(term))
         item.setCheckable(True)
@@ -111,18 +111,18 @@ class AnatomyTree:
 
     def _fill_children(self, index: Any) -> None:
         item = self._model.itemFromIndex(index)
-        if item is None or item.rowCount() != 1 or item.child(0).data(TERM_ROLE):
+        if item is None or item.rowCount() != 1 or item.child(0).data(_TERM_ROLE):
             return
         self._is_filling = True
         item.removeRow(0)
-        for term in self._coverage.children(load_tree()[item.data(TERM_ROLE)], self._available_box.checked):
+        for term in self._coverage.children(load_tree()[item.data(_TERM_ROLE)], self._available_box.checked):
             item.appendRow(self._item(term))
         self._is_filling = False
 
     def _items(self, parent: Any) -> Iterator[Any]:
         for row in range(parent.rowCount()):
             item = parent.child(row)
-            if item.data(TERM_ROLE):
+            if item.data(_TERM_ROLE):
                 yield item
                 yield from self._items(item)
 
@@ -142,7 +142,7 @@ class AnatomyTree:
     def _item_changed(self, item: Any) -> None:
         if self._is_filling:
             return
-        term = load_tree()[item.data(TERM_ROLE)]
+        term = load_tree()[item.data(_TERM_ROLE)]
         wanted = item.checkState() == qt.Qt.Checked
         meant = self._coverage.covered(term) if wanted else tuple(self._coverage.inside(term))
         self._on_toggled(term.name, meant, wanted)

@@ -37,7 +37,7 @@ class PromptBox:
         edit: The ``QLineEdit``.
         label: Shows what the text means.
         resolve: Returns what a text means in a modality to a model; called in a thread too.
-        on_read: Called with this box whenever the meaning was read anew.
+        on_read: Called whenever the meaning was read anew.
         on_enter: Called when the user asks for a run.
 
     Attributes:

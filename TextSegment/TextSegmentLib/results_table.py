@@ -12,7 +12,7 @@ from slicer.i18n import tr as _
 from TextSegmentLib.rows import ResultRow, RowState
 from TextSegmentLib.terminology import look_of
 
-STRUCTURE_ROLE = qt.Qt.UserRole + 1
+_STRUCTURE_ROLE = qt.Qt.UserRole + 1
 _NAME, _STATE, _VOLUME, _CONFIDENCE = range(4)
 
 
@@ -68,7 +68,7 @@ class ResultsTable:
         return [self._structure(n) for n in numbers if selection.isSelected(self._model.index(n, _NAME))]
 
     def _structure(self, number: int) -> str:
-        return self._model.item(number, _NAME).data(STRUCTURE_ROLE)
+        return self._model.item(number, _NAME).data(_STRUCTURE_ROLE)
 
     def _clicked(self, index: Any) -> None:
         self._on_clicked(self._structure(index.row()))
@@ -92,7 +92,7 @@ class ResultsTable:
 
 def _items(row: ResultRow) -> list[Any]:
     name = qt.QStandardItem(row.structure)
-    name.setData(row.structure, STRUCTURE_ROLE)
+    name.setData(row.structure, _STRUCTURE_ROLE)
     red, green, blue = (round(255 * part) for part in look_of(row.structure).color)
     name.setData(qt.QColor(red, green, blue), qt.Qt.DecorationRole)
     others = [qt.QStandardItem() for _column in (_STATE, _VOLUME, _CONFIDENCE)]
@@ -114,13 +114,8 @@ def _state(row: ResultRow, is_over: bool) -> str:
 
 
 def _millilitres(volume_ml: float) -> str:
-    return (
-        f"{volume_ml:.0f}"
-        if volume_ml >= 100
-        else f"{volume_ml:.1f}"
-        if volume_ml >= 1
-        else f"{volume_ml:.2f}"
-    )
+    digits = 0 if volume_ml >= 100 else 1 if volume_ml >= 1 else 2
+    return f"{volume_ml:.{digits}f}"
 
 
 def _tool_tip(row: ResultRow) -> str:

@@ -109,8 +109,5 @@ def _stage(stage: str) -> str:
 
 def _time(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
-    return (
-        _("{minutes} min {seconds} s").format(minutes=minutes, seconds=rest)
-        if minutes
-        else _("{seconds} s").format(seconds=rest)
-    )
+    text = _("{minutes} min {seconds} s") if minutes else _("{seconds} s")
+    return text.format(minutes=minutes, seconds=rest)

@@ -32,6 +32,7 @@ class ServerSection:
         self._on_changed = on_changed
         self._segmenter: RemoteSegmenter | None = None
         self._pump: Pump | None = None
+        self._asked = ("", "")
         self.model: ModelInfo | None = None
         self.status, self.obstacle = _unknown()
         ui.addressEdit.text = settings.server_address()
@@ -59,17 +60,26 @@ class ServerSection:
 
     def look(self) -> None:
         """Ask the server what it is; in a thread, no image is sent."""
-        self._forget()
         address, key = settings.server_address(), settings.server_key()
+        if (address, key) != self._asked:
+            self._forget()
+            self._asked = (address, key)
         if not address:
             return
         try:
-            segmenter = RemoteSegmenter(address, key or None)
+            # A run may be using the connection that there is: it is kept.
+            self._segmenter = self._segmenter or RemoteSegmenter(address, key or None)
         except TextSegmentError as error:
             self._refused(error)
             return
+        self._ask(self._segmenter)
+        if self.model is None:
+            self._set(_("Asking {address}…").format(address=address), _("The server has not answered yet."))
+
+    def _ask(self, segmenter: RemoteSegmenter) -> None:
+        self._stop_asking()
         began = time.monotonic()
-        job = Job(lambda report, cancel: segmenter.server_info()).start()
+        job = Job(lambda _report, _cancel: segmenter.server_info()).start()
 
         def take() -> bool:
             if not job.is_over:
@@ -78,22 +88,22 @@ class ServerSection:
             try:
                 info = job.result()
             except TextSegmentError as error:
-                segmenter.close()
                 self._refused(error)
             else:
-                self._segmenter, self.model = segmenter, info.model
+                self.model = info.model
                 self._answered(info.software, time.monotonic() - began)
             return False
 
         self._pump = Pump(take)
-        self._set(_("Asking {address}…").format(address=address), _("The server has not answered yet."))
 
     def watch(self) -> None:
         """Nothing: what the server says comes by itself."""
 
     def stop(self) -> None:
         """Break the connections."""
-        self._forget()
+        self._stop_asking()
+        if self._segmenter is not None:
+            self._segmenter.close()
 
     def _edited(self) -> None:
         address, key = self._ui.addressEdit.text.strip(), self._ui.keyEdit.text.strip()
@@ -104,13 +114,15 @@ class ServerSection:
 
     def _forget(self) -> None:
         """Know nothing of the server, as before the first question."""
-        if self._pump is not None:
-            self._pump.stop()
-        if self._segmenter is not None:
-            self._segmenter.close()
-        self._segmenter = self.model = self._pump = None
+        self._stop_asking()
+        self._segmenter = self.model = None
         self._show_consent()
         self._set(*_unknown())
+
+    def _stop_asking(self) -> None:
+        if self._pump is not None:
+            self._pump.stop()
+        self._pump = None
 
     def _answered(self, software: str, seconds: float) -> None:
         model = self.model
@@ -134,6 +146,7 @@ class ServerSection:
         )
 
     def _refused(self, error: TextSegmentError) -> None:
+        self.model = None
         self._set(error.message, str(error), str(error))
 
     def _set(self, status: str, obstacle: str, answer: str = "") -> None:

@@ -71,20 +71,15 @@ class SetsMenu:
             self._menu.addAction(_("Show own sets")).connect("triggered()", _open_folder)
 
     def _add(self, template: Template) -> None:
-        names = [name for name in template.structures(self._modality) if name in self._known]
+        """Add a set with what is missing in it for this model."""
         wanted = [entry for entry in template.entries if entry.core or template.full]
-        action = self._menu.addAction(
-            _("{set}: {count} of {all}")
-            .format(set=template.label, count=len(names), all=len(wanted))
-            .replace("&", "&&")
-        )
-        missing = [
-            entry.output for entry in wanted if not entry.prompts or not self._known.issuperset(entry.prompts)
-        ]
+        held = [e for e in template.chosen(self._modality) if self._known.issuperset(e.prompts)]
+        missing = [entry.output for entry in wanted if entry not in held]
+        text = _("{set}: {count} of {all}").format(set=template.label, count=len(held), all=len(wanted))
+        action = self._menu.addAction(text.replace("&", "&&"))
         action.toolTip = _("Missing: {names}").format(names=", ".join(missing)) if missing else _("Complete")
-        action.enabled = bool(names)
-        words = words_for(template, self._modality)
-        action.connect("triggered()", lambda: self._on_chosen(words))
+        action.enabled = bool(held)
+        action.connect("triggered()", lambda: self._on_chosen(words_for(template, self._modality)))
 
     def _set_full(self, is_full: bool) -> None:
         self._is_full = is_full
@@ -106,7 +101,8 @@ class SetsMenu:
 
 
 def _open_folder() -> None:
-    qt.QDesktopServices.openUrl(qt.QUrl(f"file:///{own_sets_folder()}", qt.QUrl.TolerantMode))
+    path = own_sets_folder().as_posix().lstrip("/")
+    qt.QDesktopServices.openUrl(qt.QUrl(f"file:///{path}", qt.QUrl.TolerantMode))
 
 
 def own_sets_folder() -> Path:

@@ -27,6 +27,7 @@ def server():
         "--stop-with-stdin",
     ]
     command += ["--segmenter", "textsegment.testing:FakeSegmenter"]
+    command += ["--segmenter-arguments", '{"seconds": 0.2}']
     variables = {**os.environ, "TEXTSEGMENT_TOKEN": KEY}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, env=variables, text=True, **pipes)
@@ -97,6 +98,20 @@ def test_run_on_a_server(on_server, server, monkeypatch):
     on_server.segment("liver")
     assert on_server.rows()[0][1] == "done"
     assert asked == []  # it is this computer
+
+
+def test_run_goes_on_while_the_user_looks_elsewhere_and_comes_back(on_server, server):
+    enter(on_server, server)
+    wait_for_answer(on_server)
+    on_server.ui.promptEdit.text = "liver, aorta, pancreas, stomach"
+    on_server.wait_until_offered()
+    driver.click(on_server.ui.segmentButton)
+    driver.wait_until(lambda: on_server.rows()[0][1] == "done", "the first row")
+    on_server.widget.parent.exit()
+    on_server.widget.parent.enter()
+    driver.click(on_server.ui.testButton)
+    on_server.wait_for_end()
+    assert [row[1] for row in on_server.rows()] == ["done"] * 4
 
 
 def test_consent_is_asked_once_for_a_server_and_can_be_withdrawn(on_server, server, monkeypatch):
