@@ -63,18 +63,13 @@ def app(arguments: dict[str, Any]) -> serve.Application:
     """
     given = AppArguments.model_validate(arguments)
     segmenter = {"model": given.model, "device": given.device, "precision": given.precision}
-    return front_of(given, replicas_of(given.replicas, segmenter))
-
-
-def front_of(arguments: AppArguments, replicas: serve.Application) -> serve.Application:
-    """Return a front for replicas of any segmenter; see ``app``."""
-    deployment = serve.deployment(
+    front = serve.deployment(
         Front,
         name="front",
         num_replicas=1,
         ray_actor_options={"num_cpus": 0.5, "resources": {"node:__internal_head__": 0.001}},
     )
-    return deployment.bind(arguments, replicas)
+    return front.bind(given, replicas_of(given.replicas, segmenter))
 
 
 class Front:
@@ -87,6 +82,8 @@ class Front:
     Raises:
         SettingsError: The settings contradict each other, or the address is taken; Serve tries again.
     """
+
+    _serving: asyncio.Task[None] | None = None
 
     def __init__(self, arguments: AppArguments, segmenter: DeploymentHandle) -> None:
         use_json_logs()
@@ -103,10 +100,11 @@ class Front:
 
     def check_health(self) -> None:
         """Tell Serve to start another front if this one has ended."""
-        if self._serving.done():
-            raise RuntimeError("The front has ended.")
+        if self._serving is not None and self._serving.done():
+            raise RuntimeError("The front has ended.") from self._serving.exception()
 
     async def __del__(self) -> None:
         """Let jobs end; Serve waits for it."""
-        self._server.should_exit = True
-        await self._serving
+        if self._serving is not None:
+            self._server.should_exit = True
+            await self._serving

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import ray
-from ray.exceptions import ActorDiedError, ActorUnavailableError, ObjectLostError, ObjectStoreFullError
-from ray.serve.exceptions import DeploymentUnavailableError, ReplicaUnavailableError
+from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from textsegment.errors import EngineLostError, OutOfMemoryError
@@ -22,13 +22,8 @@ from textsegment.wire.frames import encode_frame, split_frame
 # A job that takes its replica with it every time must not take all.
 _TRIES = 3
 
-_LOST = (
-    ActorDiedError,
-    ActorUnavailableError,
-    DeploymentUnavailableError,
-    ObjectLostError,
-    ReplicaUnavailableError,
-)
+# But for ``RayTaskError``, which brings a defect of ours from the replica.
+_LOST = (RayError, RayServeException)
 
 
 class RayEngine:
@@ -80,6 +75,8 @@ class RayEngine:
                 if kind == b"ERRO":
                     raise ErrorReport.from_json(payload).to_error()
                 yield frame
+        except RayTaskError:
+            raise
         except _LOST as error:
             raise EngineLostError("The engine stopped in mid-job.", "Try again later.") from error
         finally:
@@ -92,7 +89,7 @@ def _share(work: Work) -> Any:
     try:
         # As a memmap they would be copied in and out; a plain array is read where it lies.
         return ray.put(voxels.view(np.ndarray))
-    except ObjectStoreFullError as error:
+    except (ObjectStoreFullError, OutOfDiskError) as error:
         raise OutOfMemoryError(
             "Ray's object store has no room for the volume.", "Try again later."
         ) from error

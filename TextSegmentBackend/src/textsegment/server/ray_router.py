@@ -11,8 +11,8 @@ class DigestRouter(RequestRouter):  # type: ignore[misc]  # Ray has no types for
     """Ranks the replicas anew for each volume, by hashes of volume and replica (rendezvous hashing).
 
     The first in the ranking is where the features of the volume are kept. If it is busy, the next one that is
-    free gets the job: waiting is never better than computing on an idle device. When a replica comes or goes,
-    only the volumes that have it first in their ranking move. Nothing is remembered or sent around.
+    free gets the job: nobody waits while a device is idle. When a replica comes or goes, only the volumes
+    that have it first in their ranking move. Nothing is remembered or sent around.
 
     The volume is named by ``session_id``, an option of the deployment handle.
     """
