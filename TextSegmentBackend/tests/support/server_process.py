@@ -154,7 +154,12 @@ class ServerProcess:
 
     def workers(self) -> list[int]:
         """Process ids of the workers."""
-        return [p.pid for p in self.tree()[1:] if "spawn_main" in " ".join(p.cmdline())]
+        found = []
+        for process in self.tree()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):  # a dying one, too
+                if "spawn_main" in " ".join(process.cmdline()):
+                    found.append(process.pid)
+        return found
 
     def rss(self) -> int:
         """Resident memory of the server process, in bytes."""
