@@ -206,9 +206,7 @@ def test_workers_do_not_inherit_the_key():
 def certificate(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     names = "subjectAltName=IP:127.0.0.1,DNS:localhost"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=a -keyout key.pem -out cert.pem"
-    )
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=a -keyout key.pem -out cert.pem"
     subprocess.run([*command.split(), "-addext", names], check=True, capture_output=True, cwd=folder)
     return folder
 
