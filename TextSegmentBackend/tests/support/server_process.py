@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,7 @@ class ServerProcess:
         **settings: Any,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="textsegment-test-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._open = contextlib.ExitStack()
         self._secrets: set[str] = set(settings.get("keys", ()))
         self.key = next(iter(settings.get("keys", ())), "")

@@ -77,7 +77,7 @@ class VolumeHeader:
         return min(CHUNK_BYTES, self.volume_bytes - chunk * CHUNK_BYTES)
 
     def begin_digest(self) -> hashlib._Hash:
-        """Return the digest of a volume (``Volume.digest``) before its first voxel; update it with all chunks."""
+        """Return ``Volume.digest`` before the first voxel; update it with all chunks."""
         shape = tuple(self.geometry.spatial_shape)
         digest = hashlib.sha256(f"{self.modality}|{self.dtype}|{shape}|".encode())
         digest.update(self.geometry.affine.tobytes())
