@@ -26,6 +26,7 @@ from typing import Any
 import nibabel
 import nrrd
 import numpy as np
+import psutil
 import requests
 import slicerio
 from scipy.ndimage import gaussian_filter, zoom
@@ -73,23 +74,37 @@ def fresh(volume: Volume, number: int) -> Volume:
     return Volume(voxels, volume.geometry, volume.modality)
 
 
+class Child:
+    """One of ``transport_servers``, running."""
+
+    def __init__(self, port: int, pid: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.port = port
+        self._process = psutil.Process(pid)
+
+    def busy_s(self) -> float:
+        """Return processor seconds of it and of this process, without those of the engine's process."""
+        times = self._process.cpu_times()
+        return float(times.user + times.system) + time.process_time()
+
+
 @contextmanager
-def process(*arguments: str) -> Iterator[int]:
-    """Run one of ``transport_servers`` and give its port."""
+def process(*arguments: str) -> Iterator[Child]:
+    """Run one of ``transport_servers``."""
     script = Path(__file__).with_name("transport_servers.py")
     command = [sys.executable, str(script), *arguments]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         assert child.stdout is not None
-        yield json.loads(child.stdout.readline())["port"]
+        yield Child(json.loads(child.stdout.readline())["port"], child.pid)
         if arguments[0] != "ours":  # which ends with its stdin
             child.terminate()
 
 
-def link(port: int) -> AbstractContextManager[int]:
-    """Put 100 Mbit/s before a port."""
-    return process("link", str(port), str(LINK_RATE))
+def link(child: Child) -> AbstractContextManager[Child]:
+    """Put 100 Mbit/s before a server."""
+    return process("link", str(child.port), str(LINK_RATE))
 
 
 def upload_ours(url: str, volume: Volume, encoding: Encoding) -> None:
@@ -129,37 +144,35 @@ def report_uploads(volume: Volume, repeats: int) -> None:
         link(ours) as far_ours,
         link(plain) as far_plain,
     ):
-        ports = {
-            ("ours", "loopback"): ours,
-            ("plain", "loopback"): plain,
-            ("ours", "100 Mbit/s"): far_ours,
-            ("plain", "100 Mbit/s"): far_plain,
-        }
-        for _, name, place in product(range(repeats), WAYS, ("loopback", "100 Mbit/s")):
-            server, way = WAYS[name]
-            copy = fresh(volume, next(numbers))
-            start = time.perf_counter()
-            way(f"http://127.0.0.1:{ports[server, place]}", copy)
-            seconds.setdefault((name, place), []).append(time.perf_counter() - start)
-    near = median(seconds["ours, raw", "loopback"])
-    far = median(seconds["ours, deflated", "100 Mbit/s"])
-    print("\n| upload of 152 MB | loopback s | times ours | 100 Mbit/s s | times ours |")
-    print("|---|---|---|---|---|")
+        children = {"ours": (ours, far_ours), "plain": (plain, far_plain)}
+        for _, (name, (server, way)) in product(range(repeats), WAYS.items()):
+            near, far = children[server]
+            for place, child in (("loopback", near), ("100 Mbit/s", far)):
+                copy = fresh(volume, next(numbers))
+                start, busy = time.perf_counter(), near.busy_s()
+                way(child.url, copy)
+                seconds.setdefault((name, place), []).append(time.perf_counter() - start)
+                if place == "loopback":
+                    seconds.setdefault((name, "processor"), []).append(near.busy_s() - busy)
+    best = {place: median(seconds["ours, raw", place]) for place in ("loopback", "processor")}
+    best["100 Mbit/s"] = median(seconds["ours, deflated", "100 Mbit/s"])
+    print("\n| upload of 152 MB | " + " | ".join(f"{place}, s | × ours" for place in best) + " |")
+    print("|---" * (1 + 2 * len(best)) + "|")
     for name in WAYS:
-        here, there = median(seconds[name, "loopback"]), median(seconds[name, "100 Mbit/s"])
-        print(f"| {name} | {here:.2f} | {here / near:.1f} | {there:.1f} | {there / far:.1f} |")
+        found = [(median(seconds[name, place]), best[place]) for place in best]
+        print(f"| {name} | " + " | ".join(f"{took:.2f} | {took / least:.1f}" for took, least in found) + " |")
 
 
 def report_masks(volume: Volume, repeats: int) -> None:
     """Print seconds for 50 masks from the server's memory to the client's."""
     with (
-        process("ours", "Replay") as port,
+        process("ours", "Replay") as server,
         process("plain") as plain,
-        RemoteSegmenter(f"http://127.0.0.1:{port}") as segmenter,
+        RemoteSegmenter(server.url) as segmenter,
     ):
         segmenter.segment(volume, NAMES[:1])
         ours = [first_and_all(segmenter, volume, list(NAMES)) for _ in range(repeats)]
-        files = [fetch_files(plain) for _ in range(repeats)]
+        files = [fetch_files(plain.url) for _ in range(repeats)]
     whole_ours = median(whole for _, whole, _ in ours)
     print("\n| 50 masks | first s | all s | times ours |")
     print("|---|---|---|---|")
@@ -168,12 +181,12 @@ def report_masks(volume: Volume, repeats: int) -> None:
         print(f"| {name} | {first:.3f} | {whole:.2f} | {whole / whole_ours:.1f} |")
 
 
-def fetch_files(port: int) -> tuple[float, float]:
+def fetch_files(url: str) -> tuple[float, float]:
     """Get all masks as files over one connection; return seconds to the first and to the last."""
     start, ends = time.perf_counter(), []
     with requests.Session() as session:
         for number in range(len(NAMES)):
-            body = session.get(f"http://127.0.0.1:{port}/{number}", timeout=60).content
+            body = session.get(f"{url}/{number}", timeout=60).content
             np.asarray(nibabel.Nifti1Image.from_bytes(gzip.decompress(body)).dataobj)
             ends.append(time.perf_counter() - start)
     return ends[0], ends[-1]
@@ -196,12 +209,11 @@ def first_and_all(
 
 def report_overhead(volumes: dict[str, Volume], repeats: int) -> None:
     """Print what server, network and client add to the time of the engine."""
-    print("\n| sat-demo | first mask s | all s | engine s | beside it ms | share |")
-    print("|---|---|---|---|---|---|")
-    with process("ours", "TimedDemo") as port, RemoteSegmenter(f"http://127.0.0.1:{port}") as segmenter:
-        segmenter.segment(
-            fresh(next(iter(volumes.values())), -1), STRUCTURES
-        )  # the first of a process is slow
+    print("\n| sat-demo | first mask s | all s | engine s | beside it ms | share | processor ms |")
+    print("|---|---|---|---|---|---|---|")
+    with process("ours", "TimedDemo") as server, RemoteSegmenter(server.url) as segmenter:
+        # The first request of a process is slow.
+        segmenter.segment(fresh(next(iter(volumes.values())), -1), STRUCTURES)
         for name, volume in volumes.items():
             new = [fresh(volume, number) for number in range(repeats)]
             known = [new[-1]] * (3 * repeats)
@@ -211,19 +223,21 @@ def report_overhead(volumes: dict[str, Volume], repeats: int) -> None:
                 "known, 1 structure": (known, ["heart"]),
             }
             for kind, (copies, prompts) in cases.items():
+                busy = server.busy_s()
                 runs = [first_and_all(segmenter, copy, prompts) for copy in copies]
+                busy = (server.busy_s() - busy) / len(runs)
                 first, whole, engine = (median(column) for column in zip(*runs, strict=True))
                 beside = median(whole - engine for _, whole, engine in runs)
                 print(
                     f"| {name}, {kind} | {first:.2f} | {whole:.2f} | {engine:.2f} "
-                    f"| {beside * 1e3:.0f} | {beside / engine:.0%} |"
+                    f"| {beside * 1e3:.0f} | {beside / engine:.0%} | {busy * 1e3:.0f} |"
                 )
 
 
 def report_cancel(volume: Volume, repeats: int) -> None:
     """Print how long after ``cancel()`` the caller is free while the engine works."""
     free: list[float] = []
-    with process("ours", "TimedDemo") as port, RemoteSegmenter(f"http://127.0.0.1:{port}") as segmenter:
+    with process("ours", "TimedDemo") as server, RemoteSegmenter(server.url) as segmenter:
         segmenter.segment(volume, STRUCTURES)
         for number in range(5 * repeats):
             token, cancelled_at = CancelToken(), [0.0]
