@@ -1,4 +1,4 @@
-"""What goes wrong in Slicer while the panel works with a real server; named by the rows of the list of faults."""
+"""What goes wrong in Slicer while the panel works with a real server; named by rows of the list of faults."""
 
 import os
 import signal
