@@ -117,7 +117,7 @@ def test_a_wrong_key_a_missing_model_and_no_server(server, key_file, tmp_path, m
 def test_the_bar_shows_upload_and_queue():
     with ProgressBar("", 2, quiet=True) as bar:
         shown = []
-        for event in (Progress(0.1, "uploading"), Queued(3), Progress(0.5, "encoding")):
+        for event in (Progress(0.1, "uploading"), Queued(3), Queued(0), Progress(0.5, "encoding")):
             bar.on_event(event)
             shown.append(bar._progress.tasks[0].description)
-    assert shown == ["uploading", "queued behind 3", "encoding"]
+    assert shown == ["uploading", "queued behind 3", "starting", "encoding"]

@@ -97,7 +97,8 @@ class ProgressBar:
         if isinstance(event, segmenter.Progress):
             self._progress.update(self._task, completed=event.fraction, description=event.stage)
         elif isinstance(event, Queued):
-            self._progress.update(self._task, description=f"queued behind {event.position}")
+            waiting = f"queued behind {event.position}" if event.position else "starting"
+            self._progress.update(self._task, description=waiting)
         elif isinstance(event, MaskReady):
             self._done += 1
             self._progress.update(self._task, done=self._done)
