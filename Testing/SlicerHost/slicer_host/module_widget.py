@@ -34,10 +34,6 @@ class qSlicerWidget(StandIn, QtWidgets.QWidget):
         """Tells that the scene is another one."""
         self.mrmlSceneChanged.emit(scene)
 
-    def mrmlScene(self):
-        """Returns the scene."""
-        return slicer.mrmlScene
-
 
 class qSlicerAbstractModuleWidget(qSlicerWidget):
     """A panel that is entered and left."""

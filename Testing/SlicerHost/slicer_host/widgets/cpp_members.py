@@ -78,9 +78,7 @@ CPP_MEMBERS = {
         signals="currentSegmentIDChanged(QString) sourceVolumeNodeChanged(vtkMRMLVolumeNode*)"
         " segmentationNodeChanged(vtkMRMLSegmentationNode*)",
     ),
-    "qSlicerWidget": _members(
-        slots="setMRMLScene(vtkMRMLScene*)", signals="mrmlSceneChanged(vtkMRMLScene*)", invokables="mrmlScene"
-    ),
+    "qSlicerWidget": _members(slots="setMRMLScene(vtkMRMLScene*)", signals="mrmlSceneChanged(vtkMRMLScene*)"),
     "qSlicerAbstractModuleWidget": _members(
         properties="isEntered", invokables="enter exit setEditedNode nodeEditable"
     ),
