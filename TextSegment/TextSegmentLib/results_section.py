@@ -9,6 +9,7 @@ import qt
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
+from TextSegmentLib.export_dialog import ExportDialog
 from TextSegmentLib.navigation import center_views, open_editor
 from TextSegmentLib.results_table import ResultsTable
 from TextSegmentLib.rows import ResultRow, RowState
@@ -37,6 +38,7 @@ class ResultsSection:
         self._on_error = on_error
         self._on_note = on_note
         self._run: Run | None = None
+        self._export_dialog: ExportDialog | None = None
         self._timer = qt.QTimer(ui.resultsTable)
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.refresh)
@@ -46,6 +48,7 @@ class ResultsSection:
         ui.deleteButton.connect("clicked()", self._delete)
         ui.undoButton.connect("clicked()", self._undo)
         ui.editorButton.connect("clicked()", self._edit)
+        ui.exportButton.connect("clicked()", self._export)
         self.show(None)
 
     def show(self, run: Run | None) -> None:
@@ -69,6 +72,8 @@ class ResultsSection:
     def stop(self) -> None:
         """Do nothing more: the panel goes away."""
         self._timer.stop()
+        if self._export_dialog is not None:
+            self._export_dialog.stop()
 
     def _offer(self) -> None:
         """Enable what can be done now."""
@@ -80,6 +85,7 @@ class ResultsSection:
         self._ui.redoButton.enabled = is_idle and run.volume_node is not None and len(rows) == 1
         self._ui.undoButton.enabled = run is not None and any(row.segment_id for row in run.rows)
         self._ui.editorButton.enabled = run is not None and any(row.segment_id for row in run.rows)
+        self._ui.exportButton.enabled = is_idle and run.volume_node is not None
 
     def _selected(self) -> list[ResultRow]:
         if self._run is None:
@@ -123,3 +129,9 @@ class ResultsSection:
         with_segment = [row for row in self._selected() or self._run.rows if row.segment_id]
         segment_id = with_segment[0].segment_id if with_segment else None
         open_editor(self._run.segmentation_node, segment_id, self._run.volume_node)
+
+    def _export(self) -> None:
+        self._export_dialog = ExportDialog(
+            self._ui.resultsTable, self._run.segmentation_node, self._run.volume_node
+        )
+        self._export_dialog.open()

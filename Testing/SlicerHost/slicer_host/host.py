@@ -8,6 +8,7 @@ import slicer
 import slicer.util
 
 from slicer_host import (
+    dicom,
     driver,
     packaging,
     pythonqt,
@@ -39,6 +40,7 @@ def boot() -> SlicerApplication:
         slicer.app = SlicerApplication(headless)
         tooltips.install(slicer.app)
         segment_editor.install()
+        dicom.install()
         sample_data.install()
     return slicer.app
 

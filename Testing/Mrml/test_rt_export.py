@@ -1,0 +1,357 @@
+"""Segments of real MRML nodes become DICOM objects on their images, as the backend's readers see them."""
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import slicer
+import vtk
+from cases import erase_a_voxel, matrix, segment, volume_node
+from slicer_host.dicom import ctkDICOMDatabase
+from textsegment.errors import GeometryError, InputError, InputNotFoundError, OutputError, TextSegmentError
+from textsegment.files.dicom import read_dicom
+from textsegment.files.dicom_seg_reader import read_dicom_seg
+from textsegment.files.rtstruct_read import read_rtstruct
+from textsegment.geometry import Geometry
+from textsegment.testing import FakeSegmenter, phantom
+from textsegment.volume import Volume
+from TextSegmentLib.interpreter import Interpreter
+from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.rt import Export, Format, PackagesMissingError, Wish, names_for
+from TextSegmentLib.rt_masks import list_regions
+from vtk.util import numpy_support
+
+PYTHON = Interpreter(sys.executable, is_slicers=True)
+SUPPORT = Path(__file__).parents[2] / "TextSegmentBackend" / "tests" / "support"
+SHAPE = (60, 50, 40)
+TEXT = "kidney, left kidney, liver"
+
+
+@pytest.fixture
+def write_series(monkeypatch):
+    monkeypatch.syspath_prepend(str(SUPPORT))
+    import made_dicom
+
+    return made_dicom.write_series
+
+
+def axial():
+    affine = np.diag([-1.5, -1.5, 3.0, 1.0])
+    affine[:3, 3] = (44, 40, -120)
+    return affine
+
+
+def oblique():
+    affine = phantom().geometry.affine.copy()
+    affine[:3, :2] = affine[:3, :2][:, ::-1]  # to the other hand
+    return affine if np.linalg.det(affine) < 0 else phantom().geometry.affine
+
+
+class Case:
+    """A DICOM series on the disk, in the database, and as a volume node with a segmentation."""
+
+    def __init__(self, folder, write_series, monkeypatch, affine):
+        self.folder = folder
+        stored = np.random.default_rng(5).integers(0, 2000, SHAPE).astype(np.uint16)
+        write_series(folder, stored, affine)
+        self.scan = read_dicom(folder)
+        self.node = volume_node(self.scan.volume, "Secret Patient CT")
+        database = ctkDICOMDatabase()
+        monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+        self.node.SetAttribute("DICOM.instanceUIDs", " ".join(database.insert_folder(folder)))
+        self.segmentation_node = TextSegmentLogic().segment(
+            self.node, TEXT, segmenter=FakeSegmenter(), modality="CT"
+        )
+
+    @property
+    def regions(self):
+        return list_regions(self.segmentation_node)
+
+    def export(self, wish, names=None, interpreter=PYTHON):
+        ids = [region.segment_id for region in self.regions if names is None or region.name in names]
+        export = Export(self.segmentation_node, self.node, ids, wish, interpreter)
+        deadline = time.monotonic() + 120
+        while not export.is_over:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return export.result()
+
+    def expected(self, structure):
+        segmenter = FakeSegmenter()
+        return segmenter.segment(self.scan.volume, [structure]).full_mask(structure)
+
+    def read(self, path):
+        if path.name.endswith(Format.STRUCTURE_SET):
+            return read_rtstruct(path, self.scan.source)
+        return read_dicom_seg(path, geometry=self.scan.volume.geometry)
+
+
+@pytest.fixture
+def case(tmp_path, write_series, monkeypatch):
+    return Case(tmp_path / "dicom", write_series, monkeypatch, axial())
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+def draw(case, name, mask, geometry=None):
+    """Adds a segment as the Segment Editor does: into the label map that the segments share."""
+    geometry = geometry or case.scan.volume.geometry
+    segment_id = case.segmentation_node.GetSegmentation().AddEmptySegment("", name)
+    labelmap = slicer.vtkOrientedImageData()
+    i, j, k = mask.shape
+    labelmap.SetExtent(0, i - 1, 0, j - 1, 0, k - 1)
+    labelmap.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
+    voxels_kji = numpy_support.vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(k, j, i)
+    voxels_kji[:] = mask.transpose(2, 1, 0)
+    labelmap.SetGeometryFromImageToWorldMatrix(matrix(geometry.affine))
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    assert logic.SetBinaryLabelmapToSegment(labelmap, case.segmentation_node, segment_id, logic.MODE_REPLACE)
+
+
+def box():
+    drawn = np.zeros(SHAPE, dtype=bool)
+    drawn[10:30, 5:20, 7:19] = True
+    return drawn
+
+
+@pytest.mark.parametrize("affine", [axial(), oblique()], ids=["axial", "oblique"])
+@pytest.mark.parametrize("kind", Format)
+def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, affine, kind):
+    case = Case(tmp_path / "dicom", write_series, monkeypatch, affine)
+    exported = case.export(Wish(kind, tmp_path / "plan"))
+    assert exported.file == tmp_path / f"plan{kind}"
+    assert exported.warnings == ()
+    found = case.read(exported.file)
+    expected = {"Kidneys": "kidney", "Kidney_L": "left kidney", "Liver": "liver"}
+    assert {mask.structure for mask in found} <= set(expected) | {"kidney"}
+    assert len(found) == 3
+    for mask in found:
+        structure = expected.get(mask.structure, mask.structure)
+        assert mask.statistics.volume_ml >= 1
+        assert dice(found.full_mask(mask.structure), case.expected(structure)) >= 0.99
+
+
+def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path):
+    erase_a_voxel(case.segmentation_node, "liver")
+    draw(case, "GTV", box())
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    found = case.read(exported.file)
+    liver = found.full_mask("Liver")
+    assert np.count_nonzero(case.expected("liver")) - np.count_nonzero(liver) == 1
+    assert not (liver & ~case.expected("liver")).any()
+    assert np.array_equal(found.full_mask("GTV"), box())
+    file = pydicom.dcmread(exported.file)
+    descriptions = {roi.ROIName: roi.ROIDescription for roi in file.StructureSetROISequence}
+    assert "Not made by TextSegment" in descriptions["GTV"]
+    assert "Not made by TextSegment" not in descriptions["Liver"]
+
+
+def test_what_is_written_is_unapproved_and_refers_to_the_images(case, tmp_path):
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    file = pydicom.dcmread(exported.file)
+    assert file.ApprovalStatus == "UNAPPROVED"
+    assert "machine-made" in file.SeriesDescription
+    assert file.StudyInstanceUID == case.scan.source.study_instance_uid
+    images = {
+        contour.ContourImageSequence[0].ReferencedSOPInstanceUID
+        for roi in file.ROIContourSequence
+        for contour in roi.ContourSequence
+    }
+    assert images <= {plane.sop_instance_uid for plane in case.scan.source.planes}
+    assert "0" * 10 not in str(file.StructureSetDescription)
+    assert "fake" in file.StructureSetROISequence[0].ROIGenerationDescription
+
+
+def test_a_segment_on_a_finer_grid_is_resampled(case, tmp_path):
+    affine = case.scan.volume.geometry.affine.copy()
+    affine[:3, 3] = case.scan.volume.geometry.to_ras([8.75, 3.75, 5.75])
+    affine[:3, :3] /= 2
+    shape = (40, 30, 24)  # half as large, from 8.5 to 28.5 along i
+    draw(case, "PTV", np.ones(shape, dtype=bool), Geometry(shape, affine))
+    exported = case.export(Wish(Format.SEGMENTATION, tmp_path / "plan"), {"PTV"})
+    found = case.read(exported.file).full_mask("PTV")
+    expected = np.zeros(SHAPE, dtype=bool)
+    expected[9:29, 4:19, 6:18] = True
+    assert dice(found, expected) >= 0.99
+
+
+def test_what_reaches_beyond_the_image_is_cut_and_said_so(case, tmp_path):
+    affine = case.scan.volume.geometry.affine.copy()
+    affine[:3, 3] = case.scan.volume.geometry.to_ras([-5, 0, 0])
+    draw(case, "Body", np.ones((30, 20, 10), dtype=bool), Geometry((30, 20, 10), affine))
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"Body"})
+    assert np.count_nonzero(case.read(exported.file).full_mask("Body")) == 25 * 20 * 10
+    (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
+    assert "beyond the image" in roi.ROIDescription
+
+
+def test_a_transform_above_both_changes_nothing_and_is_said(case, tmp_path):
+    above = transform(np.diag([1, -1, 1, 1]))
+    for node in (case.node, case.segmentation_node):
+        node.SetAndObserveTransformNodeID(above.GetID())
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    assert "under a transform" in exported.warnings[0]
+    assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
+
+
+def test_a_transform_above_the_segments_alone_moves_them(case, tmp_path):
+    step = np.eye(4)
+    step[:3, 3] = case.scan.volume.geometry.affine[:3, :3] @ [2, 0, 1]
+    case.segmentation_node.SetAndObserveTransformNodeID(transform(step).GetID())
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    expected = np.roll(case.expected("liver"), (2, 0, 1), (0, 1, 2))
+    assert np.array_equal(case.read(exported.file).full_mask("Liver"), expected)
+
+
+def test_a_hardened_transform_is_refused(case, tmp_path):
+    step = np.eye(4)
+    step[:3, 3] = (0, 7, 0)
+    for node in (case.node, case.segmentation_node):
+        node.SetAndObserveTransformNodeID(transform(step).GetID())
+        assert slicer.vtkSlicerTransformLogic.hardenTransform(node)
+    with pytest.raises(GeometryError, match="moved, cut or resampled"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    assert not list(tmp_path.glob("*.dcm"))
+
+
+def test_a_non_linear_transform_between_them_is_refused(case, tmp_path):
+    bent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    spline = vtk.vtkThinPlateSplineTransform()
+    bent.SetAndObserveTransformToParent(spline)
+    case.segmentation_node.SetAndObserveTransformNodeID(bent.GetID())
+    with pytest.raises(OutputError, match="non-linear"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+
+
+def test_an_image_with_other_axes_is_found_in_a_folder(case, tmp_path):
+    """As after conversion to NIfTI: the same voxels, one axis the other way, another one first."""
+    scan = case.scan.volume
+    affine = scan.geometry.affine @ [[0, -1, 0, SHAPE[0] - 1], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
+    voxels = np.ascontiguousarray(scan.voxels[::-1].transpose(1, 0, 2))
+    case.node = volume_node(Volume(voxels, Geometry(voxels.shape, affine), "CT"), "Turned")
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"})
+    assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
+
+
+def test_the_series_in_a_folder_is_the_one_with_these_voxels(case, tmp_path, write_series):
+    other = np.random.default_rng(6).integers(0, 2000, SHAPE).astype(np.uint16)
+    write_series(case.folder, other, axial(), series_number=1)
+    case.node.RemoveAttribute("DICOM.instanceUIDs")
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder))
+    file = pydicom.dcmread(exported.file)
+    assert file.StudyInstanceUID == case.scan.source.study_instance_uid
+
+
+@pytest.mark.parametrize(
+    ("shift", "seed", "said"), [(0, 6, "show something else"), (3, 5, "No series in this folder")]
+)
+def test_a_folder_of_other_images_is_refused(case, tmp_path, write_series, shift, seed, said):
+    stored = np.random.default_rng(seed).integers(0, 2000, SHAPE).astype(np.uint16)
+    affine = axial()
+    affine[2, 3] += shift
+    write_series(tmp_path / "other", stored, affine)
+    with pytest.raises(GeometryError, match=said):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "other"))
+
+
+def test_a_structure_set_is_extended(case, tmp_path):
+    first = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "first"), {"liver"}).file
+    before = first.read_bytes()
+    both = case.export(
+        Wish(Format.STRUCTURE_SET, tmp_path / "both", append_to=first), {"kidney", "left kidney"}
+    ).file
+    names = [roi.ROIName for roi in pydicom.dcmread(both).StructureSetROISequence]
+    assert names[0] == "Liver"
+    assert len(names) == 3
+    assert first.read_bytes() == before
+
+
+def test_names_follow_the_naming(case):
+    draw(case, "My very long name of a target", box())
+    segment(case.segmentation_node, "left kidney").SetName("Renal allograft")
+
+    def names(**options):
+        return names_for(case.regions, Wish(Format.STRUCTURE_SET, Path("plan"), **options))
+
+    assert names(naming="sat") == ("kidney", "Renal allograft", "liver", "My very long name of a target")
+    assert names(naming="tg263")[1:3] == ("Renal allograft", "Liver")
+    assert names(naming="snomed")[2] == "Liver"
+    assert all(len(name) <= 16 for name in names(short_names=True))
+
+
+def test_refusals_have_a_type_and_leave_nothing(case, tmp_path):
+    wish = Wish(Format.STRUCTURE_SET, tmp_path / "plan")
+    with pytest.raises(OutputError, match="No structure is chosen"):
+        case.export(wish, {"nothing"})
+    with pytest.raises(OutputError, match="folder of the file"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "missing" / "plan"))
+    with pytest.raises(InputNotFoundError, match="no structure set"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", append_to=tmp_path / "none.dcm"))
+    with pytest.raises(InputNotFoundError, match="no such folder"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "none"))
+    (tmp_path / "plan.rtstruct.dcm").write_text("precious")
+    with pytest.raises(OutputError, match="name already"):
+        case.export(wish)
+    assert (tmp_path / "plan.rtstruct.dcm").read_text() == "precious"
+
+
+def test_an_image_that_is_not_from_dicom_is_told_so(case, tmp_path):
+    case.node.RemoveAttribute("DICOM.instanceUIDs")
+    with pytest.raises(InputError, match="not loaded from DICOM") as caught:
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    assert "Secret" not in str(caught.value)
+
+
+def test_files_that_are_gone_are_told_so(case, tmp_path):
+    next(case.folder.glob("*.dcm")).unlink()
+    with pytest.raises(InputNotFoundError, match="no longer"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the administrator may write everywhere")
+def test_a_folder_that_may_not_be_written_is_refused(case, tmp_path):
+    shut = tmp_path / "shut"
+    shut.mkdir(mode=0o500)
+    with pytest.raises(OutputError):
+        case.export(Wish(Format.STRUCTURE_SET, shut / "plan"))
+
+
+def test_missing_packages_are_named(case, tmp_path, monkeypatch):
+    monkeypatch.setattr(Format, "requirements", property(lambda self: ("numpy", "no-such-package-here>=2")))
+    with pytest.raises(PackagesMissingError) as caught:
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    assert caught.value.requirements == ("no-such-package-here>=2",)
+
+
+def test_a_python_that_stops_is_told_so(case, tmp_path):
+    with pytest.raises(TextSegmentError, match="exit code"):
+        case.export(
+            Wish(Format.STRUCTURE_SET, tmp_path / "plan"), interpreter=Interpreter("/bin/false", True)
+        )
+
+
+def test_nothing_of_the_patient_is_logged_or_left(case, tmp_path, monkeypatch, caplog, capfd):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    with caplog.at_level(logging.DEBUG):
+        exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    said = caplog.text + "".join(capfd.readouterr()) + " ".join(exported.warnings)
+    assert "secret" not in said.lower()
+    assert list(scratch.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dicom", "plan.rtstruct.dcm", "scratch"]
+
+
+def transform(values):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    node.SetMatrixTransformToParent(matrix(values))
+    return node
