@@ -35,7 +35,11 @@ class Photographer:
         from textsegment.cli.demo import sample_scan
 
         self.volume_node = slicer.util.loadVolume(str(sample_scan()), {"name": "CT chest"})
+        display_node = self.volume_node.GetDisplayNode()
+        display_node.AutoWindowLevelOff()
+        display_node.SetWindowLevel(700, 0)
         self.ui.inputSelector.setCurrentNode(self.volume_node)
+        driver.wait_until(lambda: "looking" not in self.ui.engineStatusLabel.text, "a look at the engine")
         self._save_panel("panel")
 
     def engine_section(self) -> None:
@@ -95,6 +99,16 @@ class Photographer:
         assert run.state == "done", run.error
         self._save(pictures.panel_beside_views(self.widget.parent, self.four_up), "results")
 
+    def export(self) -> None:
+        """The dialog that writes DICOM objects."""
+        driver.click(self.ui.exportButton)
+        dialog = self.widget.panel.results.export_dialog
+        dialog.form.folder_edit.currentPath = "chest/images"
+        dialog.form.path_edit.currentPath = "chest/plan.rtstruct.dcm"
+        driver.run_events(100)
+        self._save(pictures.panel_picture(dialog.window), "export")
+        driver.click(dialog.close_button)
+
     def _fold_anatomy(self, shut: bool) -> None:
         if self.ui.anatomyButton.collapsed != shut:
             driver.click(self.ui.anatomyButton)
@@ -119,7 +133,7 @@ def main() -> None:
     """Takes all pictures, and stops the engine."""
     photographer = Photographer()
     try:
-        for picture in ("empty_panel", "engine_section", "typing", "tree", "running", "results"):
+        for picture in ("empty_panel", "engine_section", "typing", "tree", "running", "results", "export"):
             getattr(photographer, picture)()
     finally:
         from TextSegmentLib.server_process import local_server
