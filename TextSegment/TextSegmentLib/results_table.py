@@ -45,7 +45,7 @@ class ResultsTable:
             "selectionChanged(QItemSelection,QItemSelection)", lambda *_selection: on_selected()
         )
 
-    def show(self, rows: Sequence[ResultRow], is_over: bool = False) -> None:
+    def show(self, rows: Sequence[ResultRow], *, is_over: bool) -> None:
         """Show these rows; the selection stays while the structures are the same.
 
         Args:
