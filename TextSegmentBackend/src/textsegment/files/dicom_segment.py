@@ -12,6 +12,7 @@ from pydicom.uid import generate_uid
 import textsegment
 from textsegment.derive.structures import recipe_of
 from textsegment.files.appearance import appearance_of
+from textsegment.files.generation import generation_of
 from textsegment.vocabulary.structures import Code, Codes, find_structure
 
 _TISSUE = Code("SCT", "85756007", "Tissue")
@@ -39,13 +40,15 @@ def describe_segment(
         regions = [_concept(coded.region)]
         if coded.region_modifier is not None:
             regions[0].AnatomicRegionModifierSequence = [_concept(coded.region_modifier)]
+    generation = generation_of(structure, provenance)
     description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=label,
         segmented_property_category=_concept(coded.category),
         segmented_property_type=kind,
-        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
-        algorithm_identification=_algorithm(provenance),
+        # Nothing is not allowed here; a person had a hand in it at least.
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues(generation or "SEMIAUTOMATIC"),
+        algorithm_identification=_algorithm(provenance) if generation else _unknown_algorithm(),
         tracking_uid=generate_uid(prefix=None),
         tracking_id=label,
         anatomic_regions=regions,
@@ -67,4 +70,10 @@ def _algorithm(provenance: Mapping[str, Any]) -> hd.AlgorithmIdentificationSeque
         version=str(provenance.get("version", textsegment.__version__))[:64],
         source="TextSegment",
         parameters={"weights_sha256": digest} if digest else None,
+    )
+
+
+def _unknown_algorithm() -> hd.AlgorithmIdentificationSequence:
+    return hd.AlgorithmIdentificationSequence(
+        name="unknown", family=codes.DCM.ManualProcessing, version="unknown"
     )

@@ -20,6 +20,7 @@ from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom_header import quiet_pydicom
 from textsegment.files.dicom_source import SourceSeries
+from textsegment.files.generation import generation_of
 from textsegment.files.rtstruct_append import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct_items import contour_items, observation_item, roi_contour_item, roi_item
 from textsegment.files.rtstruct_names import roi_names
@@ -135,7 +136,9 @@ def _add_roi(
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
     description = _ascii(" ".join([f"{recipe or mask.structure}.", *remarks, *mask.warnings]), 1024)
     frame = dataset.FrameOfReferenceUID
-    regions.append(roi_item(number, name, frame, description, _algorithm(segmentation)))
+    generation = generation_of(mask.structure, segmentation.provenance)
+    algorithm = _algorithm(segmentation) if generation else ""
+    regions.append(roi_item(number, name, frame, description, generation, algorithm))
     dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
     observations.append(observation_item(observation, number, mask.structure, name, recipe))
 

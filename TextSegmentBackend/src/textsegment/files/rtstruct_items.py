@@ -36,7 +36,7 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
 
 
 def roi_item(
-    number: int, name: str, frame_of_reference_uid: str, description: str, algorithm: str
+    number: int, name: str, frame_of_reference_uid: str, description: str, generation: str, algorithm: str
 ) -> Dataset:
     """Return the item of the Structure Set ROI Sequence."""
     item = Dataset()
@@ -44,8 +44,9 @@ def roi_item(
     item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
     item.ROIName = name
     item.ROIDescription = description
-    item.ROIGenerationAlgorithm = "AUTOMATIC"
-    item.ROIGenerationDescription = algorithm
+    item.ROIGenerationAlgorithm = generation
+    if algorithm:
+        item.ROIGenerationDescription = algorithm
     return item
 
 
