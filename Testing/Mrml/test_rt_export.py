@@ -139,19 +139,32 @@ def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, aff
         assert dice(found.full_mask(mask.structure), case.expected(structure)) >= 0.99
 
 
-def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path):
+@pytest.mark.parametrize("kind", Format)
+def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, kind):
     erase_a_voxel(case.segmentation_node, "liver")
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    logic.SetSegmentStatus(segment(case.segmentation_node, "liver"), logic.InProgress)  # as the editor does
     draw(case, "GTV", box())
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    exported = case.export(Wish(kind, tmp_path / "plan"), {"left kidney", "liver", "GTV"})
     found = case.read(exported.file)
     liver = found.full_mask("Liver")
     assert np.count_nonzero(case.expected("liver")) - np.count_nonzero(liver) == 1
     assert not (liver & ~case.expected("liver")).any()
     assert np.array_equal(found.full_mask("GTV"), box())
     file = pydicom.dcmread(exported.file)
-    descriptions = {roi.ROIName: roi.ROIDescription for roi in file.StructureSetROISequence}
-    assert "Not made by TextSegment" in descriptions["GTV"]
-    assert "Not made by TextSegment" not in descriptions["Liver"]
+    if kind is Format.STRUCTURE_SET:
+        rois = file.StructureSetROISequence
+        made = {roi.ROIName: roi.ROIGenerationAlgorithm for roi in rois}
+        assert made == {"Kidney_L": "AUTOMATIC", "Liver": "SEMIAUTOMATIC", "GTV": ""}
+        said = {roi.ROIName: roi.ROIDescription for roi in rois}
+        assert "Edited by a person" in said["Liver"]
+        assert "Not made by TextSegment" in said["GTV"]
+    else:
+        made = {item.SegmentLabel: item.SegmentAlgorithmType for item in file.SegmentSequence}
+        assert made == {"Kidney_L": "AUTOMATIC", "Liver": "SEMIAUTOMATIC", "GTV": "SEMIAUTOMATIC"}
+        assert {item.SegmentLabel: item.SegmentAlgorithmName for item in file.SegmentSequence}[
+            "GTV"
+        ] == "unknown"
 
 
 def test_what_is_written_is_unapproved_and_refers_to_the_images(case, tmp_path):

@@ -164,11 +164,10 @@ class ExportDialog:
     def _offer_slicers_own(self) -> None:
         """Lead to the export that Slicer has, which writes what the extensions at hand can."""
         has_slicer_rt = hasattr(slicer.modules, "dicomrtimportexport")
+        text = _("Or use {link}.") if has_slicer_rt else _("Or use {link} (structure sets need SlicerRT).")
         name = _("Slicer's own export, with SlicerRT") if has_slicer_rt else _("Slicer's own export")
         label = self._add_label()
-        label.text = _("Or use {link}: of all data, without codes and references to images.").format(
-            link=f"<a href='slicer'>{escape(name)}</a>"
-        )
+        label.text = text.format(link=f"<a href='slicer'>{escape(name)}</a>")
         label.visible = True
         label.connect("linkActivated(QString)", self._open_slicers_own)
 

@@ -24,6 +24,9 @@ class ResultsSection:
         on_restarted: Called when the run looks for a structure again.
         on_error: Called when something cannot be done.
         on_note: Called with a sentence for the user.
+
+    Attributes:
+        export_dialog: The one that was opened last.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class ResultsSection:
         self._on_error = on_error
         self._on_note = on_note
         self._run: Run | None = None
-        self._export_dialog: ExportDialog | None = None
+        self.export_dialog: ExportDialog | None = None
         self._timer = qt.QTimer(ui.resultsTable)
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.refresh)
@@ -72,8 +75,8 @@ class ResultsSection:
     def stop(self) -> None:
         """Do nothing more: the panel goes away."""
         self._timer.stop()
-        if self._export_dialog is not None:
-            self._export_dialog.stop()
+        if self.export_dialog is not None:
+            self.export_dialog.stop()
 
     def _offer(self) -> None:
         """Enable what can be done now."""
@@ -131,7 +134,7 @@ class ResultsSection:
         open_editor(self._run.segmentation_node, segment_id, self._run.volume_node)
 
     def _export(self) -> None:
-        self._export_dialog = ExportDialog(
+        self.export_dialog = ExportDialog(
             self._ui.resultsTable, self._run.segmentation_node, self._run.volume_node
         )
-        self._export_dialog.open()
+        self.export_dialog.open()

@@ -25,6 +25,7 @@ from textsegment.errors import (
     OutputError,
     TextSegmentError,
 )
+from textsegment.files.generation import GENERATION
 from textsegment.files.rtstruct_names import roi_names
 from textsegment.segmentation import StructureMask
 from textsegment.vocabulary.naming import names_of
@@ -217,16 +218,23 @@ def _moved_note() -> str:
     )
 
 
-def _provenance(regions: Sequence[Region]) -> dict[str, str]:
-    models = {region.model for region in regions} - {""}
-    return {"model": ", ".join(sorted(models))} if models else {}
+def _provenance(regions: Sequence[Region]) -> dict[str, Any]:
+    models = sorted({region.model for region in regions} - {""})
+    generation = {
+        r.structure: "SEMIAUTOMATIC" if r.model else "" for r in regions if r.is_edited or not r.model
+    }
+    return {"model": ", ".join(models) or "none", GENERATION: generation}
 
 
 def _said_whose(mask: StructureMask, region: Region) -> StructureMask:
-    """Say in the file what was not found by a model: the file counts everything as found by one."""
-    if region.model:
-        return mask
-    return replace(mask, warnings=(*mask.warnings, "Not made by TextSegment: drawn, or of another program."))
+    """Say in the file what was not found by a model alone."""
+    if not region.model:
+        return replace(
+            mask, warnings=(*mask.warnings, "Not made by TextSegment: drawn, or of another program.")
+        )
+    if region.is_edited:
+        return replace(mask, warnings=(*mask.warnings, "Edited by a person."))
+    return mask
 
 
 def _sample(volume: VolumeSource) -> dict[str, Any]:

@@ -36,12 +36,14 @@ class Region:
         name: As the segment table shows it.
         structure: Name in the vocabulary if it has one, else ``name``.
         model: What found it; empty for a segment that this module did not make.
+        is_edited: Whether a person worked on it in the Segment Editor, as its status says.
     """
 
     segment_id: str
     name: str
     structure: str
     model: str
+    is_edited: bool
 
 
 def list_regions(segmentation_node: Any) -> list[Region]:
@@ -55,8 +57,13 @@ def list_regions(segmentation_node: Any) -> list[Region]:
         if structure in {region.structure for region in regions}:
             structure = name  # what refers to a structure by its name would mean the first one
         segment_id = segmentation.GetNthSegmentID(number)
-        regions.append(Region(segment_id, name, structure, tag_of(segment, "model")))
+        regions.append(Region(segment_id, name, structure, tag_of(segment, "model"), _is_edited(segment)))
     return regions
+
+
+def _is_edited(segment: Any) -> bool:
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    return logic.GetSegmentStatus(segment) == logic.InProgress
 
 
 def _structure_of(name: str, prompt: str) -> str:

@@ -43,7 +43,7 @@ def dialog(hands, folder):
 def opened(hands):
     hands.segment("liver, left kidney")
     driver.click(hands.ui.exportButton)
-    made = hands.panel.results._export_dialog
+    made = hands.panel.results.export_dialog
     driver.wait_until(lambda: made.window.visible, "the dialog")
     return made
 
