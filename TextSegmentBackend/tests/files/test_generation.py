@@ -4,6 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 from made_dicom import write_series
+
 from textsegment.files.dicom import read_dicom
 from textsegment.files.dicom_seg import write_dicom_seg
 from textsegment.files.generation import GENERATION
@@ -16,7 +17,8 @@ STRUCTURES = ["liver", "kidney", "aorta"]
 
 @pytest.fixture
 def result(tmp_path):
-    write_series(tmp_path / "dicom", np.zeros((40, 36, 24), dtype=int), np.diag([-2.0, -2.0, 3.0, 1.0]))
+    stored = np.arange(40 * 36 * 24).reshape(40, 36, 24)
+    write_series(tmp_path / "dicom", stored, np.diag([-2.0, -2.0, 3.0, 1.0]))
     scan = read_dicom(tmp_path / "dicom")
     found = FakeSegmenter().segment(scan.volume, STRUCTURES)
     provenance = {**found.provenance, GENERATION: {"kidney": "SEMIAUTOMATIC", "aorta": ""}}
