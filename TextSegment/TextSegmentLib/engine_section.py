@@ -14,11 +14,13 @@ from textsegment.segmenter import ModelInfo, Segmenter
 from TextSegmentLib import settings
 from TextSegmentLib.engine import Engine
 from TextSegmentLib.given_engine import GivenEngine
+from TextSegmentLib.job import let_workers_run
 from TextSegmentLib.local_section import LocalSection
 from TextSegmentLib.server_section import ServerSection
 from TextSegmentLib.theme import colors_of
 
 _WATCH_MS = 250
+_BUSY_MS = 20
 
 
 class EngineSection:
@@ -44,7 +46,7 @@ class EngineSection:
         ui.engineStatusLabel.connect("linkActivated(QString)", self.open)
         self._timer = qt.QTimer(ui.engineButton)
         self._timer.setInterval(_WATCH_MS)
-        self._timer.connect("timeout()", lambda: self._engine.watch())
+        self._timer.connect("timeout()", self._watch)
         self._timer.start()
         self._show()
 
@@ -96,6 +98,13 @@ class EngineSection:
     @property
     def _engine(self) -> Engine:
         return self._given or (self._server if self._ui.serverButton.checked else self._local)
+
+    def _watch(self) -> None:
+        self._engine.watch()
+        is_busy = self._engine.is_busy
+        if is_busy:
+            let_workers_run()
+        self._timer.interval = _BUSY_MS if is_busy else _WATCH_MS
 
     def _choose(self, uses_server: bool) -> None:
         self._given = None

@@ -103,6 +103,7 @@ class Pump:
         import qt
 
         self._step = step
+        self._is_over = False
         self._timer = qt.QTimer()
         self._timer.setInterval(_TICK_MS)
         self._timer.connect("timeout()", self._tick)
@@ -110,7 +111,10 @@ class Pump:
 
     def stop(self) -> None:
         """Call no more."""
-        self._timer.stop()
+        if not self._is_over:
+            self._is_over = True
+            self._timer.stop()
+            self._timer.deleteLater()  # it holds what is connected to it: this object, and all that step holds
 
     def _tick(self) -> None:
         try:
@@ -120,4 +124,9 @@ class Pump:
             raise
         if not more:
             self.stop()
-        time.sleep(_YIELD_S)
+        let_workers_run()
+
+
+def let_workers_run() -> None:
+    """Let the threads of Python go on for a moment; for the GUI thread, while it waits for them."""
+    time.sleep(_YIELD_S)

@@ -14,5 +14,6 @@ _DARK = Colors(muted="#a8a8a8", problem="#ff8a73")
 
 def colors_of(widget: Any) -> Colors:
     """Return the colours that suit the background of a widget."""
-    background = widget.palette.color(qt.QPalette.Active, qt.QPalette.Window)
+    palette = widget.palette  # held, since PythonQt returns a pointer into it
+    background = palette.color(qt.QPalette.Active, qt.QPalette.Window)
     return _DARK if background.lightness() < 128 else _LIGHT

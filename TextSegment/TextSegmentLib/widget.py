@@ -48,6 +48,7 @@ class Panel(VTKObservationMixin):
         self._is_entered = False
         self._known_text = ""  # that of the parameters, when it was read or written last
         self._awaited: tuple[str, ...] | None = None
+        self._watched, self._watch_tag = vtk.vtkWeakReference(), 0
         self.run_section = run_section = RunSection(ui)
         self.results = ResultsSection(ui, self._follow, run_section.show_error, run_section.show_note)
         self.inputs = InputSection(ui, logic, self._model_changed)
@@ -88,9 +89,12 @@ class Panel(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """The panel goes away: nothing of it may be called any more."""
-        self.removeObservers()
         if self.logic.run is not None:
             self.logic.run.cancel()
+        self._let_go()
+        self._stop_watching()
+        self.removeObservers()
+        self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
         if self._pump is not None:
             self._pump.stop()
         for part in (self.prompt, self.tree, self.results, self.engine):
@@ -235,9 +239,17 @@ class Panel(VTKObservationMixin):
         self._parameters = None
 
     def _watch_segments(self, segmentation_node: Any) -> None:
+        """Notice what others remove; not by the mixin, which would keep the node and its segments alive."""
+        self._stop_watching()
         event = slicer.vtkSegmentation.SegmentRemoved
-        if not self.hasObserver(segmentation_node, event, self._segment_removed):
-            self.addObserver(segmentation_node, event, self._segment_removed)
+        self._watch_tag = segmentation_node.AddObserver(event, self._segment_removed)
+        self._watched.Set(segmentation_node)
+
+    def _stop_watching(self) -> None:
+        node = self._watched.Get()
+        if node is not None:
+            node.RemoveObserver(self._watch_tag)
+        self._watched.Set(None)
 
     def _segment_removed(self, _caller: Any, _event: str) -> None:
         self.results.refresh_soon()
