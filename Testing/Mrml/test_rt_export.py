@@ -24,7 +24,7 @@ from textsegment.volume import Volume
 from TextSegmentLib.interpreter import Interpreter
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.rt import Export, Format, PackagesMissingError, Wish, names_for
-from TextSegmentLib.rt_masks import list_regions
+from TextSegmentLib.rt_masks import list_regions, take_region
 from vtk.util import numpy_support
 
 PYTHON = Interpreter(sys.executable, is_slicers=True)
@@ -167,6 +167,12 @@ def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, 
         ] == "unknown"
 
 
+def test_the_image_as_slicer_itself_loads_it_has_the_grid_of_its_files(case, tmp_path):
+    case.node = as_slicer_loads(case.folder)
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"})
+    assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
+
+
 def test_what_is_written_is_unapproved_and_refers_to_the_images(case, tmp_path):
     exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
     file = pydicom.dcmread(exported.file)
@@ -194,6 +200,27 @@ def test_a_segment_on_a_finer_grid_is_resampled(case, tmp_path):
     expected = np.zeros(SHAPE, dtype=bool)
     expected[9:29, 4:19, 6:18] = True
     assert dice(found, expected) >= 0.99
+
+
+def between_voxels(case, shift):
+    """Returns the mask of a segment of 30 × 20 × 10 voxels that begins ``shift`` voxels along i."""
+    geometry = case.scan.volume.geometry
+    affine = geometry.affine.copy()
+    affine[:3, 3] = geometry.to_ras([shift, 0.3, 0.3])
+    draw(case, "Body", np.ones((30, 20, 10), dtype=bool), Geometry((30, 20, 10), affine))
+    return take_region(case.segmentation_node, case.node, case.regions[-1]).to_mask(geometry)
+
+
+def test_a_segment_between_the_voxels_is_cut_at_the_border(case):
+    mask = between_voxels(case, -4.4)
+    expected = np.zeros(SHAPE, dtype=bool)
+    expected[:26, :20, :10] = True  # what lies nearest: from -4 to 25 along i
+    assert np.array_equal(mask.full(SHAPE), expected)
+    assert "beyond the image" in mask.warnings[0]
+
+
+def test_a_segment_far_beside_the_image_is_empty(case):
+    assert between_voxels(case, 200.4).statistics.is_empty
 
 
 def test_what_reaches_beyond_the_image_is_cut_and_said_so(case, tmp_path):
@@ -290,6 +317,7 @@ def test_a_structure_set_is_extended(case, tmp_path):
 def test_names_follow_the_naming(case):
     draw(case, "My very long name of a target", box())
     segment(case.segmentation_node, "left kidney").SetName("Renal allograft")
+    assert case.regions[1].structure == "Renal allograft"
 
     def names(**options):
         return names_for(case.regions, Wish(Format.STRUCTURE_SET, Path("plan"), **options))
@@ -298,6 +326,36 @@ def test_names_follow_the_naming(case):
     assert names(naming="tg263")[1:3] == ("Renal allograft", "Liver")
     assert names(naming="snomed")[2] == "Liver"
     assert all(len(name) <= 16 for name in names(short_names=True))
+    segment(case.segmentation_node, "liver").SetName("2")
+    assert names(naming="tg263")[2] == "2"
+
+
+def test_a_segmentation_of_surfaces_is_refused(case, tmp_path):
+    surface = slicer.vtkSegmentationConverter.GetSegmentationClosedSurfaceRepresentationName()
+    segmentation = case.segmentation_node.GetSegmentation()
+    assert segmentation.CreateRepresentation(surface)
+    segmentation.SetSourceRepresentationName(surface)
+    segmentation.RemoveRepresentation("Binary labelmap")
+    with pytest.raises(OutputError, match="surfaces"):
+        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+
+
+def test_an_empty_segment_is_left_out_and_said(case, tmp_path):
+    case.segmentation_node.GetSegmentation().AddEmptySegment("", "Nothing")
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver", "Nothing"})
+    assert "Nothing" in exported.warnings[0]
+    assert len(pydicom.dcmread(exported.file).StructureSetROISequence) == 1
+
+
+def test_the_file_has_the_end_of_its_format(tmp_path):
+    def file(path, kind=Format.SEGMENTATION):
+        return Wish(kind, tmp_path / path).file.relative_to(tmp_path).as_posix()
+
+    assert file("plan") == "plan.seg.dcm"
+    assert file("plan.dcm") == "plan.seg.dcm"
+    assert file("plan.rtstruct.dcm") == "plan.seg.dcm"
+    assert file("plan.v2.rtstruct.dcm", Format.STRUCTURE_SET) == "plan.v2.rtstruct.dcm"
+    assert file("", Format.STRUCTURE_SET) == "TextSegment.rtstruct.dcm"
 
 
 def test_refusals_have_a_type_and_leave_nothing(case, tmp_path):
@@ -367,4 +425,19 @@ def test_nothing_of_the_patient_is_logged_or_left(case, tmp_path, monkeypatch, c
 def transform(values):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     node.SetMatrixTransformToParent(matrix(values))
+    return node
+
+
+def as_slicer_loads(folder):
+    """Returns a volume node that was read by the storage node that Slicer's DICOM module uses."""
+    files = list(folder.glob("*.dcm"))
+    files.sort(key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
+    storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
+    storage.SetFileName(str(files[0]))
+    for path in files:
+        storage.AddFileName(str(path))
+    storage.SetSingleFile(False)
+    storage.SetCenterImage(False)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
+    assert storage.ReadData(node)
     return node

@@ -61,7 +61,7 @@ class Wish:
 
     Attributes:
         format: Of the file.
-        path: The file; it must not be there yet. The end of ``format`` is added where it is missing.
+        path: The file, or the folder for it; see ``file``.
         naming: ``tg263``, ``snomed``, or ``sat`` for the names that the segments have.
         short_names: At most 16 characters a name.
         append_to: A structure set whose regions the new one has too; None for none.
@@ -77,11 +77,13 @@ class Wish:
 
     @property
     def file(self) -> Path:
-        """The file, with the end that its format has."""
-        name = self.path.name
-        if f".{name.lower()}".endswith(self.format):
-            return self.path
-        return self.path.with_name(name.removesuffix(".dcm") + self.format)
+        """The file, with the end that its format has; in a folder it gets a name that says nothing."""
+        if self.path.is_dir():
+            return self.path / f"TextSegment{self.format}"
+        stem = self.path.name
+        for end in (*Format, ".dcm"):
+            stem = stem.removesuffix(end)
+        return self.path.with_name(stem + self.format)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def names_for(regions: Sequence[Region], wish: Wish) -> tuple[str, ...]:
 
 
 class Export:
-    """One export, on its way from the beginning; call ``look`` now and then until it says that it is over.
+    """One export, in the background from the beginning.
 
     Args:
         segmentation_node: Holds the segments.
@@ -128,7 +130,8 @@ class Export:
         interpreter: The Python that writes it.
 
     Raises:
-        OutputError: No structure is chosen, the file is there already, or its folder is not.
+        OutputError: No structure is chosen, the file is there already, or its folder is not. Nothing is ever
+            overwritten.
         InputError: The image was not loaded from DICOM, and no folder is chosen.
         TextSegmentError: The image or a segment cannot be used.
     """

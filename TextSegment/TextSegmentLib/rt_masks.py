@@ -68,8 +68,8 @@ def _is_edited(segment: Any) -> bool:
 
 def _structure_of(name: str, prompt: str) -> str:
     """Return what a segment is: a new name that the user gave counts more than what was asked for."""
-    if prompt and name.removeprefix(prompt).strip().isdecimal():
-        return prompt
+    if prompt and name.startswith(prompt) and name.removeprefix(prompt).strip().isdecimal():
+        return prompt  # it got a number, since there was one of this name
     known = find_structure(name)
     return known.name if known is not None else name
 
@@ -93,7 +93,7 @@ class RegionSource:
     to_volume: NDArray[np.float64]
 
     def require_unchanged(self) -> None:
-        """Check on the asking thread that nobody wrote into the voxels meanwhile.
+        """Check after ``to_mask`` that nobody wrote into the voxels meanwhile.
 
         Raises:
             VolumeInvalidError: Somebody did.
@@ -122,6 +122,8 @@ class RegionSource:
             start, region = np.add(box.start, first) + shift, whole[box.slices]
             return _clipped(structure, region, start, geometry)
         low, high = _reach(box, first, to_index)
+        # One voxel beyond the grid is enough to see that something is cut off.
+        low, high = np.maximum(low, -1), np.minimum(high, np.add(geometry.spatial_shape, 1))
         return _clipped(structure, self._resampled(low, high, geometry), low, geometry)
 
     def _resampled(
@@ -133,8 +135,10 @@ class RegionSource:
         there.SetGeometryFromImageToWorldMatrix(
             vtk_matrix(self.to_volume @ matrix_of(self.image.GetImageToWorldMatrix))
         )
-        region = np.zeros(high - low, dtype=bool)
-        thickness = max(1, _SLAB_VOXELS // int(np.prod((high - low)[:2])))
+        region = np.zeros(np.maximum(high - low, 0), dtype=bool)
+        if region.size == 0:
+            return region
+        thickness = max(1, _SLAB_VOXELS // (region.shape[0] * region.shape[1]))
         for k in range(low[2], high[2], thickness):
             end = min(k + thickness, high[2])
             wanted, got = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()

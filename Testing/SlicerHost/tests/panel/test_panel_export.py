@@ -78,7 +78,6 @@ def test_the_window_lives_while_a_file_is_written(dialog, tmp_path):
     with Heartbeat() as heartbeat:
         export(dialog)
     assert (tmp_path / "plan.seg.dcm").is_file()
-    print(heartbeat.longest())
     assert len(heartbeat.beats) > 20
 
 
