@@ -87,7 +87,16 @@ def test_row_35_other_address_without_key_is_refused():
 
 @pytest.mark.parametrize(
     "options",
-    [("--max-volume-mb", "0"), ("--max-store-mb", "5"), ("--port", "70000"), ("--keyfile", "key.pem")],
+    [
+        ("--max-volume-mb", "0"),
+        ("--max-store-mb", "5"),
+        ("--port", "70000"),
+        ("--keyfile", "key.pem"),
+        ("--stop-grace-seconds", "nan"),
+        ("--max-job-seconds", "-1"),
+        ("--max-job-seconds", "nan"),
+        ("--replicas", "2"),
+    ],
 )
 def test_options_that_cannot_work_are_usage_errors(options):
     ended = serve(*options)

@@ -44,6 +44,8 @@ def test_row_35_loopback_behind_a_proxy_needs_a_key():
         {"keyfile": PEM},
         {"max_queue": 0},
         {"stop_grace_s": -1},
+        {"stop_grace_s": float("nan")},
+        {"head_timeout_s": float("inf")},
         {"store_bytes": 2**20},
     ],
 )

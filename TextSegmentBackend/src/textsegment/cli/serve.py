@@ -86,6 +86,8 @@ def serve_command(
         from textsegment.wire.limits import Limits
     except ModuleNotFoundError as error:
         raise _missing(error, "engine,server") from error
+    if replicas != 1 and not ray:
+        raise SettingsError("--replicas needs --ray.", "Without Ray, repeat --device.")
     settings = ServerSettings(
         host=host,
         port=port,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ class ReplicaSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.least <= self.most:
             raise SettingsError("There is at least one replica, and at most not fewer than at least.")
-        if self.cpus <= 0 or (self.gpus or 0) < 0 or self.job_time_s <= 0:
+        if self.cpus <= 0 or (self.gpus or 0) < 0 or not 0 < self.job_time_s < math.inf:
             raise SettingsError("A replica needs a part of a CPU, not less than no GPU, and time for a job.")
 
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import stat
 import tempfile
@@ -79,9 +80,9 @@ class ServerSettings:
                 f.name != "port"
                 and isinstance(value, (int, float))
                 and not isinstance(value, bool)
-                and value <= 0
+                and not 0 < value < math.inf
             ):
-                raise SettingsError(f"{f.name.replace('_', ' ')} is more than 0.")
+                raise SettingsError(f"{f.name.replace('_', ' ')} is a number above 0.")
         if any(
             len(key) < MIN_KEY_CHARACTERS or not key.isascii() or not key.isprintable() for key in self.keys
         ):

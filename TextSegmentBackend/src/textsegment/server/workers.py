@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
+from textsegment.errors import DeviceError, EngineLostError, SettingsError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engine import Work
 from textsegment.server.resume import resumed
@@ -24,6 +25,9 @@ class LocalEngine:
         factory: What makes a segmenter, ``"module:name"``.
         job_time_s: Longest time of a job.
         cancel_grace_s: How long a job may take to notice that it was cancelled, before its worker is killed.
+
+    Raises:
+        SettingsError: No job could end in such a time.
     """
 
     def __init__(
@@ -34,6 +38,8 @@ class LocalEngine:
         job_time_s: float = 3600.0,
         cancel_grace_s: float = 30.0,
     ) -> None:
+        if not 0 < job_time_s < math.inf:
+            raise SettingsError("The longest time of a job is a number of seconds above 0.")
         self._workers = [WorkerProcess(factory, a, job_time_s, cancel_grace_s) for a in arguments]
         self._idle: list[WorkerProcess] = []
         self._has_stopped = False
