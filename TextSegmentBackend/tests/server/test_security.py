@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 from server_process import ServerProcess, frames, raw_request, read_answer, report, wait_until
+from starlette.datastructures import Headers
 from wire_samples import made_volume
 
+from textsegment.server.security import client_address
 from textsegment.testing import phantom
 from textsegment.wire.contract import (
     HEALTH_ROUTE,
@@ -114,6 +116,12 @@ def test_row_38_brute_force_is_slowed_down():
         friend = server.session()
         assert friend.get(server.url + INFO_ROUTE).status_code == 429  # from the same address
         wait_until(lambda: friend.get(server.url + INFO_ROUTE).status_code == 200, "forgiven", 30)
+
+
+def test_forwarded_address_is_the_last_of_all_lines():
+    lines = [(b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8, 203.0.113.9")]
+    assert client_address(("127.0.0.1", 9), Headers(raw=lines), behind_proxy=True) == "203.0.113.9"
+    assert client_address(("127.0.0.1", 9), Headers(raw=[]), behind_proxy=True) == "127.0.0.1"
 
 
 def test_forwarded_address_is_believed_of_a_proxy_only():

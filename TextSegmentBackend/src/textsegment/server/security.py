@@ -120,8 +120,9 @@ class TryTable:
 
 def client_address(scope_client: object, headers: Headers, *, behind_proxy: bool) -> str:
     """Return the address of the client; the last one that the proxy has added, if there is one."""
-    forwarded = headers.get("x-forwarded-for", "") if behind_proxy else ""
-    last = forwarded.rpartition(",")[2].strip()
+    # A proxy may add a line of its own behind the one that the client has made up.
+    forwarded = headers.getlist("x-forwarded-for") if behind_proxy else []
+    last = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
     if _is_address(last):
         return _network(last)
     return _network(scope_client[0]) if isinstance(scope_client, (tuple, list)) else ""
