@@ -1,7 +1,7 @@
 """The child process that computes: one segmenter, one job at a time.
 
-It talks with its parent over a pipe in bytes. From the parent come JSON objects, ``{"run": …}`` and
-``{"cancel": ID}``. To the parent go a byte that says what it is, and then
+It talks with its parent over a pipe in bytes. From the parent come JSON objects: a job (see
+``WorkerProcess.run``), or ``{"cancel": true}``. To the parent go a byte that says what it is, and then
 
 ====  ==========================================================================
 ``I`` what answers, JSON, once; the child is ready then
@@ -121,7 +121,6 @@ class _Worker:
 
 
 def report_of(error: Exception) -> bytes:
-    """Return the report of an error, JSON; of a defect, only its kind and place are printed."""
     """Return the report of an error, JSON; a defect is printed without its text, which may hold anything."""
     if isinstance(error, ModuleNotFoundError):
         error = DependencyMissingError(
