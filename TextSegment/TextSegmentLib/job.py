@@ -114,7 +114,7 @@ class Pump:
         if not self._is_over:
             self._is_over = True
             self._timer.stop()
-            self._timer.deleteLater()  # it holds what is connected to it: this object, and all that step holds
+            self._timer.deleteLater()  # else it keeps what it calls, and all that hangs on that
 
     def _tick(self) -> None:
         try:

@@ -1,7 +1,9 @@
+import gc
 import zipfile
 
 import slicer
 import slicer.util
+import vtk
 from TextSegmentLib import settings
 
 from slicer_host import driver
@@ -44,6 +46,27 @@ def test_case_survives_leaving_the_module_and_reloading_it(hands):
     ui = slicer.modules.TextSegmentWidget.ui
     assert ui.promptEdit.text == "liver"
     assert ui.inputSelector.currentNode().GetName() == "CT chest"
+
+
+def test_what_slicer_keeps_of_a_panel_after_a_reload_changes_nothing(hands):
+    old = hands.ui
+    slicer.util.reloadScriptedModule("TextSegment")
+    driver.run_events(50)
+    old.inputSelector.setCurrentNode(add_volume("CT abdomen"))
+    old.promptEdit.text = "aorta"
+    driver.run_events(300)
+    assert case_node().GetNodeReference("InputVolume").GetName() == "CT chest"
+    assert case_node().GetParameter("Text") == ""
+
+
+def test_closed_scene_frees_the_segments(hands):
+    hands.segment("liver")
+    segmentation_node = vtk.vtkWeakReference()
+    segmentation_node.Set(hands.widget.logic.run.segmentation_node)
+    slicer.mrmlScene.Clear(0)
+    driver.run_events(50)
+    gc.collect()
+    assert segmentation_node.Get() is None
 
 
 def test_script_can_set_the_case(hands):
