@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from odd_server import OddServer, deaf, refusing, serving, silent, streaming
+from odd_faults import deaf, refusing, silent, streaming
+from odd_server import OddServer, serving
 from uploads import long_volume
 
 from textsegment.errors import BusyError, CancelledError

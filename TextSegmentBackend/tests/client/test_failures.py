@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 from certificates import Authority
-from odd_server import KEY, OddServer, garbage, hanging_up, refusing, replying, serving, silent
+from odd_faults import garbage, hanging_up, refusing, replying, silent
+from odd_server import KEY, OddServer, serving
 from relay import Tunnel
 
 from textsegment.client.transport import Timeouts

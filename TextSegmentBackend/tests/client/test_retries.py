@@ -4,17 +4,8 @@ import threading
 import time
 
 import pytest
-from odd_server import (
-    OddServer,
-    breaking_stream,
-    garbage,
-    hanging_up,
-    refusing,
-    replying,
-    serving,
-    silent,
-    streaming,
-)
+from odd_faults import breaking_stream, garbage, hanging_up, refusing, replying, silent, streaming
+from odd_server import OddServer, serving
 
 from textsegment import errors
 from textsegment.client.transport import Timeouts

@@ -1,7 +1,7 @@
 """Uploads: resumed after a break, again when the server lost them."""
 
 import pytest
-from odd_server import breaking_upload, forgetting, hanging_up, refusing, replying
+from odd_faults import breaking_upload, forgetting, hanging_up, refusing, replying
 from uploads import long_volume
 
 from textsegment.client import remote as remote_module

@@ -142,9 +142,10 @@ class RemoteSegmenter:
             return run_apart(work, on_event, cancel or CancelToken(), transport.cut)
 
     def _require_accepted(self, order: Order, transport: Transport, patience: Patience) -> None:
-        if self._known is not None:
+        known = self._known  # another thread may forget it meanwhile
+        if known is not None:
             try:
-                return order.require_accepted(self._known)
+                return order.require_accepted(known)
             except (InputError, PromptError):
                 self._known = None  # the server may have got another model meanwhile
         while True:
@@ -163,10 +164,11 @@ class RemoteSegmenter:
         except VolumeUnknownError as error:  # 404: there is no such route
             raise no_server(self._address.url) from error
         try:
-            self._known = ServerInfo.from_json(body)
+            known = ServerInfo.from_json(body)
         except RequestError as error:
             raise no_server(self._address.url) from error
-        return self._known
+        self._known = known
+        return known
 
     @contextmanager
     def _transport(self) -> Iterator[Transport]:
