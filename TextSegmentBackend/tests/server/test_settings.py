@@ -41,6 +41,7 @@ def test_row_35_loopback_behind_a_proxy_needs_a_key():
         {"keys": ("short",)},
         {"keys": (KEY, "ümlaut-in-the-key")},
         {"keys": (KEY + "\n",)},
+        {"keys": ("a key with spaces in it",)},
         {"keyfile": PEM},
         {"max_queue": 0},
         {"stop_grace_s": -1},

@@ -84,10 +84,11 @@ class ServerSettings:
             ):
                 raise SettingsError(f"{f.name.replace('_', ' ')} is a number above 0.")
         if any(
-            len(key) < MIN_KEY_CHARACTERS or not key.isascii() or not key.isprintable() for key in self.keys
+            len(key) < MIN_KEY_CHARACTERS or not key.isascii() or not key.isprintable() or " " in key
+            for key in self.keys
         ):
             raise SettingsError(
-                f"An access key has at least {MIN_KEY_CHARACTERS} ASCII characters.",
+                f"An access key has at least {MIN_KEY_CHARACTERS} ASCII characters and no spaces.",
                 "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
             )
         if self.keyfile is not None and self.certfile is None:
