@@ -37,7 +37,7 @@ from TextSegmentLib.interpreter import Interpreter
 from TextSegmentLib.job import Job
 from TextSegmentLib.mrml import VolumeSource, read_volume_node
 from TextSegmentLib.rt_masks import Region, list_regions, take_region
-from TextSegmentLib.rt_source import dicom_files
+from TextSegmentLib.rt_source import dicom_files, require_there
 
 _READER = ("pydicom>=3.0.2", "SimpleITK>=2.4", "scipy>=1.11")
 _SAMPLES = 4096
@@ -150,7 +150,10 @@ class Export:
         self._sources = [take_region(segmentation_node, volume_node, region) for region in regions]
         self._wish = wish
         self._interpreter = interpreter
-        where = {"folder": str(wish.folder)} if wish.folder else {"files": _texts(dicom_files(volume_node))}
+        self._files = [] if wish.folder else dicom_files(volume_node)
+        where = (
+            {"folder": str(wish.folder)} if wish.folder else {"files": [str(file) for file in self._files]}
+        )
         order = where | {
             "requirements": wish.format.requirements,
             "path": str(wish.file),
@@ -178,6 +181,7 @@ class Export:
         return self._job.result()
 
     def _work(self, order: dict[str, Any]) -> Exported:
+        require_there(self._files)
         geometry = self._volume.geometry
         masks = [_said_whose(source.to_mask(geometry), source.region) for source in self._sources]
         for source in self._sources:
@@ -264,10 +268,6 @@ def _mismatch(reason: str) -> GeometryError:
             _("The images in this folder have the same grid, but show something else."), hint
         )
     return GeometryError(_("No series in this folder has the grid of the image."), hint)
-
-
-def _texts(paths: Sequence[Path]) -> list[str]:
-    return [str(path) for path in paths]
 
 
 def _ask(interpreter: Interpreter, order: dict[str, Any]) -> dict[str, Any]:

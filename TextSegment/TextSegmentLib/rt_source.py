@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ def has_dicom_source(volume_node: Any) -> bool:
 
 
 def dicom_files(volume_node: Any) -> list[Path]:
-    """Return the files of a volume that was loaded from Slicer's DICOM database.
+    """Return the files of a volume that was loaded from Slicer's DICOM database, as the database has them.
 
     Raises:
         InputError: It was not loaded from there.
-        InputNotFoundError: The database, or some of the files, are there no more.
+        InputNotFoundError: The database does not know the files any more.
     """
     instances = (volume_node.GetAttribute(_INSTANCES) or "").split()
     if not instances:
@@ -32,9 +33,23 @@ def dicom_files(volume_node: Any) -> list[Path]:
         )
     database = getattr(slicer, "dicomDatabase", None)
     files = [database.fileForInstance(instance) for instance in instances] if database else [""]
-    if not all(file and Path(file).is_file() for file in files):
-        raise InputNotFoundError(
-            _("DICOM files of the image are no longer in Slicer's database."),
-            _("Choose the folder that holds them."),
-        )
+    if not all(files):
+        raise _gone()
     return [Path(file) for file in dict.fromkeys(files)]
+
+
+def require_there(files: Sequence[Path]) -> None:
+    """Check that files are where the database has them; for a worker, since disks may be slow.
+
+    Raises:
+        InputNotFoundError: One is not.
+    """
+    if not all(file.is_file() for file in files):
+        raise _gone()
+
+
+def _gone() -> InputNotFoundError:
+    return InputNotFoundError(
+        _("DICOM files of the image are no longer in Slicer's database."),
+        _("Choose the folder that holds them."),
+    )
