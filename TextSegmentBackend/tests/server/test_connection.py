@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -104,6 +105,68 @@ def test_requests_one_after_the_other_without_waiting(server):
             received += connection.recv(65536)
 
 
+def test_requests_without_an_end_are_not_kept(server):
+    before = server.rss()
+    with contextlib.ExitStack() as others:
+        for _ in range(20):
+            connection = others.enter_context(server.connect())
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(HEALTH * 20_000)
+                while connection.recv(65536):
+                    pass
+    assert server.rss() - before <= 50 * 2**20
+
+
+def test_row_47_job_ends_with_its_connection_whatever_follows_it(server):
+    volume = wire_volume(phantom())
+    server.put(volume)
+    body = SegmentRequest(volume.digest, ("liver",)).to_json()  # type: ignore[arg-type]
+    fields = {"Host": "localhost", "TextSegment-Protocol": "1", "Content-Type": JSON_TYPE}
+    fields["Content-Length"] = str(len(body))
+    before = len(server.events("job"))
+    with server.connect() as connection:
+        connection.sendall(raw_request("POST", SEGMENT_ROUTE, fields, body) + HEALTH)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    wait_until(lambda: len(server.events("job")) > before, "the job has ended")
+
+
+def test_upload_behind_another_request_has_its_own_time(server):
+    fields = {"Host": "localhost", "TextSegment-Protocol": "1", "Content-Type": VOLUME_TYPE}
+    fields["Content-Length"] = "100000"
+    with server.connect() as connection:
+        connection.sendall(HEALTH + raw_request("PUT", volume_path("0" * 64), fields))
+        assert read_answer(connection)[0] == 200
+        connection.settimeout(7)  # longer than the rest of a refused body is swallowed
+        with pytest.raises(TimeoutError):
+            connection.recv(1)
+
+
+def test_connections_are_bounded():
+    with ServerProcess(max_connections=4) as server, contextlib.ExitStack() as others:
+        kept = [others.enter_context(server.connect()) for _ in range(4)]
+        with server.connect() as connection:
+            connection.sendall(HEALTH)
+            status, body = read_answer(connection)
+            assert (status, json.loads(body)["code"]) == (429, "busy")
+            assert connection.recv(1) == b""
+        kept += [others.enter_context(server.connect()) for _ in range(64)]
+        with server.connect() as connection, contextlib.suppress(ConnectionError):
+            assert connection.recv(1) == b""  # long before its time is up
+        kept[0].sendall(HEALTH)
+        assert read_answer(kept[0])[0] == 200
+
+
+def test_row_09_broken_chunks_are_400(server):
+    fields = {"Host": "localhost", "TextSegment-Protocol": "1", "Content-Type": VOLUME_TYPE}
+    for coding, body in (("chunked", b"4\r\nTSV1\r\nnonsense\r\n"), ("xchunked", b"0\r\n\r\n")):
+        fields["Transfer-Encoding"] = coding
+        with server.connect() as connection:
+            connection.sendall(raw_request("PUT", volume_path("0" * 64), fields, body))
+            status, answer = read_answer(connection)
+            assert (status, json.loads(answer)["code"]) == (400, "request_invalid")
+            assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     "garbage", [b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500]
 )
@@ -134,7 +197,8 @@ def test_answer_is_not_mixed_with_an_error_about_the_next_request(server):
         except ConnectionError:
             pass
         assert received.count(b"HTTP/1.1") <= 1
-    wait_until(lambda: len(server.events("job")) > before or not received, "the job has ended")
+    if received.startswith(b"HTTP/1.1 200"):
+        wait_until(lambda: len(server.events("job")) > before, "the job has ended")
 
 
 @pytest.mark.parametrize("junk", [b"X: " + b"y" * 2**16, b"X: y\r\n" * 2**14])

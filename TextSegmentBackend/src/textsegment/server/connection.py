@@ -6,21 +6,33 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from textsegment.errors import RequestError, RequestTimeoutError
+from textsegment.errors import BusyError, RequestError, RequestTimeoutError
+from textsegment.server.outcome import error_response
 from textsegment.server.settings import ServerSettings
+from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.failures import ErrorReport
 
 # Bytes that may come without completing a head or being a body.
 _MOST_UNPARSED = 2**16
 # So long the rest of a refused body is swallowed, so that its sender gets to read why.
 _LINGER_S = 5.0
+# Requests that may wait for their turn on one connection.
+_MOST_AHEAD = 16
+# Connections beyond the bound that get an answer.
+_MOST_TOLD = 64
+_RETRY_AFTER_S = 5
 
 
 def bounded_connection(settings: ServerSettings) -> type[HttpToolsProtocol]:
     """Return the class of connections with the time limits of a server."""
-    limits = {"head_timeout_s": settings.head_timeout_s, "send_timeout_s": settings.send_timeout_s}
+    limits = {
+        "head_timeout_s": settings.head_timeout_s,
+        "send_timeout_s": settings.send_timeout_s,
+        "max_connections": settings.max_connections,
+    }
     return type("Connection", (BoundedConnection,), limits)
 
 
@@ -28,25 +40,35 @@ class BoundedConnection(HttpToolsProtocol):
     """Limits time and size of heads, what follows of a refused body, and the patience with slow readers.
 
     Attributes:
+        max_connections: Those beyond are told that the server is busy, and beyond another 64 are closed.
         head_timeout_s: From the beginning of a connection, or the first byte of a later request on it.
         send_timeout_s: As long a client may take nothing of an answer that waits for it.
     """
 
+    max_connections: int
     head_timeout_s: float
     send_timeout_s: float
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        self._open: list[RequestResponseCycle] = []
         self._unparsed = 0
         self._deadline = self.loop.call_later(self.head_timeout_s, self._head_is_late)
         self._reading_check: asyncio.TimerHandle | None = None
+        if (beyond := len(self.connections) - self.max_connections) > 0:
+            self.app = _full
+        if beyond > _MOST_TOLD:
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._deadline.cancel()
         self._stop_reading_check()
         super().connection_lost(exc)
+        for cycle in self._open:  # uvicorn tells the last one only
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         """Parse, unless too much has come that is neither a head nor a body."""
@@ -61,7 +83,10 @@ class BoundedConnection(HttpToolsProtocol):
         """A head is complete; the body has its own limits."""
         self._unparsed = 0
         self._deadline.cancel()
+        if len(self._open) > _MOST_AHEAD:
+            raise OverflowError  # ends the parser, and by it the connection
         super().on_headers_complete()
+        self._open.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body has come."""
@@ -70,8 +95,9 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Swallow the rest of a body that nobody reads, but not for ever."""
+        self._open = [cycle for cycle in self._open if not cycle.response_complete]
         super().on_response_complete()
-        if self.cycle.more_body:
+        if self.cycle.response_complete and self.cycle.more_body:  # else it is of a request that came behind
             self._wait(_LINGER_S, self.transport.close)
 
     def on_message_complete(self) -> None:
@@ -127,9 +153,12 @@ class BoundedConnection(HttpToolsProtocol):
     def _refuse(self, status: int, error: RequestError) -> None:
         if self.transport.is_closing():
             return
-        if self._is_answering:  # an answer in the middle of another would be taken for its content
-            self.transport.abort()
-            return
+        if self._is_answering:
+            if self.pipeline or self.cycle.response_started:
+                self.transport.abort()  # in the middle of another answer it would be taken for its content
+                return
+            self.cycle.disconnected = True  # whatever it still answers goes nowhere
+            self.cycle.message_event.set()
         body = ErrorReport.from_error(error).to_json()
         head = (
             f"HTTP/1.1 {status} \r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
@@ -137,3 +166,11 @@ class BoundedConnection(HttpToolsProtocol):
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request on a connection too many."""
+    error = BusyError("The server has too many connections.", "Try again later.", _RETRY_AFTER_S)
+    response = error_response(error)
+    response.headers.update({PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Connection": "close"})
+    await response(scope, receive, send)
