@@ -13,10 +13,6 @@ from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModuleWidget,
 )
 
-from TextSegmentLib.logic import TextSegmentLogic
-
-__all__ = ["TextSegment", "TextSegmentLogic", "TextSegmentTest", "TextSegmentWidget"]
-
 _PAPER = "https://arxiv.org/abs/2312.17183"
 # Holds the engine that runs: it is to be found again after a reload.
 _KEPT = ("TextSegmentLib.server_process",)
@@ -51,7 +47,7 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
         root = slicer.util.loadUI(self.resourcePath("UI/TextSegment.ui"))
         self.layout.addWidget(root)
         root.setMRMLScene(slicer.mrmlScene)
-        self.logic = TextSegmentLogic()
+        self.logic = _logic_class()()
         self.panel = panel.Panel(root, self.logic)
         self.ui = self.panel.ui
 
@@ -81,6 +77,17 @@ class TextSegmentTest(ScriptedLoadableModuleTest):
     def runTest(self):
         """Run everything."""
         importlib.import_module("TextSegmentLib.self_test").run()
+
+
+def _logic_class():
+    return importlib.import_module("TextSegmentLib.logic").TextSegmentLogic
+
+
+def __getattr__(name):
+    """Give scripts the logic when they ask for it: every start of Slicer waits for what is imported here."""
+    if name == "TextSegmentLogic":
+        return _logic_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _register_sample_data():
