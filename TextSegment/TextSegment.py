@@ -50,6 +50,8 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
         self.logic = _logic_class()()
         self.panel = panel.Panel(root, self.logic)
         self.ui = self.panel.ui
+        if self.parent.isEntered:  # a reload: Slicer says so only when the user comes back
+            self.enter()
 
     def enter(self):
         """The user turned to the module."""

@@ -46,6 +46,12 @@ def test_what_is_no_python_is_said(tmp_path):
         found(Interpreter(str(tmp_path), is_slicers=True))
 
 
+def test_slicer_itself_is_never_started_as_a_python(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/opt/Slicer/bin/SlicerApp-real")
+    monkeypatch.setenv("PATH", "")
+    assert chosen_interpreter("") == Interpreter("PythonSlicer", is_slicers=True)
+
+
 def test_memory_is_compared_with_what_a_model_needs():
     devices = (Device("cpu", 24.2, 32.0), Device("cuda:0", 9.0, 11.0), Device("cuda:1", 40.0, 40.0))
     environment = Environment((3, 12, 10), (), devices, ())

@@ -6,11 +6,13 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import slicer
 
 from TextSegmentLib import bundle
 
+_LAUNCHER = "PythonSlicer"
 _LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "QT_PLUGIN_PATH")
 
 
@@ -43,8 +45,10 @@ def chosen_interpreter(path: str) -> Interpreter:
     """Return the Python at a path, Slicer's own if the path is empty."""
     if path:
         return Interpreter(path, is_slicers=False)
-    # Slicer's executable is no Python; its launcher for Python is beside it, on the path.
-    return Interpreter(shutil.which("PythonSlicer") or sys.executable, is_slicers=True)
+    # Slicer's launcher for Python is on the path; its own executable would start another Slicer.
+    is_python = Path(sys.executable or "").stem.startswith("python")
+    own = shutil.which(_LAUNCHER) or (sys.executable if is_python else _LAUNCHER)
+    return Interpreter(own, is_slicers=True)
 
 
 def _startup_environment() -> dict[str, str]:

@@ -48,6 +48,14 @@ def test_case_survives_leaving_the_module_and_reloading_it(hands):
     assert ui.inputSelector.currentNode().GetName() == "CT chest"
 
 
+def test_reloaded_panel_follows_the_scene_at_once(hands):
+    slicer.util.reloadScriptedModule("TextSegment")
+    slicer.mrmlScene.Clear(0)
+    widget = slicer.modules.TextSegmentWidget
+    widget.ui.inputSelector.setCurrentNode(add_volume("CT abdomen"))
+    assert case_node().GetNodeReference("InputVolume").GetName() == "CT abdomen"
+
+
 def test_what_slicer_keeps_of_a_panel_after_a_reload_changes_nothing(hands):
     old = hands.ui
     slicer.util.reloadScriptedModule("TextSegment")
