@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Protocol
 
-from textsegment.errors import CancelledError
+from textsegment.errors import CancelledError, ModalityError, UnknownStructureError
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.structures import nearest_structures
 from textsegment.volume import Volume
 
 
@@ -26,7 +28,8 @@ class Progress:
 
     Attributes:
         fraction: 0 to 1, never falling.
-        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``.
+        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``; on the way to
+            a server also ``"uploading"`` and ``"waiting"``.
     """
 
     fraction: float
@@ -88,6 +91,28 @@ class ModelInfo:
     weights_sha256: str
     device: str
     structures: Mapping[str, tuple[str, ...]]
+
+    def require_known(self, prompts: Sequence[Prompt], modality: str) -> None:
+        """Check that the model can be asked with these prompts.
+
+        Raises:
+            ModalityError: It knows nothing in images of this modality.
+            UnknownStructureError: It does not know a prompt; has the nearest ones that it knows.
+        """
+        known = self.structures.get(modality)
+        if not known:
+            raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
+        for prompt in prompts:
+            if prompt.text not in known:
+                near = get_close_matches(prompt.text, known, n=5) or nearest_structures(prompt.text, modality)
+                suggestions = tuple(name for name in near if name in known)
+                raise UnknownStructureError(
+                    f"The model does not know {prompt.text!r} in {modality} images.",
+                    f"Did you mean {', '.join(suggestions)}?"
+                    if suggestions
+                    else f"It knows {len(known)} others.",
+                    suggestions,
+                )
 
 
 class Segmenter(Protocol):

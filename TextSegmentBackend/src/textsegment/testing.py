@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import ModalityError, UnknownStructureError
 from textsegment.geometry import Box, Geometry
-from textsegment.prompt import Prompt, unique_prompts
+from textsegment.prompt import Prompt, merged_warning, unique_prompts
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.segmenter import (
     CancelToken,
@@ -22,7 +21,7 @@ from textsegment.segmenter import (
     Progress,
     ignore_events,
 )
-from textsegment.vocabulary.structures import known_in, nearest_structures
+from textsegment.vocabulary.structures import known_in
 from textsegment.volume import Volume
 
 _CONFIDENCE = 0.75
@@ -60,7 +59,7 @@ class FakeSegmenter:
         cancel = cancel or CancelToken()
         warnings = volume.require_segmentable()
         wanted = unique_prompts(prompts)
-        self._require_known(wanted, volume.modality)
+        self.info().require_known(wanted, volume.modality)
         on_event(Progress(0.0, "preparing"))
         masks = []
         for count, prompt in enumerate(wanted, start=1):
@@ -68,21 +67,9 @@ class FakeSegmenter:
             masks.append(_found(prompt.text, volume))
             on_event(Progress(count / len(wanted), "finishing"))
             on_event(MaskReady(masks[-1]))
-        merged = (
-            ("Structures that were asked for twice are given once.",) if len(prompts) > len(wanted) else ()
+        return Segmentation(
+            volume.geometry, tuple(masks), {"model": "fake"}, (*warnings, *merged_warning(prompts, wanted))
         )
-        return Segmentation(volume.geometry, tuple(masks), {"model": "fake"}, warnings + merged)
-
-    def _require_known(self, prompts: Sequence[Prompt], modality: str) -> None:
-        known = self._structures.get(modality)
-        if not known:
-            raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
-        for prompt in prompts:
-            if prompt.text not in known:
-                near = tuple(name for name in nearest_structures(prompt.text, modality) if name in known)
-                raise UnknownStructureError(
-                    f"The model does not know {prompt.text!r} in {modality} images.", "", near
-                )
 
     def _work(self, cancel: CancelToken) -> None:
         cancel.raise_if_cancelled()

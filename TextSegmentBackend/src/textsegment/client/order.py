@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from weakref import WeakKeyDictionary
 
-from textsegment.errors import ModalityError, UnknownStructureError
-from textsegment.prompt import Prompt, unique_prompts
-from textsegment.vocabulary.structures import nearest_structures
+from textsegment.prompt import Prompt, merged_warning, unique_prompts
 from textsegment.volume import Volume
 from textsegment.wire.messages import ServerInfo
 from textsegment.wire.volume_codec import wire_volume
@@ -76,9 +73,8 @@ class Order:
     ) -> Order:
         """Make the order for prompts as they were given."""
         wanted = unique_prompts(prompts)
-        merged = len(prompts) > len(wanted)
-        doubled = ("Structures that were asked for twice are given once.",) if merged else ()
-        return cls(volume, identity, wanted, identity.warnings + doubled, encoding)
+        warnings = (*identity.warnings, *merged_warning(prompts, wanted))
+        return cls(volume, identity, wanted, warnings, encoding)
 
     def require_accepted(self, info: ServerInfo) -> None:
         """Check against what a server says about itself, before a long upload that would be in vain.
@@ -91,19 +87,4 @@ class Order:
         header = self.identity.header
         info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)
         info.limits.require_prompts(tuple(prompt.text for prompt in self.prompts))
-        known = info.model.structures.get(header.modality, ())
-        if not known:
-            raise ModalityError(f"The model knows no structure in images of the modality {header.modality}.")
-        for prompt in self.prompts:
-            if prompt.text not in known:
-                raise _unknown(prompt.text, header.modality, known)
-
-
-def _unknown(text: str, modality: str, known: tuple[str, ...]) -> UnknownStructureError:
-    near = get_close_matches(text, known, n=5) or nearest_structures(text, modality)
-    suggestions = tuple(name for name in near if name in known)
-    return UnknownStructureError(
-        f"The model does not know {text!r} in {modality} images.",
-        f"Did you mean {', '.join(suggestions)}?" if suggestions else "See the list of structures.",
-        suggestions,
-    )
+        info.model.require_known(self.prompts, header.modality)

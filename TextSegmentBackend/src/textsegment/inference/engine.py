@@ -29,9 +29,9 @@ from textsegment.inference.job import Job
 from textsegment.inference.memory import Plan, cache_bytes, ladder
 from textsegment.inference.pipeline import Pipeline
 from textsegment.inference.progress import Reporter, watched
-from textsegment.inference.prompts import check_prompts, choose_orientation, structures_of
+from textsegment.inference.prompts import choose_orientation, structures_of
 from textsegment.model.config import MODALITY_INDEX
-from textsegment.prompt import Prompt
+from textsegment.prompt import Prompt, merged_warning, unique_prompts
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
@@ -101,7 +101,8 @@ class LocalSegmenter:
         """Segment every prompt in the volume; see ``Segmenter.segment``."""
         cancel = cancel or CancelToken()
         warnings = volume.require_segmentable()
-        wanted, merged = check_prompts(prompts, volume.modality, self.model.text_encoder)
+        wanted = unique_prompts(prompts)
+        self.info().require_known(wanted, volume.modality)
         orientation = choose_orientation(self._orientation, volume, wanted)
         job = Job(volume, wanted, orientation, Reporter(on_event), on_event, cancel)
         with self._my_turn(cancel):
@@ -111,7 +112,7 @@ class LocalSegmenter:
             geometry=volume.geometry,
             masks=tuple(job.masks[prompt] for prompt in wanted),
             provenance=self._provenance(job, plan),
-            warnings=(*warnings, *merged, *job.warnings),
+            warnings=(*warnings, *merged_warning(prompts, wanted), *job.warnings),
         )
 
     @contextmanager

@@ -7,16 +7,12 @@ from contextlib import aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from textsegment.errors import ModalityError, UnknownStructureError
-from textsegment.prompt import Prompt
-from textsegment.segmenter import ModelInfo
 from textsegment.server.answer import send_answer
 from textsegment.server.body import read_body
 from textsegment.server.engine import Work
 from textsegment.server.gate import Client
 from textsegment.server.job import Job
 from textsegment.server.service import Service
-from textsegment.vocabulary.structures import nearest_structures
 from textsegment.wire.messages import SegmentRequest
 
 
@@ -41,7 +37,7 @@ class SegmentAnswer(Response):
         service, owner = self._service, self._client.owner
         asked = await self._read(receive)
         with service.store.using((owner, asked.volume)) as volume:
-            require_known(asked.prompts, volume.header.modality, service.info.model)
+            service.info.model.require_known(asked.prompts, volume.header.modality)
             work = Work(asked.volume, volume.header, volume.voxels, asked.prompts)
             with service.schedule.admit(f"{owner} {self._client.address}") as ticket:
                 job = Job(work, ticket, service.engine, service.metrics)
@@ -54,23 +50,3 @@ class SegmentAnswer(Response):
         async for data in read_body(receive, limits.max_request_bytes, self._service.settings):
             body += data
         return SegmentRequest.from_json(bytes(body), limits)
-
-
-def require_known(prompts: tuple[Prompt, ...], modality: str, model: ModelInfo) -> None:
-    """Check that a model can be asked with these prompts.
-
-    Raises:
-        ModalityError: It knows nothing in such images.
-        UnknownStructureError: It does not know a prompt; with the nearest ones that it knows.
-    """
-    known = frozenset(model.structures.get(modality, ()))
-    if not known:
-        raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
-    for prompt in prompts:
-        if prompt.text not in known:
-            near = tuple(name for name in nearest_structures(prompt.text, modality) if name in known)
-            raise UnknownStructureError(
-                f"The model does not know {prompt.text!r} in {modality} images.",
-                f"Did you mean {', '.join(near)}?" if near else "See the list of structures.",
-                near,
-            )
