@@ -11,7 +11,7 @@ import textsegment
 PUBLIC = {
     *("Box", "CancelToken", "Geometry", "MaskReady", "MaskStatistics", "Progress", "Prompt", "Segmentation"),
     *("Segmenter", "StructureMask", "TextSegmentError", "Volume", "__version__", "errors", "load"),
-    *("read_volume", "write_result"),
+    *("Queued", "RemoteSegmenter", "read_scan", "read_volume", "write_result"),
 }
 THIN = (
     *("errors", "geometry", "volume", "segmentation", "prompt", "segmenter", "wire", "client"),

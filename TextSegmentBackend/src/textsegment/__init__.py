@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any
 from textsegment import errors
 
 if TYPE_CHECKING:
+    from textsegment.client.remote import RemoteSegmenter
     from textsegment.errors import TextSegmentError
-    from textsegment.files.reading import read_volume
+    from textsegment.files.reading import read_scan, read_volume
     from textsegment.files.results import write_result
     from textsegment.geometry import Box, Geometry
     from textsegment.inference.engine import LocalSegmenter as Segmenter
     from textsegment.prompt import Prompt
     from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
-    from textsegment.segmenter import CancelToken, MaskReady, Progress
+    from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
     from textsegment.volume import Volume
 
 __version__ = "0.1.0"
@@ -36,6 +37,8 @@ __all__ = [
     "MaskStatistics",
     "Progress",
     "Prompt",
+    "Queued",
+    "RemoteSegmenter",
     "Segmentation",
     "Segmenter",
     "StructureMask",
@@ -44,18 +47,20 @@ __all__ = [
     "__version__",
     "errors",
     "load",
+    "read_scan",
     "read_volume",
     "write_result",
 ]
 
 _HOMES = {
     "textsegment.errors": ("TextSegmentError",),
-    "textsegment.files.reading": ("read_volume",),
+    "textsegment.client.remote": ("RemoteSegmenter",),
+    "textsegment.files.reading": ("read_scan", "read_volume"),
     "textsegment.files.results": ("write_result",),
     "textsegment.geometry": ("Box", "Geometry"),
     "textsegment.prompt": ("Prompt",),
     "textsegment.segmentation": ("MaskStatistics", "Segmentation", "StructureMask"),
-    "textsegment.segmenter": ("CancelToken", "MaskReady", "Progress"),
+    "textsegment.segmenter": ("CancelToken", "MaskReady", "Progress", "Queued"),
     "textsegment.volume": ("Volume",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
