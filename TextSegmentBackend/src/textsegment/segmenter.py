@@ -28,8 +28,8 @@ class Progress:
 
     Attributes:
         fraction: 0 to 1, never falling.
-        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``; on the way to
-            a server also ``"uploading"`` and ``"waiting"``.
+        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``; with a
+            server also ``"uploading"`` and ``"waiting"``.
     """
 
     fraction: float
@@ -106,13 +106,10 @@ class ModelInfo:
             if prompt.text not in known:
                 near = get_close_matches(prompt.text, known, n=5) or nearest_structures(prompt.text, modality)
                 suggestions = tuple(name for name in near if name in known)
-                raise UnknownStructureError(
-                    f"The model does not know {prompt.text!r} in {modality} images.",
-                    f"Did you mean {', '.join(suggestions)}?"
-                    if suggestions
-                    else f"It knows {len(known)} others.",
-                    suggestions,
-                )
+                question = f"Did you mean {', '.join(suggestions)}?"
+                hint = question if suggestions else f"It knows {len(known)} others."
+                message = f"The model does not know {prompt.text!r} in {modality} images."
+                raise UnknownStructureError(message, hint, suggestions)
 
 
 class Segmenter(Protocol):
