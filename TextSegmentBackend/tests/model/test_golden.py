@@ -45,26 +45,43 @@ def test_embeddings(knowledge_encoder, texts, modality, published):
 
 
 @pytest.mark.parametrize(
-    ("config", "figures", "tolerance"),
+    ("config", "figures", "exact", "rounded"),
     [
-        (SAT_NANO, "nano", 5e-3),
-        # 477 million parameters: 2 GB, and most of the time goes into drawing them.
-        pytest.param(SAT_PRO, "pro", 5e-2, marks=pytest.mark.slow),
+        (SAT_NANO, "nano", 5e-4, 2e-3),
+        # 477 million parameters: 4 GB, and most of the time goes into drawing them.
+        pytest.param(SAT_PRO, "pro", 2e-2, 6e-2, marks=pytest.mark.slow),
     ],
 )
-def test_logits(config: SATConfig, figures, tolerance):
+def test_logits(config: SATConfig, figures, exact, rounded):
+    """The figures are of float32, whose rounding these small inputs magnify, differently on every processor.
+
+    In double precision only the rounding of the figures is left: that bound is the same everywhere.
+    """
     with torch.device("meta"):
         network = SAT(config)
     unused = load_published(network, named_tensors(published_shapes(f"keys_{figures}.tsv")))
-    network.eval()
-    with np.load(GOLDEN / f"{figures}_64x32x32_a.npz") as golden, torch.inference_mode():
-        features = network.encode_image(torch.from_numpy(golden["voxels"]))
-        embeddings = network.mask_embeddings(features, torch.from_numpy(golden["queries"]))
-        logits = network.logits(features.pixel_features, embeddings)
-
-        np.testing.assert_allclose(features.tokens, golden["image_tokens"][:, 0], atol=tolerance, rtol=0)
-        every8 = features.pixel_features[:, ::8, ::8, ::8]
-        np.testing.assert_allclose(every8, golden["pixel_features_every8"][0], atol=tolerance, rtol=0)
-        np.testing.assert_allclose(logits, golden["logits"][0], atol=tolerance, rtol=0)
-        print(f"largest difference of logits: {np.abs(logits.numpy() - golden['logits'][0]).max():.1e}")
     assert {name.split(".")[0] for name in unused} == {"mid_mask_embed_proj", "transformer_decoder"}
+    network.eval()
+    with np.load(GOLDEN / f"{figures}_64x32x32_a.npz") as golden:
+        expected = (golden["image_tokens"][:, 0], golden["pixel_features_every8"][0], golden["logits"][0])
+        single = answer(network, golden)
+        double = answer(network.double(), golden)
+    for found, bound in ((single, rounded), (double, exact)):
+        errors = [relative_error(f, e) for f, e in zip(found, expected, strict=True)]
+        print("tokens {:.1e}, pixel features {:.1e}, logits {:.1e}".format(*errors))
+        assert max(errors) < bound
+        assert np.mean((found[2] > 0) != (expected[2] > 0)) < bound
+
+
+def relative_error(found, expected):
+    return np.linalg.norm(found - expected) / np.linalg.norm(expected)
+
+
+def answer(network: SAT, golden):
+    """Tokens, every eighth pixel feature and logits, in the precision of the network."""
+    dtype = next(network.parameters()).dtype
+    with torch.inference_mode():
+        features = network.encode_image(torch.from_numpy(golden["voxels"]).to(dtype))
+        embeddings = network.mask_embeddings(features, torch.from_numpy(golden["queries"]).to(dtype))
+        logits = network.logits(features.pixel_features, embeddings)
+    return features.tokens.numpy(), features.pixel_features[:, ::8, ::8, ::8].numpy(), logits.numpy()
