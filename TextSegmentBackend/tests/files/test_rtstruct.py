@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from importlib import import_module
 
 import numpy as np
 import pydicom
@@ -147,8 +148,8 @@ def test_dcmrtstruct2nii_reads_the_masks(tmp_path, monkeypatch):
     import SimpleITK as sitk  # noqa: N813
 
     monkeypatch.setattr(pydicom, "read_file", pydicom.dcmread, raising=False)
-    adapters = pytest.importorskip("dcmrtstruct2nii.adapters.input.contours.rtstructinputadapter")
-    convert = pytest.importorskip("dcmrtstruct2nii.adapters.convert.rtstructcontour2mask")
+    adapters = import_module("dcmrtstruct2nii.adapters.input.contours.rtstructinputadapter")
+    convert = import_module("dcmrtstruct2nii.adapters.convert.rtstructcontour2mask")
     scan = made_scan(tmp_path / "scan", affine(rotation(0.2, 0.1, -0.3) @ AXIAL, (0.9, 1.4, 2.5)))
     write_rtstruct(result(scan), scan.source, tmp_path / "plan.dcm")
     reader = sitk.ImageSeriesReader()
@@ -162,7 +163,7 @@ def test_dcmrtstruct2nii_reads_the_masks(tmp_path, monkeypatch):
 
 def test_rt_utils_reads_the_masks(tmp_path):
     """It rounds points to whole pixels, and needs square images of square pixels."""
-    rt_utils = pytest.importorskip("rt_utils")
+    rt_utils = import_module("rt_utils")
     shape = (64, 64, 14)
     scan = made_scan(tmp_path / "scan", affine(AXIAL, (1.4, 1.4, 3)), shape)
     masks = pictures(shape)
