@@ -116,8 +116,25 @@ def test_stop_now_waits_for_the_end_even_of_a_job(server):
     assert run.state in ("cancelled", "failed")
 
 
-def test_row_72_no_process_outlives_a_crash_of_slicer(tmp_path):
+def test_row_72_no_process_outlives_a_crash_of_slicer():
     """A Python that dies without a chance to clean up stands for Slicer."""
+    returncode, processes = slicer_that_ends_by("os.abort()")
+    assert returncode < 0
+    until(lambda: gone(processes), "the end of all processes")
+
+
+def test_row_72_no_process_outlives_slicer():
+    returncode, processes = slicer_that_ends_by("pass")
+    assert returncode == 0
+    assert gone(processes)
+
+
+def slicer_that_ends_by(last_line):
+    """Start the engine in a Python that stands for Slicer, and let that end.
+
+    Returns:
+        Its return code, and the processes of its engine.
+    """
     program = f"""
         import os, sys, time
         sys.path[:0] = {sys.path!r}
@@ -131,7 +148,7 @@ def test_row_72_no_process_outlives_a_crash_of_slicer(tmp_path):
             time.sleep(0.02)
         print(server.state, server.pid, flush=True)
         sys.stdin.read()
-        os.abort()
+        {last_line}
     """
     slicer_process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
@@ -144,38 +161,7 @@ def test_row_72_no_process_outlives_a_crash_of_slicer(tmp_path):
         _state, pid = next(line.split() for line in slicer_process.stdout if line.startswith("ready"))
         processes = family(int(pid))
         slicer_process.stdin.close()
-    assert slicer_process.returncode < 0
-    until(lambda: gone(processes), "the end of all processes")
-
-
-def test_row_72_no_process_outlives_slicer(tmp_path):
-    program = f"""
-        import sys, time
-        sys.path[:0] = {sys.path!r}
-        from slicer_host import scene
-        scene.boot()
-        from TextSegmentLib.interpreter import chosen_interpreter
-        from TextSegmentLib.server_process import local_server
-        server = local_server()
-        server.start(chosen_interpreter(""), model="sat-demo", device="cpu", options={list(SLOW)!r})
-        while server.state == "starting":
-            time.sleep(0.02)
-        print(server.state, server.pid, flush=True)
-        sys.stdin.read()
-    """
-    slicer_process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    with slicer_process:
-        _state, pid = next(line.split() for line in slicer_process.stdout if line.startswith("ready"))
-        processes = family(int(pid))
-        slicer_process.stdin.close()
-    assert slicer_process.returncode == 0
-    assert gone(processes)
+    return slicer_process.returncode, processes
 
 
 def test_an_interpreter_that_is_none_is_said(server, tmp_path):
