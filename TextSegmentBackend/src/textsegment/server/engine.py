@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +50,7 @@ class Engine(Protocol):
         """End everything that was started, running jobs included; harmless when called twice."""
         ...
 
-    def run(self, work: Work) -> AsyncIterator[bytes]:
+    def run(self, work: Work) -> AsyncGenerator[bytes, None]:
         """Run a job.
 
         Yields:

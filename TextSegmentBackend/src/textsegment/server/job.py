@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from textsegment.errors import TextSegmentError
@@ -36,10 +36,10 @@ class Job:
         self._began = time.monotonic()
         self._seconds: dict[str, float] = {}
 
-    async def frames(self) -> AsyncIterator[bytes]:
+    async def frames(self) -> AsyncGenerator[bytes, None]:
         """Yield encoded frames; the last one is DONE or ERRO. Closing the iterator cancels the job."""
         try:
-            async with aclosing(self._all_frames()) as frames:  # type: ignore[type-var]
+            async with aclosing(self._all_frames()) as frames:
                 async for frame in frames:
                     yield frame
         except TextSegmentError as error:
@@ -51,12 +51,12 @@ class Job:
         finally:
             self._write_down()
 
-    async def _all_frames(self) -> AsyncIterator[bytes]:
-        async with aclosing(self._ticket.positions()) as positions:  # type: ignore[type-var]
+    async def _all_frames(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._ticket.positions()) as positions:
             async for position in positions:
                 yield encode_frame(Queued(position))
         self._note("waiting")
-        async with aclosing(self._engine.run(self._work)) as frames:  # type: ignore[type-var]
+        async with aclosing(self._engine.run(self._work)) as frames:
             async for frame in frames:
                 kind, _ = split_frame(frame)
                 if kind == b"MASK":

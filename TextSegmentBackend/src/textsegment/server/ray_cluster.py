@@ -9,7 +9,7 @@ import secrets
 import signal
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ class ClusterEngine:
         """End the replicas, and Ray if it is our own; see ``Engine.stop``."""
         await asyncio.to_thread(self._stop_ray)
 
-    def run(self, work: Work) -> AsyncIterator[bytes]:
+    def run(self, work: Work) -> AsyncGenerator[bytes, None]:
         """Run a job; see ``RayEngine.run``."""
         assert self._engine is not None, "started"
         return self._engine.run(work)

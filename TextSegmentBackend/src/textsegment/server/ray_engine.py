@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import numpy as np
@@ -60,11 +60,11 @@ class RayEngine:
     async def stop(self) -> None:
         """Leave the replicas to whoever has started them; see ``Engine.stop``."""
 
-    def run(self, work: Work) -> AsyncIterator[bytes]:
+    def run(self, work: Work) -> AsyncGenerator[bytes, None]:
         """Run a job; see ``Engine.run``. Closing the iterator does not wait for the replica."""
         return resumed(self._attempt, work, retry_on=(EngineLostError,), tries=_TRIES)
 
-    async def _attempt(self, work: Work) -> AsyncIterator[bytes]:
+    async def _attempt(self, work: Work) -> AsyncGenerator[bytes, None]:
         yield encode_frame(Progress(0.0, "preparing"))  # a replica may have to be started first
         voxels = await asyncio.to_thread(_share, work)
         handle = self._handle.options(stream=True, session_id=work.digest)

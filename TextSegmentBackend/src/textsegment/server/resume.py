@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -13,13 +13,13 @@ from textsegment.wire.frames import encode_frame, split_frame
 from textsegment.wire.mask_codec import mask_structure
 from textsegment.wire.strict_json import read_object
 
-Attempt = Callable[[Work], AsyncIterator[bytes]]
+Attempt = Callable[[Work], AsyncGenerator[bytes, None]]
 """See ``Engine.run``."""
 
 
 async def resumed(
     attempt: Attempt, work: Work, retry_on: tuple[type[TextSegmentError], ...], tries: int = 2
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Run a job, and run what is missing of it again if one of some errors ends it.
 
     No mask is given twice, and progress never falls.
@@ -43,7 +43,7 @@ async def resumed(
         prompts = tuple(p for p in work.prompts if p.text not in sent) or work.prompts[:1]
         floor = reached
         try:
-            async with aclosing(attempt(replace(work, prompts=prompts))) as frames:  # type: ignore[type-var]
+            async with aclosing(attempt(replace(work, prompts=prompts))) as frames:
                 async for frame in frames:
                     kind, payload = split_frame(frame)
                     if kind == b"MASK":

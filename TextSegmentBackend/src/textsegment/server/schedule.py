@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from types import TracebackType
 
@@ -32,7 +32,7 @@ class Ticket:
     ) -> None:
         self._schedule._leave(self)
 
-    async def positions(self) -> AsyncIterator[int]:
+    async def positions(self) -> AsyncGenerator[int, None]:
         """Yield how many jobs have to end before this one begins, whenever it changes; end at the turn.
 
         Raises:

@@ -41,7 +41,7 @@ class SegmentAnswer(Response):
             work = Work(asked.volume, volume.header, volume.voxels, asked.prompts)
             with service.schedule.admit(f"{owner} {self._client.address}") as ticket:
                 job = Job(work, ticket, service.engine, service.metrics)
-                async with aclosing(job.frames()) as frames:  # type: ignore[type-var]
+                async with aclosing(job.frames()) as frames:
                     await send_answer(frames, receive, send)
 
     async def _read(self, receive: Receive) -> SegmentRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any
@@ -88,7 +88,7 @@ class WorkerProcess:
         fields["structures"] = {m: tuple(names) for m, names in fields["structures"].items()}
         return ModelInfo(**fields)
 
-    async def run(self, work: Work) -> AsyncIterator[bytes]:
+    async def run(self, work: Work) -> AsyncGenerator[bytes, None]:
         """Run a job; see ``Engine.run``. ``settle`` has to follow, however it ends."""
         self._in_job = True
         self.last_digest = work.digest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -73,16 +73,16 @@ class LocalEngine:
             worker.kill()
         await asyncio.gather(*(worker.buried() for worker in self._workers))
 
-    def run(self, work: Work) -> AsyncIterator[bytes]:
+    def run(self, work: Work) -> AsyncGenerator[bytes, None]:
         """Run a job on the worker that knows its volume, or on any; see ``Engine.run``."""
         return resumed(self._attempt, work, retry_on=(DeviceError,))
 
-    async def _attempt(self, work: Work) -> AsyncIterator[bytes]:
+    async def _attempt(self, work: Work) -> AsyncGenerator[bytes, None]:
         worker = await self._take(work.digest)
         try:
             if not worker.is_alive:
                 await worker.start()
-            async with aclosing(worker.run(work)) as frames:  # type: ignore[type-var]
+            async with aclosing(worker.run(work)) as frames:
                 async for frame in frames:
                     yield frame
         finally:
