@@ -112,6 +112,7 @@ def _without_frames(
         device_serial_number="1",
         content_label="TEXTSEGMENT",
         content_description=_DESCRIPTION,
+        content_creator_name="",  # of type 2: there, though no person made it
         series_description=f"TextSegment: {_DESCRIPTION}",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         # Names of structures may be in any script.
