@@ -61,7 +61,7 @@ def test_a_segment_says_what_it_is_and_what_made_it():
     assert tags == {
         "model": "fake", "weights_sha256": "0" * 64, "prompt": "left kidney", "modality": "CT",
     }  # fmt: skip
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", tag(made, "TextSegment.date"))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", tag(made, "TextSegment.date"))
     assert re.fullmatch(r"\d+\.\d+\.\d+", tag(made, "TextSegment.version"))
 
 

@@ -16,6 +16,13 @@ def finished(structures=("liver", "aorta", "spleen"), segmentation_node=None, vo
     return run
 
 
+def redo(run, structure):
+    """Look for a structure of a run again, to the end."""
+    again = TextSegmentLogic().redo(run.results, structure, segmenter=FakeSegmenter())
+    assert [row.structure for row in again.rows] == [structure]
+    to_the_end(again)
+
+
 def segmentations():
     return slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
 
@@ -60,7 +67,7 @@ def test_undo_keeps_what_was_edited_and_says_so():
 
 def test_undo_keeps_what_was_accepted():
     run = finished()
-    run.accept("aorta")
+    run.results.accept("aorta")
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     assert logic.GetSegmentStatus(segment(run.segmentation_node, "aorta")) == logic.Completed
     assert run.undo() == ("aorta",)
@@ -103,7 +110,7 @@ def test_undo_while_it_runs_stops_it():
 def test_segments_that_somebody_else_removed_are_noticed():
     run = finished()
     run.segmentation_node.GetSegmentation().RemoveSegment("liver")
-    run.refresh()
+    run.results.refresh()
     assert [row.state for row in run.rows] == ["removed", "done", "not_found"]
     assert run.undo() == ()
 
@@ -129,8 +136,7 @@ def test_a_listener_may_cancel():
 
 def test_redo_replaces_a_segment_that_was_not_edited():
     run = finished()
-    run.redo("liver")
-    to_the_end(run)
+    redo(run, "liver")
     assert names(run.segmentation_node) == ["aorta", "liver"]
     assert run.rows[0].state == "done"
 
@@ -138,8 +144,7 @@ def test_redo_replaces_a_segment_that_was_not_edited():
 def test_redo_puts_a_new_segment_beside_an_edited_one():
     run = finished()
     erase_a_voxel(run.segmentation_node, "liver")
-    run.redo("liver")
-    to_the_end(run)
+    redo(run, "liver")
     assert names(run.segmentation_node) == ["liver", "aorta", "liver 2"]
     assert run.undo() == ()
     assert names(run.segmentation_node) == ["liver"]
@@ -147,11 +152,10 @@ def test_redo_puts_a_new_segment_beside_an_edited_one():
 
 def test_redo_brings_back_what_was_deleted():
     run = finished()
-    run.delete("liver")
+    run.results.delete("liver")
     assert run.rows[0].state == "removed"
     assert names(run.segmentation_node) == ["aorta"]
-    run.redo("liver")
-    to_the_end(run)
+    redo(run, "liver")
     assert run.rows[0].state == "done"
 
 
@@ -159,5 +163,6 @@ def test_row_65_redo_waits_for_the_end():
     logic = TextSegmentLogic()
     run = logic.start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(5))
     with pytest.raises(BusyError):
-        run.redo("liver")
+        logic.redo(run.results, "liver", segmenter=FakeSegmenter())
+    assert run.rows[0].state == "waiting"
     run.cancel()

@@ -10,13 +10,18 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 from textsegment.errors import BusyError
+from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.wanted import check_text, find_structures
 
 from TextSegmentLib.default_engine import default_segmenter
 from TextSegmentLib.modality import ModalityGuess, guess_modality
+from TextSegmentLib.mrml import read_volume_node
+from TextSegmentLib.results import Results
+from TextSegmentLib.rows import ResultRow
 from TextSegmentLib.run import Run
+from TextSegmentLib.target import Target
 
 _WAIT_S = 0.01
 
@@ -112,17 +117,45 @@ class TextSegmentLogic:
             BusyError: A run that was started here is not over.
             TextSegmentError: The nodes or the structures cannot be used; nothing was changed.
         """
+        self._require_idle()
+        code = read_volume_node(volume_node, modality).modality
+        rows = [ResultRow(prompt.text) for prompt in unique_prompts(structures)]
+        results = Results(Target(volume_node, segmentation_node), rows, code)
+        self._run = Run(results, results.rows, segmenter, on_event)
+        return self._run
+
+    def redo(
+        self,
+        results: Results,
+        structure: str,
+        *,
+        segmenter: Segmenter,
+        on_event: Callable[[Run], None] = lambda run: None,
+    ) -> Run:
+        """Look for one structure again; see ``Results.make_way`` for what becomes of its segment.
+
+        Args:
+            results: Of a run that is over.
+            structure: One of them.
+            segmenter: What finds it.
+            on_event: Called with the run after every change.
+
+        Returns:
+            The run, see ``start``.
+
+        Raises:
+            BusyError: A run that was started here is not over.
+            TextSegmentError: The volume or the segmentation is gone, or cannot be used any more.
+        """
+        self._require_idle()
+        results.require_nodes()
+        read_volume_node(results.volume_node, results.modality)
+        self._run = Run(results, [results.make_way(structure)], segmenter, on_event)
+        return self._run
+
+    def _require_idle(self) -> None:
         if self._run is not None and self._run.is_active:
             raise BusyError(_("A run is not over."), _("Wait for its end, or cancel it."))
-        self._run = Run(
-            volume_node,
-            segmentation_node,
-            structures,
-            modality=modality,
-            segmenter=segmenter,
-            on_event=on_event,
-        )
-        return self._run
 
     def resolve(self, text: str, modality: str, model: ModelInfo | None = None) -> list[Resolution]:
         """Say what a text stands for, term by term; quick enough for every key that is pressed.

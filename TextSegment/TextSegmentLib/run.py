@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import textsegment
 from slicer.i18n import tr as _
-from textsegment.errors import BusyError, CancelledError, TextSegmentError
-from textsegment.prompt import unique_prompts
+from textsegment.errors import CancelledError, TextSegmentError
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
 
 from TextSegmentLib.finding import Found, VoxelsCopied, find
 from TextSegmentLib.job import Job
-from TextSegmentLib.mrml import VolumeSource, matrix_of, read_volume_node
+from TextSegmentLib.mrml import matrix_of, read_volume_node
+from TextSegmentLib.results import Results
 from TextSegmentLib.rows import ResultRow, RunState
-from TextSegmentLib.segments import Original, add_segment, set_status, tag_of
-from TextSegmentLib.target import Target
 
 # After this long with masks coming in, the windows get a chance to draw.
 _STEP_S = 0.03
@@ -31,20 +26,17 @@ class Run:
     """Structures looked for in one volume, on their way into one segmentation node.
 
     ``process_events`` has to be called again and again until it returns false: by a ``Pump`` on the GUI
-    thread, or by a loop. Attributes change only there and in the methods of this class. Nothing but this
-    run's own segments is ever changed.
+    thread, or by a loop. Attributes change only there and in the methods of this class.
 
     Args:
-        volume_node: What to segment.
-        segmentation_node: Where to; None for a new one beside the volume.
-        structures: Prompts, at least one.
-        modality: DICOM code.
+        results: Takes what is found.
+        rows: Those of ``results`` that are looked for, at least one.
         segmenter: What finds them.
         on_event: Called with this run after every change.
 
     Attributes:
-        modality: DICOM code.
-        rows: One a structure, in order.
+        results: What was found, with all that can be done with it.
+        rows: Those that are looked for.
         state: How it stands.
         fraction: 0 to 1.
         stage: What is being done, see ``Progress``; empty before the first news.
@@ -54,45 +46,41 @@ class Run:
         model: What answers, once that is known.
 
     Raises:
-        TextSegmentError: The nodes or the structures cannot be used; nothing was changed.
+        TextSegmentError: The volume cannot be used.
     """
 
     def __init__(
         self,
-        volume_node: Any,
-        segmentation_node: Any,
-        structures: Sequence[str],
-        *,
-        modality: str,
+        results: Results,
+        rows: Sequence[ResultRow],
         segmenter: Segmenter,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> None:
-        source = read_volume_node(volume_node, modality)
-        self.modality = source.modality
-        self.rows = [ResultRow(prompt.text) for prompt in unique_prompts(structures)]
-        self._target = Target(volume_node, segmentation_node)
+        source = read_volume_node(results.volume_node, results.modality)
+        self.results = results
+        self.rows = list(rows)
         self.state = RunState.QUEUED
         self.fraction = 0.0
         self.stage = ""
         self.queue_position: int | None = None
         self.error: TextSegmentError | None = None
-        self.warnings: tuple[str, ...] = self._target.warnings
+        self.warnings: tuple[str, ...] = results.warnings
         self.model: ModelInfo | None = None
-        self._id = uuid.uuid4().hex
-        self._segmenter = segmenter
         self._on_event = on_event
-        self._originals: dict[str, Original] = {}
-        self._begin(source, self.rows)
+        self._began, self._ended = time.monotonic(), 0.0
+        self._source = source
+        structures = [row.structure for row in rows]
+        self._job = Job(lambda report, token: find(source, segmenter, structures, report, token)).start()
 
     @property
     def segmentation_node(self) -> Any:
         """Where the segments go; None once it was deleted."""
-        return self._target.node
+        return self.results.segmentation_node
 
     @property
     def volume_node(self) -> Any:
         """What is segmented; None once it was deleted."""
-        return self._target.volume_node
+        return self.results.volume_node
 
     @property
     def is_active(self) -> bool:
@@ -113,7 +101,7 @@ class Run:
         if not self.is_active:
             return False
         try:
-            self._require_nodes()
+            self.results.require_nodes()
             self._require_place()
             self._take_reports()
         except CancelledError as error:
@@ -127,82 +115,10 @@ class Run:
         if self.is_active:
             self._end(RunState.CANCELLED, CancelledError(_("Cancelled. What was found stays.")))
 
-    def redo(self, structure: str) -> None:
-        """Look for one structure again.
-
-        Its segment is replaced, but kept beside the new one if it was edited or accepted.
-
-        Raises:
-            BusyError: The run is not over.
-            TextSegmentError: The volume or the segmentation is gone, or cannot be used any more.
-        """
-        if self.is_active:
-            raise BusyError(_("The run is not over."), _("Wait for its end, or cancel it."))
-        self._require_nodes()
-        row = self._row(structure)
-        source = read_volume_node(self.volume_node, self.modality)
-        if not self._is_users_own(row):
-            self._remove(row)
-        row.wait()
-        self._begin(source, [row])
-        self._on_event(self)
-
-    def accept(self, structure: str) -> None:
-        """Mark a segment as completed; undo keeps it from now on."""
-        row = self._row(structure)
-        if self._segment(row):
-            row.accepted = True
-            set_status(self._segment(row), "Completed")
-            self._on_event(self)
-
-    def delete(self, structure: str) -> None:
-        """Remove the segment of a structure, edited or not."""
-        row = self._row(structure)
-        self._remove(row)
-        row.lose()
-        self._on_event(self)
-
     def undo(self, *, edited_too: bool = False) -> tuple[str, ...]:
-        """Take back this run: cancel it, and remove its segments.
-
-        Args:
-            edited_too: Whether to remove also what was edited or accepted since.
-
-        Returns:
-            Names of the segments that were kept because they were edited or accepted.
-        """
+        """Stop, and take back what was found; see ``Results.undo``."""
         self.cancel()
-        kept = []
-        for row in self.rows:
-            if not edited_too and self._is_users_own(row):
-                kept.append(self._segment(row).GetName())
-            elif row.segment_id is not None:
-                self._remove(row)
-                row.lose()
-        self._target.take_back()
-        self._on_event(self)
-        return tuple(kept)
-
-    def refresh(self) -> None:
-        """Notice segments that somebody else has removed."""
-        for row in self.rows:
-            if row.segment_id is not None and self._segment(row) is None:
-                row.lose()
-
-    def _begin(self, source: VolumeSource, rows: Sequence[ResultRow]) -> None:
-        structures = [row.structure for row in rows]
-        segmenter = self._segmenter
-        self.state, self.error, self.fraction, self.stage = RunState.QUEUED, None, 0.0, ""
-        self._began, self._ended = time.monotonic(), None
-        self._source = source
-        self._date = datetime.now(UTC).isoformat(timespec="seconds")
-        self._job = Job(lambda report, token: find(source, segmenter, structures, report, token)).start()
-
-    def _require_nodes(self) -> None:
-        if self.volume_node is None:
-            raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
-        if self.segmentation_node is None:
-            raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
+        return self.results.undo(edited_too=edited_too)
 
     def _require_place(self) -> None:
         if not np.array_equal(matrix_of(self.volume_node.GetIJKToRASMatrix), self._source.ijk_to_ras):
@@ -230,28 +146,7 @@ class Run:
             self.fraction, self.stage = report.fraction, report.stage
         elif isinstance(report, Found):
             self.state = RunState.RUNNING
-            self._add(report)
-
-    def _add(self, found: Found) -> None:
-        row = self._row(found.mask.structure)
-        segment_id = None
-        if found.labelmap is not None:
-            matrix = self._target.place(found.labelmap)
-            node = self.segmentation_node
-            segment_id = add_segment(node, row.structure, found.labelmap, self._tags(row.structure))
-            self._originals[segment_id] = Original(found.labelmap, found.content.moved(matrix))
-        row.show(found.mask.statistics, segment_id, found.mask.warnings)
-
-    def _tags(self, structure: str) -> dict[str, str]:
-        return {
-            "model": self.model.model,
-            "weights_sha256": self.model.weights_sha256,
-            "prompt": structure,
-            "modality": self.modality,
-            "version": textsegment.__version__,
-            "date": self._date,
-            "run": self._id,
-        }
+            self.results.add(report, self.model)
 
     def _take_result(self, result: Segmentation) -> None:
         self.warnings = tuple(dict.fromkeys((*self.warnings, *result.warnings)))
@@ -264,29 +159,6 @@ class Run:
         self._ended = time.monotonic()
         self._job.cancel()
         del self._job, self._source  # they hold the voxels
-        if state is not RunState.DONE and self.segmentation_node is not None:
-            self._target.take_back()
+        if state is not RunState.DONE:
+            self.results.take_back_node()
         self._on_event(self)
-
-    def _row(self, structure: str) -> ResultRow:
-        return next(row for row in self.rows if row.structure == structure)
-
-    def _segment(self, row: ResultRow) -> Any:
-        node = self.segmentation_node
-        if node is None or row.segment_id is None:
-            return None
-        segment = node.GetSegmentation().GetSegment(row.segment_id)
-        # Somebody may have removed it, and a later run may have taken the identifier.
-        return segment if segment and tag_of(segment, "run") == self._id else None
-
-    def _is_users_own(self, row: ResultRow) -> bool:
-        """Whether a segment was edited, or accepted as it is."""
-        segment = self._segment(row)
-        if segment is None:
-            return False
-        return row.accepted or not self._originals[row.segment_id].is_still(segment)
-
-    def _remove(self, row: ResultRow) -> None:
-        if self._segment(row) is not None:
-            self.segmentation_node.GetSegmentation().RemoveSegment(row.segment_id)
-            del self._originals[row.segment_id]

@@ -51,6 +51,21 @@ class Content:
             and np.allclose(self.corner_ras, other.corner_ras, rtol=0, atol=_SAME_PLACE_MM)
         )
 
+    def to_text(self) -> str:
+        """Return it as text, for ``from_text``."""
+        return f"{' '.join(f'{part:.6f}' for part in self.corner_ras)} {self.digest.hex()}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Content:
+        """Return what ``to_text`` was called on.
+
+        Raises:
+            ValueError: The text says something else.
+        """
+        right, anterior, superior, digest = text.split()
+        corner_ras = np.array([float(right), float(anterior), float(superior)])
+        return cls(corner_ras, bytes.fromhex(digest))
+
     def moved(self, matrix: vtk.vtkMatrix4x4) -> Content:
         """Return the same content in a space that a matrix leads to."""
         corner = matrix.MultiplyPoint((*self.corner_ras, 1.0))
@@ -61,15 +76,15 @@ class Original:
     """A segment as a run has made it, to see later whether somebody edited it.
 
     Args:
-        labelmap: Its image; not kept alive here.
-        content: What the image says.
+        content: What it says.
+        labelmap: Its image, if that is known, to be quick; not kept alive here.
     """
 
-    def __init__(self, labelmap: slicer.vtkOrientedImageData, content: Content) -> None:
+    def __init__(self, content: Content, labelmap: slicer.vtkOrientedImageData | None = None) -> None:
+        self._content = content
         self._labelmap = vtk.vtkWeakReference()
         self._labelmap.Set(labelmap)
-        self._time = labelmap.GetMTime()
-        self._content = content
+        self._time = labelmap.GetMTime() if labelmap is not None else 0
 
     def is_still(self, segment: Any) -> bool:
         """Whether a segment is as it was; quick, unless another image holds it now."""
@@ -145,6 +160,12 @@ def set_status(segment: Any, status: str) -> None:
     """Set what Slicer's segment table shows: ``NotStarted``, ``InProgress``, ``Completed`` or ``Flagged``."""
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     logic.SetSegmentStatus(segment, getattr(logic, status))
+
+
+def is_completed(segment: Any) -> bool:
+    """Whether somebody has said that a segment is good; see ``set_status``."""
+    logic = slicer.vtkSlicerSegmentationsModuleLogic
+    return logic.GetSegmentStatus(segment) == logic.Completed
 
 
 def content_of(segment: Any) -> Content | None:

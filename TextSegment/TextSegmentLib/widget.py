@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
@@ -11,6 +11,7 @@ import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 from textsegment.errors import TextSegmentError
+from textsegment.segmenter import Segmenter
 from textsegment.vocabulary.structures import known_in
 
 from TextSegmentLib.anatomy_tree import AnatomyTree
@@ -22,6 +23,7 @@ from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.parameters import Parameters, parameter_node
 from TextSegmentLib.prompt_box import PromptBox
 from TextSegmentLib.recent_menu import RecentMenu
+from TextSegmentLib.results import Results
 from TextSegmentLib.results_section import ResultsSection
 from TextSegmentLib.rows import RunState
 from TextSegmentLib.run import Run
@@ -47,11 +49,10 @@ class Panel(VTKObservationMixin):
         self._parameters: Parameters | None = None
         self._is_entered = False
         self._known_text = ""  # that of the parameters, when it was read or written last
-        self._awaited: tuple[str, ...] | None = None
-        self._watched, self._watch_tag = vtk.vtkWeakReference(), 0
+        self._awaited: Callable[[], None] | None = None
         self.run_section = run_section = RunSection(ui)
-        self.results = ResultsSection(ui, self._follow, run_section.show_error, run_section.show_note)
-        self.inputs = InputSection(ui, logic, self._model_changed)
+        self.results = ResultsSection(ui, self._redo, self._undo)
+        self.inputs = InputSection(ui, logic, self._case_changed)
         self.engine = EngineSection(ui, self._engine_changed, run_section.show_error)
         self.tree = AnatomyTree(
             ui.anatomyTree, ui.anatomySearchBox, ui.anatomyViewBox, ui.availableOnlyBox, self._term_toggled
@@ -92,7 +93,6 @@ class Panel(VTKObservationMixin):
         if self.logic.run is not None:
             self.logic.run.cancel()
         self._let_go()
-        self._stop_watching()
         self.removeObservers()
         self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
         if self._pump is not None:
@@ -104,27 +104,68 @@ class Panel(VTKObservationMixin):
         """Look for what the text asks for, if nothing is in the way."""
         if self._obstacle():
             return
-        self.run_section.clear_message()
-        try:
-            segmenter = self.engine.agreed_segmenter()
-            if segmenter is None:
-                self._awaited = self.prompt.structures if self.engine.is_starting else None
-                return
-            run = self.logic.start(
-                self._parameters.volume_node,
-                self.prompt.structures,
-                self._parameters.segmentation_node,
+        wanted, case = self.prompt.structures, self._parameters
+
+        def start(segmenter: Segmenter) -> Run:
+            return self.logic.start(
+                case.volume_node,
+                wanted,
+                case.segmentation_node,
                 modality=self.inputs.modality,
                 segmenter=segmenter,
                 on_event=self._run_changed,
             )
+
+        run = self._started(start, if_starting=lambda: self.prompt.structures == wanted and self.segment())
+        if run is not None:
+            self.recent.remember(self.prompt.text)
+            self.ui.outputSelector.setCurrentNode(run.segmentation_node)
+            self._follow(run)
+
+    def _redo(self, structure: str) -> None:
+        """Look for one structure of the results again."""
+        results = self.results.shown
+
+        def start(segmenter: Segmenter) -> Run:
+            return self.logic.redo(results, structure, segmenter=segmenter, on_event=self._run_changed)
+
+        run = self._started(
+            start, if_starting=lambda: self.results.shown is results and self._redo(structure)
+        )
+        if run is not None:
+            self._follow(run)
+
+    def _started(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], object]) -> Run | None:
+        """Start a run with the engine that the user has chosen.
+
+        Args:
+            start: Starts it.
+            if_starting: Tries again, once the engine has started.
+
+        Returns:
+            None if that could not be; the user has been told why.
+        """
+        self.run_section.clear_message()
+        try:
+            segmenter = self.engine.agreed_segmenter()
+            if segmenter is None:
+                self._awaited = if_starting if self.engine.is_starting else None
+                return None
+            return start(segmenter)
         except TextSegmentError as error:
             self.run_section.show_error(error)
-            return
-        self.recent.remember(self.prompt.text)
-        self.ui.outputSelector.setCurrentNode(run.segmentation_node)
-        self._watch_segments(run.segmentation_node)
-        self._follow(run)
+            return None
+
+    def _undo(self) -> None:
+        """Take back the results that are shown."""
+        if self._is_running:
+            self.logic.run.cancel()
+        kept = self.results.shown.undo()
+        if kept:
+            self.run_section.show_note(
+                _("Kept, because they were edited or accepted: {names}.").format(names=", ".join(kept))
+            )
+        self.results.refresh()
 
     @property
     def _is_running(self) -> bool:
@@ -142,7 +183,7 @@ class Panel(VTKObservationMixin):
 
     def _run_changed(self, run: Run) -> None:
         self.run_section.show_run(run)
-        self.results.show(run)
+        self.results.show(run.results, is_active=run.is_active)
         self._offer()
         if run.is_active:
             return
@@ -181,8 +222,24 @@ class Panel(VTKObservationMixin):
         if self._awaited is None or self.engine.is_starting or self.prompt.is_unread:
             return
         awaited, self._awaited = self._awaited, None
-        if self.engine.model is not None and self.prompt.structures == awaited:
-            self.segment()
+        if self.engine.model is not None:
+            awaited()
+
+    def _case_changed(self) -> None:
+        self._model_changed()
+        self._show_results_of_case()
+
+    def _show_results_of_case(self) -> None:
+        """Show what the chosen segmentation holds of earlier runs, perhaps of another session."""
+        case, shown = self._parameters, self.results.shown
+        if case is None or self._is_running or case.volume_node is None or case.segmentation_node is None:
+            return
+        if shown is not None and shown.segmentation_node is case.segmentation_node:
+            return
+        results = Results.of_segments(case.volume_node, case.segmentation_node)
+        if results is not None:
+            self.results.show(results)
+            self.run_section.show_run(None)
 
     def _model_changed(self) -> None:
         """Read text and tree as the model at hand understands this modality."""
@@ -222,6 +279,7 @@ class Panel(VTKObservationMixin):
         self._parameters = parameters
         self.addObserver(parameters.node, vtk.vtkCommand.ModifiedEvent, self._parameters_changed)
         self._offer()
+        self._show_results_of_case()
 
     def _parameters_changed(self, _caller: Any, _event: str) -> None:
         """Follow a script that changes the case."""
@@ -231,28 +289,12 @@ class Panel(VTKObservationMixin):
             self._known_text = self.prompt.text = self._parameters.text
         if not self.inputs.is_in_step:
             self.inputs.bind(self._parameters)
-            self._model_changed()
+            self._case_changed()
 
     def _let_go(self) -> None:
         if self._parameters is not None:
             self.removeObserver(self._parameters.node, vtk.vtkCommand.ModifiedEvent, self._parameters_changed)
         self._parameters = None
-
-    def _watch_segments(self, segmentation_node: Any) -> None:
-        """Notice what others remove; not by the mixin, which would keep the node and its segments alive."""
-        self._stop_watching()
-        event = slicer.vtkSegmentation.SegmentRemoved
-        self._watch_tag = segmentation_node.AddObserver(event, self._segment_removed)
-        self._watched.Set(segmentation_node)
-
-    def _stop_watching(self) -> None:
-        node = self._watched.Get()
-        if node is not None:
-            node.RemoveObserver(self._watch_tag)
-        self._watched.Set(None)
-
-    def _segment_removed(self, _caller: Any, _event: str) -> None:
-        self.results.refresh_soon()
 
     def _scene_closing(self, _caller: Any, _event: str) -> None:
         if self.logic.run is not None:

@@ -152,3 +152,43 @@ def test_deleted_nodes_leave_an_empty_choice(hands):
     driver.run_events(200)
     assert hands.ui.inputSelector.currentNode() is None
     assert hands.ui.obstacleLabel.text == "Choose an image."
+
+
+def saved_and_loaded(path):
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear(0)
+    slicer.util.loadScene(str(path))
+
+
+def test_results_are_shown_again_with_their_scene(hands, tmp_path):
+    hands.segment("liver, aorta, spleen")
+    hands.select_row("aorta")
+    driver.click(hands.ui.acceptButton)
+    before = hands.rows()
+    saved_and_loaded(tmp_path / "case.mrb")
+    assert hands.ui.resultsButton.visible
+    assert hands.rows() == before[:2]  # what was not found has left no trace
+    hands.select_row("liver")
+    assert hands.ui.exportButton.enabled
+    driver.click(hands.ui.redoButton)
+    hands.wait_for_end()
+    assert [row[:2] for row in hands.rows()] == [["liver", "done"], ["aorta", "accepted"]]
+    driver.click(hands.ui.undoButton)
+    assert "aorta" in hands.ui.messageLabel.text
+    assert [row[1] for row in hands.rows()] == ["removed", "accepted"]
+
+
+def test_results_follow_the_choice_of_the_segmentation(hands):
+    hands.segment("liver")
+    first = hands.ui.outputSelector.currentNode()
+    hands.ui.outputSelector.setCurrentNode(None)
+    hands.segment("aorta, heart")
+    hands.ui.outputSelector.setCurrentNode(first)
+    assert [row[0] for row in hands.rows()] == ["liver"]
+
+
+def test_no_results_are_shown_for_a_segmentation_of_others(hands):
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.GetSegmentation().AddEmptySegment("mine")
+    hands.ui.outputSelector.setCurrentNode(node)
+    assert not hands.ui.resultsButton.visible

@@ -1,0 +1,126 @@
+"""What the segments of a run say of it after it is over: in the same session, and after save and load."""
+
+import numpy as np
+import slicer
+from cases import erase_a_voxel, labelmap, matrix, names, segment, to_the_end, volume_node
+from textsegment.testing import FakeSegmenter
+from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.results import Results
+
+
+def finished(structures, node=None, volume=None):
+    run = TextSegmentLogic().start(
+        volume or volume_node(), structures, node, modality="CT", segmenter=FakeSegmenter()
+    )
+    to_the_end(run)
+    return run
+
+
+def look(rows):
+    """What the table shows of rows."""
+    numbers = [
+        None if row.volume_ml is None else (round(row.volume_ml, 3), round(row.confidence, 3)) for row in rows
+    ]
+    return [
+        (row.structure, row.state, row.accepted, number) for row, number in zip(rows, numbers, strict=True)
+    ]
+
+
+def saved_and_loaded(path):
+    assert slicer.util.saveScene(str(path))
+    slicer.mrmlScene.Clear(False)
+    slicer.util.loadScene(str(path))
+    (volume,) = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    (segmentation,) = slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
+    return volume, segmentation
+
+
+def test_results_are_those_of_the_run_after_save_and_load(tmp_path):
+    run = finished(["liver", "left kidney", "kidney"])
+    run.results.accept("left kidney")
+    before = look(run.rows)
+    results = Results.of_segments(*saved_and_loaded(tmp_path / "case.mrb"))
+    assert look(results.rows) == before
+    assert results.modality == "CT"
+
+
+def test_loaded_results_know_what_was_edited_and_accepted(tmp_path):
+    run = finished(["liver", "trachea", "aorta", "heart"])
+    run.results.accept("aorta")
+    erase_a_voxel(run.segmentation_node, "trachea")
+    volume, segmentation = saved_and_loaded(tmp_path / "case.mrb")
+    results = Results.of_segments(volume, segmentation)
+    assert results.undo() == ("trachea", "aorta")
+    assert names(segmentation) == ["trachea", "aorta"]
+
+
+def test_edit_after_loading_is_noticed(tmp_path):
+    finished(["liver", "aorta"])
+    volume, segmentation = saved_and_loaded(tmp_path / "case.mrb")
+    results = Results.of_segments(volume, segmentation)
+    erase_a_voxel(segmentation, "liver")
+    assert results.undo() == ("liver",)
+
+
+def test_loaded_results_under_a_transform_are_still_unedited(tmp_path):
+    volume = volume_node()
+    transform = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
+    transform.SetMatrixTransformToParent(matrix(np.diag([1, -1, 1, 1]) + np.eye(4, k=3) * 7.3))
+    volume.SetAndObserveTransformNodeID(transform.GetID())
+    finished(["liver"], volume=volume)
+    results = Results.of_segments(*saved_and_loaded(tmp_path / "case.mrb"))
+    assert results.undo() == ()
+
+
+def test_loaded_results_are_looked_for_again(tmp_path):
+    finished(["liver", "aorta"])
+    volume, segmentation = saved_and_loaded(tmp_path / "case.mrb")
+    results = Results.of_segments(volume, segmentation)
+    to_the_end(TextSegmentLogic().redo(results, "liver", segmenter=FakeSegmenter()))
+    assert names(segmentation) == ["aorta", "liver"]
+    assert [row.state for row in results.rows] == ["done", "done"]
+
+
+def test_only_the_last_run_is_taken_up():
+    first = finished(["liver"])
+    finished(["aorta", "heart"], first.segmentation_node, first.volume_node)
+    results = Results.of_segments(first.volume_node, first.segmentation_node)
+    assert [row.structure for row in results.rows] == ["aorta", "heart"]
+    assert results.undo() == ()
+    assert names(first.segmentation_node) == ["liver"]
+
+
+def test_of_two_segments_for_a_structure_the_newer_one_counts():
+    run = finished(["liver"])
+    erase_a_voxel(run.segmentation_node, "liver")
+    to_the_end(TextSegmentLogic().redo(run.results, "liver", segmenter=FakeSegmenter()))
+    assert names(run.segmentation_node) == ["liver", "liver 2"]
+    results = Results.of_segments(run.volume_node, run.segmentation_node)
+    assert [row.segment_id for row in results.rows] == [run.rows[0].segment_id]
+    assert results.undo() == ()
+    assert names(run.segmentation_node) == ["liver"]
+
+
+def test_segments_of_others_are_no_results():
+    volume = volume_node()
+    segmentation = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert Results.of_segments(volume, segmentation) is None
+    segmentation.GetSegmentation().AddEmptySegment("mine")
+    assert Results.of_segments(volume, segmentation) is None
+
+
+def test_segments_with_broken_tags_are_no_results():
+    run = finished(["liver", "aorta"])
+    segment(run.segmentation_node, "liver").SetTag("TextSegment.content", "1 2 nonsense")
+    segment(run.segmentation_node, "aorta").SetTag("TextSegment.state", "fine")
+    assert Results.of_segments(run.volume_node, run.segmentation_node) is None
+    assert names(run.segmentation_node) == ["liver", "aorta"]
+
+
+def test_taking_results_up_changes_no_node():
+    run = finished(["liver"])
+    times = [node.GetMTime() for node in (run.volume_node, run.segmentation_node)]
+    image_time = labelmap(run.segmentation_node, "liver").GetMTime()
+    Results.of_segments(run.volume_node, run.segmentation_node)
+    assert [node.GetMTime() for node in (run.volume_node, run.segmentation_node)] == times
+    assert labelmap(run.segmentation_node, "liver").GetMTime() == image_time
