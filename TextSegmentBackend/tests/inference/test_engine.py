@@ -22,6 +22,7 @@ from textsegment.errors import (
 )
 from textsegment.geometry import Box, Geometry
 from textsegment.inference import encode as encode_module
+from textsegment.inference import memory as memory_module
 from textsegment.inference import pipeline as pipeline_module
 from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.canonical import to_canonical
@@ -239,7 +240,8 @@ def test_out_of_memory_makes_smaller_blocks(monkeypatch: pytest.MonkeyPatch) -> 
     assert blocks[0] > blocks[-1]
 
 
-def test_out_of_memory_takes_a_smaller_precision_at_last() -> None:
+def test_out_of_memory_takes_a_smaller_precision_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "has_fast_bfloat16", lambda device: True)
     model = tiny_model(network=Hungry(encodes=False))
     engine = segmenter(model=model)
     fractions: list[float] = []

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from textsegment.errors import WeightsError
+from textsegment.inference import memory
 from textsegment.inference.memory import (
     accumulator_bytes,
     cache_bytes,
@@ -63,7 +64,14 @@ def test_each_plan_asks_for_less_than_the_one_before() -> None:
     assert on_gpu[-1].precision == torch.float16
     assert on_gpu[1].block_bytes < on_gpu[0].block_bytes
     assert all(plan.precision == torch.float16 for plan in ladder(GPU, torch.float16))
-    assert [plan.precision for plan in ladder(CPU, torch.float32)][-1] == torch.bfloat16
+
+
+@pytest.mark.parametrize(("is_fast", "last"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_a_cpu_that_only_imitates_bfloat16_is_not_asked_for_it(
+    monkeypatch: pytest.MonkeyPatch, is_fast: bool, last: torch.dtype
+) -> None:
+    monkeypatch.setattr(memory, "has_fast_bfloat16", lambda device: is_fast)
+    assert [plan.precision for plan in ladder(CPU, torch.float32)][-1] == last
 
 
 def test_the_limit_of_the_user_holds() -> None:

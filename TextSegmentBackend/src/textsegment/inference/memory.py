@@ -11,6 +11,7 @@ import torch
 from textsegment.inference.accumulate import window_shape
 from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.patches import PatchGrid
+from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
 from textsegment.model.slabs import slab_elements
 
@@ -51,8 +52,9 @@ def ladder(device: torch.device, precision: torch.dtype) -> Iterator[Plan]:
     if device != CPU:
         plan = replace(plan, accumulates_on=CPU)
         yield plan
-    if precision == torch.float32:
-        yield replace(plan, precision=torch.bfloat16 if device == CPU else torch.float16)
+    smaller = torch.bfloat16 if device == CPU else torch.float16
+    if precision == torch.float32 and (device != CPU or has_fast_bfloat16(device)):
+        yield replace(plan, precision=smaller)
 
 
 def features_bytes(config: SATConfig, precision: torch.dtype) -> int:

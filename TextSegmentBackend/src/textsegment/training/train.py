@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.files.atomic import atomic_output
 from textsegment.model import checkpoint
+from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.training.augment import PatchSampler
@@ -38,7 +39,7 @@ class TrainingSettings:
         checkpoint_every: Steps between two checkpoints.
         average_decay: Of the running mean of the weights, which is what is exported.
         stride: The loss looks at every such voxel along h, w, d, from a random start.
-        bfloat16: Whether the U-Net runs in mixed precision.
+        bfloat16: Whether the U-Net runs in mixed precision; by default where that is faster.
         seed: Of weights and augmentation.
     """
 
@@ -48,7 +49,7 @@ class TrainingSettings:
     checkpoint_every: int = 200
     average_decay: float = 0.995
     stride: tuple[int, int, int] = (2, 2, 1)
-    bfloat16: bool = True
+    bfloat16: bool = field(default_factory=lambda: has_fast_bfloat16(torch.device("cpu")))
     seed: int = 0
 
 
