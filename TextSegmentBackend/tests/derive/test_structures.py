@@ -62,6 +62,9 @@ def test_unknown_and_taken_names(found):
     with pytest.raises(UnknownStructureError, match="'left kidny'") as caught:
         derived(found, "A = left kidny")
     assert "left kidney" in caught.value.suggestions
+    with pytest.raises(UnknownStructureError) as caught:
+        derived(found, "A = Kidny_L", names={"left kidney": "Kidney_L"})
+    assert "There are Kidney_L, kidney" in caught.value.hint
     with pytest.raises(UnknownStructureError, match="lung and liver"):
         derived(found, "A = lung and liver")
     with pytest.raises(ExpressionError, match="already"):

@@ -103,6 +103,7 @@ class _Names:
 
     def __init__(self, structures: Iterable[str], names: Mapping[str, str]) -> None:
         self._structures: dict[str, str] = {}
+        self._names = names
         structures = tuple(structures)
         # Names as they will be written come before those of the model.
         for structure in structures:
@@ -114,14 +115,19 @@ class _Names:
         """Return the structure that a name stands for."""
         structure = self._structures.get(name_key(name))
         if structure is None:
-            near = tuple(get_close_matches(name_key(name), self._structures, n=5))
-            there = ", ".join(near or list(self._structures)[:12])
+            keys = get_close_matches(name_key(name), self._structures, n=5)
+            near = tuple(dict.fromkeys(self._written(key) for key in keys))
+            there = ", ".join(near or tuple(dict.fromkeys(map(self._written, self._structures)))[:12])
             raise UnknownStructureError(
                 f"A definition needs {name!r}, which is not among the structures.",
                 f"Name it in the text too. There are {there}; operators are +, & and -.",
                 near,
             )
         return structure
+
+    def _written(self, key: str) -> str:
+        structure = self._structures[key]
+        return self._names.get(structure, structure)
 
     def require_free(self, name: str) -> None:
         if name_key(name) in self._structures:
