@@ -243,6 +243,27 @@ def test_wishes_that_cannot_be_met(tmp_path, folder, monkeypatch, arguments, cod
     assert [path.name for path in tmp_path.iterdir()] == ["scan"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "liver - GTV", "PTV + 5mm", "union of lungs", "liver minus GTV", "heart, 5 mm around the spinal cord",
+        "Rest = liver + heart", "brain excluding brainstem", "spinal cord PRV", "PTV",
+    ],
+)  # fmt: skip
+def test_expressions_typed_as_text_lead_to_derive(tmp_path, folder, text):
+    ended = textsegment("segment", folder, text, "-o", tmp_path / "out.seg.nrrd")
+    assert ended.code == 2
+    assert "--derive" in ended.err
+    assert "--use" in ended.err
+
+
+@pytest.mark.parametrize("text", ["no liver", "livr", "femur-neck"])
+def test_other_refusals_keep_their_own_words(tmp_path, folder, text):
+    ended = textsegment("segment", folder, text, "-o", tmp_path / "out.seg.nrrd")
+    assert ended.code == 2
+    assert "--derive" not in ended.err
+
+
 def test_row_43_no_patient_data_outside_of_dicom(tmp_path, folder):
     outputs = tmp_path / "outputs"
     outputs.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,16 @@ from textsegment.derive.expression import Definition, parse_definition
 from textsegment.derive.plan import Plan, make_plan
 from textsegment.errors import PromptError, SettingsError, UnknownStructureError
 from textsegment.vocabulary.naming import names_of
+from textsegment.vocabulary.resolve import resolve
 from textsegment.vocabulary.template import Template, template_named
 from textsegment.vocabulary.wanted import Consent, check_text, find_structures
+
+_DERIVE_HINT = (
+    'Name the parts in the text, and say what to make of them: "liver, heart" --derive "Opt = liver - (heart '
+    'margin 5)". There are + for union, & for intersection, - and margins in millimetres; --use FILE brings '
+    "what a person has drawn, such as a target."
+)
+_EXPRESSION = re.compile(r"=|\w\s+(without|excluding|except)\s+\w", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -118,8 +127,10 @@ def _require_text(images: list[str], text: str) -> None:
     """Refuse a command line without structures; a folder named like a structure is no image."""
     try:
         check_text(text)
-    except UnknownStructureError:
+    except UnknownStructureError as error:
         if not _is_there(text):
+            if _wants_derived(text):
+                raise UnknownStructureError(error.message, _DERIVE_HINT, error.suggestions) from None
             raise
     else:
         if images:
@@ -128,6 +139,13 @@ def _require_text(images: list[str], text: str) -> None:
         "The command line needs images and, last, the structures.",
         'For example: textsegment segment scan.nii.gz "liver, left kidney" -o out.seg.nrrd',
     )
+
+
+def _wants_derived(text: str) -> bool:
+    """Whether a text asks for what is made of structures: "liver - GTV", "PTV + 5 mm", "union of lungs"."""
+    # Words for it do not depend on the modality.
+    refused = (resolution for resolution in resolve(text, "CT") if not resolution.runs)
+    return any(r.status == "derived_volume" or _EXPRESSION.search(r.term) for r in refused)
 
 
 def _require_quotes(images: list[str]) -> None:
