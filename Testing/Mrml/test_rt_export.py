@@ -142,7 +142,9 @@ def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, aff
 def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, kind):
     erase_a_voxel(case.segmentation_node, "liver")
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    logic.SetSegmentStatus(segment(case.segmentation_node, "liver"), logic.InProgress)  # as the editor does
+    # The voxels say what was edited, not the status.
+    logic.SetSegmentStatus(segment(case.segmentation_node, "liver"), logic.Completed)
+    logic.SetSegmentStatus(segment(case.segmentation_node, "left kidney"), logic.InProgress)
     draw(case, "GTV", box())
     exported = case.export(Wish(kind, tmp_path / "plan"), {"left kidney", "liver", "GTV"})
     found = case.read(exported.file)

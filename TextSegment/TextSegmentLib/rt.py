@@ -160,7 +160,6 @@ class Export:
             "append_to": str(wish.append_to) if wish.append_to else None,
             "names": dict(zip((r.structure for r in regions), names_for(regions, wish), strict=True)),
             "short_names": wish.short_names,
-            "provenance": _provenance(regions),
         }
         self._notes = (_moved_note(),) if volume_node.GetParentTransformNode() is not None else ()
         self._job = Job(lambda _report, _cancel: self._work(order)).start()
@@ -183,13 +182,18 @@ class Export:
     def _work(self, order: dict[str, Any]) -> Exported:
         require_there(self._files)
         geometry = self._volume.geometry
-        masks = [_said_whose(source.to_mask(geometry), source.region) for source in self._sources]
+        edited = {source.region.segment_id for source in self._sources if source.is_edited()}
+        masks = [
+            _said_whose(source.to_mask(geometry), source.region, source.region.segment_id in edited)
+            for source in self._sources
+        ]
         for source in self._sources:
             source.require_unchanged()
         order = order | {
             "shape": geometry.spatial_shape,
             "affine": geometry.affine.tolist(),
             "sample": _sample(self._volume),
+            "provenance": _provenance([source.region for source in self._sources], edited),
             "masks": [(mask.structure, _encoded(mask)) for mask in masks],
         }
         answer = _ask(self._interpreter, order)
@@ -225,23 +229,26 @@ def _moved_note() -> str:
     )
 
 
-def _provenance(regions: Sequence[Region]) -> dict[str, Any]:
+def _provenance(regions: Sequence[Region], edited: Collection[str]) -> dict[str, Any]:
     models = sorted({region.model for region in regions} - {""})
-    generation = {
-        r.structure: "SEMIAUTOMATIC" if r.model else "" for r in regions if r.is_edited or not r.model
-    }
+    generation = {}
+    for region in regions:
+        if not region.model:
+            generation[region.structure] = ""
+        elif region.segment_id in edited:
+            generation[region.structure] = "SEMIAUTOMATIC"
     return {"model": ", ".join(models) or "none", GENERATION: generation}
 
 
-def _said_whose(mask: StructureMask, region: Region) -> StructureMask:
+def _said_whose(mask: StructureMask, region: Region, is_edited: bool) -> StructureMask:
     """Say in the file what was not found by a model alone."""
     if not region.model:
-        return replace(
-            mask, warnings=(*mask.warnings, "Not made by TextSegment: drawn, or of another program.")
-        )
-    if region.is_edited:
-        return replace(mask, warnings=(*mask.warnings, "Edited by a person."))
-    return mask
+        said = "Not made by TextSegment: drawn, or of another program."
+    elif is_edited:
+        said = "Edited by a person."
+    else:
+        return mask
+    return replace(mask, warnings=(*mask.warnings, said))
 
 
 def _sample(volume: VolumeSource) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
 from TextSegmentLib.mrml import matrix_of, vtk_matrix
-from TextSegmentLib.segments import BINARY_LABELMAP, tag_of
+from TextSegmentLib.segments import BINARY_LABELMAP, Content, content_in, tag_of
 
 # Two grids whose voxels are nearer than this to each other are the same; in voxels.
 _SAME_VOXEL = 0.01
@@ -36,14 +36,14 @@ class Region:
         name: As the segment table shows it.
         structure: Name in the vocabulary if it has one, else ``name``.
         model: What found it; empty for a segment that this module did not make.
-        is_edited: Whether a person worked on it in the Segment Editor, as its status says.
+        original: What its label map said when it was made, see ``Content.to_text``; empty without a model.
     """
 
     segment_id: str
     name: str
     structure: str
     model: str
-    is_edited: bool
+    original: str
 
 
 def list_regions(segmentation_node: Any) -> list[Region]:
@@ -57,13 +57,12 @@ def list_regions(segmentation_node: Any) -> list[Region]:
         if structure in {region.structure for region in regions}:
             structure = name  # what refers to a structure by its name would mean the first one
         segment_id = segmentation.GetNthSegmentID(number)
-        regions.append(Region(segment_id, name, structure, tag_of(segment, "model"), _is_edited(segment)))
+        regions.append(Region(segment_id, name, structure, *_made(segment)))
     return regions
 
 
-def _is_edited(segment: Any) -> bool:
-    logic = slicer.vtkSlicerSegmentationsModuleLogic
-    return logic.GetSegmentStatus(segment) == logic.InProgress
+def _made(segment: Any) -> tuple[str, str]:
+    return tag_of(segment, "model"), tag_of(segment, "content")
 
 
 def _structure_of(name: str, prompt: str) -> str:
@@ -103,6 +102,18 @@ class RegionSource:
                 _("The segment {name} was changed while it was read.").format(name=self.region.name),
                 _("Start again."),
             )
+
+    def is_edited(self) -> bool:
+        """Whether a person changed what a model had found; takes time, for a worker."""
+        if not self.region.model:
+            return False
+        try:
+            original = Content.from_text(self.region.original)
+        except ValueError:  # nobody can tell
+            return True
+        now = None if self.image is None else content_in(self.image, self.label)
+        # Wherever it lies now: to move an image and its segments together is no edit.
+        return now is None or now.digest != original.digest
 
     def to_mask(self, geometry: Geometry) -> StructureMask:
         """Return the mask on a grid of the volume's space; takes time, for a worker."""

@@ -107,7 +107,7 @@ def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOr
     image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     _voxels_kji(image)[:] = mask.mask.transpose(2, 1, 0)
     image.SetGeometryFromImageToWorldMatrix(vtk_matrix(source.ijk_to_ras))
-    content = _content(image, 1)
+    content = content_in(image, 1)
     assert content is not None
     return image, content
 
@@ -171,12 +171,13 @@ def is_completed(segment: Any) -> bool:
 def content_of(segment: Any) -> Content | None:
     """Return what the label map of a segment says now, None if it is empty."""
     image = segment.GetRepresentation(BINARY_LABELMAP)
-    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+    return None if image is None else content_in(image, segment.GetLabelValue())
+
+
+def content_in(image: Any, label: int) -> Content | None:
+    """Return what a label map says of a value, None if it is nowhere."""
+    if image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
         return None
-    return _content(image, segment.GetLabelValue())
-
-
-def _content(image: Any, label: int) -> Content | None:
     mask_kji = _voxels_kji(image) == label
     box = Box.around(mask_kji)
     if box is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import time
@@ -159,26 +160,76 @@ def test_row_51_slow_connections_do_not_keep_others_out(server):
         connection.close()
 
 
-def test_client_that_does_not_read_loses_its_job_and_connection():
-    volume = smooth_volume((256, 256, 200))
-    with ServerProcess("made_segmenters:Noisy", send_timeout_s=0.5) as server, socket.socket() as connection:
-        server.put(volume)
-        prompts = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:40]
-        body = json.dumps({"volume": volume.digest, "prompts": prompts}).encode()
-        fields = {
-            "Host": "localhost",
-            "TextSegment-Protocol": "1",
-            "Content-Type": JSON_TYPE,
-            "Content-Length": str(len(body)),
-        }
+NOISE_SHAPE = (256, 256, 200)  # 1.6 MB a mask
+
+
+@contextlib.contextmanager
+def bad_reader(server, volume, count):
+    """Ask for so many masks of 1.6 MB on a bare connection that takes nothing by itself."""
+    prompts = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:count]
+    body = json.dumps({"volume": volume.digest, "prompts": prompts}).encode()
+    fields = {
+        "Host": "localhost",
+        "TextSegment-Protocol": "1",
+        "Content-Type": JSON_TYPE,
+        "Content-Length": str(len(body)),
+    }
+    with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
-        before = server.rss()
         connection.sendall(raw_request("POST", SEGMENT_ROUTE, fields, body))
-        wait_until(lambda: outcomes(server) == ["cancelled"], "given up")
-        assert server.rss() - before <= 50 * 2**20
-        rest = b"".join(iter(lambda: connection.recv(2**20), b""))  # the connection has an end,
-        assert not rest.endswith(b"0\r\n\r\n")  # the answer has none
+        yield connection
+
+
+def drips(connection) -> bool:
+    """Take little of an answer; whether there was something."""
+    time.sleep(0.02)
+    try:
+        return bool(connection.recv(64))
+    except ConnectionError:
+        return False
+
+
+def test_client_that_does_not_read_loses_its_job_and_connection():
+    volume = smooth_volume(NOISE_SHAPE)
+    with ServerProcess("made_segmenters:Noisy", send_timeout_s=0.5) as server:
+        server.put(volume)
+        before = server.rss()
+        with bad_reader(server, volume, 40) as connection:
+            wait_until(lambda: outcomes(server) == ["cancelled"], "given up")
+            assert server.rss() - before <= 50 * 2**20
+            rest = b""
+            with contextlib.suppress(ConnectionError):  # the connection has an end,
+                while piece := connection.recv(2**20):
+                    rest += piece
+            assert not rest.endswith(b"0\r\n\r\n")  # the answer has none
+
+
+@pytest.mark.parametrize("drip", [False, True])
+def test_slow_reader_does_not_keep_others_from_the_engine(drip):
+    volume = smooth_volume(NOISE_SHAPE)
+    with ServerProcess("made_segmenters:Noisy") as server:
+        server.put(volume)
+        with bad_reader(server, volume, 10) as connection, ThreadPoolExecutor(1) as pool:
+            other = pool.submit(lambda: list(frames(server.post(volume.digest, ["cerebellum"]), volume)))
+            while not other.done():
+                assert not drip or drips(connection)
+                time.sleep(0.01)
+            assert isinstance(other.result()[-1], Done)
+            assert outcomes(server) == ["done", "done"]
+
+
+def test_reader_that_drips_may_hold_the_engine_for_a_while_only():
+    volume = smooth_volume(NOISE_SHAPE)
+    with ServerProcess("made_segmenters:Noisy", send_timeout_s=2) as server:
+        server.put(volume)
+        before = server.rss()
+        with bad_reader(server, volume, 40) as connection:
+            wait_until(lambda: not drips(connection) or outcomes(server) == ["cancelled"], "given up")
+            wait_until(lambda: metric(server, "textsegment_jobs_running") == 0, "the slot is free")
+            assert server.rss() - before <= 50 * 2**20
+        *_, last = frames(server.post(volume.digest, ["cerebellum"]), volume)
+        assert isinstance(last, Done)
 
 
 def test_many_clients_get_their_own_masks():

@@ -1,4 +1,9 @@
-"""Many images: each result in a folder of its own, resumed where it stopped, in spite of broken images."""
+"""Many images: each result in a folder of its own, resumed where it stopped, in spite of broken images.
+
+``-o results/`` writes masks into ``results/IMAGE/``, ``-o results/plan.rtstruct.dcm`` writes
+``results/IMAGE/plan.rtstruct.dcm``. ``IMAGE`` is the name of the file or folder that was given: nothing in a
+name comes from what an image holds.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ import typer
 
 import textsegment
 from textsegment.cli.errors import BATCH_INCOMPLETE, show_error
-from textsegment.cli.outputs import Targets, require_absent, require_folder, whole_folder
+from textsegment.cli.outputs import Targets, require_absent, require_folder, require_usable, whole_folder
 from textsegment.cli.session import Session
 from textsegment.errors import (
     DiskFullError,
@@ -35,6 +40,7 @@ _SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 _RESULT_SUFFIX = ".seg.nrrd"
 # Formats whose voxels lie in a file beside the header.
 _DETACHED = (".nhdr", ".mhd")
+_FOLDER_HINT = "Give one: -o results/ for masks, -o results/plan.rtstruct.dcm for other formats."
 
 
 def find_images(given: Sequence[Path]) -> list[Path]:
@@ -66,17 +72,66 @@ class _Outcome:
         return {"name": self.name, "state": self.state, "error": error, "report": self.report}
 
 
-def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> None:
-    """Segment all images into folders below the output, named after the files.
+@dataclass(frozen=True)
+class _Layout:
+    """Where results go.
 
-    A result is complete if its folder holds a report of the same image, request, model and modality: then it
-    is kept as it is.
+    Attributes:
+        folder: Holds a folder for each image.
+        names: What is written into each of these: file names, or nothing for a mask a file.
+        targets: As given.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    targets: Targets
+
+    @classmethod
+    def of(cls, targets: Targets) -> _Layout:
+        """Take the outputs apart.
+
+        Raises:
+            OutputError: They have no folder, or different ones.
+        """
+        from textsegment.files.results import is_folder
+
+        folders, names = [], []
+        for result in targets.results:
+            path, is_masks = Path(result), is_folder(result)
+            if path.is_file() or (path.name == result and not is_masks):
+                raise OutputError("Several images need a folder for the results.", _FOLDER_HINT)
+            folders.append(path if is_masks else path.parent)
+            names.append("" if is_masks else path.name)
+        if len({folder.resolve() for folder in folders}) > 1:
+            raise OutputError("All results of several images go into one folder.", _FOLDER_HINT)
+        return cls(folders[0], tuple(names), targets)
+
+    def inside(self, folder: Path) -> Targets:
+        """Return the outputs of one image, given its folder."""
+        return Targets(
+            tuple(f"{folder}/{name}" for name in self.names),
+            preview=self.targets.preview and folder / self.targets.preview,
+            page=self.targets.page and folder / self.targets.page,
+            short_names=self.targets.short_names,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what makes two results the same."""
+        extras = [str(path) for path in (self.targets.preview, self.targets.page) if path is not None]
+        return {"files": sorted((*self.names, *extras)), "short_names": self.targets.short_names}
+
+
+def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> None:
+    """Segment all images into folders below the output, named after their files or folders.
+
+    A result is complete if its folder holds a report of the same image, request, model, modality and outputs:
+    then it is kept as it is.
 
     Raises:
         typer.Exit: With ``BATCH_INCOMPLETE`` if images failed.
         TextSegmentError: What would fail for all images: weights, device, disk full, consent.
     """
-    folder = _output_folder(targets)
+    layout = _checked_layout(targets)
     if session.request.given is not None:
         raise OutputError("Structures made before belong to one image.", "Leave --use out.")
     session.info  # noqa: B018 – whatever is wrong with model or server is wrong for all images
@@ -84,63 +139,60 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
     outcomes: list[_Outcome] = []
     for number, (image, name) in enumerate(zip(images, names, strict=True), start=1):
         label = f"{number}/{len(images)} {name}"
-        outcome = _outcome(image, folder / name, targets, session, label)
+        outcome = _outcome(image, layout, name, session, label)
         outcomes.append(outcome)
         if outcome.error is not None:
             show_error(outcome.error, label)
         elif not session.quiet:
             typer.echo(f"{label}: {_summary(outcome)}")
-    failed = sum(outcome.error is not None for outcome in outcomes)
+    failed = [outcome.name for outcome in outcomes if outcome.error is not None]
     if targets.report is not None:
         entries = [outcome.to_json() for outcome in outcomes]
         write_json({"version": textsegment.__version__, "images": entries}, targets.report)
     if not session.quiet:
-        typer.echo(f"{len(images) - failed} of {len(images)} images are done: {folder}")
+        typer.echo(f"{len(images) - len(failed)} of {len(images)} images are done: {layout.folder}")
+        if failed:
+            typer.echo(f"Not done: {', '.join(failed)}")
         typer.echo(disclaimer_of(session.info.model))
     if failed:
         raise typer.Exit(BATCH_INCOMPLETE)
 
 
-def _output_folder(targets: Targets) -> Path:
-    if len(targets.results) > 1 or targets.append_to or targets.short_names:
-        raise OutputError("Several images are written as masks into one folder.", "Give one: -o results/")
-    (result,) = targets.results
-    folder = Path(result)
-    if folder.is_file() or (folder.suffix and not folder.is_dir() and not result.endswith("/")):
-        raise OutputError("Several images need a folder for the results.", "Give one: -o results/")
+def _checked_layout(targets: Targets) -> _Layout:
+    """Say where results go, refuse what would fail for every image, and make the folder."""
+    layout = _Layout.of(targets)
+    if targets.append_to is not None:
+        raise OutputError("A structure set to extend belongs to one patient.", "Leave --append-to out.")
     for what, path, suffix in (("preview", targets.preview, ".png"), ("report", targets.page, ".html")):
         if path is not None and (path.name != str(path) or path.suffix.lower() != suffix):
             raise OutputError(
                 f"For several images the {what} is a file name that ends in {suffix}.",
                 "It is written into the folder of each result.",
             )
-    make_folder(folder)
+    make_folder(layout.folder)
+    require_usable(layout.inside(layout.folder))
     if targets.report is not None:
         require_folder(targets.report.resolve().parent)
-    return folder
+    return layout
 
 
-def _outcome(image: Path, target: Path, targets: Targets, session: Session, label: str) -> _Outcome:
+def _outcome(image: Path, layout: _Layout, name: str, session: Session, label: str) -> _Outcome:
+    target = layout.folder / name
     try:
-        request = _request(image, session)
+        request = {**_request(image, session), **layout.to_json()}
         kept = _complete_report(target, request)
         if kept is not None and not session.overwrite:
-            return _Outcome(target.name, "kept", kept)
+            return _Outcome(name, "kept", kept)
         if not session.overwrite:
             require_absent([target])
         with whole_folder(target) as folder:
-            inside = Targets(
-                (f"{folder}/",),
-                preview=targets.preview and folder / targets.preview,
-                page=targets.page and folder / targets.page,
-            )
-            report = session.run(image, inside, label=f"{label}: ")
+            report = session.run(image, layout.inside(folder), label=f"{label}: ")
             write_json({**report, "request": request}, folder / REPORT)
-        return _Outcome(target.name, "done", report)
+        return _Outcome(name, "done", report)
     except DiskFullError:
         raise
     except (InputError, UnknownStructureError, OutputError, OutOfMemoryError) as error:
-        return _Outcome(target.name, "failed", error=error)
+        return _Outcome(name, "failed", error=error)
 
 
 def _summary(outcome: _Outcome) -> str:

@@ -12,6 +12,9 @@ from textsegment.server.body import ClientGoneError
 from textsegment.wire.contract import ANSWER_TYPE, HEARTBEAT_S, PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.frames import STREAM_MAGIC, encode_frame, split_frame
 
+# The connection keeps what a reader has not taken, and waits until it has: so it keeps no more of each.
+_PIECE_BYTES = 2**16
+
 
 async def send_answer(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
     """Send encoded frames as one ASGI response; the caller closes ``frames``.
@@ -43,7 +46,8 @@ async def send_answer(frames: AsyncIterator[bytes], receive: Receive, send: Send
                 break
             if split_frame(frame)[0] in (b"QUEU", b"PROG"):
                 last = frame
-            await send(_piece(frame))
+            for begin in range(0, len(frame), _PIECE_BYTES):
+                await send(_piece(frame[begin : begin + _PIECE_BYTES]))
             following = asyncio.ensure_future(anext(frames, None))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:

@@ -15,8 +15,13 @@ from textsegment.server.settings import ServerSettings
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.failures import ErrorReport
 
+HANG_UP = "hang_up"
+"""Key in the state of a request: a function that breaks its connection."""
+
 # Bytes that may come without completing a head or being a body.
 _MOST_UNPARSED = 2**16
+# Bytes of an answer that wait for the client before writing pauses; it goes on at a quarter of them.
+_MOST_UNREAD = 2**16
 # So long the rest of a refused body is swallowed, so that its sender gets to read why.
 _LINGER_S = 5.0
 # Requests that may wait for their turn on one connection.
@@ -42,7 +47,7 @@ class BoundedConnection(HttpToolsProtocol):
     Attributes:
         max_connections: Those beyond are told that the server is busy, and beyond another 64 are closed.
         head_timeout_s: From the beginning of a connection, or the first byte of a later request on it.
-        send_timeout_s: As long a client may take nothing of an answer that waits for it.
+        send_timeout_s: As long a client may need for what waits for it, which is 64 KiB and one message more.
     """
 
     max_connections: int
@@ -52,10 +57,11 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(_MOST_UNREAD)
         self._open: list[RequestResponseCycle] = []
         self._unparsed = 0
         self._deadline = self.loop.call_later(self.head_timeout_s, self._head_is_late)
-        self._reading_check: asyncio.TimerHandle | None = None
+        self._reading_deadline: asyncio.TimerHandle | None = None
         if (beyond := len(self.connections) - self.max_connections) > 0:
             self.app = _full
         if beyond > _MOST_TOLD:
@@ -64,7 +70,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._deadline.cancel()
-        self._stop_reading_check()
+        self._stop_reading_deadline()
         super().connection_lost(exc)
         for cycle in self._open:  # uvicorn tells the last one only
             cycle.disconnected = True
@@ -85,6 +91,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline.cancel()
         if len(self._open) > _MOST_AHEAD:
             raise OverflowError  # ends the parser, and by it the connection
+        self.scope["state"][HANG_UP] = self.transport.abort
         super().on_headers_complete()
         self._open.append(self.cycle)
 
@@ -108,14 +115,15 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """More of an answer waits than the client has taken."""
+        """So much waits for the client that no more is written; if it does not take that, its job ends, too."""
         super().pause_writing()
-        self._check_reading(self.transport.get_write_buffer_size())
+        self._reading_deadline = self.loop.call_later(self.send_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has taken it."""
+        """The client has taken most of it."""
         super().resume_writing()
-        self._stop_reading_check()
+        if not self.transport.is_closing():
+            self._stop_reading_deadline()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
@@ -129,20 +137,9 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline.cancel()
         self._deadline = self.loop.call_later(seconds, then)
 
-    def _check_reading(self, before: int) -> None:
-        """End the connection if the client takes nothing for a while; the job behind it ends too."""
-
-        def check() -> None:
-            if (waiting := self.transport.get_write_buffer_size()) < before:
-                self._check_reading(waiting)
-            else:
-                self.transport.abort()
-
-        self._reading_check = self.loop.call_later(self.send_timeout_s, check)
-
-    def _stop_reading_check(self) -> None:
-        if self._reading_check is not None:
-            self._reading_check.cancel()
+    def _stop_reading_deadline(self) -> None:
+        if self._reading_deadline is not None:
+            self._reading_deadline.cancel()
 
     def _head_is_late(self) -> None:
         if self._unparsed:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from textsegment.server.answer import send_answer
 from textsegment.server.body import read_body
+from textsegment.server.connection import HANG_UP
 from textsegment.server.engine import Work
 from textsegment.server.gate import Client
 from textsegment.server.job import Job
@@ -19,7 +20,8 @@ from textsegment.wire.messages import SegmentRequest
 class SegmentAnswer(Response):
     """Reads the request, admits the job, and only then begins to answer.
 
-    All in one call, so that volume and place in the queue are given back however it ends.
+    Volume and place in the queue are given back when the engine is done, whenever the client has read that, or
+    however else it ends.
     """
 
     def __init__(self, service: Service, client: Client) -> None:
@@ -36,13 +38,18 @@ class SegmentAnswer(Response):
         """
         service, owner = self._service, self._client.owner
         asked = await self._read(receive)
-        with service.store.using((owner, asked.volume)) as volume:
+        with ExitStack() as held:
+            volume = held.enter_context(service.store.using((owner, asked.volume)))
             service.info.model.require_known(asked.prompts, volume.header.modality)
+            ticket = held.enter_context(service.schedule.admit(f"{owner} {self._client.address}"))
             work = Work(asked.volume, volume.header, volume.voxels, asked.prompts)
-            with service.schedule.admit(f"{owner} {self._client.address}") as ticket:
-                job = Job(work, ticket, service.engine, service.metrics)
-                async with aclosing(job.frames()) as frames:
-                    await send_answer(frames, receive, send)
+            job = Job(work, ticket, service.engine, service.metrics)
+            hang_up = scope["state"][HANG_UP]
+            async with (
+                aclosing(job.frames()) as frames,
+                aclosing(service.backlog.run_ahead(frames, held.close, hang_up)) as ahead,
+            ):
+                await send_answer(ahead, receive, send)
 
     async def _read(self, receive: Receive) -> SegmentRequest:
         limits = self._service.settings.limits

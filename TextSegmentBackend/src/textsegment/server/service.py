@@ -6,6 +6,7 @@ import asyncio
 
 import textsegment
 from textsegment.segmenter import ModelInfo
+from textsegment.server.backlog import Backlog
 from textsegment.server.engine import Engine
 from textsegment.server.metrics import Metrics
 from textsegment.server.private_folder import PrivateFolder
@@ -31,6 +32,7 @@ class Service:
     Attributes:
         info: What clients are told.
         schedule: The queue.
+        backlog: What waits for slow readers.
         store: The volumes.
     """
 
@@ -47,6 +49,7 @@ class Service:
         self.metrics = metrics
         self.info = ServerInfo(textsegment.__version__, model, vocabulary_digest(), settings.limits)
         self.schedule = Schedule(lambda: engine.slots, settings.max_queue, settings.max_queue_per_client)
+        self.backlog = Backlog(settings.send_timeout_s)
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)
