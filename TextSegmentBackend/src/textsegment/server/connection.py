@@ -115,7 +115,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """So much waits for the client that no more is written; if it does not take that, its job ends, too."""
+        """So much waits for the client that no more is written: the job ends, too, if it is not taken."""
         super().pause_writing()
         self._reading_deadline = self.loop.call_later(self.send_timeout_s, self.transport.abort)
 

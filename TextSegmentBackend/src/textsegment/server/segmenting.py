@@ -20,8 +20,8 @@ from textsegment.wire.messages import SegmentRequest
 class SegmentAnswer(Response):
     """Reads the request, admits the job, and only then begins to answer.
 
-    Volume and place in the queue are given back when the engine is done, whenever the client has read that, or
-    however else it ends.
+    Volume and place in the queue are given back as soon as the engine is done, whatever the client has read
+    by then, or however else it ends.
     """
 
     def __init__(self, service: Service, client: Client) -> None:

@@ -43,7 +43,8 @@ class ServerSettings:
         head_timeout_s: For the request line and headers.
         body_idle_s: Longest silence inside a body.
         min_body_rate: Bytes a second, on average, after ``body_idle_s``.
-        send_timeout_s: For a client to take a piece of its answer.
+        send_timeout_s: For a client to take a piece of its answer, 64 KiB; and in all, for the engine to wait
+            for a client that takes its answer more slowly than it is made.
         stop_grace_s: For running jobs when the server stops.
 
     Raises:
