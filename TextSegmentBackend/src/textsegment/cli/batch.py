@@ -98,7 +98,7 @@ class _Layout:
         folders, names = [], []
         for result in targets.results:
             path, is_masks = Path(result), is_folder(result)
-            if path.is_file() or (path.name == result and not is_masks):
+            if path.name == result and not is_masks:
                 raise OutputError("Several images need a folder for the results.", _FOLDER_HINT)
             folders.append(path if is_masks else path.parent)
             names.append("" if is_masks else path.name)

@@ -34,7 +34,8 @@ def segment_command(
             "-o",
             "--output",
             help="OUT.seg.nrrd, a label map (.nii.gz, .nrrd, .mha), OUT.rtstruct.dcm, OUT.seg.dcm, or a "
-            "folder: one NIfTI a structure; for several images one folder each in it. May be repeated.",
+            "folder: one NIfTI a structure. May be repeated. For several images DIR/ or DIR/FILE: each gets "
+            "a folder of its own in DIR.",
             show_default=False,
         ),
     ],
