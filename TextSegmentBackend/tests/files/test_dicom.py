@@ -191,6 +191,18 @@ def test_several_series_are_listed_without_patient_data(tmp_path):
     assert read_series(tmp_path, modality="MR").geometry.spatial_shape == (12, 10, 5)
 
 
+def test_a_folder_of_several_patients_is_said_to_be_one(tmp_path):
+    def other(dataset, k):
+        dataset.PatientID = "SECRET-OTHER"
+
+    write_series(tmp_path / "a", STORED, OBLIQUE)
+    write_series(tmp_path / "b", STORED, OBLIQUE, change=other)
+    with pytest.raises(InputError) as caught:
+        read_series(tmp_path)
+    assert "several patients: give a folder for each" in caught.value.hint
+    assert "ecret" not in str(caught.value).lower()
+
+
 def test_modality_can_be_overruled_and_has_to_be_known(tmp_path):
     def secondary(dataset, k):
         dataset.Modality = "OT"

@@ -93,10 +93,17 @@ def choose_series(
             f"There are several series: {long[0]} was taken, the only one of {_FEWEST_PLANES} slices or more."
         )
         return long[0], (*warnings, f"{taken} Beside it: {others}.")
+    several = len({_patient(s) for s in there}) > 1
+    patients = "They are of several patients: give a folder for each. Or s" if several else "S"
     raise InputError(
         f"There are several series: {'; '.join(map(str, there))}.",
-        "Say which with --series and its number, or give one file of it.",
+        f"{patients}ay which with --series and its number, or give one file of it.",
     )
+
+
+def _patient(series: Series) -> tuple[str, str]:
+    dataset = series.headers[0].dataset
+    return str(dataset.get("PatientID") or ""), str(dataset.get("PatientName") or "")
 
 
 def _named(there: Sequence[Series], wanted: str) -> Series:
