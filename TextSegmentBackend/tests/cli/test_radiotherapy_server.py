@@ -1,4 +1,4 @@
-"""``textsegment segment --server`` on DICOM: everything as without a server, and nothing of the patient sent."""
+"""``textsegment segment --server`` on DICOM: all as without a server, and nothing of the patient sent."""
 
 import json
 
@@ -83,7 +83,7 @@ def test_row_43_a_server_is_sent_voxels_affine_modality_and_prompts(tmp_path, sc
     with serving(OddServer()) as server:
         ended = plan(scan, "--server", server.url)
     assert ended.code == 0, ended.err
-    ((digest, volume),) = server.volumes.items()
+    (digest,) = server.volumes
     image = read_dicom(scan).volume
     bare = Volume(image.voxels, image.geometry, "CT")
     bodies = {b"".join(encode_volume(bare, encoding)) for encoding in Encoding}
