@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -134,3 +135,39 @@ def test_missing_extra_is_named(tmp_path):
 def test_parent_that_goes_while_the_model_is_loaded_ends_the_server():
     ended = serve("--stop-with-stdin")
     assert (ended.returncode, ended.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        ["click.core"],
+        ["textsegment.cli.app"],
+        ["fastapi.routing"],
+        ["textsegment.server.run"],
+        ["Loading the model"],
+        ["Loading the model", "importlib.machinery"],  # the worker, a moment old
+        ["Loading the model", "numpy.linalg"],
+    ],
+)
+def test_ctrl_c_before_it_is_ready_is_a_clean_end(moment):
+    process = subprocess.Popen(
+        SERVE,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"},  # says how far it is
+        start_new_session=True,
+        # A shell may have started the tests deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    with process:
+        assert process.stderr is not None
+        for sign in moment:
+            line = next((line for line in process.stderr if sign in line), None)
+            assert line is not None, f"it never came to {sign}"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+        said = process.stderr.read()
+        assert process.wait(DEADLINE_S) == 130, said
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said

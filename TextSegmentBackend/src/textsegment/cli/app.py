@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 import textsegment
 from textsegment.cli.demo import demo_command
 from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_defect, show_error
+from textsegment.cli.interrupts import raise_on_interrupt
 from textsegment.cli.segment import segment_command
 from textsegment.cli.serve import serve_command
 from textsegment.cli.terms import terms_app
@@ -28,6 +29,7 @@ class _Commands(TyperGroup):
     """Turns typed errors into two lines on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        raise_on_interrupt()
         try:
             return super().invoke(ctx)
         except TextSegmentError as error:

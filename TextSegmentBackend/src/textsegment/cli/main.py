@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 
-from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_error
+from textsegment.cli.errors import exit_code, missing_package, show_error
+from textsegment.cli.interrupts import leave_on_interrupt
 
 
 def main() -> None:
     """Run ``textsegment`` with the arguments of the process; ends it with one of ``EXIT_CODES``."""
+    leave_on_interrupt()
     try:
         from textsegment.cli.app import run
     except ModuleNotFoundError as error:  # installed without the extra
         missing = missing_package(error)
         show_error(missing)
         sys.exit(exit_code(missing))
-    except KeyboardInterrupt:
-        sys.exit(CANCELLED)
-    run()
+    try:
+        run()
+    finally:
+        leave_on_interrupt()  # the end of the interpreter takes its time, too

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from textsegment.cli.interrupts import leaving_on_interrupt
 from textsegment.errors import DependencyMissingError, SettingsError
 
 if TYPE_CHECKING:
@@ -78,12 +79,14 @@ def serve_command(
     Without options only programs on this computer are answered. A server that others can reach needs an
     access key (--token-file) and TLS (--certfile, or --behind-proxy).
 
-    Exit codes: 0 stopped, 2 usage or port in use, 5 weights, 6 device or memory, 7 missing package.
+    Exit codes: 0 stopped, 2 usage or port in use, 5 weights, 6 device or memory, 7 missing package, 130
+    Ctrl+C before it was ready.
     """
     try:
-        from textsegment.server.run import run_server
-        from textsegment.server.settings import ServerSettings, read_keys
-        from textsegment.wire.limits import Limits
+        with leaving_on_interrupt():
+            from textsegment.server.run import run_server
+            from textsegment.server.settings import ServerSettings, read_keys
+            from textsegment.wire.limits import Limits
     except ModuleNotFoundError as error:
         raise _missing(error, "engine,server") from error
     if replicas != 1 and not ray:

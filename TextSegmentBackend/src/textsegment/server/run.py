@@ -44,6 +44,7 @@ def run_server(
         PortInUseError: Another program listens there.
         SettingsError: The address is not one of this computer, or certificate and key cannot be used.
         TextSegmentError: The engine cannot start.
+        KeyboardInterrupt: Ctrl+C came before it was ready.
     """
     use_json_logs()
     with listen(settings) as listener:
@@ -119,15 +120,17 @@ class Server(uvicorn.Server):
         """Start, serve and stop; see ``run_server``."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
-        is_up = False
+        is_up = was_interrupted = False
 
-        def stop() -> None:
+        def stop(number: int = 0) -> None:
+            nonlocal was_interrupted
             if is_up:
                 self.force_exit, self.should_exit = self.should_exit, True
             elif this_task is not None:
+                was_interrupted = number == signal.SIGINT
                 this_task.cancel()
 
-        with suppress(asyncio.CancelledError), _signals(lambda: loop.call_soon_threadsafe(stop)):
+        with suppress(asyncio.CancelledError), _signals(lambda n: loop.call_soon_threadsafe(stop, n)):
             if stop_with_stdin:
                 threading.Thread(target=_wait_for_stdin, args=(loop, stop), daemon=True).start()
             print("Loading the model …", file=sys.stderr, flush=True)
@@ -135,6 +138,8 @@ class Server(uvicorn.Server):
                 is_up = True
                 self._announce(listener, as_json=announce_json)
                 await self.serve(sockets=[listener])
+        if was_interrupted:
+            raise KeyboardInterrupt
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -186,10 +191,10 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
 
 
 @contextmanager
-def _signals(stop: Callable[[], object]) -> Iterator[None]:
-    """Call a function when the process is told to stop; a second time makes it hurry."""
+def _signals(stop: Callable[[int], object]) -> Iterator[None]:
+    """Call a function with the signal when the process is told to stop; a second time makes it hurry."""
     names = [name for name in _STOP_SIGNALS if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), lambda *_: stop()) for name in names}
+    before = {name: signal.signal(getattr(signal, name), lambda number, _: stop(number)) for name in names}
     try:
         yield
     finally:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-from collections.abc import AsyncGenerator, Mapping
+import signal
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -71,7 +74,8 @@ class WorkerProcess:
         process = context.Process(
             target=worker_main, args=(child, self._factory, self._arguments), daemon=True
         )
-        process.start()
+        with _interrupts_blocked():
+            process.start()
         child.close()  # else the pipe would not end with the child
         self._reader = ThreadPoolExecutor(1, "worker-pipe")
         self._process = process
@@ -178,6 +182,20 @@ class WorkerProcess:
         if isinstance(error, DeviceError):
             self.kill()  # a device that failed once fails for this process for ever
         return error
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl+C from a child that starts in the block; our own comes behind it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _bury(process: Any, reader: ThreadPoolExecutor, pipe: Connection) -> None:
