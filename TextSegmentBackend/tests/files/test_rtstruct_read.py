@@ -80,6 +80,32 @@ def test_contours_beside_the_slices_are_left_out_with_a_warning(tmp_path):
     assert mask.statistics.voxel_count == box.sum() * 2 / 3
 
 
+def test_regions_of_another_frame_of_reference_are_left_out_with_a_warning(tmp_path):
+    scan = made_scan(tmp_path / "scan")
+    dataset = written(scan, tmp_path / "plan.dcm", {"a": rough(0), "b": rough(1), "c": rough(2)})
+    dataset.StructureSetROISequence[0].ReferencedFrameOfReferenceUID = "1.2.3"
+    del dataset.StructureSetROISequence[1].ReferencedFrameOfReferenceUID
+    dataset.save_as(tmp_path / "plan.dcm")
+    read = read_rtstruct(tmp_path / "plan.dcm", scan.source)
+    assert [mask.structure for mask in read] == ["b", "c"]
+    assert read.warnings == ("Regions of another frame of reference were left out: 1.",)
+
+
+def test_contours_beyond_the_image_are_cut_off_with_a_warning(tmp_path):
+    scan = made_scan(tmp_path / "scan")
+    box = np.zeros(SHAPE, dtype=bool)
+    box[3:18, 4:16, 2:5] = True
+    dataset = written(scan, tmp_path / "plan.dcm", {"liver": box})
+    shift = 12 * scan.volume.geometry.affine[:3, 0] * [-1, -1, 1]
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    moved = np.reshape(contour.ContourData, (-1, 3)).astype(float) + shift
+    contour.ContourData = [f"{v:.4f}" for v in moved.ravel()]
+    dataset.save_as(tmp_path / "plan.dcm")
+    (mask,) = read_rtstruct(tmp_path / "plan.dcm", scan.source)
+    assert mask.warnings == ("Contours that reach beyond the image were cut off at its border: 1.",)
+    assert mask.statistics.voxel_count == 2 * 15 * 12 + 9 * 12
+
+
 def test_other_files_are_refused(tmp_path):
     scan = made_scan(tmp_path / "scan")
     with pytest.raises(InputNotFoundError):

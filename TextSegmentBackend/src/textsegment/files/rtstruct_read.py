@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ _AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 _LPS = np.array([-1.0, -1.0, 1.0])
 # A contour lies on a slice if it is no further away than this part of the distance of two slices.
 _ON_SLICE = 0.1
+# How far a contour may reach beyond the image, in pixels, before it is worth a warning.
+_BESIDE_PIXEL = 0.5
 
 
 def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
@@ -44,16 +46,18 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     """
     with quiet_pydicom():
         dataset = read_structure_set(path, source.frame_of_reference_uid)
-        names = {int(roi.ROINumber): str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence}
         try:
-            masks = [
-                _mask(names[int(roi.ReferencedROINumber)], _areas(roi), source.geometry)
-                for roi in dataset.ROIContourSequence
-                if "ContourSequence" in roi
+            regions = [(roi, item) for roi, item in _regions(dataset) if "ContourSequence" in item]
+            here = [
+                (roi, item) for roi, item in regions if _frame(roi) in ("", source.frame_of_reference_uid)
             ]
+            masks = [_mask(_name(roi), _areas(item), source.geometry) for roi, item in here]
         except DAMAGE as error:
             raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
-    return Segmentation(source.geometry, tuple(mask for mask in masks if not mask.statistics.is_empty))
+    elsewhere = len(regions) - len(here)
+    warnings = (f"Regions of another frame of reference were left out: {elsewhere}.",) if elsewhere else ()
+    found = tuple(mask for mask in masks if not mask.statistics.is_empty)
+    return Segmentation(source.geometry, found, warnings=warnings)
 
 
 def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset:
@@ -95,6 +99,21 @@ def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset
     return dataset
 
 
+def _regions(dataset: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
+    """Give the descriptions and the outlines of each region."""
+    described = {int(roi.ROINumber): roi for roi in dataset.StructureSetROISequence}
+    for item in dataset.ROIContourSequence:
+        yield described[int(item.ReferencedROINumber)], item
+
+
+def _name(roi: Dataset) -> str:
+    return str(roi.get("ROIName", ""))
+
+
+def _frame(roi: Dataset) -> str:
+    return str(roi.get("ReferencedFrameOfReferenceUID") or "")
+
+
 def _areas(roi: Dataset) -> list[Points]:
     """Return the points of each contour that bounds an area, LPS."""
     return [
@@ -107,7 +126,7 @@ def _areas(roi: Dataset) -> list[Points]:
 def _mask(name: str, areas_lps: Iterable[Points], geometry: Geometry) -> StructureMask:
     i, j, k = geometry.spatial_shape
     whole = np.zeros((i, j, k), dtype=bool)
-    beside = 0
+    beside = beyond = 0
     for points_lps in areas_lps:
         index = geometry.to_index(points_lps * _LPS)
         slice_number = round(float(index[:, 2].mean()))
@@ -115,8 +134,19 @@ def _mask(name: str, areas_lps: Iterable[Points], geometry: Geometry) -> Structu
             beside += 1
         else:
             whole[:, :, slice_number] ^= _inside(index[:, :2], (i, j))
-    warnings = (f"Contours that lie on no slice of the scan were left out: {beside}.",) if beside else ()
-    return StructureMask.measured(name, whole, geometry, warnings=warnings)
+            beyond += _leaves(index[:, :2], (i, j))
+    warnings = []
+    if beside:
+        warnings.append(f"Contours that lie on no slice of the scan were left out: {beside}.")
+    if beyond:
+        warnings.append(f"Contours that reach beyond the image were cut off at its border: {beyond}.")
+    return StructureMask.measured(name, whole, geometry, warnings=tuple(warnings))
+
+
+def _leaves(polygon: Points, shape: tuple[int, int]) -> bool:
+    """Whether a polygon reaches beyond the outer edges of the pixels at the border."""
+    edge = 0.5 + _BESIDE_PIXEL
+    return bool((polygon < -edge).any() or (polygon > np.array(shape) - 1 + edge).any())
 
 
 def _inside(polygon: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
