@@ -327,6 +327,51 @@ def test_appending_makes_a_new_instance_and_keeps_the_old_regions(tmp_path, scan
     assert np.array_equal(mask_by_even_odd(new, "spleen", scan.volume.geometry), masks["spleen"])
 
 
+def test_what_was_said_of_the_old_instance_is_not_said_of_the_new_one(tmp_path, scan):
+    write_rtstruct(result(scan), scan.source, tmp_path / "old.dcm")
+    old = pydicom.dcmread(tmp_path / "old.dcm")
+    old.SOPInstanceStatus, old.SOPAuthorizationDateTime = "AO", "20260102"
+    old.DeviceSerialNumber, old.StationName = "77", "PLANNING"
+    old.DigitalSignaturesSequence = [pydicom.Dataset()]
+    old.save_as(tmp_path / "old.dcm")
+    write_rtstruct(result(scan), scan.source, tmp_path / "new.dcm", append_to=tmp_path / "old.dcm")
+    new = pydicom.dcmread(tmp_path / "new.dcm")
+    for keyword in ("SOPInstanceStatus", "SOPAuthorizationDateTime", "DigitalSignaturesSequence"):
+        assert keyword not in new
+    for keyword in ("DeviceSerialNumber", "StationName"):
+        assert keyword not in new
+
+
+def test_numbers_of_regions_stay_within_what_dicom_can_hold(tmp_path, scan):
+    write_rtstruct(result(scan), scan.source, tmp_path / "old.dcm")
+    old = pydicom.dcmread(tmp_path / "old.dcm")
+    old.StructureSetROISequence[0].ROINumber = old.ROIContourSequence[0].ReferencedROINumber = 2**31 - 1
+    old.RTROIObservationsSequence[0].ReferencedROINumber = 2**31 - 1
+    old.save_as(tmp_path / "old.dcm")
+    write_rtstruct(result(scan), scan.source, tmp_path / "new.dcm", append_to=tmp_path / "old.dcm")
+    numbers = [roi.ROINumber for roi in pydicom.dcmread(tmp_path / "new.dcm").StructureSetROISequence]
+    assert numbers == [2**31 - 1, 2, 3, 4, 5, 1, 6, 7, 8, 9]
+
+
+def test_names_that_had_to_change_are_said(tmp_path, scan):
+    masks = {name: pictures()[name] for name in ("liver", "spleen", "prostate")}
+    new_names = {"liver": "肝臓", "spleen": "x" * 70, "prostate": "Prostate"}
+    said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", names=new_names)
+    assert said == (f"Written under another name: 肝臓 as ROI, {'x' * 70} as X{'x' * 63}.",)
+    options = {"names": new_names, "short_names": True}
+    said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", **options)
+    assert said == ("Written under another name: 肝臓 as ROI.",)
+
+
+def test_contours_stay_within_the_outer_edges_of_the_image(tmp_path, scan):
+    write_rtstruct(result(scan, {"liver": np.ones(SHAPE, dtype=bool)}), scan.source, tmp_path / "plan.dcm")
+    for contour in contours(pydicom.dcmread(tmp_path / "plan.dcm"), "liver"):
+        points_ras = np.array(contour.ContourData, dtype=float).reshape(-1, 3) * [-1, -1, 1]
+        index = scan.volume.geometry.to_index(points_ras)[:, :2]
+        assert index.min() > -0.5
+        assert (index < np.array(SHAPE[:2]) - 0.5).all()
+
+
 def test_appending_over_the_file_itself(tmp_path, scan):
     path = tmp_path / "plan.dcm"
     write_rtstruct(result(scan), scan.source, path)

@@ -7,8 +7,9 @@ file has implicit value representations, since contours may be longer than expli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -27,6 +28,7 @@ from textsegment.files.rtstruct_names import roi_names
 from textsegment.segmentation import Segmentation, StructureMask
 
 _PROGRAM = "TextSegment"
+_LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
 
 
@@ -78,11 +80,17 @@ def write_rtstruct(
         wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
         taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
         unique = roi_names(wanted, short=short_names, taken=taken)
+        renamed = [
+            f"{old} as {new}"
+            for old, new in zip(wanted, unique, strict=True)
+            if old != new and not (short_names and old.isascii())
+        ]
         for name, (mask, contours) in zip(unique, kept, strict=True):
             _add_roi(dataset, name, mask, contours, segmentation)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
-    return _warnings(segmentation, source, missing, keep_empty)
+    warnings = _warnings(segmentation, source, missing, keep_empty)
+    return (*warnings, f"Written under another name: {', '.join(renamed)}.") if renamed else warnings
 
 
 def _new_set(source: SourceSeries) -> Dataset:
@@ -130,8 +138,8 @@ def _add_roi(
     dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
 ) -> None:
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
-    number = 1 + max((int(roi.ROINumber) for roi in regions), default=0)
-    observation = 1 + max((int(item.ObservationNumber) for item in observations), default=0)
+    number = _new_number(int(roi.ROINumber) for roi in regions)
+    observation = _new_number(int(item.ObservationNumber) for item in observations)
     recipe = recipe_of(mask.structure, segmentation.provenance)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
     description = _ascii(" ".join([f"{recipe or mask.structure}.", *remarks, *mask.warnings]), 1024)
@@ -141,6 +149,13 @@ def _add_roi(
     regions.append(roi_item(number, name, frame, description, generation, algorithm))
     dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
     observations.append(observation_item(observation, number, mask.structure, name, recipe))
+
+
+def _new_number(used: Iterable[int]) -> int:
+    """Return the number behind all others, or the first free one where that is more than DICOM can hold."""
+    numbers = {0, *used}
+    behind = max(numbers) + 1
+    return behind if behind <= _LARGEST_NUMBER else next(n for n in count(1) if n not in numbers)
 
 
 def _ascii(text: str, longest: int) -> str:

@@ -13,6 +13,14 @@ from textsegment.files.rtstruct_read import read_structure_set
 # The class that the standard has for references to a study here; it was retired, and is needed all the same.
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 
+# What was said of the older instance: who approved or signed it, and which device made it.
+_OF_THE_OLD_ONE = (
+    "ReviewDate", "ReviewTime", "ReviewerName",
+    "SOPInstanceStatus", "SOPAuthorizationDateTime", "SOPAuthorizationComment",
+    "AuthorizationEquipmentCertificationNumber", "MACParametersSequence", "DigitalSignaturesSequence",
+    "StationName", "DeviceSerialNumber", "DeviceUID",
+)  # fmt: skip
+
 
 def copy_to_extend(path: Path | str, source: SourceSeries) -> Dataset:
     """Read a structure set that shall be extended, and turn it into a successor of itself.
@@ -30,7 +38,7 @@ def copy_to_extend(path: Path | str, source: SourceSeries) -> Dataset:
     predecessor.ReferencedSOPClassUID = dataset.SOPClassUID
     predecessor.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
     dataset.PredecessorStructureSetSequence = [predecessor]
-    for keyword in ("ReviewDate", "ReviewTime", "ReviewerName"):
+    for keyword in _OF_THE_OLD_ONE:
         if keyword in dataset:
             del dataset[keyword]
     return dataset
