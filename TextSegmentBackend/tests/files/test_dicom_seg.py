@@ -234,6 +234,15 @@ def test_names_of_any_script(tmp_path):
     assert str(dataset.PatientName) == "ﾔﾏﾀﾞ^ﾀﾛｳ" or str(dataset.PatientName) == "Иванов^Иван"
 
 
+def test_labels_are_one_value_each(tmp_path):
+    scan = made_scan(tmp_path / "scan")
+    masks = dict(zip("abcde", [noise(SHAPE, 1)["structure 0"]] * 5, strict=True))
+    labels = dict(zip(masks, ["PTV\\GTV", "PTV/GTV", "a\tb\n", " ", "y" * 70], strict=True))
+    write_dicom_seg(segmented(scan, masks), scan.source, tmp_path / "out.seg.dcm", names=labels)
+    found = [item.SegmentLabel for item in pydicom.dcmread(tmp_path / "out.seg.dcm").SegmentSequence]
+    assert found == ["PTV/GTV", "PTV/GTV (2)", "a b", "Segment", "y" * 64]
+
+
 def test_nothing_found_writes_nothing(tmp_path):
     scan = made_scan(tmp_path / "scan")
     with pytest.raises(OutputError, match="nothing to write"):

@@ -39,6 +39,7 @@ SCANS = {
     "tilted": series(SHEARED),
     "sparse headers": series(OBLIQUE, change=sparse),
     "multi-frame": enhanced,
+    "far away": series(OBLIQUE + np.array([[0, 0, 0, -25000.4]] * 3 + [[0, 0, 0, 0]])),
 }
 
 

@@ -160,9 +160,9 @@ def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
 
 
 def _labels(wanted: Sequence[str]) -> list[str]:
-    """Return the names as labels that are short enough, and all different."""
+    """Return the names as labels that DICOM can hold, and all different."""
     labels: list[str] = []
-    for name in wanted:
+    for name in map(_one_value, wanted):
         label, number = name[:_LONGEST_LABEL], 1
         while label in labels:
             number += 1
@@ -170,6 +170,12 @@ def _labels(wanted: Sequence[str]) -> list[str]:
             label = name[: _LONGEST_LABEL - len(end)] + end
         labels.append(label)
     return labels
+
+
+def _one_value(name: str) -> str:
+    # A backslash would separate two values.
+    printable = "".join(c if c.isprintable() else " " for c in name.replace("\\", "/"))
+    return " ".join(printable.split()) or "Segment"
 
 
 def _pixel_measures(source: SourceSeries) -> hd.PixelMeasuresSequence:
