@@ -53,6 +53,7 @@ def test_operands_are_named_once():
         ("", 0, "equals sign"),
         ("left lung", 0, "equals sign"),
         (" = a", 0, "equals sign"),
+        ('" " = a', 0, "equals sign"),
         ("a" * 65 + " = b", 0, "64 characters"),
         ("a\x07 = b", 0, "64 characters"),
         ("x =", 3, "name of a structure"),

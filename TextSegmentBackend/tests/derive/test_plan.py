@@ -41,6 +41,13 @@ def test_a_text_alone():
     assert not wanted.missing
 
 
+def test_given_structures_of_one_name_cannot_be_told_apart():
+    ring = parse_definition("Ring = liver - ptv")
+    with pytest.raises(ExpressionError, match="'ptv' is the name of several structures that were given"):
+        plan("liver", definitions=[ring], given=["PTV", "ptv ", "GTV"])
+    assert plan("liver", definitions=[ring], given=["PTV", "GTV", "gtv"]).given == ("PTV",)
+
+
 def test_lines_made_of_several_prompts_are_their_union():
     wanted = plan(template=MINE)
     assert wanted.prompts == ("left lung", "right lung", "left kidney")

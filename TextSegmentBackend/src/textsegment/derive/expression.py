@@ -109,7 +109,7 @@ def parse_definition(text: str) -> Definition:
     if len(text) > LONGEST_TEXT:
         raise ExpressionError(f"A definition is longer than {LONGEST_TEXT} characters.", "", LONGEST_TEXT)
     name, equals, _ = text.partition("=")
-    name = " ".join(name.split()).strip("\"'")
+    name = " ".join(name.split()).strip("\"' ")
     if not equals or not name:
         raise ExpressionError("A definition is a name, an equals sign and an expression.", _EXAMPLE, 0)
     if len(name) > LONGEST_NAME or not name.isprintable() or '"' in name:

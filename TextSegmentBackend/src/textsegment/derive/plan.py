@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -133,8 +134,9 @@ def make_plan(
 
 
 def _used(given: Sequence[str], definitions: Sequence[Definition], own: Collection[str]) -> tuple[str, ...]:
-    """Return the given structures that definitions use, and refuse names that new structures have too."""
+    """Return the given structures that definitions use, and refuse names that others have too."""
     by_key = {name_key(name): name for name in given}
+    doubled = {key for key, count in Counter(map(name_key, given)).items() if count > 1}
     own_keys = {name_key(name) for name in own}
     used: dict[str, None] = {}
     for operand in (operand for definition in definitions for operand in definition.operands):
@@ -142,6 +144,10 @@ def _used(given: Sequence[str], definitions: Sequence[Definition], own: Collecti
         if key in by_key and key in own_keys:
             raise ExpressionError(
                 f"{operand!r} is both a new structure and a given one.", "Rename the one that was given."
+            )
+        if key in doubled:
+            raise ExpressionError(
+                f"{operand!r} is the name of several structures that were given.", "Rename all but one."
             )
         if key in by_key:
             used[by_key[key]] = None
