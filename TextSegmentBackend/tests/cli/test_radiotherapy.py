@@ -136,6 +136,22 @@ def test_structures_made_before_can_be_used(tmp_path, folder, name):
     assert "'spleen'" in textsegment(*command, "Rest = liver - spleen").err
 
 
+def test_what_is_odd_about_given_structures_is_said(tmp_path, folder):
+    older = tmp_path / "older.rtstruct.dcm"
+    assert textsegment("segment", folder, "aorta, liver", "-o", older).code == 0
+    dataset = pydicom.dcmread(older)
+    points = dataset.ROIContourSequence[0].ContourSequence[0].ContourData
+    points[2::3] = [f"{float(z) + 2:.4f}" for z in points[2::3]]
+    dataset.save_as(older)
+    ended = textsegment(
+        "segment", folder, "spinal cord", "--use", older, "--derive", "Rest = spinal cord - A_Aorta",
+        "-o", tmp_path / "out.seg.nrrd",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    said = " ".join(ended.out.split())
+    assert "A_Aorta: Contours that lie on no slice of the scan were left out: 1." in said
+
+
 def test_no_input_is_overwritten(tmp_path, folder):
     older = tmp_path / "older.rtstruct.dcm"
     assert textsegment("segment", folder, "aorta", "-o", older).code == 0

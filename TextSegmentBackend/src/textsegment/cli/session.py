@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from textsegment.files.report import make_report
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
+    from textsegment.segmentation import Segmentation
     from textsegment.segmenter import Event, ModelInfo, Segmenter
 
 
@@ -99,6 +100,7 @@ class Session:
         result = plan.finish(result, volume.voxels, given)
         if plan.given:
             notes += (f"Taken from the structures that were given: {', '.join(plan.given)}.",)
+            notes += _said_of(given, plan.given)
         with watch.measure("write"), self._status(f"{label}Writing"):
             said = write_masks(scan, result, plan, targets)
         report = make_report(
@@ -120,6 +122,14 @@ class Session:
         if not self.yes and sys.stdin.isatty():
             self.yes = typer.confirm(f"{meaning}\nSegment them all?", err=True)
         return self.yes
+
+
+def _said_of(given: Segmentation | None, used: Sequence[str]) -> tuple[str, ...]:
+    """Return what the user should know about structures that were made before."""
+    if given is None:
+        return ()
+    own = (f"{name}: {warning}" for name in used for warning in given[name].warnings)
+    return (*given.warnings, *own)
 
 
 def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:
