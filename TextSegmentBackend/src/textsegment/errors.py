@@ -222,6 +222,12 @@ class VolumeUnknownError(TextSegmentError):
     code = "volume_unknown"
 
 
+class StorageError(TextSegmentError):
+    """The server cannot keep the volume: its disk or its store is full, or fails."""
+
+    code = "storage_failed"
+
+
 class BusyError(TextSegmentError):
     """The queue is full.
 

@@ -41,6 +41,7 @@ def test_every_error_has_its_exit_code():
     assert codes["weights_tampered"] == codes["checkpoint_mismatch"] == 5
     assert codes["device_unavailable"] == codes["out_of_memory"] == 6
     assert codes["dependency_missing"] == 7
+    assert codes["storage_failed"] == codes["busy"] == 9
     assert codes["cancelled"] == 130
     assert set(EXIT_CODES.values()) <= set(codes.values())
 

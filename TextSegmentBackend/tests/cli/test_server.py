@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from command_line import CHEST, textsegment
 from odd_server import KEY, OddServer, serving
+from server_process import ServerProcess
 
 from textsegment import read_volume
 from textsegment.cli.progress import ProgressBar
@@ -112,6 +113,13 @@ def test_a_wrong_key_a_missing_model_and_no_server(server, key_file, tmp_path, m
     ended = segment(server, *out, "--token-file", key_file)
     assert (ended.code, "[server_unreachable]" in ended.err) == (9, True)
     assert not (tmp_path / "out.seg.nrrd").exists()
+
+
+def test_row_57_full_disk_of_the_server_is_a_failure_of_the_server(tmp_path):
+    with ServerProcess(max_file_bytes=2**18) as full:
+        ended = segment(full, "-o", tmp_path / "out.seg.nrrd")
+    assert (ended.code, "[storage_failed]" in ended.err) == (9, True), ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_bar_shows_upload_and_queue():

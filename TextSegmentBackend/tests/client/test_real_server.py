@@ -14,7 +14,7 @@ from textsegment.client.address import Address
 from textsegment.client.patience import Patience
 from textsegment.client.transport import Timeouts, Transport
 from textsegment.client.upload import upload
-from textsegment.errors import CancelledError, DiskFullError, TextSegmentError, TlsError
+from textsegment.errors import CancelledError, StorageError, TextSegmentError, TlsError
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import phantom
 from textsegment.wire.contract import volume_path
@@ -134,7 +134,7 @@ def test_row_57_a_full_disk_is_told_while_the_upload_is_on_its_way(connect):
     with ServerProcess(max_file_bytes=2**20, keys=(KEY,)) as server:
         remote = connect(server.url, KEY)
         for _ in range(3):
-            with pytest.raises(DiskFullError):
+            with pytest.raises(StorageError):
                 remote.segment(long_volume(megabytes=40), ["liver"])
         assert len(remote.segment(phantom(), ["liver"])) == 1
 

@@ -9,9 +9,9 @@ from textsegment.client.address import Address
 from textsegment.errors import (
     BusyError,
     ChecksumError,
-    DiskFullError,
     LimitExceededError,
     RequestTimeoutError,
+    StorageError,
     UploadOutOfStepError,
     VolumeUnknownError,
 )
@@ -80,7 +80,7 @@ def test_failures_of_an_upload_that_pass(remote, server, fault):
 
 
 @pytest.mark.parametrize(
-    "error", [DiskFullError("The server has no room left."), LimitExceededError("Too large.")]
+    "error", [StorageError("The server has no room left."), LimitExceededError("Too large.")]
 )
 def test_failures_of_an_upload_that_do_not_pass(remote, server, error):
     server.expect("PUT", refusing(error))

@@ -171,7 +171,7 @@ def test_volume_in_use_is_never_thrown_out():
         server.put(volume)
         answer = server.post(volume.digest, ["liver"])
         refused = server.put(other)
-        assert (refused.status_code, report(refused).code) == (507, "disk_full")
+        assert (refused.status_code, report(refused).code) == (507, "storage_failed")
         answer.close()
         wait_until(lambda: server.put(other).status_code == 201, "the volume is free")
         assert server.head(volume).status_code == 404
@@ -182,7 +182,7 @@ def test_row_57_full_disk_leaves_no_partial_file():
     small = smooth_volume((20, 20, 20))
     with ServerProcess(max_file_bytes=volume.voxels.nbytes // 2) as server:
         answer = server.put(volume)
-        assert (answer.status_code, report(answer).code) == (507, "disk_full")
+        assert (answer.status_code, report(answer).code) == (507, "storage_failed")
         assert answer.headers[NEXT_CHUNK_HEADER] == "0"
         assert files(server) == []
         assert server.put(small).status_code == 201

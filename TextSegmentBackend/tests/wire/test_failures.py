@@ -42,7 +42,7 @@ STATUS = {
     "volume_unknown": 404,
     "busy": 429,
     "rate_limited": 429,
-    "disk_full": 507,
+    "storage_failed": 507,
     "out_of_memory": 507,
     "weights_missing": 503,
     "device_unavailable": 503,

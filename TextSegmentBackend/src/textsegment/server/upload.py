@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textsegment.errors import ChecksumError, DiskFullError, OutputError, RequestError
+from textsegment.errors import ChecksumError, RequestError, StorageError
 from textsegment.volume import require_range
 from textsegment.wire.limits import Limits
 from textsegment.wire.volume_decoder import VolumeDecoder
@@ -54,7 +54,7 @@ class PartialVolume:
 
         Raises:
             RequestError: A boolean voxel is neither 0 nor 1.
-            DiskFullError: There is no room.
+            StorageError: There is no room, or the disk fails.
         """
         assert self.header is not None
         voxels = np.frombuffer(raw, dtype=self.header.dtype)
@@ -103,7 +103,7 @@ class Upload:
     Args:
         limits: What is accepted.
         partial: What an earlier request brought, or an empty one; for this upload alone.
-        reserve: Called with a header before the first of its chunks is written; raises DiskFullError.
+        reserve: Called with a header before the first of its chunks is written; raises StorageError.
     """
 
     def __init__(
@@ -144,12 +144,12 @@ def _disk() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            raise disk_full() from error
-        raise OutputError(
+            raise store_full() from error
+        raise StorageError(
             "The server cannot keep the volume.", "Ask its operator to look at the disk."
         ) from error
 
 
-def disk_full() -> DiskFullError:
+def store_full() -> StorageError:
     """Return the error for a volume that does not fit."""
-    return DiskFullError("The server has no room for this volume.", "Try again later, or ask its operator.")
+    return StorageError("The server has no room for this volume.", "Try again later, or ask its operator.")

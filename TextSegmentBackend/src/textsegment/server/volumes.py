@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial as bind
 from pathlib import Path
 
-from textsegment.errors import OutputError, TextSegmentError, VolumeUnknownError
+from textsegment.errors import StorageError, TextSegmentError, VolumeUnknownError
 from textsegment.server.private_folder import PrivateFolder
-from textsegment.server.upload import PartialVolume, Upload, disk_full
+from textsegment.server.upload import PartialVolume, Upload, store_full
 from textsegment.wire.limits import Limits
 from textsegment.wire.volume_header import VolumeHeader
 
@@ -119,7 +119,7 @@ class VolumeStore:
         upload = Upload(self._limits, partial, bind(self._reserve, partial))
         try:
             yield upload
-        except OutputError:  # the disk: room for others
+        except StorageError:  # room for others
             upload.settle()
             partial.discard()
             raise
@@ -196,7 +196,7 @@ class VolumeStore:
             return
         idle = next((name for name, volume in self._volumes.items() if not volume.users), None)
         if idle is None:
-            raise disk_full()
+            raise store_full()
         self._volumes.pop(idle).voxels.unlink(missing_ok=True)
 
 

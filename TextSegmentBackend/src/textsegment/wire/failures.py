@@ -35,7 +35,7 @@ _STATUS: dict[type[TextSegmentError], int] = {
     errors.VolumeUnknownError: 404,
     errors.VersionMismatchError: 426,
     BusyError: 429,
-    errors.DiskFullError: 507,
+    errors.StorageError: 507,
     errors.OutOfMemoryError: 507,
     errors.WeightsError: 503,
     errors.DeviceError: 503,
@@ -58,7 +58,7 @@ _BARE: dict[int, tuple[type[TextSegmentError], str, str]] = {
     426: (errors.VersionMismatchError, "The server speaks another version of the protocol.", "Update."),
     429: (errors.RateLimitedError, "There were too many requests.", "Try again later."),
     503: (BusyError, "The server is not available now.", "Try again later."),
-    507: (errors.DiskFullError, "The server has no room left.", "Ask the operator of the server."),
+    507: (errors.StorageError, "The server has no room left.", "Ask the operator of the server."),
 }
 
 
