@@ -1,12 +1,15 @@
-"""dicom-validator, run on the DICOM standard as the package dicom-standard holds it (edition 2020b).
+"""Two programs that compare a DICOM file with the standard: dicom-validator and dciodvfy (dicom3tools).
 
-By itself the validator fetches the standard from the network; here nothing is fetched.
+By itself dicom-validator fetches the standard from the network; here it gets the edition 2020b, which the
+package dicom-standard holds.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sysconfig
 from functools import cache
 from html import unescape
 from importlib.metadata import files
@@ -31,8 +34,17 @@ _MISPLACED = re.compile(r"^rt-roi-observations:(?:00082228:(?!0008))?(?!30060080
 _OBSERVATION = "rt-roi-observations:30060080:"
 
 
+def standard_errors(path: Path) -> list[str]:
+    """Return what a file has against the description of its class (PS3.3) by both programs, one line each."""
+    program = Path(sysconfig.get_path("scripts"), "dciodvfy")
+    check = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    said = (check.stdout + check.stderr).splitlines()
+    assert {"RTStructureSet", "Segmentation"} & set(said), said
+    return iod_errors(path) + [line for line in said if line.startswith("Error")]
+
+
 def iod_errors(path: Path) -> list[str]:
-    """Return what a DICOM file has against the description of its class (PS3.3), one line each."""
+    """Return what a file has against the description of its class by dicom-validator, one line each."""
     validator = IODValidator(pydicom.dcmread(path), _standard(), error_handler=NullValidationResultHandler())
     result = validator.validate()
     errors = [
