@@ -85,7 +85,7 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.head(VOLUME_ROUTE, **openapi.FIND_VOLUME)
     async def head_volume(digest: str, request: Request) -> Response:
-        return find_volume(_service(request), request.state.client, checked_digest(digest))
+        return await find_volume(_service(request), request.state.client, checked_digest(digest))
 
     @app.put(VOLUME_ROUTE, **openapi.TAKE_VOLUME)
     async def put_volume(digest: str, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from starlette.responses import Response
 from starlette.types import Receive
@@ -16,11 +17,17 @@ from textsegment.server.volumes import Name
 from textsegment.wire.contract import NEXT_CHUNK_HEADER
 
 _RETRY_AFTER_S = 2
+# So long a broken upload may take until its chunks are counted, and so often it is looked at.
+_WIND_UP_S, _LOOK_S = 1.0, 0.01
 
 
-def find_volume(service: Service, client: Client, digest: str) -> Response:
+async def find_volume(service: Service, client: Client, digest: str) -> Response:
     """Say whether a volume is complete, and how many chunks of it are there."""
     name = (client.owner, digest)
+    # Most likely that upload has just broken, and whoever asks wants to go on with it.
+    end = time.monotonic() + _WIND_UP_S
+    while service.store.is_arriving(name) and time.monotonic() < end:
+        await asyncio.sleep(_LOOK_S)
     return _with_next_chunk(service, name, Response(status_code=200 if service.store.has(name) else 404))
 
 

@@ -61,6 +61,7 @@ class VolumeStore:
         self._volumes: dict[Name, StoredVolume] = {}  # least recently used first
         self._parked: dict[Name, PartialVolume] = {}  # oldest first
         self._active: dict[PartialVolume, VolumeHeader | None] = {}
+        self._arriving: list[Name] = []
 
     @property
     def bytes(self) -> int:
@@ -73,7 +74,11 @@ class VolumeStore:
     @property
     def uploads(self) -> int:
         """Uploads that are on their way."""
-        return len(self._active)
+        return len(self._arriving)
+
+    def is_arriving(self, name: Name) -> bool:
+        """Whether an upload of a volume is on its way, or has broken and has not been put aside yet."""
+        return name in self._arriving
 
     def next_chunk(self, name: Name) -> int:
         """Return how many chunks of a volume are there, broken uploads included."""
@@ -116,6 +121,7 @@ class VolumeStore:
         with self._lock:
             partial = self._parked.pop(name, None) or PartialVolume(self._folder.new_file())
             self._active[partial] = partial.header
+            self._arriving.append(name)
         upload = Upload(self._limits, partial, bind(self._reserve, partial))
         try:
             yield upload
@@ -128,6 +134,7 @@ class VolumeStore:
             with self._lock:
                 del self._active[partial]
                 self._park(name, partial)
+                self._arriving.remove(name)
 
     def complete(self, name: Name, upload: Upload) -> None:
         """Turn a whole upload into a volume.
