@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from textsegment.errors import BusyError, RequestError, RequestTimeoutError
 from textsegment.server.outcome import error_response
+from textsegment.server.security import require_one_host
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.failures import ErrorReport
@@ -91,6 +92,11 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline.cancel()
         if len(self._open) > _MOST_AHEAD:
             raise OverflowError  # ends the parser, and by it the connection
+        try:
+            require_one_host(self.url, [value for name, value in self.headers if name == b"host"])
+        except RequestError as error:
+            self._refuse(400, error)
+            raise
         self.scope["state"][HANG_UP] = self.transport.abort
         super().on_headers_complete()
         self._open.append(self.cycle)

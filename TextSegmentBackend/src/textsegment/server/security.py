@@ -6,18 +6,22 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import re
 import socket
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers
 
-from textsegment.errors import ForbiddenError, RateLimitedError, UnauthorizedError
+from textsegment.errors import ForbiddenError, RateLimitedError, RequestError, UnauthorizedError
 from textsegment.server.settings import ServerSettings
 
 NOBODY = "nobody"
 """Owner of everything on a server without keys."""
 
+# A name, or an address, and a port; nobody's name and password.
+_HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[0-9a-z._-]*)(:[0-9]{0,5})?", re.IGNORECASE)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _MOST_ADDRESSES = 4096
 _FREE_TRIES = 10
@@ -51,6 +55,25 @@ class HostCheck:
                 "This server is not known under the name in the request.",
                 "Its operator can add the name with --allowed-host.",
             )
+
+
+def require_one_host(target: bytes, hosts: Sequence[bytes]) -> None:
+    """Check that a request does not name two hosts, of which a proxy could see the one and we the other.
+
+    Args:
+        target: What stands in its first line: a path, or a whole address.
+        hosts: All its headers ``Host``.
+
+    Raises:
+        RequestError: It does, or what it names is no host.
+    """
+    host = hosts[0] if hosts else b""
+    named = host
+    if not target.startswith((b"/", b"*")):
+        scheme, mark, rest = target.partition(b"://")
+        named = re.split(rb"[/?#]", rest if mark else scheme)[0]
+    if len(hosts) > 1 or named.lower() != host.lower() or not _HOST.fullmatch(host):
+        raise RequestError("The request has to name one host, without a user.")
 
 
 class KeyCheck:
