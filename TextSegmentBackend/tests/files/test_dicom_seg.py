@@ -8,10 +8,12 @@ import pydicom
 import pytest
 from made_dicom import write_enhanced, write_series
 from made_scans import ANISOTROPIC, MIRRORED, OBLIQUE, SHEARED, all_orientations, overlapping_masks
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import RLELossless
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError, OutputError
 from textsegment.files.dicom import read_dicom
+from textsegment.files.dicom_header import quiet_pydicom
 from textsegment.files.dicom_seg import write_dicom_seg
 from textsegment.files.dicom_seg_reader import read_dicom_seg
 from textsegment.geometry import Geometry
@@ -239,6 +241,39 @@ def test_labels_are_one_value_each(tmp_path):
     write_dicom_seg(segmented(scan, masks), scan.source, tmp_path / "out.seg.dcm", names=labels)
     found = [item.SegmentLabel for item in pydicom.dcmread(tmp_path / "out.seg.dcm").SegmentSequence]
     assert found == ["PTV/GTV", "PTV/GTV (2)", "a b", "Segment", "y" * 64]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "sound", "odd"),
+    [
+        ("PatientBirthDate", "19700101", "1970"),
+        ("StudyDate", "20200102", "2020-1-2"),
+        ("StudyTime", "101112", "noon"),
+        ("PatientSex", "M", "?"),
+        ("PatientID", "Q" * 60, "Q" * 59 + "ü"),
+        ("PatientName", "Secret^Patient", "Müller^Patient"),
+    ],
+)
+def test_patient_data_in_odd_form_is_repeated_as_it_is(tmp_path, keyword, sound, odd):
+    paths = write_series(
+        tmp_path / "scan",
+        np.ones(SHAPE, dtype=np.uint16),
+        OBLIQUE,
+        change=lambda dataset, _: setattr(dataset, keyword, sound),
+    )
+    for path in paths:
+        dataset = pydicom.dcmread(path)
+        element = dataset[keyword]
+        value = odd.encode("latin-1").ljust(len(sound) + len(sound) % 2)
+        dataset[element.tag] = RawDataElement(
+            element.tag, element.VR, len(value), value, 0, False, True, is_raw=True
+        )
+        dataset.save_as(path)
+    scan = read_dicom(tmp_path / "scan")
+    mask = noise(SHAPE, 1)["structure 0"]
+    write_dicom_seg(segmented(scan, {"liver": mask}), scan.source, tmp_path / "out.seg.dcm")
+    with quiet_pydicom():
+        assert str(pydicom.dcmread(tmp_path / "out.seg.dcm")[keyword].value) == odd
 
 
 def test_nothing_found_writes_nothing(tmp_path):

@@ -37,8 +37,8 @@ _OBSERVATION = "rt-roi-observations:30060080:"
 def standard_errors(path: Path) -> list[str]:
     """Return what a file has against the description of its class (PS3.3) by both programs, one line each."""
     program = Path(sysconfig.get_path("scripts"), "dciodvfy")
-    check = subprocess.run([program, path], capture_output=True, text=True, check=False)
-    said = (check.stdout + check.stderr).splitlines()
+    check = subprocess.run([program, path], capture_output=True, check=False)
+    said = (check.stdout + check.stderr).decode(errors="replace").splitlines()
     assert {"RTStructureSet", "Segmentation"} & set(said), said
     return iod_errors(path) + [line for line in said if line.startswith("Error")]
 

@@ -23,7 +23,7 @@ from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom_header import quiet_pydicom
 from textsegment.files.dicom_segment import describe_segment
-from textsegment.files.dicom_source import SourcePlane, SourceSeries
+from textsegment.files.dicom_source import MAY_BE_EMPTY, SourcePlane, SourceSeries
 from textsegment.files.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
@@ -66,6 +66,7 @@ def write_dicom_seg(
         raise OutputError("None of the structures was found, so there is nothing to write.")
     with quiet_pydicom():
         dataset = _without_frames(found, segmentation, source, names or {})
+        _add_patient_and_study(dataset, source)
         _refer_to_images(dataset, source)
         _add_frames(dataset, found, source)
         with atomic_output(path) as temporary:
@@ -127,10 +128,14 @@ def _without_frames(
 def _plain_image(source: SourceSeries) -> Dataset:
     """Return the header of an image with one plane: highdicom wants no more, and asks too much of real ones.
 
-    For example that all images have the same orientation to the last digit, and say how thick they are.
+    For example that all images have the same orientation to the last digit, and say how thick they are, or that
+    a date of birth is a date.
     """
     first = source.planes[0].plane
-    image = source.patient_and_study()
+    image = Dataset()
+    for keyword in MAY_BE_EMPTY:
+        setattr(image, keyword, "")
+    image.StudyInstanceUID = source.study_instance_uid
     image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = generate_uid(prefix=None)
     image.SeriesInstanceUID = source.series_instance_uid
@@ -142,6 +147,12 @@ def _plain_image(source: SourceSeries) -> Dataset:
     image.PixelSpacing = [first.spacing[1], first.spacing[0]]
     image.SliceThickness = first.thickness
     return image
+
+
+def _add_patient_and_study(dataset: Dataset, source: SourceSeries) -> None:
+    for element in source.patient_and_study():
+        if element.keyword != "SpecificCharacterSet":  # the object has its own, in which names are written
+            dataset[element.tag] = element
 
 
 def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:

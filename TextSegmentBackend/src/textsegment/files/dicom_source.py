@@ -26,12 +26,11 @@ PATIENT_AND_STUDY = (
 )  # fmt: skip
 """Keywords that an object of the same study repeats from the images (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2)."""
 
-# Must be in every object of the study, though perhaps empty (type 2).
-_MAY_BE_EMPTY = (
+MAY_BE_EMPTY = (
     "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
     "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
 )  # fmt: skip
-
+"""Those of them that must be in every object of the study, though perhaps empty (type 2)."""
 
 # Looser than the standard, as archives are.
 _IDENTIFIER = re.compile(r"[0-9.]{1,64}")
@@ -152,7 +151,7 @@ def source_series(
     """
     datasets = {header.path: header.dataset for header, _, _ in planes}
     for dataset in datasets.values():
-        for keyword in _MAY_BE_EMPTY:
+        for keyword in MAY_BE_EMPTY:
             if keyword not in dataset:
                 setattr(dataset, keyword, "")
     found = [
