@@ -128,8 +128,8 @@ def _without_frames(
 def _plain_image(source: SourceSeries) -> Dataset:
     """Return the header of an image with one plane: highdicom wants no more, and asks too much of real ones.
 
-    For example that all images have the same orientation to the last digit, and say how thick they are, or that
-    a date of birth is a date.
+    For example that all images have the same orientation to the last digit, say how thick they are, and hold
+    dates that are dates.
     """
     first = source.planes[0].plane
     image = Dataset()
