@@ -121,3 +121,22 @@ def test_stopping_sends_waiting_jobs_away_and_lets_running_ones_be():
     with pytest.raises(BusyError):
         schedule.admit("a")
     assert position(running) == 0
+
+
+def test_job_that_is_given_up_in_the_moment_of_a_change_ends():
+    async def main() -> bool:
+        schedule = made()
+        _, waiting, other = (schedule.admit("a") for _ in range(3))
+
+        async def wait() -> None:
+            async for _ in waiting.positions():
+                pass
+
+        job = asyncio.create_task(wait())
+        await asyncio.sleep(0.1)
+        leave(other)
+        job.cancel()
+        await asyncio.wait((job,), timeout=5)
+        return job.cancelled()
+
+    assert asyncio.run(main())

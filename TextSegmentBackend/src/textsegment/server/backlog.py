@@ -24,7 +24,7 @@ class Backlog:
         self._patience_s = patience_s
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._taken = asyncio.Event()
+        self._taken: asyncio.Future[None] | None = None  # whoever waits for room makes it
 
     async def run_ahead(
         self, frames: AsyncIterator[bytes], done: Callable[[], None], hang_up: Callable[[], None]
@@ -81,18 +81,21 @@ class Backlog:
     async def _wait(self, box: _Box, condition: Callable[[], bool]) -> None:
         loop = asyncio.get_running_loop()
         while not condition():
-            self._taken.clear()
+            if self._taken is None:
+                self._taken = loop.create_future()
             begin = loop.time()
-            try:
-                await asyncio.wait_for(self._taken.wait(), box.patience_s)
-            except asyncio.TimeoutError:
-                raise ClientGoneError from None
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+            done, _ = await asyncio.wait((self._taken,), timeout=box.patience_s)
+            if not done:
+                raise ClientGoneError
             box.patience_s -= loop.time() - begin
 
     def _take(self, box: _Box, count: int) -> None:
         self._bytes -= count
         box.bytes -= count
-        self._taken.set()
+        if self._taken is not None:
+            self._taken.set_result(None)
+            self._taken = None
 
 
 class _Box:

@@ -13,6 +13,7 @@ from textsegment.errors import DeviceError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, ModelInfo
 from textsegment.server.engine import took_too_long
+from textsegment.server.logs import use_json_logs
 from textsegment.server.worker import load_segmenter, report_of
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
@@ -40,6 +41,7 @@ class SegmenterReplica:
     def __init__(
         self, factory: str, arguments: Mapping[str, Any], job_time_s: float, cancel_grace_s: float = 30.0
     ) -> None:
+        use_json_logs()
         self._job_time_s = job_time_s
         self._cancel_grace_s = cancel_grace_s
         try:
@@ -76,18 +78,21 @@ class SegmenterReplica:
 
         cancel = CancelToken()
         job = loop.run_in_executor(None, self._run, volume, prompts, send, cancel)
-        end = loop.time() + self._job_time_s
+        overtime = loop.call_later(self._job_time_s, self._end_late, send)
         try:
-            while (frame := await asyncio.wait_for(frames.get(), end - loop.time())) is not None:
+            while (frame := await frames.get()) is not None:
                 yield frame
-        except asyncio.TimeoutError:
-            yield encode_frame(Failed(ErrorReport.from_error(took_too_long(self._job_time_s))))
         finally:
+            overtime.cancel()
             cancel.cancel()
             # The next job comes when this call has ended.
             _, stuck = await asyncio.wait((job,), timeout=self._cancel_grace_s)
             if stuck:
                 os._exit(1)
+
+    def _end_late(self, send: Callable[[bytes | None], None]) -> None:
+        send(encode_frame(Failed(ErrorReport.from_error(took_too_long(self._job_time_s)))))
+        send(None)
 
     def _run(
         self,

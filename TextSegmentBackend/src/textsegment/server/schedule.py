@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from types import TracebackType
 
 from textsegment.errors import BusyError
@@ -22,7 +21,7 @@ class Ticket:
         self.client = client
         self.may_run = False
         self._schedule = schedule
-        self._changed = asyncio.Event()
+        self._changed: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Ticket:
         return self
@@ -41,16 +40,17 @@ class Ticket:
         last = -1
         while not self.may_run:
             self._schedule._require_open()
-            self._changed.clear()
+            self._changed = asyncio.get_running_loop().create_future()
             if (position := self._schedule._position(self)) != last:
                 yield (last := position)
                 continue
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), _REFRESH_S)
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+            await asyncio.wait((self._changed,), timeout=_REFRESH_S)
             self._schedule.refresh()
 
     def _notify(self) -> None:
-        self._changed.set()
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
 
 
 class Schedule:

@@ -80,7 +80,7 @@ class WorkerProcess:
         self._reader = ThreadPoolExecutor(1, "worker-pipe")
         self._process = process
         try:
-            kind, payload = await asyncio.wait_for(self._receive(), _START_S)
+            kind, payload = await self._receive(_START_S)
             if kind == END:
                 raise ErrorReport.from_json(payload).to_error()
         except asyncio.TimeoutError:
@@ -108,7 +108,7 @@ class WorkerProcess:
         )
         while True:
             try:
-                kind, payload = await asyncio.wait_for(self._receive(), end - loop.time())
+                kind, payload = await self._receive(end - loop.time())
             except asyncio.TimeoutError:
                 self.kill()
                 raise took_too_long(self._job_time_s) from None
@@ -156,13 +156,23 @@ class WorkerProcess:
         while (await self._receive())[0] != END:
             pass
 
-    async def _receive(self) -> tuple[bytes, bytes]:
-        """Return kind and payload of the next message; the next call takes up a wait that was given up."""
+    async def _receive(self, timeout_s: float | None = None) -> tuple[bytes, bytes]:
+        """Return kind and payload of the next message; the next call takes up a wait that was given up.
+
+        Raises:
+            asyncio.TimeoutError: Nothing came in time.
+            EngineLostError: The child died.
+        """
         assert self._pipe is not None
         if self._pending is None:
             self._pending = asyncio.get_running_loop().run_in_executor(self._reader, self._pipe.recv_bytes)
+        pending = self._pending
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+        done, _ = await asyncio.wait((pending,), timeout=timeout_s)
+        if not done:
+            raise asyncio.TimeoutError
         try:
-            message = await asyncio.shield(self._pending)
+            message = pending.result()
         except (EOFError, OSError):
             self.kill()
             raise EngineLostError("The engine died.", "Ask again: it is being started anew.") from None
