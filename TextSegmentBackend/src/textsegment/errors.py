@@ -288,3 +288,11 @@ class ServerTimeoutError(ServerUnreachableError):
     """The server did not answer in time."""
 
     code = "server_timeout"
+
+
+def place_of(error: BaseException) -> str:
+    """Return the line of code that raised an error, ``module:line``: safe to log, unlike its text."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "?" if trace is None else f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from textsegment.client.remote import RemoteSegmenter
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmenter import MaskReady, Progress
 from textsegment.testing import ball, phantom
-from textsegment.wire.frames import Done
+from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume
 
 NAMES = ["liver", "left kidney", "right kidney", "aorta"]
@@ -124,6 +125,24 @@ def test_row_47_a_client_that_goes_frees_its_replica(server):
         jobs = [pool.submit(segment, server, volume_number(n)) for n in range(2)]
         for number, job in enumerate(jobs):
             require_balls(job.result(timeout=30), volume_number(number))
+
+
+def test_a_defect_in_a_replica_is_a_line_of_json_without_its_text(server):
+    volume = volume_number(6)
+    server.put(volume)
+    *_, last = frames(server.post(volume.digest, ["esophagus"]), volume)
+    assert isinstance(last, Failed)
+    assert last.report.code == "internal"
+    wait_until(lambda: replica_events(server, "engine_defect"), "the line")
+    (line,) = replica_events(server, "engine_defect")
+    assert (line["error"], line["place"].split(":")[0]) == ("ZeroDivisionError", "ray_server")
+    assert "PATIENT" not in json.dumps(line)
+
+
+def replica_events(server, event):
+    """Lines of one kind that replicas have written to stderr, which Ray keeps in files."""
+    lines = [line for file in server.ray_folder().rglob("*.err") for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in lines if f'"event": "{event}"' in line]
 
 
 def cancelled(server):

@@ -124,7 +124,9 @@ def test_defect_of_the_engine_is_an_internal_error_without_its_text(note, volume
         server.put(volume)
         assert failed(server.post(volume.digest, NAMES), volume) == "internal"
         good(server.post(volume.digest, NAMES), volume)
-        assert "ZeroDivisionError in made_segmenters" in server.log
+        (line,) = server.events("engine_defect")
+        assert line["error"] == "ZeroDivisionError"
+        assert line["place"].startswith("made_segmenters:")
         assert "PATIENT" not in server.log
 
 

@@ -73,7 +73,7 @@ def ray_application(arguments: Mapping[str, Any]) -> ServerProcess:
 
 
 class Traced(Failing):
-    """Says in the provenance which process it was.
+    """Says in the provenance which process it was; has a defect where the esophagus is all that is asked for.
 
     Args:
         note: File with the number of failures left, shared by all replicas.
@@ -85,6 +85,8 @@ class Traced(Failing):
         self._seconds = seconds
 
     def segment(self, volume, prompts, *, on_event, cancel=None):
+        if [prompt.text for prompt in prompts] == ["esophagus"]:
+            raise ZeroDivisionError("PATIENT^NAME")
         result = super().segment(volume, prompts, on_event=on_event, cancel=cancel)
         return Segmentation(result.geometry, result.masks, {**result.provenance, "pid": os.getpid()})
 

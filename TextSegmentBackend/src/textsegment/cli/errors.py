@@ -26,6 +26,7 @@ from textsegment.errors import (
     VersionMismatchError,
     VolumeUnknownError,
     WeightsError,
+    place_of,
 )
 
 INTERNAL = 1
@@ -84,9 +85,6 @@ def show_defect(kind: type[BaseException], error: BaseException, trace: Tracebac
 
     Its text and traceback are left out: they may hold paths or content of the user's files.
     """
-    where = trace
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = f" in {where.tb_frame.f_globals.get('__name__')}, line {where.tb_lineno}" if where else ""
-    print(f"Error: this is a defect of TextSegment: {kind.__name__}{place}. [internal]", file=sys.stderr)
+    place = place_of(error)
+    print(f"Error: this is a defect of TextSegment: {kind.__name__} in {place}. [internal]", file=sys.stderr)
     print("Run it again as `textsegment --debug …` and report what it prints.", file=sys.stderr)

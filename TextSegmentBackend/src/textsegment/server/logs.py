@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import traceback
 from datetime import datetime, timezone
 from typing import Any
+
+from textsegment.errors import place_of
 
 _LOGGER = logging.getLogger("textsegment.server")
 
@@ -47,6 +48,4 @@ def log(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
 
 def describe_defect(error: BaseException) -> dict[str, str]:
     """Return type and place of an error, for a line."""
-    *_, last = traceback.extract_tb(error.__traceback__) or [None]
-    place = f"{last.filename.rpartition('textsegment')[2] or last.filename}:{last.lineno}" if last else "?"
-    return {"error": type(error).__name__, "place": place}
+    return {"error": type(error).__name__, "place": place_of(error)}

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -32,6 +32,7 @@ import numpy as np
 from textsegment.errors import DependencyMissingError, TextSegmentError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, Event, Segmenter
+from textsegment.server.logs import describe_defect, log, use_json_logs
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import Done, encode_frame
@@ -66,6 +67,7 @@ def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) ->
     """Main function of the child process."""
     # Ctrl+C goes to all processes of the terminal: the parent says when to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    use_json_logs()
     try:
         segmenter = load_segmenter(factory, arguments)
         info = segmenter.info()
@@ -121,17 +123,12 @@ class _Worker:
 
 
 def report_of(error: Exception) -> bytes:
-    """Return the report of an error, JSON; a defect is printed without its text, which may hold anything."""
+    """Return the report of an error, JSON; a defect is logged without its text, which may hold anything."""
     if isinstance(error, ModuleNotFoundError):
         error = DependencyMissingError(
             f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."
         )
     elif not isinstance(error, TextSegmentError):
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        # Type and place only: its text may hold what no log should.
-        place = f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else "?"
-        print(f"defect in a worker: {type(error).__name__} in {place}", file=sys.stderr, flush=True)
+        log("engine_defect", level=logging.ERROR, **describe_defect(error))
         error = TextSegmentError("The engine failed because of a defect of TextSegment.", "Report it.")
     return ErrorReport.from_error(error).to_json()
