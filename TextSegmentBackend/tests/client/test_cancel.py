@@ -7,6 +7,7 @@ import time
 import pytest
 from odd_faults import deaf, refusing, silent, streaming
 from odd_server import OddServer, serving
+from server_process import wait_until
 from uploads import long_volume
 
 from textsegment.errors import BusyError, CancelledError
@@ -156,9 +157,5 @@ def test_no_thread_is_left_behind(remote, server):
     for _ in range(3):
         server.expect("GET", silent)
         cancelled_after(lambda: server.methods().count("GET") > 0, remote, phantom())
-    end = time.monotonic() + 5
-    mine = lambda: [t for t in threading.enumerate() if t.name == "textsegment-client"]  # noqa: E731
-    while mine() and time.monotonic() < end:
-        time.sleep(0.01)
-    assert mine() == []
-    assert threading.active_count() <= before + 3  # of the server
+    wait_until(lambda: all(t.name != "textsegment-client" for t in threading.enumerate()), "ours have ended")
+    wait_until(lambda: threading.active_count() <= before + 3, "but for those of the server")
