@@ -5,7 +5,7 @@ import time
 
 import pytest
 from odd_faults import breaking_stream, garbage, hanging_up, refusing, replying, silent, streaming
-from odd_server import OddServer, serving
+from odd_server import OddServer, prompts_of, serving
 
 from textsegment import errors
 from textsegment.client.transport import Timeouts
@@ -41,6 +41,8 @@ def test_masks_that_came_before_a_break_are_kept_and_reported_once(remote, serve
     assert [event.mask.structure for event in events if isinstance(event, MaskReady)] == STRUCTURES
     fractions = [event.fraction for event in events if isinstance(event, Progress)]
     assert fractions == sorted(fractions)
+    asked = [prompts_of(seen) for seen in server.requests if seen.method == "POST"]
+    assert asked[1:] == [STRUCTURES, STRUCTURES[1:], STRUCTURES[:1]]
 
 
 def test_row_56_a_server_that_restarts_in_mid_job_is_waited_for(connect):

@@ -86,10 +86,12 @@ class Job:
         )
 
     def _ask(self) -> Done:
-        """Ask once and take what comes."""
-        request = SegmentRequest(self._order.identity.digest, self._order.prompts).to_json()
+        """Ask once for what is missing, and take what comes."""
+        # With all masks here, the last frame is missing: one prompt is asked again to get it.
+        prompts = tuple(p for p in self._order.prompts if p.text not in self._masks) or self._order.prompts[:1]
+        request = SegmentRequest(self._order.identity.digest, prompts).to_json()
         decoder = FrameDecoder(self._order.volume.geometry.spatial_shape)
-        missing = {prompt.text for prompt in self._order.prompts}
+        missing = {prompt.text for prompt in prompts}
         done = None
         with self._transport.ask("POST", SEGMENT_ROUTE, body=request, media_type=JSON_TYPE) as answer:
             self._patience.reached()
