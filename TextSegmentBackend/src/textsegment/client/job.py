@@ -88,7 +88,8 @@ class Job:
     def _ask(self) -> Done:
         """Ask once for what is missing, and take what comes."""
         # With all masks here, the last frame is missing: one prompt is asked again to get it.
-        prompts = tuple(p for p in self._order.prompts if p.text not in self._masks) or self._order.prompts[:1]
+        wanted = self._order.prompts
+        prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
         request = SegmentRequest(self._order.identity.digest, prompts).to_json()
         decoder = FrameDecoder(self._order.volume.geometry.spatial_shape)
         missing = {prompt.text for prompt in prompts}
