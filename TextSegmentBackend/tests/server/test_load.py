@@ -225,6 +225,18 @@ def test_slow_reader_does_not_keep_others_from_the_engine(drip):
             assert outcomes(server) == ["done", "done"]
 
 
+def test_answers_that_nobody_takes_do_not_disturb_a_good_reader():
+    volume = smooth_volume(NOISE_SHAPE)
+    with ServerProcess("made_segmenters:Noisy") as server:
+        server.put(volume)
+        structures = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:10]
+        with bad_reader(server, volume, 20):  # they leave no room for a single mask
+            wait_until(lambda: outcomes(server) == ["done"], "computed")
+            *masks, last = frames(server.post(volume.digest, structures), volume)
+            assert [event.mask.structure for event in masks if isinstance(event, MaskReady)] == structures
+            assert isinstance(last, Done)
+
+
 def test_reader_that_drips_may_hold_the_engine_for_a_while_only():
     volume = smooth_volume(NOISE_SHAPE)
     with ServerProcess("made_segmenters:Noisy", send_timeout_s=2) as server:
