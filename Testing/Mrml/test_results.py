@@ -5,6 +5,7 @@ import slicer
 from cases import erase_a_voxel, labelmap, matrix, names, segment, to_the_end, volume_node
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.mrml import matrix_of
 from TextSegmentLib.results import Results
 
 
@@ -124,3 +125,15 @@ def test_taking_results_up_changes_no_node():
     Results.of_segments(run.volume_node, run.segmentation_node)
     assert [node.GetMTime() for node in (run.volume_node, run.segmentation_node)] == times
     assert labelmap(run.segmentation_node, "liver").GetMTime() == image_time
+
+
+def test_an_edited_segment_is_shown_with_its_volume_of_now():
+    run = finished(["liver", "aorta"])
+    found_ml = run.rows[0].volume_ml
+    erase_a_voxel(run.segmentation_node, "liver")
+    run.results.refresh()
+    edited, other = run.rows
+    voxel_ml = abs(np.linalg.det(matrix_of(run.volume_node.GetIJKToRASMatrix)[:3, :3])) / 1000
+    assert (edited.state, edited.confidence) == ("edited", None)
+    assert np.isclose(edited.volume_ml, found_ml - voxel_ml)
+    assert other.state == "done"

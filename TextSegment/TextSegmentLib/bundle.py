@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -29,3 +30,5 @@ def make_importable() -> None:
     source = str(backend_source())
     if source not in sys.path:
         sys.path.insert(0, source)
+    # Slicer's own level is DEBUG: each request would leave a line with the address of the server in its log.
+    logging.getLogger("urllib3").setLevel(logging.INFO)

@@ -17,7 +17,15 @@ from textsegment.segmenter import ModelInfo
 
 from TextSegmentLib.finding import Found
 from TextSegmentLib.rows import ResultRow, RowState
-from TextSegmentLib.segments import Content, Original, add_segment, is_completed, set_status, tag_of
+from TextSegmentLib.segments import (
+    Content,
+    Original,
+    add_segment,
+    is_completed,
+    set_status,
+    tag_of,
+    volume_ml,
+)
 from TextSegmentLib.target import Target
 
 
@@ -61,6 +69,7 @@ class Results:
         for number, segment in enumerate(segments):
             if tag_of(segment, "run") == run_id:
                 results._take_up(segment, segmentation.GetNthSegmentID(number))
+        results.refresh()
         return results if results.rows else None
 
     @property
@@ -157,9 +166,12 @@ class Results:
             self._target.take_back()
 
     def refresh(self) -> None:
-        """Notice segments that somebody else has removed."""
+        """Notice segments that somebody else has edited or removed."""
         for row in self.rows:
-            if row.segment_id is not None and self._segment(row) is None:
+            segment = self._segment(row)
+            if segment is not None and not self._originals[row.segment_id].is_still(segment):
+                row.edit(volume_ml(segment))
+            elif segment is None and row.segment_id is not None:
                 row.lose()
 
     def _tags(self, row: ResultRow, model: ModelInfo, content: Content) -> dict[str, str]:

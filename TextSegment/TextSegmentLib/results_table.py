@@ -13,6 +13,7 @@ from TextSegmentLib.rows import ResultRow, RowState
 from TextSegmentLib.terminology import look_of
 
 _STRUCTURE_ROLE = qt.Qt.UserRole + 1
+_SQUARE = 12
 _NAME, _STATE, _VOLUME, _CONFIDENCE = range(4)
 
 
@@ -94,7 +95,11 @@ def _items(row: ResultRow) -> list[Any]:
     name = qt.QStandardItem(row.structure)
     name.setData(row.structure, _STRUCTURE_ROLE)
     red, green, blue = (round(255 * part) for part in look_of(row.structure).color)
-    name.setData(qt.QColor(red, green, blue), qt.Qt.DecorationRole)
+    pixmap = qt.QPixmap(_SQUARE, _SQUARE)
+    pixmap.fill(qt.QColor(red, green, blue))
+    icon = qt.QIcon(pixmap)
+    icon.addPixmap(pixmap, qt.QIcon.Selected)  # else Qt tints it in the row that is selected
+    name.setIcon(icon)
     others = [qt.QStandardItem() for _column in (_STATE, _VOLUME, _CONFIDENCE)]
     for item in others[1:]:
         item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
@@ -109,6 +114,7 @@ def _state(row: ResultRow, is_over: bool) -> str:
         RowState.DONE: _("done"),
         RowState.NOT_FOUND: _("not found"),
         RowState.CUT_OFF: _("cut off"),
+        RowState.EDITED: _("edited"),
         RowState.REMOVED: _("removed"),
     }[row.state]
 
@@ -124,6 +130,7 @@ def _tool_tip(row: ResultRow) -> str:
         RowState.DONE: _("Found."),
         RowState.NOT_FOUND: _("Not found in this image."),
         RowState.CUT_OFF: _("Cut off by the border of the image: the volume is that of the visible part."),
+        RowState.EDITED: _("Edited since it was found."),
         RowState.REMOVED: _("Its segment was removed."),
     }
     lines = [f"<b>{escape(row.structure)}</b>", escape(sentences[row.state]), *map(escape, row.warnings)]

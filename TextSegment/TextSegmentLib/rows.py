@@ -19,12 +19,16 @@ class RunState(StrEnum):
 
 
 class RowState(StrEnum):
-    """How one structure of a run stands; ``removed``: its segment is there no more."""
+    """How one structure of a run stands.
+
+    ``edited``: a person has changed the segment; ``removed``: it is there no more.
+    """
 
     WAITING = "waiting"
     DONE = "done"
     NOT_FOUND = "not_found"
     CUT_OFF = "cut_off"
+    EDITED = "edited"
     REMOVED = "removed"
 
 
@@ -63,6 +67,10 @@ class ResultRow:
             return
         self.state = RowState.CUT_OFF if statistics.touches_border else RowState.DONE
         self.volume_ml, self.confidence = statistics.volume_ml, statistics.mean_confidence
+
+    def edit(self, volume_ml: float) -> None:
+        """Say that a person has changed the segment."""
+        self.state, self.volume_ml, self.confidence = RowState.EDITED, volume_ml, None
 
     def lose(self) -> None:
         """Say that the segment is gone."""

@@ -174,6 +174,15 @@ def content_of(segment: Any) -> Content | None:
     return None if image is None else content_in(image, segment.GetLabelValue())
 
 
+def volume_ml(segment: Any) -> float:
+    """Return the millilitres of a segment as it is now."""
+    image = segment.GetRepresentation(BINARY_LABELMAP)
+    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+        return 0.0
+    voxel_mm3 = abs(np.linalg.det(matrix_of(image.GetImageToWorldMatrix)[:3, :3]))
+    return float(np.count_nonzero(_voxels_kji(image) == segment.GetLabelValue()) * voxel_mm3 / 1000)
+
+
 def content_in(image: Any, label: int) -> Content | None:
     """Return what a label map says of a value, None if it is nowhere."""
     if image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:

@@ -74,6 +74,8 @@ class Panel(VTKObservationMixin):
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
+        selection = slicer.app.applicationLogic().GetSelectionNode()
+        self.addObserver(selection, vtk.vtkCommand.ModifiedEvent, self._shown_volume_changed)
         self._take_parameters()
 
     def enter(self) -> None:
@@ -290,6 +292,11 @@ class Panel(VTKObservationMixin):
         if not self.inputs.is_in_step:
             self.inputs.bind(self._parameters)
             self._case_changed()
+
+    def _shown_volume_changed(self, _caller: Any, _event: str) -> None:
+        """Choose an image that was loaded while the panel is open, if none is chosen."""
+        if self._is_entered:
+            self.inputs.choose_shown_volume()
 
     def _let_go(self) -> None:
         if self._parameters is not None:

@@ -120,6 +120,16 @@ def test_image_in_the_views_is_chosen_when_the_module_is_entered(widget):
     assert widget.ui.inputSelector.currentNode() is node
 
 
+def test_image_that_is_loaded_while_the_panel_is_open_is_chosen(widget):
+    node = add_volume("CT loaded")
+    assert widget.ui.inputSelector.currentNode() is None
+    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(node.GetID())
+    assert widget.ui.inputSelector.currentNode() is node
+    other = add_volume("CT other")
+    slicer.app.applicationLogic().GetSelectionNode().SetActiveVolumeID(other.GetID())
+    assert widget.ui.inputSelector.currentNode() is node
+
+
 def test_other_image_gets_a_segmentation_of_its_own(hands):
     hands.segment("liver")
     made = hands.ui.outputSelector.currentNode()

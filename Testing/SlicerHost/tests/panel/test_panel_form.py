@@ -119,3 +119,9 @@ def test_messages_can_be_read_in_a_dark_theme(hands):
 def test_widgets_are_bound_to_the_scene(widget):
     for selector in (widget.ui.inputSelector, widget.ui.outputSelector):
         assert selector.mrmlScene() is slicer.mrmlScene
+
+
+@pytest.mark.parametrize("name", ["resultsTable", "obstacleLabel", "messageLabel"])
+def test_what_is_in_them_does_not_widen_the_panel(hands, name):
+    """Slicer gives its module panel what it asks for, and asks again: the window would grow for ever."""
+    assert getattr(hands.ui, name).sizePolicy.horizontalPolicy() == qt.QSizePolicy.Ignored
