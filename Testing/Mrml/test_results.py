@@ -137,3 +137,13 @@ def test_an_edited_segment_is_shown_with_its_volume_of_now():
     assert (edited.state, edited.confidence) == ("edited", None)
     assert np.isclose(edited.volume_ml, found_ml - voxel_ml)
     assert other.state == "done"
+
+
+def test_what_the_segmentation_does_not_take_is_not_said_to_be_done():
+    run = TextSegmentLogic().start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(0.2))
+    bent = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLBSplineTransformNode")
+    run.segmentation_node.SetAndObserveTransformNodeID(bent.GetID())
+    to_the_end(run)
+    assert (run.state, run.error.code) == ("failed", "output_unwritable")
+    (row,) = run.rows
+    assert (row.state, row.segment_id, row.volume_ml) == ("waiting", None, None)

@@ -149,6 +149,7 @@ class TextSegmentLogic:
         """
         self._require_idle()
         results.require_nodes()
+        # Before a segment is removed for a run that cannot begin.
         read_volume_node(results.volume_node, results.modality)
         self._run = Run(results, [results.make_way(structure)], segmenter, on_event)
         return self._run

@@ -13,10 +13,11 @@ from typing import Any
 import textsegment
 from slicer.i18n import tr as _
 from textsegment.errors import CancelledError, OutputError
+from textsegment.segmentation import StructureMask
 from textsegment.segmenter import ModelInfo
 
 from TextSegmentLib.finding import Found
-from TextSegmentLib.rows import ResultRow, RowState
+from TextSegmentLib.rows import ResultRow, RowState, state_of
 from TextSegmentLib.segments import (
     Content,
     Original,
@@ -108,14 +109,13 @@ class Results:
         Raises:
             OutputError: The segmentation does not take it.
         """
-        row = self.row(found.mask.structure)
-        row.show(found.mask.statistics, None, found.mask.warnings)
-        if found.labelmap is None:
-            return
-        content = found.content.moved(self._target.place(found.labelmap))
-        tags = self._tags(row, model, content)
-        row.segment_id = add_segment(self.segmentation_node, row.structure, found.labelmap, tags)
-        self._originals[row.segment_id] = Original(content, found.labelmap)
+        mask, segment_id = found.mask, None
+        if found.labelmap is not None:
+            content = found.content.moved(self._target.place(found.labelmap))
+            tags = self._tags(mask, model, content)
+            segment_id = add_segment(self.segmentation_node, mask.structure, found.labelmap, tags)
+            self._originals[segment_id] = Original(content, found.labelmap)
+        self.row(mask.structure).show(mask.statistics, segment_id, mask.warnings)
 
     def accept(self, structure: str) -> None:
         """Mark a segment as completed; undo keeps it from now on."""
@@ -174,18 +174,18 @@ class Results:
             elif segment is None and row.segment_id is not None:
                 row.lose()
 
-    def _tags(self, row: ResultRow, model: ModelInfo, content: Content) -> dict[str, str]:
+    def _tags(self, mask: StructureMask, model: ModelInfo, content: Content) -> dict[str, str]:
         return {
             "model": model.model,
             "weights_sha256": model.weights_sha256,
-            "prompt": row.structure,
+            "prompt": mask.structure,
             "modality": self.modality,
             "version": textsegment.__version__,
             "date": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "run": self._id,
-            "state": row.state,
-            "volume_ml": f"{row.volume_ml:.6g}",
-            "confidence": f"{row.confidence:.4f}",
+            "state": state_of(mask.statistics),
+            "volume_ml": f"{mask.statistics.volume_ml:.6g}",
+            "confidence": f"{mask.statistics.mean_confidence:.4f}",
             "content": content.to_text(),
         }
 

@@ -44,7 +44,7 @@ class ResultsSection:
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
         ui.deleteButton.connect("clicked()", self._delete)
-        ui.undoButton.connect("clicked()", lambda: on_undo())
+        ui.undoButton.connect("clicked()", on_undo)
         ui.editorButton.connect("clicked()", self._edit)
         ui.exportButton.connect("clicked()", self._export)
         self.show(None)

@@ -32,6 +32,13 @@ class RowState(StrEnum):
     REMOVED = "removed"
 
 
+def state_of(statistics: MaskStatistics) -> RowState:
+    """Return how a structure stands whose mask has these figures."""
+    if statistics.is_empty:
+        return RowState.NOT_FOUND
+    return RowState.CUT_OFF if statistics.touches_border else RowState.DONE
+
+
 @dataclass
 class ResultRow:
     """One structure of a run.
@@ -61,12 +68,9 @@ class ResultRow:
 
     def show(self, statistics: MaskStatistics, segment_id: str | None, warnings: tuple[str, ...]) -> None:
         """Take a result."""
-        self.segment_id, self.warnings = segment_id, warnings
-        if statistics.is_empty:
-            self.state = RowState.NOT_FOUND
-            return
-        self.state = RowState.CUT_OFF if statistics.touches_border else RowState.DONE
-        self.volume_ml, self.confidence = statistics.volume_ml, statistics.mean_confidence
+        self.segment_id, self.warnings, self.state = segment_id, warnings, state_of(statistics)
+        if not statistics.is_empty:
+            self.volume_ml, self.confidence = statistics.volume_ml, statistics.mean_confidence
 
     def edit(self, volume_ml: float) -> None:
         """Say that a person has changed the segment."""

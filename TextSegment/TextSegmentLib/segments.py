@@ -177,7 +177,7 @@ def content_of(segment: Any) -> Content | None:
 def volume_ml(segment: Any) -> float:
     """Return the millilitres of a segment as it is now."""
     image = segment.GetRepresentation(BINARY_LABELMAP)
-    if image is None or image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+    if image is None or not _has_voxels(image):
         return 0.0
     voxel_mm3 = abs(np.linalg.det(matrix_of(image.GetImageToWorldMatrix)[:3, :3]))
     return float(np.count_nonzero(_voxels_kji(image) == segment.GetLabelValue()) * voxel_mm3 / 1000)
@@ -185,7 +185,7 @@ def volume_ml(segment: Any) -> float:
 
 def content_in(image: Any, label: int) -> Content | None:
     """Return what a label map says of a value, None if it is nowhere."""
-    if image.GetNumberOfPoints() == 0 or image.GetPointData().GetScalars() is None:
+    if not _has_voxels(image):
         return None
     mask_kji = _voxels_kji(image) == label
     box = Box.around(mask_kji)
@@ -197,6 +197,10 @@ def content_in(image: Any, label: int) -> Content | None:
     digest = hashlib.sha256(f"{inside.shape}".encode())
     digest.update(np.packbits(inside).data)
     return Content((matrix_of(image.GetImageToWorldMatrix) @ corner)[:3], digest.digest())
+
+
+def _has_voxels(image: Any) -> bool:
+    return image.GetNumberOfPoints() > 0 and image.GetPointData().GetScalars() is not None
 
 
 def _voxels_kji(image: Any) -> NDArray[Any]:
