@@ -1,5 +1,10 @@
+from functools import cached_property
+
 import pytest
 from command_line import Ended, demo_engine, share_engine, textsegment
+
+from textsegment.cli.session import Session
+from textsegment.testing import FakeSegmenter
 
 DEMO_TEXT = "left lung, right lung, heart, aorta, vertebrae, liver"
 
@@ -8,6 +13,16 @@ DEMO_TEXT = "left lung, right lung, heart, aorta, vertebrae, liver"
 def engine(monkeypatch):
     """One engine for all commands of all tests."""
     share_engine(monkeypatch)
+
+
+@pytest.fixture
+def fake_engine(monkeypatch):
+    """Balls at known places, so that every output can be compared voxel by voxel."""
+    engine = FakeSegmenter()
+    monkeypatch.setattr(Session, "segmenter", property(lambda self: engine))
+    info = cached_property(lambda self: engine.info())
+    info.__set_name__(Session, "info")
+    monkeypatch.setattr(Session, "info", info)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """``textsegment segment`` on the scans of many patients: structure sets, segmentations, reports."""
 
 import json
-from functools import cached_property
 
 import numpy as np
 import pydicom
@@ -9,7 +8,6 @@ import pytest
 from command_line import CHEST, textsegment
 from made_dicom import write_series
 
-from textsegment.cli.session import Session
 from textsegment.files.dicom import read_dicom
 from textsegment.files.dicom_seg_reader import read_dicom_seg
 from textsegment.testing import FakeSegmenter, ball
@@ -17,14 +15,7 @@ from textsegment.testing import FakeSegmenter, ball
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
 SHAPE = (48, 44, 30)
 
-
-@pytest.fixture(autouse=True)
-def fake_engine(monkeypatch):
-    engine = FakeSegmenter()
-    monkeypatch.setattr(Session, "segmenter", property(lambda self: engine))
-    info = cached_property(lambda self: engine.info())
-    info.__set_name__(Session, "info")
-    monkeypatch.setattr(Session, "info", info)
+pytestmark = pytest.mark.usefixtures("fake_engine")
 
 
 @pytest.fixture
