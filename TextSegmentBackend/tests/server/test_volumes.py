@@ -24,7 +24,7 @@ def several_chunks(seed=0):
 
 
 def files(server) -> list:
-    return [p for p in server.store.rglob("*") if p.is_file() and p.suffix != ".lock"]
+    return [p for p in server.store.rglob("*") if p.is_file() and not p.name.startswith(".")]
 
 
 def stored_bytes(server) -> int:

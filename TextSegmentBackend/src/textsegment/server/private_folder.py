@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import secrets
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from textsegment.errors import SettingsError
 
-_PREFIX = "volumes-"
+MARKER, LOCK = ".textsegment.json", ".lock"
+"""Files inside such a folder: what proves that it is ours, and what its server holds as long as it lives."""
+
+_NAME = re.compile(r"volumes-[0-9a-f]{16}")
 _ALONE = 0o700
+_MARKER_BYTES = 1024
 
 
 class PrivateFolder:
     """A new folder inside ``base``, locked as long as this process lives.
 
-    Folders of servers that died without removing theirs are removed first: their locks are free.
+    Folders of servers that died without removing theirs are removed first. Nothing else in ``base`` is ever
+    touched: only the marker in a folder, which names the folder itself, proves that it is ours, and only a
+    free lock in it that it is a leftover. A name proves nothing.
 
     Args:
         base: Made if it does not exist.
@@ -32,11 +42,12 @@ class PrivateFolder:
             base.mkdir(mode=_ALONE, parents=True, exist_ok=True)
             _require_own(base)
             _remove_leftovers(base)
-            self.path = base / f"{_PREFIX}{secrets.token_hex(8)}"
-            self._lock = _lock_of(self.path)
-            self._lock.acquire(timeout=0)  # before the folder: a folder without a locked file is a leftover
+            self.path = base / f"volumes-{secrets.token_hex(8)}"
             self.path.mkdir(mode=_ALONE)
-        except OSError as error:
+            self._lock = FileLock(self.path / LOCK)
+            self._lock.acquire(timeout=0)
+            _mark(self.path)  # after the lock: a folder without a marker is nobody's leftover
+        except (OSError, Timeout) as error:
             raise SettingsError(
                 "The folder for volumes cannot be made.", "Choose another one with --store-folder."
             ) from error
@@ -46,8 +57,11 @@ class PrivateFolder:
         return self.path / secrets.token_hex(16)
 
     def remove(self) -> None:
-        """Remove the folder with everything in it; harmless when called twice."""
-        _remove(self.path, self._lock)
+        """Remove the folder with everything in it, if it is still ours; harmless when called twice."""
+        if _is_ours(self.path):
+            _remove(self.path, self._lock)
+        else:
+            self._lock.release()
 
 
 def _require_own(base: Path) -> None:
@@ -58,20 +72,67 @@ def _require_own(base: Path) -> None:
 
 
 def _remove_leftovers(base: Path) -> None:
-    for folder in base.glob(f"{_PREFIX}*/"):
-        lock = _lock_of(folder)
+    for folder in base.iterdir():
+        if not (_is_ours(folder) and _is_file(folder / LOCK)):
+            continue
+        lock = FileLock(folder / LOCK)
         try:
             lock.acquire(timeout=0)
-        except Timeout:
-            continue  # its server lives
-        _remove(folder, lock)
+        except (Timeout, OSError):
+            continue  # its server lives, or another one is removing it
+        if _is_ours(folder):
+            _remove(folder, lock)
+        else:
+            lock.release()
 
 
-def _lock_of(folder: Path) -> FileLock:
-    return FileLock(folder.with_suffix(".lock"))
+def _mark(folder: Path) -> None:
+    with (folder / MARKER).open("x", encoding="utf-8") as file:
+        json.dump(_mark_of(folder), file)
+
+
+def _mark_of(folder: Path) -> dict[str, str]:
+    # With its name in it, a marker proves nothing about a copy of the folder.
+    return {"made by": "textsegment", "folder": folder.name}
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder was made by ``PrivateFolder`` for this user, as the marker in it says."""
+    marker = folder / MARKER
+    try:
+        if not (_NAME.fullmatch(folder.name) and _belongs_to_us(folder) and _is_file(marker)):
+            return False
+        if marker.stat().st_size > _MARKER_BYTES:
+            return False
+        return bool(json.loads(marker.read_text(encoding="utf-8")) == _mark_of(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _belongs_to_us(folder: Path) -> bool:
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and (os.name != "posix" or status.st_uid == os.getuid())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _remove(folder: Path, lock: FileLock) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove a folder whose lock is held; marker and lock go last, so that what is left can be found again.
+
+    The lock is released before its file is removed: Windows removes no open file.
+    """
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name in (MARKER, LOCK):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
     lock.release()
-    Path(lock.lock_file).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
