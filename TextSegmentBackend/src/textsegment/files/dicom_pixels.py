@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from textsegment.errors import InputUnreadableError, VolumeInvalidError
 from textsegment.files.dicom_header import DAMAGE, ImageHeader, read_dataset
 from textsegment.files.dicom_stack import Stack
+from textsegment.files.native_path import path_to_read
 
 
 def load_voxels(stack: Stack, sources: Sequence[tuple[ImageHeader, int]]) -> NDArray[Any]:
@@ -55,9 +56,10 @@ def _decode(header: ImageHeader) -> NDArray[Any]:
         return _decode_frames(header, scalings)
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(header.path))
     try:
-        frames_kji: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
+        with path_to_read(header.path) as plain_path:
+            reader.SetFileName(plain_path)
+            frames_kji: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError as error:
         raise InputUnreadableError(
             "The pixels of a DICOM file cannot be decoded: it is cut off, or of an unknown kind.",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
 from textsegment.files.atomic import unwritable
+from textsegment.files.native_path import path_to_read, path_to_write
 from textsegment.files.raw_image import LPS_TO_RAS, RawImage, require_plausible_size, three_dimensions
 from textsegment.geometry import Geometry
 
@@ -40,20 +41,22 @@ def read_itk_image(path: Path) -> RawImage:
             complex numbers.
         GeometryError: Zero or not finite voxel sizes, a singular affine, an empty dimension.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-        shape = three_dimensions(reader.GetSize())
-        _require_scalar(reader)
-        warnings = _nrrd_warnings(path) if path.suffix.lower() in (".nrrd", ".nhdr") else ()
-        if path.suffix.lower() not in _DETACHED:
-            # The header does not say whether its data are compressed, so the larger bound holds for both.
-            voxel_bytes = int(np.prod(shape, dtype=object)) * _bytes_per_voxel(reader)
-            require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
-        image = reader.Execute()
-    except (RuntimeError, ValueError, nrrd.NRRDError) as error:
-        raise _read_error(error, path) from error
+    detached = path.suffix.lower() in _DETACHED
+    with path_to_read(path, siblings=detached) as plain_path:
+        reader = sitk.ImageFileReader()
+        reader.SetFileName(plain_path)
+        try:
+            reader.ReadImageInformation()
+            shape = three_dimensions(reader.GetSize())
+            _require_scalar(reader)
+            warnings = _nrrd_warnings(path) if path.suffix.lower() in (".nrrd", ".nhdr") else ()
+            if not detached:
+                # The header does not say whether its data are compressed, so the larger bound holds for both.
+                voxel_bytes = int(np.prod(shape, dtype=object)) * _bytes_per_voxel(reader)
+                require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
+            image = reader.Execute()
+        except (RuntimeError, ValueError, nrrd.NRRDError) as error:
+            raise _read_error(error, plain_path) from error
     voxels_kji = sitk.GetArrayFromImage(image).reshape(shape[::-1])
     return RawImage(voxels_kji.transpose(2, 1, 0), Geometry(shape, affine_of(image)), warnings)
 
@@ -76,7 +79,8 @@ def write_itk_image(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64
     image.SetDirection((affine_lps[:3, :3] / spacing).ravel().tolist())
     image.SetOrigin(affine_lps[:3, 3].tolist())
     try:
-        sitk.WriteImage(image, str(path), useCompression=True, compressionLevel=1)
+        with path_to_write(path) as plain_path:
+            sitk.WriteImage(image, plain_path, useCompression=True, compressionLevel=1)
     except RuntimeError as error:
         raise unwritable(path) from error
 
@@ -126,8 +130,8 @@ def _nrrd_warnings(path: Path) -> tuple[str, ...]:
     )
 
 
-def _read_error(error: Exception, path: Path) -> InputUnreadableError | GeometryError:
-    text = str(error).replace(str(path), "")
+def _read_error(error: Exception, path: str) -> InputUnreadableError | GeometryError:
+    text = str(error).replace(path, "")
     if any(words in text for words in _BAD_GRID):
         return GeometryError(
             "The header gives no valid voxel sizes, axes or dimensions.", "Repair the image header."
