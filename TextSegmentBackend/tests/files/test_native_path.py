@@ -107,7 +107,7 @@ def test_home_of_the_user_has_such_a_name_too(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES[:2])
 def test_a_batch_survives_such_names(tmp_path, name):
-    """io2: SIGABRT, the whole batch dead, ``.unfinished`` left behind; names on a terminal of any encoding."""
+    """io2: SIGABRT, the whole batch dead, ``.unfinished`` left behind."""
     folder = folder_named(tmp_path, name)
     write_itk_image(folder / "first.nrrd", phantom((40, 36, 20)), OBLIQUE)
     write_itk_image(folder / f"{name}.mha", phantom((40, 36, 20)), OBLIQUE)

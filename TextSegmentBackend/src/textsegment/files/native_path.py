@@ -1,8 +1,8 @@
 """Paths that every native library can take.
 
-Libraries written in C++ (ITK among them) take paths as UTF-8 or in the code page of the computer; a name that is
-neither ends the whole process, not the call. So what they get is plain ASCII, always: the path itself where it
-is, else a link or a copy under a name of ours in a private folder.
+Libraries written in C++ (ITK among them) take paths as UTF-8 or in the code page of the computer; a name that
+is neither ends the whole process, not the call. So what they get is plain ASCII, always: the path itself where
+it is, else a link or a copy under a name of ours in a private folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def path_to_write(path: Path) -> Iterator[str]:
 
 @contextmanager
 def _plain_folder() -> Iterator[Path]:
-    """Give a private folder with a path in ASCII: the home of a user, and so the usual one, may have another."""
+    """Give a private folder whose path is ASCII: the usual one may lie in a home with an umlaut."""
     for parent in (tempfile.gettempdir(), *_ELSEWHERE):
         if parent.isascii() and os.access(parent, os.W_OK | os.X_OK):
             with tempfile.TemporaryDirectory(prefix="textsegment-", dir=parent) as folder:
