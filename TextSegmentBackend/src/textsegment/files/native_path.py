@@ -1,8 +1,8 @@
 """Paths that every native library can take.
 
-Libraries written in C++ (ITK among them) take paths as UTF-8 or in the code page of the computer; a name that
-is neither ends the whole process, not the call. So what they get is plain ASCII, always: the path itself where
-it is, else a link or a copy under a name of ours in a private folder.
+Libraries written in C++ (ITK among them) take paths as UTF-8 or in the code page of the computer; a name
+that is neither ends the whole process, not the call. So what they get is plain ASCII, always: the path itself
+where it is, else a link or a copy under a name of ours in a private folder.
 """
 
 from __future__ import annotations
