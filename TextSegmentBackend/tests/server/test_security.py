@@ -123,9 +123,46 @@ def test_row_38_brute_force_is_slowed_down():
         answer = stranger.get(server.url + INFO_ROUTE)
         assert report(answer).code == "rate_limited"
         assert 1 <= int(answer.headers["Retry-After"]) <= 10
-        friend = server.session()
-        assert friend.get(server.url + INFO_ROUTE).status_code == 429  # from the same address
-        wait_until(lambda: friend.get(server.url + INFO_ROUTE).status_code == 200, "forgiven", 30)
+        assert server.session().get(server.url + INFO_ROUTE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "authorization"),
+    [
+        ("GET", None),  # an image on a web page
+        ("POST", None),  # a form on one
+        ("OPTIONS", None),  # what a browser asks before it sends a key
+        ("GET", "Basic dXNlcjpwYXNzd29yZA=="),  # http://user:password@127.0.0.1
+        ("GET", ""),
+        ("GET", "Bearer"),
+        ("GET", "Bearer  "),
+        ("GET", "Bearer " + "x" * 20),  # a stranger behind the same address
+    ],
+)
+def test_nobody_else_can_lock_a_key_out(guarded, method, authorization):
+    """sv3: eleven requests without a key, of any web page, locked the user's own key out."""
+    stranger, friend = guarded.session(""), guarded.session(ALICE)
+    stranger.headers["X-Forwarded-For"] = friend.headers["X-Forwarded-For"] = "203.0.113.99"
+    if authorization is not None:
+        stranger.headers["Authorization"] = authorization
+    codes = [stranger.request(method, guarded.url + INFO_ROUTE).status_code for _ in range(20)]
+    is_a_try = authorization is not None and "x" in authorization
+    assert codes[:10] == [401] * 10
+    assert codes[-1] == (429 if is_a_try else 401)
+    assert friend.get(guarded.url + INFO_ROUTE).status_code == 200
+
+
+def test_right_key_is_neither_counted_nor_forgives_wrong_ones(guarded):
+    """sv3, variant: tries are those of wrong keys, whatever comes between them."""
+    stranger, friend = guarded.session("x" * 20), guarded.session(ALICE)
+    stranger.headers["X-Forwarded-For"] = friend.headers["X-Forwarded-For"] = "203.0.113.98"
+    for _ in range(15):
+        assert friend.get(guarded.url + INFO_ROUTE).status_code == 200
+    codes = []
+    for _ in range(20):
+        codes.append(stranger.get(guarded.url + INFO_ROUTE).status_code)
+        assert friend.get(guarded.url + INFO_ROUTE).status_code == 200
+    assert (codes[:10], codes[-1]) == ([401] * 10, 429)
 
 
 def test_forwarded_address_is_the_last_of_all_lines():
@@ -142,9 +179,8 @@ def test_forwarded_address_is_believed_of_a_proxy_only():
                 # The first one is what the client claims, the last one what the proxy has seen.
                 stranger.headers["X-Forwarded-For"] = f"1.2.3.{number}, 203.0.113.9"
                 stranger.get(server.url + INFO_ROUTE)
-            friend = server.session()
-            friend.headers["X-Forwarded-For"] = "203.0.113.10"
-            assert friend.get(server.url + INFO_ROUTE).status_code == (200 if behind_proxy else 429)
+            stranger.headers["X-Forwarded-For"] = "203.0.113.10"
+            assert stranger.get(server.url + INFO_ROUTE).status_code == (401 if behind_proxy else 429)
 
 
 @pytest.mark.parametrize(

@@ -91,22 +91,27 @@ class KeyCheck:
     def owner(self, authorization: str | None, address: str) -> str:
         """Return who asks: the same text for the same key.
 
+        A right key always passes, and only a wrong one counts as a try: a stranger at the same address, or a
+        page in the user's own browser, which can send requests but no keys, must not lock anybody out.
+
         Raises:
-            RateLimitedError: Too many wrong keys came from this address.
+            RateLimitedError: The key is wrong, as too many from this address were before.
             UnauthorizedError: The key is missing or wrong.
         """
         if not self._keys:
             return NOBODY
-        self._tries.require(address)
         scheme, _, given = (authorization or "").partition(" ")
+        given = given.strip() if scheme.lower() == "bearer" else ""
         # All are compared, in constant time: the answer takes as long for each of them.
-        matches = [hmac.compare_digest(given.strip().encode("utf-8", "replace"), key) for key in self._keys]
-        if scheme.lower() != "bearer" or not any(matches):
+        matches = [hmac.compare_digest(given.encode("utf-8", "replace"), key) for key in self._keys]
+        if any(matches):
+            return self._owners[matches.index(True)]
+        if given:
+            self._tries.require(address)
             self._tries.count(address)
-            raise UnauthorizedError(
-                "The access key is missing or wrong.", "Ask the operator of the server for one."
-            )
-        return self._owners[matches.index(True)]
+        raise UnauthorizedError(
+            "The access key is missing or wrong.", "Ask the operator of the server for one."
+        )
 
 
 class TryTable:
