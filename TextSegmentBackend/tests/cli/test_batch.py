@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from command_line import textsegment
+from made_dicom import write_series
 from tiny_engine import phantom
 
 from textsegment.files.itk_image import write_itk_image
@@ -116,3 +117,41 @@ def test_what_is_wrong_for_all_stops_at_once(scans, tmp_path, monkeypatch):
     assert ended.code == 2
     assert ended.err.count("--yes") == 1
     assert list(out.iterdir()) == []
+
+
+def test_results_written_into_the_dicom_folder_do_not_replace_the_series(tmp_path):
+    """io1: the second run segmented the masks of the first as MR scans, with exit code 0."""
+    volume = phantom((40, 36, 20))
+    folder = tmp_path / "dicom"
+    write_series(folder, (volume.voxels + 1024).clip(0, 4000).astype(np.uint16), volume.geometry.affine)
+    for _ in range(2):
+        command = ("liver, spleen", "-o", f"{folder}/", "--json", tmp_path / "report.json", "--overwrite")
+        ended = textsegment("segment", folder, *command)
+        assert ended.code == 0, ended.err
+        image = json.loads((tmp_path / "report.json").read_text())["image"]
+        assert image["modality"] == "CT"
+        assert image["shape"] == [40, 36, 20]
+    assert "Left out, results of TextSegment or 3D Slicer: liver.nii.gz, spleen.nii.gz." in ended.err
+
+
+def test_a_mixed_folder_fails_and_the_others_are_done(scans, tmp_path):
+    """io1: image files beside a few DICOM images are asked back, in a batch too; label maps are said."""
+    (scans / "broken.nii.gz").unlink()
+    mask = np.zeros((40, 36, 20), dtype=np.uint8)
+    mask[10:30, 10:30, 5:15] = 1
+    write_itk_image(scans / "third_label.nrrd", mask, np.eye(4))
+    mixed = tmp_path / "mixed"
+    write_series(mixed, mask[:, :, :2].astype(np.uint16), np.eye(4))
+    shutil.copy(scans / "third.nrrd", mixed)
+    out = tmp_path / "out"
+    command = ("liver", "-o", out, "--modality", "CT", "--json", tmp_path / "all.json")
+    ended = textsegment("segment", scans, mixed, *command)
+    assert ended.code == 8
+    assert "3/3 mixed: The folder holds image files and DICOM images. [input_invalid]" in ended.err
+    assert "Left out, label maps: third_label.nrrd." in ended.err
+    assert sorted(path.name for path in out.iterdir()) == ["a_scan", "third"]
+    left_out = json.loads((tmp_path / "all.json").read_text())["left_out"]
+    assert left_out == {"results of TextSegment or 3D Slicer": 1, "label maps": 1}
+    alone = textsegment("segment", mixed, "liver", "-o", tmp_path / "out.seg.nrrd")
+    assert alone.code == 3
+    assert "[input_invalid]" in alone.err

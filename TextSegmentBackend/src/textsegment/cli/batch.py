@@ -10,10 +10,11 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -35,29 +36,13 @@ from textsegment.files.atomic import make_folder
 from textsegment.files.names import file_stems
 from textsegment.files.report import disclaimer_of, write_json
 
+if TYPE_CHECKING:
+    from textsegment.files.scan_search import ScanSearch
+
 REPORT = "report.json"
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
-_RESULT_SUFFIX = ".seg.nrrd"
 # Formats whose voxels lie in a file beside the header.
 _DETACHED = (".nhdr", ".mhd")
 _FOLDER_HINT = "Give one: -o results/ for masks, -o results/plan.rtstruct.dcm for other formats."
-
-
-def find_images(given: Sequence[Path]) -> list[Path]:
-    """Return the images, with each folder of image files replaced by them; DICOM folders stay."""
-    images: list[Path] = []
-    for path in given:
-        try:
-            inside = sorted(p for p in path.iterdir() if _is_image(p)) if path.is_dir() else []
-        except OSError:  # whoever reads the image will say why
-            inside = []
-        images += inside or [path]
-    return images
-
-
-def _is_image(path: Path) -> bool:
-    name = path.name.lower()
-    return name.endswith(_SUFFIXES) and not name.endswith(_RESULT_SUFFIX) and path.is_file()
 
 
 @dataclass(frozen=True)
@@ -121,8 +106,8 @@ class _Layout:
         return {"files": sorted((*self.names, *extras)), "short_names": self.targets.short_names}
 
 
-def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> None:
-    """Segment all images into folders below the output, named after their files or folders.
+def run_batch(found: ScanSearch, targets: Targets, session: Session) -> None:
+    """Segment all scans into folders below the output, named after their files or folders.
 
     A result is complete if its folder holds a report of the same image, request, model, modality and outputs:
     then it is kept as it is.
@@ -131,15 +116,18 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
         typer.Exit: With ``BATCH_INCOMPLETE`` if images failed.
         TextSegmentError: What would fail for all images: weights, device, disk full, consent.
     """
+    from textsegment.files.scan_search import scan_name
+
     layout = _checked_layout(targets)
     if session.request.given is not None:
         raise OutputError("Structures made before belong to one image.", "Leave --use out.")
     session.info  # noqa: B018 – whatever is wrong with model or server is wrong for all images
-    names = file_stems([_stem(image) for image in images])
+    images = found.scans
+    names = file_stems([scan_name(image) for image in images])
     outcomes: list[_Outcome] = []
     for number, (image, name) in enumerate(zip(images, names, strict=True), start=1):
         label = f"{number}/{len(images)} {name}"
-        outcome = _outcome(image, layout, name, session, label)
+        outcome = _outcome(found, image, layout, name, session, label)
         outcomes.append(outcome)
         if outcome.error is not None:
             show_error(outcome.error, label)
@@ -148,7 +136,9 @@ def run_batch(images: Sequence[Path], targets: Targets, session: Session) -> Non
     failed = [outcome.name for outcome in outcomes if outcome.error is not None]
     if targets.report is not None:
         entries = [outcome.to_json() for outcome in outcomes]
-        write_json({"version": textsegment.__version__, "images": entries}, targets.report)
+        left_out = Counter(reason for _, reason in found.left_out)
+        content = {"version": textsegment.__version__, "images": entries, "left_out": left_out}
+        write_json(content, targets.report)
     if not session.quiet:
         typer.echo(f"{len(images) - len(failed)} of {len(images)} images are done: {layout.folder}")
         if failed:
@@ -176,9 +166,12 @@ def _checked_layout(targets: Targets) -> _Layout:
     return layout
 
 
-def _outcome(image: Path, layout: _Layout, name: str, session: Session, label: str) -> _Outcome:
+def _outcome(
+    found: ScanSearch, image: Path, layout: _Layout, name: str, session: Session, label: str
+) -> _Outcome:
     target = layout.folder / name
     try:
+        found.require_clear(image)
         request = {**_request(image, session), **layout.to_json()}
         kept = _complete_report(target, request)
         if kept is not None and not session.overwrite:
@@ -202,12 +195,6 @@ def _summary(outcome: _Outcome) -> str:
     if outcome.state == "kept":
         return f"kept, {found}"
     return f"{found}, {sum(outcome.report['timings_s'].values()):.1f} s"
-
-
-def _stem(image: Path) -> str:
-    name = image.resolve().name
-    suffix = next((s for s in _SUFFIXES if name.lower().endswith(s)), "")
-    return name[: -len(suffix)] if suffix else name
 
 
 def _request(image: Path, session: Session) -> dict[str, Any]:

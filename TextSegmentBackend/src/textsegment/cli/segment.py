@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from textsegment.cli.batch import find_images, run_batch
+from textsegment.cli.batch import run_batch
 from textsegment.cli.outputs import Targets, require_usable
 from textsegment.cli.remote import connect
 from textsegment.cli.report import print_facts, print_table
@@ -165,12 +165,18 @@ def segment_command(
 
 
 def _segment(paths: list[Path], targets: Targets, session: Session) -> None:
-    images = find_images(paths)
-    if len(images) > 1 or images != paths:  # a folder of images stays many, even if it holds one
-        run_batch(images, targets, session)
+    from textsegment.files.scan_search import find_scans
+
+    found = find_scans(paths)
+    if not session.quiet:
+        for note in found.notes():
+            typer.echo(note, err=True)
+    if len(found.scans) > 1 or found.is_folder:  # a folder of images stays many, even if it holds one
+        run_batch(found, targets, session)
         return
-    require_usable(targets, images[0], session.request.given)
-    report = session.run(images[0], targets)
+    found.require_clear(found.scans[0])
+    require_usable(targets, found.scans[0], session.request.given)
+    report = session.run(found.scans[0], targets)
     if not session.quiet:
         print_table(report)
         typer.echo(f"Written: {', '.join(targets.results)}")

@@ -37,7 +37,7 @@ _DAMAGE = (OSError, EOFError, ValueError, KeyError, zlib.error, HeaderDataError,
 
 # Headers may hold any bits: the numbers are checked, numpy need not warn of them as well.
 @np.errstate(all="ignore")
-def read_nifti(path: Path) -> RawImage:
+def read_nifti(path: Path, *, first_slice: bool = False) -> RawImage:
     """Read a NIfTI file.
 
     The sform is used if its code is positive, else the qform, else the voxel sizes alone with a warning.
@@ -46,6 +46,7 @@ def read_nifti(path: Path) -> RawImage:
 
     Args:
         path: A ``.nii`` or ``.nii.gz`` file.
+        first_slice: Whether to read no more than the first slice along k.
 
     Raises:
         InputUnreadableError: It is no NIfTI file, or damaged.
@@ -60,12 +61,23 @@ def read_nifti(path: Path) -> RawImage:
         compressed = path.name.lower().endswith(".gz")
         voxel_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
         require_plausible_size(voxel_bytes, path.stat().st_size, compressed=compressed)
-        voxels = _read_voxels(path, header, shape)
+        if first_slice:
+            geometry = Geometry((*shape[:2], 1), geometry.affine)
+            header.set_data_shape(geometry.spatial_shape)
+        voxels = _read_voxels(path, header, geometry.spatial_shape)
     except _DAMAGE as error:
         raise InputUnreadableError(
             "The file is no NIfTI image, or it is damaged.", "Open it in a viewer, or copy it again."
         ) from error
     return RawImage(voxels, geometry, warnings)
+
+
+def nifti_description(path: Path) -> str:
+    """Return what the header says the image is; empty for a file that is none."""
+    try:
+        return bytes(_read_header(path)["descrip"]).split(b"\0")[0].decode("ascii", "replace")
+    except _DAMAGE:
+        return ""
 
 
 def write_nifti(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64], description: str) -> None:

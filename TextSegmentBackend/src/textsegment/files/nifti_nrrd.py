@@ -19,6 +19,8 @@ from textsegment.files.nifti import NIFTI_SUFFIXES, write_nifti
 from textsegment.segmentation import Segmentation
 
 LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+OWN_DESCRIPTION = "TextSegment "
+"""How the description in a NIfTI file of ours begins."""
 
 
 def write_mask_folder(
@@ -125,4 +127,4 @@ def _label_table(segmentation: Segmentation, names: Sequence[str]) -> dict[str, 
 
 
 def _description(segmentation: Segmentation) -> str:
-    return f"TextSegment {segmentation.provenance.get('model', '')}".strip()
+    return f"{OWN_DESCRIPTION}{segmentation.provenance.get('model', '')}"

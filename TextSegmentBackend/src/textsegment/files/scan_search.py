@@ -1,0 +1,182 @@
+"""Which scans a path stands for: the file or DICOM folder itself, or the image files in a folder.
+
+Not everything with the suffix of an image is a scan: masks that this package or another has written, label
+maps and the hidden files of operating systems are left out, and it is said.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textsegment.errors import InputError, TextSegmentError
+from textsegment.files.dicom_header import quiet_pydicom, read_headers
+from textsegment.files.itk_image import ITK_SUFFIXES, read_itk_image
+from textsegment.files.nifti import NIFTI_SUFFIXES, nifti_description, read_nifti
+from textsegment.files.nifti_nrrd import OWN_DESCRIPTION, table_of
+from textsegment.plausibility import looks_like_labels
+
+IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
+"""Suffixes of image files."""
+
+HIDDEN = "hidden files"
+RESULTS = "results of TextSegment or 3D Slicer"
+LABELS = "label maps"
+BESIDE_DICOM = "beside a DICOM series"
+
+_SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
+# Fewer planes are a screenshot or a scout.
+_FEWEST_PLANES = 4
+
+
+@dataclass(frozen=True)
+class ScanSearch:
+    """What there is to segment.
+
+    Attributes:
+        scans: Image files and DICOM folders.
+        left_out: Files that look like images and are none to segment, and why.
+        mixed: Those of the scans that are folders of both image files and DICOM images: nobody knows which
+            are meant.
+        is_folder: Whether a folder was replaced by the images in it.
+    """
+
+    scans: tuple[Path, ...]
+    left_out: tuple[tuple[Path, str], ...] = ()
+    mixed: tuple[Path, ...] = ()
+    is_folder: bool = False
+
+    def require_clear(self, scan: Path) -> None:
+        """Refuse a folder of both image files and DICOM images.
+
+        Raises:
+            InputError: It is one.
+        """
+        if scan in self.mixed:
+            raise InputError(
+                "The folder holds image files and DICOM images.",
+                "Give the files, or the folder of the DICOM series, not the folder of both.",
+            )
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what was left out, by the reason; with the names of the files."""
+        reasons = dict.fromkeys(reason for _, reason in self.left_out)
+        return tuple(
+            f"Left out, {reason}: {', '.join(path.name for path, why in self.left_out if why == reason)}."
+            for reason in reasons
+        )
+
+
+def find_scans(given: Sequence[Path]) -> ScanSearch:
+    """Replace each folder of image files by the scans in it; files, DICOM folders and what is missing stay.
+
+    In a folder of DICOM slices the slices are the scan, whatever lies beside them.
+
+    Args:
+        given: Files and folders. A file that is given by its name is taken as it is.
+    """
+    found = []
+    for path in given:
+        try:
+            found.append(_search_folder(path) if path.is_dir() else ScanSearch((path,)))
+        except OSError:  # whoever reads the image will say why
+            found.append(ScanSearch((path,)))
+    return ScanSearch(
+        tuple(scan for one in found for scan in one.scans),
+        tuple(entry for one in found for entry in one.left_out),
+        tuple(scan for one in found for scan in one.mixed),
+        any(one.is_folder for one in found),
+    )
+
+
+def has_image_suffix(path: Path) -> bool:
+    """Whether a file is named like an image."""
+    return path.name.lower().endswith(IMAGE_SUFFIXES)
+
+
+def scan_name(path: Path) -> str:
+    """Return the name of a file or folder as it was given, without the suffix of an image.
+
+    A link has a name of its own: where it leads to (a store of contents, say) names no scan.
+    """
+    name = os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119
+    suffix = next((s for s in IMAGE_SUFFIXES if name.lower().endswith(s)), "")
+    return name[: -len(suffix)] if suffix else name
+
+
+def is_own_result(path: Path) -> bool:
+    """Whether an image file holds masks of this package, or a segmentation of 3D Slicer."""
+    if path.name.lower().endswith(_SEGMENTATIONS):
+        return True
+    if path.name.lower().endswith(NIFTI_SUFFIXES) and nifti_description(path).startswith(OWN_DESCRIPTION):
+        return True
+    try:
+        return table_of(path).is_file()
+    except TextSegmentError:  # no format of a label map
+        return False
+
+
+def _search_folder(folder: Path) -> ScanSearch:
+    candidates: list[Path] = []
+    left_out: list[tuple[Path, str]] = []
+    for path in sorted(folder.iterdir()):
+        if not has_image_suffix(path) or not path.is_file():
+            continue
+        reason = _reason_against(path)
+        if reason is None:
+            candidates.append(path)
+        else:
+            left_out.append((path, reason))
+    if not candidates:
+        return ScanSearch((folder,), tuple(left_out))
+    slices = _count_slices(folder)
+    if slices >= _FEWEST_PLANES:
+        beside = [(path, BESIDE_DICOM) for path in candidates]
+        return ScanSearch((folder,), (*left_out, *beside))
+    if slices or _holds_dicom_below(folder):
+        return ScanSearch((folder,), tuple(left_out), mixed=(folder,))
+    return ScanSearch(tuple(candidates), tuple(left_out), is_folder=True)
+
+
+def _reason_against(path: Path) -> str | None:
+    if path.name.startswith("."):
+        return HIDDEN
+    if is_own_result(path):
+        return RESULTS
+    return LABELS if _is_label_map(path) else None
+
+
+def _is_label_map(path: Path) -> bool:
+    """Judge by the voxels; what cannot be read is for others to report."""
+    try:
+        if path.name.lower().endswith(NIFTI_SUFFIXES):
+            # The noise of the first slice tells most scans apart, before all of a large file is read.
+            first = read_nifti(path, first_slice=True).voxels
+            return looks_like_labels(first, partly=True) and looks_like_labels(read_nifti(path).voxels)
+        return looks_like_labels(read_itk_image(path).voxels)
+    except TextSegmentError:
+        return False
+
+
+def _count_slices(folder: Path) -> int:
+    with quiet_pydicom():
+        found = read_headers(path for path in sorted(folder.iterdir()) if _may_be_dicom(path))
+    return sum(header.frame_count for header in found.images)
+
+
+def _holds_dicom_below(folder: Path) -> bool:
+    with quiet_pydicom():
+        return any(read_headers([path]).images for path in _files_below(folder))
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        if Path(root) != folder:
+            yield from (path for name in sorted(names) if _may_be_dicom(path := Path(root, name)))
+
+
+def _may_be_dicom(path: Path) -> bool:
+    return not path.name.startswith(".") and not has_image_suffix(path) and path.is_file()
