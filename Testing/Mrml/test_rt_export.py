@@ -22,6 +22,7 @@ from textsegment.testing import FakeSegmenter, phantom
 from textsegment.volume import Volume
 from TextSegmentLib.interpreter import Interpreter
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.results import Results
 from TextSegmentLib.rt import Export, Format, PackagesMissingError, Wish, names_for
 from TextSegmentLib.rt_masks import list_regions, take_region
 from vtk.util import numpy_support
@@ -166,6 +167,18 @@ def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, 
         assert {item.SegmentLabel: item.SegmentAlgorithmName for item in file.SegmentSequence}[
             "GTV"
         ] == "unknown"
+
+
+def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_path):
+    """rt1: warnings stayed in the table, and were lost with the scene or the export."""
+    made = segment(case.segmentation_node, "liver")
+    made.SetTag("TextSegment.warnings", "Parts of it were left out.")  # as a run does, see Results.add
+    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
+    assert roi.ROIDescription.endswith("Note: Parts of it were left out.")
+    results = Results.of_segments(case.node, case.segmentation_node)
+    assert results.row("liver").warnings == ("Parts of it were left out.",)
+    assert results.row("kidney").warnings == ()
 
 
 def test_the_image_as_slicer_itself_loads_it_has_the_grid_of_its_files(case, tmp_path):

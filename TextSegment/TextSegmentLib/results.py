@@ -187,6 +187,7 @@ class Results:
             "volume_ml": f"{mask.statistics.volume_ml:.6g}",
             "confidence": f"{mask.statistics.mean_confidence:.4f}",
             "content": content.to_text(),
+            **({"warnings": " ".join(mask.warnings)} if mask.warnings else {}),
         }
 
     def _take_up(self, segment: Any, segment_id: str) -> None:
@@ -199,6 +200,7 @@ class Results:
                 segment_id,
                 float(tag_of(segment, "volume_ml")),
                 float(tag_of(segment, "confidence")),
+                warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
                 accepted=is_completed(segment),
             )
         except ValueError:

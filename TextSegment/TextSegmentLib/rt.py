@@ -241,14 +241,13 @@ def _provenance(regions: Sequence[Region], edited: Collection[str]) -> dict[str,
 
 
 def _said_whose(mask: StructureMask, region: Region, is_edited: bool) -> StructureMask:
-    """Say in the file what was not found by a model alone."""
+    """Say in the file what was not found by a model alone, and what was said when it was found."""
+    said = ""
     if not region.model:
         said = "Not made by TextSegment: drawn, or of another program."
     elif is_edited:
         said = "Edited by a person."
-    else:
-        return mask
-    return replace(mask, warnings=(*mask.warnings, said))
+    return replace(mask, warnings=(*mask.warnings, *filter(None, [said, region.note])))
 
 
 def _sample(volume: VolumeSource) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Region:
         structure: Name in the vocabulary if it has one, else ``name``.
         model: What found it; empty for a segment that this module did not make.
         original: What its label map said when it was made, see ``Content.to_text``; empty without a model.
+        note: What should be known about it since it was made; may be empty.
     """
 
     segment_id: str
@@ -44,6 +45,7 @@ class Region:
     structure: str
     model: str
     original: str
+    note: str
 
 
 def list_regions(segmentation_node: Any) -> list[Region]:
@@ -61,8 +63,8 @@ def list_regions(segmentation_node: Any) -> list[Region]:
     return regions
 
 
-def _made(segment: Any) -> tuple[str, str]:
-    return tag_of(segment, "model"), tag_of(segment, "content")
+def _made(segment: Any) -> tuple[str, str, str]:
+    return tag_of(segment, "model"), tag_of(segment, "content"), tag_of(segment, "warnings")
 
 
 def _structure_of(name: str, prompt: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.caution import Caution
 from textsegment.geometry import Box, Geometry
 from textsegment.prompt import Prompt, merged_warning, unique_prompts
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
@@ -131,7 +132,7 @@ def _found(structure: str, volume: Volume) -> StructureMask:
         empty = MaskStatistics(0, 0.0, math.nan, math.nan, False)
         nothing = Box((0, 0, 0), (0, 0, 0))
         return StructureMask(
-            structure, nothing, whole[nothing.slices], empty, (f"Not found in this image: {structure}.",)
+            structure, nothing, whole[nothing.slices], empty, (Caution("not_found", structure=structure),)
         )
     mask = whole[box.slices].copy()
     count = int(mask.sum())

@@ -85,7 +85,9 @@ def test_text_template_and_derived_structures_together(tmp_path, folder):
         str(item.SegmentLabel): str(item.SegmentDescription)
         for item in pydicom.dcmread(tmp_path / "out.seg.dcm").SegmentSequence
     }
-    assert described["Bladder_PRV05"] == 'Bladder_PRV05 = "bladder" margin 5 mm'
+    recipe, note = described["Bladder_PRV05"].split(". Note: ")
+    assert recipe == 'Bladder_PRV05 = "bladder" margin 5 mm'
+    assert note.startswith("Bladder_PRV05: on this grid the margin is")
 
 
 @pytest.mark.parametrize(
@@ -126,20 +128,87 @@ def test_structures_made_before_can_be_used(tmp_path, folder, name):
     assert "'spleen'" in textsegment(*command, "Rest = liver - spleen").err
 
 
-def test_what_is_odd_about_given_structures_is_said(tmp_path, folder):
+def move(older, millimetres, *, only=None):
+    """Move contours of the first region towards the head."""
+    dataset = pydicom.dcmread(older)
+    for contour in dataset.ROIContourSequence[0].ContourSequence[:only]:
+        contour.ContourData[2::3] = [f"{float(z) + millimetres:.4f}" for z in contour.ContourData[2::3]]
+    dataset.save_as(older)
+
+
+def test_what_should_be_known_of_given_structures_reaches_everything(tmp_path, folder):
+    """rt1: contours beside the slices: nothing is lost, and terminal, reports and every file say it."""
     older = tmp_path / "older.rtstruct.dcm"
     assert textsegment("segment", folder, "aorta, liver", "-o", older).code == 0
-    dataset = pydicom.dcmread(older)
-    points = dataset.ROIContourSequence[0].ContourSequence[0].ContourData
-    points[2::3] = [f"{float(z) + 2:.4f}" for z in points[2::3]]
-    dataset.save_as(older)
+    move(older, 1.6)
+    outputs = [tmp_path / name for name in ("plan.rtstruct.dcm", "plan.seg.dcm", "plan.seg.nrrd")]
     ended = textsegment(
-        "segment", folder, "spinal cord", "--use", older, "--derive", "Rest = spinal cord - A_Aorta",
+        "segment", folder, "spinal cord", "--use", older, "--derive", "Near = A_Aorta margin 3",
+        "--derive", "Rest = spinal cord - Near", *(part for path in outputs for part in ("-o", path)),
+        "--json", tmp_path / "report.json", "--report", tmp_path / "report.html",
+    )  # fmt: skip
+    assert ended.code == 0, ended.err
+    said = "A_Aorta: Contours that lie beside the slices of the scan, by up to 1.6 mm"
+    assert said in " ".join(ended.out.split())
+    assert said in (tmp_path / "report.html").read_text()
+    entries = {e["output"]: e for e in json.loads((tmp_path / "report.json").read_text())["structures"]}
+    for name in ("Near", "Rest"):
+        assert any(text.startswith(said) for text in entries[name]["warnings"]), name
+        assert "contours_moved" in entries[name]["codes"]
+    aorta = whole("aorta")
+    assert entries["Near"]["voxels"] > aorta.sum()
+    regions = {str(roi.ROIName): roi for roi in pydicom.dcmread(outputs[0]).StructureSetROISequence}
+    assert said in regions["Near"].ROIDescription
+    segments = {str(s.SegmentLabel): s for s in pydicom.dcmread(outputs[1]).SegmentSequence}
+    assert said in segments["Rest"].SegmentDescription
+    scan = read_dicom(folder)
+    for read in (read_seg_nrrd(outputs[2]), read_dicom_seg(outputs[1], geometry=scan.volume.geometry)):
+        assert any(said in warning for warning in read["Near"].warnings)
+
+
+@pytest.mark.parametrize("name", ["older.rtstruct.dcm", "older.seg.dcm", "older.seg.nrrd"])
+def test_what_a_file_says_of_a_structure_goes_on_in_the_next_one(tmp_path, folder, name):
+    """rt1: two commands are no way round a warning."""
+    first, older = tmp_path / "first.rtstruct.dcm", tmp_path / name
+    assert textsegment("segment", folder, "aorta", "-o", first).code == 0
+    move(first, 1.6)
+    command = ("segment", folder)
+    ended = textsegment(
+        *command, "spinal cord", "--use", first, "--derive", "Near = A_Aorta margin 3", "-o", older
+    )
+    assert ended.code == 0, ended.err
+    new = tmp_path / "new.rtstruct.dcm"
+    ended = textsegment(*command, "liver", "--use", older, "--derive", "Rest = liver - Near", "-o", new)
+    assert ended.code == 0, ended.err
+    assert "Near: A_Aorta: Contours that lie beside" in " ".join(ended.out.split())
+    (rest,) = [r for r in pydicom.dcmread(new).StructureSetROISequence if r.ROIName == "Rest"]
+    assert "Contours that lie beside" in rest.ROIDescription
+
+
+def test_a_structure_that_lost_everything_is_refused(tmp_path, folder):
+    """rt1: a target drawn on other slices is not nothing."""
+    older = tmp_path / "older.rtstruct.dcm"
+    assert textsegment("segment", folder, "aorta, liver", "-o", older).code == 0
+    move(older, 500)
+    command = ("segment", folder, "spinal cord", "--use", older, "-o", tmp_path / "out.seg.nrrd", "--derive")
+    ended = textsegment(*command, "Rest = spinal cord - A_Aorta")
+    assert ended.code == 3
+    assert "Nothing of 'A_Aorta' lies on the slices of this scan" in ended.err
+    assert not (tmp_path / "out.seg.nrrd").exists()
+    assert textsegment(*command, "Rest = spinal cord - Liver").code == 0
+
+
+def test_what_should_be_known_of_a_structure_that_is_empty_is_said(tmp_path, folder):
+    """rt1: the terminal passed over the warnings of structures without voxels."""
+    older = tmp_path / "older.rtstruct.dcm"
+    assert textsegment("segment", folder, "aorta, liver", "-o", older).code == 0
+    move(older, 1.6)
+    ended = textsegment(
+        "segment", folder, "spinal cord", "--use", older, "--derive", "None = A_Aorta - A_Aorta",
         "-o", tmp_path / "out.seg.nrrd",
     )  # fmt: skip
     assert ended.code == 0, ended.err
-    said = " ".join(ended.out.split())
-    assert "A_Aorta: Contours that lie on no slice of the scan were left out: 1." in said
+    assert "A_Aorta: Contours that lie beside the slices" in " ".join(ended.out.split())
 
 
 def test_no_input_is_overwritten(tmp_path, folder):

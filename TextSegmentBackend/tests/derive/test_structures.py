@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_scans import OBLIQUE, overlapping_masks, segmentation
 
+from textsegment.caution import Caution
 from textsegment.derive.expression import parse_definition
-from textsegment.derive.structures import derive
-from textsegment.errors import ExpressionError, UnknownStructureError
+from textsegment.derive.structures import derive, require_whole
+from textsegment.errors import ExpressionError, InputError, UnknownStructureError
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
@@ -89,3 +90,59 @@ def test_what_should_be_known_is_said():
     assert any("beyond the image" in warning for warning in result["C"].warnings)
     nothing = derived(Segmentation(geometry, masks), "D = spleen margin 5")["D"]
     assert nothing.statistics.is_empty
+
+
+def boxes(**warnings):
+    geometry = Geometry((12, 12, 8), np.diag([1, 1, 5, 1.0]))
+    masks = []
+    for number, (name, said) in enumerate(warnings.items()):
+        block = np.zeros((12, 12, 8), dtype=bool)
+        block[2 + number : 8, 2:8, 1:5] = True
+        masks.append(StructureMask.measured(name, block, geometry, warnings=said))
+    return Segmentation(geometry, tuple(masks))
+
+
+def test_what_should_be_known_of_operands_goes_along():
+    """rt1: the warning of an incomplete target was lost with what was derived of it."""
+    lost = Caution("contours_left_out", "PTV", count=12)
+    found = boxes(PTV=(lost,), cord=(), liver=("Edited by a person.",))
+    result = derived(found, "A = PTV + cord", "B = cord - A", "C = liver & cord", "D = cord margin 1")
+    assert result["A"].warnings == result["B"].warnings == (lost,)
+    assert result["A"].warnings[0].code == "contours_left_out"
+    assert result["C"].warnings == ("liver: Edited by a person.",)
+    assert result["PTV"].warnings == (lost,)
+    assert all(warning.about == "D" for warning in result["D"].warnings)
+
+
+@pytest.mark.parametrize("text", ["A = PTV margin 3", "A = (PTV - cord) + PTV", 'A = "PTV" & PTV'])
+def test_it_goes_along_once(text):
+    """rt1."""
+    lost = Caution("slices_without_contours", "PTV", count=1)
+    assert derived(boxes(PTV=(lost,), cord=()), text)["A"].warnings.count(lost) == 1
+
+
+def test_operands_that_are_cut_off_are_said_where_the_result_does_not_show_it():
+    """rt1: a contraction of what leaves the image is as incomplete as the operand."""
+    geometry = Geometry((12, 12, 8), np.diag([1, 1, 1, 1.0]))
+    block, core = np.zeros((2, 12, 12, 8), dtype=bool)
+    block[2:9, 2:9, 3:] = core[4:6, 4:6, 4:6] = True
+    masks = [StructureMask.measured(name, mask, geometry) for name, mask in (("PTV", block), ("cord", core))]
+    result = derived(Segmentation(geometry, tuple(masks)), "A = PTV & cord", "B = PTV + cord", "C = A + cord")
+    said = "PTV: It reaches the border of the image, where a part of it may be missing."
+    assert result["A"].warnings == result["C"].warnings == (said,)
+    assert result["B"].warnings == ()
+
+
+@pytest.mark.parametrize("code", ["contours_left_out", "contours_too_small", "contours_beyond_image"])
+def test_what_lost_everything_when_it_was_read_is_refused(code):
+    """rt1: nothing minus a target that could not be read is a wrong mask."""
+    geometry = Geometry((4, 4, 4), np.eye(4))
+    values = {} if code == "contours_too_small" else {"count": 2}
+    nothing = np.zeros((4, 4, 4), dtype=bool)
+    said = (Caution(code, "PTV", **values),)
+    lost = StructureMask.measured("PTV", nothing, geometry, warnings=said)
+    some = StructureMask.measured("PTV", ~nothing, geometry, warnings=said)
+    plain = StructureMask.measured("PTV", nothing, geometry)
+    require_whole([some, plain])
+    with pytest.raises(InputError, match="'PTV' lies on the slices"):
+        require_whole([some, lost])

@@ -218,7 +218,7 @@ def test_descriptions_hold_structure_recipe_and_what_should_be_known(tmp_path, s
     assert [roi.ROIDescription for roi in regions] == [
         "left kidney.",
         "Kidneys = left kidney + right kidney.",
-        "spleen = body + kidney tumor. Reaches the border of the image: perhaps cut off. Ends at ?.",
+        "spleen = body + kidney tumor. Reaches the border of the image: perhaps cut off. Note: Ends at ?.",
     ]
     types = [item.RTROIInterpretedType for item in dataset.RTROIObservationsSequence]
     assert types == ["ORGAN", "ORGAN", ""]

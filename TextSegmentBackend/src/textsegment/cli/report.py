@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from textsegment.caution import Caution
+
 _STYLES = {"found": "green", "cut off": "yellow", "not found": "red"}
 
 
@@ -57,7 +59,12 @@ def _shown_name(entry: Mapping[str, Any]) -> str:
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:
     """Return the warnings that the table does not show already."""
-    own = [warning for entry in report["structures"] if entry["voxels"] for warning in entry["warnings"]]
+    own = [
+        warning
+        for entry in report["structures"]
+        for warning in entry["warnings"]
+        if warning != Caution("not_found", structure=entry["name"])
+    ]
     if any(entry["state"] == "cut off" for entry in report["structures"]):
         own.append("Cut off: reaches the border of the image, so the volume is that of the visible part.")
     return list(dict.fromkeys((*report["warnings"], *own)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +16,11 @@ from textsegment.cli.outputs import Targets, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
 from textsegment.cli.request import Request
 from textsegment.cli.writing import write_masks, write_reports
+from textsegment.derive.structures import require_whole
 from textsegment.files.report import make_report
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
-    from textsegment.segmentation import Segmentation
     from textsegment.segmenter import Event, ModelInfo, Segmenter
 
 
@@ -91,6 +91,8 @@ class Session:
         plan, notes = self.request.plan(
             volume.modality, available, self._consent, [mask.structure for mask in given or ()]
         )
+        if given is not None:
+            require_whole(given[name] for name in plan.given)
         if not self.overwrite:
             require_absent(targets.files(plan.written_names))
         with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
@@ -100,7 +102,6 @@ class Session:
         result = plan.finish(result, volume.voxels, given)
         if plan.given:
             notes += (f"Taken from the structures that were given: {', '.join(plan.given)}.",)
-            notes += _said_of(given, plan.given)
         with watch.measure("write"), self._status(f"{label}Writing"):
             said = write_masks(scan, result, plan, targets)
         report = make_report(
@@ -122,14 +123,6 @@ class Session:
         if not self.yes and sys.stdin.isatty():
             self.yes = typer.confirm(f"{meaning}\nSegment them all?", err=True)
         return self.yes
-
-
-def _said_of(given: Segmentation | None, used: Sequence[str]) -> tuple[str, ...]:
-    """Return what the user should know about structures that were made before."""
-    if given is None:
-        return ()
-    own = (f"{name}: {warning}" for name in used for warning in given[name].warnings)
-    return (*given.warnings, *own)
 
 
 def _both(first: Callable[[Event], None], second: Callable[[Event], None]) -> Callable[[Event], None]:

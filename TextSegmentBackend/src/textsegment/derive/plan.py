@@ -56,11 +56,13 @@ class Plan:
         Args:
             segmentation: The masks of all prompts.
             voxels: The image on the same grid, for the mean intensities of what is derived.
-            given: Structures made before, on the same grid; they do not become a part of the result.
+            given: Structures made before, on the same grid; they do not become a part of the result, but what
+                should be known about them does.
         """
         if given is not None:
             used = tuple(given[structure] for structure in self.given)
-            segmentation = replace(segmentation, masks=segmentation.masks + used)
+            said = tuple(dict.fromkeys((*segmentation.warnings, *given.warnings)))
+            segmentation = replace(segmentation, masks=segmentation.masks + used, warnings=said)
         whole = derive(segmentation, self.definitions, names=self.names, voxels=voxels)
         masks = tuple(whole[structure] for structure in self.outputs)
         template = {"template": self.template} if self.template else {}

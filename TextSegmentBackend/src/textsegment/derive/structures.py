@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
 from numpy.typing import NDArray
 
+from textsegment.caution import Caution, about
 from textsegment.derive.expression import Combined, Definition, Expression, Name
 from textsegment.derive.margin import Margin, reach_of
 from textsegment.derive.region import Region, difference, intersection, union, with_margin
-from textsegment.errors import ExpressionError, UnknownStructureError
+from textsegment.errors import ExpressionError, InputError, UnknownStructureError
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
@@ -19,6 +21,8 @@ RECIPES = "recipes"
 """Key of the provenance: one recipe a derived structure."""
 
 _OPERATIONS = {"+": union, "&": intersection, "-": difference}
+# What leaves nothing of a region.
+_LOSSES = {"contours_left_out", "contours_beyond_image", "contours_too_small"}
 # A margin that the grid turns into one that differs by more than this is worth a warning.
 _HONEST_MM = 0.5
 
@@ -41,7 +45,7 @@ def derive(
     Returns:
         The segmentation with one more mask a definition. Each recipe is in the provenance under ``recipes``,
         and each mask says in its warnings what should be known: operands that were not found, a margin that
-        the grid rounded or the border of the image cut off.
+        the grid rounded or the border of the image cut off, and all that is to be known of its operands.
 
     Raises:
         UnknownStructureError: A definition needs a structure that is not there.
@@ -55,14 +59,11 @@ def derive(
         operands = {name: masks[known.structure(name)] for name in definition.operands}
         work = _Work(operands, segmentation.geometry)
         region = work.region(definition.expression)
-        masks[definition.name] = StructureMask.measured(
-            definition.name,
-            region.voxels,
-            segmentation.geometry,
-            start=region.start,
-            voxels=voxels,
-            warnings=tuple(f"{definition.name}: {note}" for note in dict.fromkeys(work.notes)),
+        mask = StructureMask.measured(
+            definition.name, region.voxels, segmentation.geometry, start=region.start, voxels=voxels
         )
+        said = _of_operands(operands.values(), mask) + [about(definition.name, note) for note in work.notes]
+        masks[definition.name] = replace(mask, warnings=tuple(dict.fromkeys(said)))
         recipes.append(str(definition))
     provenance = {**segmentation.provenance, RECIPES: recipes} if recipes else segmentation.provenance
     added = tuple(masks.values())[len(segmentation) :]
@@ -96,6 +97,36 @@ def require_derivable(
         for name in definition.operands:
             known.structure(name)
         there.append(definition.name)
+
+
+def require_whole(operands: Iterable[StructureMask]) -> None:
+    """Refuse structures to derive from of which everything was lost when they were read.
+
+    Raises:
+        InputError: One lost all of its contours: whatever is made of it would be wrong.
+    """
+    for mask in operands:
+        codes = {caution.code for caution in mask.warnings if isinstance(caution, Caution)}
+        if mask.statistics.is_empty and codes & _LOSSES:
+            raise InputError(
+                f"Nothing of {mask.structure!r} lies on the slices of this scan.",
+                "Give the structures that were drawn on it, or leave this one out.",
+            )
+
+
+def _of_operands(operands: Iterable[StructureMask], result: StructureMask) -> list[Caution]:
+    """Return what is to be known of a derived structure because it is of its operands."""
+    said = []
+    for mask in operands:
+        # That one was not found is said with what it means here.
+        said += [about(mask.structure, each) for each in mask.warnings if each != _not_found(mask.structure)]
+        if mask.statistics.touches_border and not result.statistics.touches_border:
+            said.append(Caution("operand_cut_off", mask.structure))
+    return said
+
+
+def _not_found(structure: str) -> Caution:
+    return Caution("not_found", structure=structure)
 
 
 class _Names:
@@ -147,21 +178,21 @@ class _Work:
     def __init__(self, operands: Mapping[str, StructureMask], geometry: Geometry) -> None:
         self._operands = operands
         self._geometry = geometry
-        self.notes: list[str] = []
+        self.notes: list[Caution] = []
 
     def region(self, expression: Expression) -> Region:
         """Return the voxels of an expression."""
         if isinstance(expression, Name):
             mask = self._operands[expression.text]
             if mask.statistics.is_empty:
-                self.notes.append(f"{expression.text} was not found, so it has no part in it.")
+                self.notes.append(Caution("operand_not_found", operand=expression.text))
             return Region(mask.box.start, mask.mask)
         if isinstance(expression, Combined):
             return _OPERATIONS[expression.sign](self.region(expression.left), self.region(expression.right))
         operand = self.region(expression.operand)
         result, is_cut = with_margin(operand, expression.margin, self._geometry)
         if is_cut:
-            self.notes.append("the margin reaches beyond the image and ends at its border.")
+            self.notes.append(Caution("margin_cut_off"))
         self._say_what_grid_makes_of(expression.margin)
         return result
 
@@ -174,7 +205,7 @@ class _Work:
                 if abs(wish - have) > _HONEST_MM:
                     changed.append(f"{letter} {have:.1f} instead of {wish:.1f} mm")
         if changed:
-            self.notes.append(f"on this grid the margin is {', '.join(changed)}.")
+            self.notes.append(Caution("margin_rounded", changes=", ".join(changed)))
 
 
 _OPPOSITE = dict(zip("LRAPSI", "RLPAIS", strict=True))

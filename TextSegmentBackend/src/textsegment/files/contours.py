@@ -45,7 +45,7 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
         signed = _slice(mask, k) - _LEVEL
     else:
         below = int(np.floor(place))
-        signed = _between(_slice(mask, below), _slice(mask, below + 1), place - below, spacing)
+        signed = between(_slice(mask, below), _slice(mask, below + 1), place - below, spacing)
     offset = np.array(mask.box.start[:2], dtype=np.float64) - 1
     return [outline + offset for outline in _outlines(signed)]
 
@@ -75,10 +75,20 @@ def _slice(mask: StructureMask, k: int) -> NDArray[np.float32]:
     return padded
 
 
-def _between(
+def between(
     below: NDArray[np.float32], above: NDArray[np.float32], fraction: float, spacing: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Interpolate two slices by the signed distances to their rims, in millimetres."""
+    """Interpolate two slices by the signed distances to their rims, in millimetres.
+
+    Args:
+        below: 0 and 1 ``[i, j]``; the rim is 0.
+        above: The same of the next slice.
+        fraction: 0 at the lower slice, 1 at the upper one.
+        spacing: Pixel spacing along i and j, millimetres.
+
+    Returns:
+        Above zero inside.
+    """
     if not below.any() or not above.any():
         # Distances to nothing are not defined: the slice that is nearer counts.
         return (below if fraction < 0.5 else above) - _LEVEL

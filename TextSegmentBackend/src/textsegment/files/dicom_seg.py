@@ -100,7 +100,7 @@ def _without_frames(
         pixel_array=plane,
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[
-            describe_segment(number, mask.structure, label, segmentation.provenance)
+            describe_segment(number, mask, label, segmentation.provenance)
             for number, (mask, label) in enumerate(zip(found, labels, strict=True), start=1)
         ],
         series_instance_uid=generate_uid(prefix=None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pydicom.pixels import iter_pixels
 from pydicom.uid import UID, SegmentationStorage
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
+from textsegment.files.description import warnings_in
 from textsegment.files.dicom_header import DAMAGE, quiet_pydicom
 from textsegment.files.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
@@ -90,7 +91,9 @@ def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
     masks = []
     for item in dataset.SegmentSequence:
         label = str(item.get("SegmentLabel") or f"Segment {item.SegmentNumber}")
-        masks.append(_mask(label, at.get(int(item.SegmentNumber), {}), frames.geometry))
+        mask = _mask(label, at.get(int(item.SegmentNumber), {}), frames.geometry)
+        said = warnings_in(label, str(item.get("SegmentDescription") or ""))
+        masks.append(replace(mask, warnings=said))
     warnings = (_FRACTIONAL,) if fractional else ()
     return Segmentation(frames.geometry, tuple(masks), _provenance(dataset), warnings)
 

@@ -10,9 +10,10 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import generate_uid
 
 import textsegment
-from textsegment.derive.structures import recipe_of
 from textsegment.files.appearance import appearance_of
+from textsegment.files.description import description_of
 from textsegment.files.generation import generation_of
+from textsegment.segmentation import StructureMask
 from textsegment.vocabulary.structures import Code, Codes, find_structure
 
 _TISSUE = Code("SCT", "85756007", "Tissue")
@@ -20,16 +21,17 @@ _UNKNOWN = Codes(_TISSUE, _TISSUE, exact=False)
 
 
 def describe_segment(
-    number: int, structure: str, label: str, provenance: Mapping[str, Any]
+    number: int, mask: StructureMask, label: str, provenance: Mapping[str, Any]
 ) -> hd.seg.SegmentDescription:
     """Return the item of the segment sequence (PS3.3 C.8.20.2) for a structure.
 
     Args:
         number: Number of the segment, from 1.
-        structure: Name of the structure; one that the vocabulary does not know is coded as tissue.
+        mask: The structure; one that the vocabulary does not know is coded as tissue.
         label: Name to be shown, at most 64 characters.
         provenance: That of the segmentation.
     """
+    structure = mask.structure
     known = find_structure(structure)
     coded = known.codes if known is not None else _UNKNOWN
     kind = _concept(coded.type)
@@ -54,7 +56,7 @@ def describe_segment(
         anatomic_regions=regions,
         display_color=hd.color.CIELabColor.from_rgb(*appearance_of(structure).color),
     )
-    description.SegmentDescription = recipe_of(structure, provenance) or structure
+    description.SegmentDescription = description_of(mask, provenance).replace("\\", "/").removesuffix(".")
     return description
 
 

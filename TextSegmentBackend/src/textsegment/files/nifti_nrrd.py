@@ -121,6 +121,7 @@ def _labelmap(segmentation: Segmentation) -> NDArray[Any]:
 def _label_table(segmentation: Segmentation, names: Sequence[str]) -> dict[str, Any]:
     labels = [
         {"value": number, "name": name, "color": list(appearance_of(mask.structure).color)}
+        | ({"warnings": list(mask.warnings)} if mask.warnings else {})
         for number, (mask, name) in enumerate(zip(segmentation, names, strict=True), start=1)
     ]
     return {"labels": labels, "provenance": {key: str(v) for key, v in segmentation.provenance.items()}}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from textsegment.caution import about
 from textsegment.derive.structures import recipe_of
 from textsegment.files.atomic import atomic_output
 from textsegment.segmentation import MaskStatistics, Segmentation
@@ -42,8 +43,8 @@ def make_report(
 
     Keys: the provenance of the result (``model``, ``weights_sha256``, ``version``, ``device``, …), ``image``,
     ``timings_s``, ``structures`` (statistics of each, ``output`` is its name in the files, ``recipe`` how it
-    was derived), ``missing`` (lines of the template that the model lacks, by the reason), ``warnings``,
-    ``notes``, ``disclaimer``.
+    was derived, ``codes`` those of its ``warnings``), ``missing`` (lines of the template that the model
+    lacks, by the reason), ``warnings``, ``notes``, ``disclaimer``.
 
     Args:
         volume: The scan.
@@ -73,7 +74,8 @@ def make_report(
                 "mean_intensity": _number(mask.statistics.mean_intensity),
                 "mean_confidence": _number(mask.statistics.mean_confidence),
                 "touches_border": mask.statistics.touches_border,
-                "warnings": mask.warnings,
+                "warnings": (said := [about(mask.structure, warning) for warning in mask.warnings]),
+                "codes": [caution.code for caution in said],
             }
             for mask, output in zip(result, result.named(names), strict=True)
         ],

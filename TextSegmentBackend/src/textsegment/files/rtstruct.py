@@ -19,6 +19,7 @@ from textsegment import __version__
 from textsegment.derive.structures import recipe_of
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
+from textsegment.files.description import LONGEST_DESCRIPTION, description_of
 from textsegment.files.dicom_header import quiet_pydicom
 from textsegment.files.dicom_source import SourceSeries
 from textsegment.files.generation import generation_of
@@ -28,8 +29,8 @@ from textsegment.files.rtstruct_names import roi_names
 from textsegment.segmentation import Segmentation, StructureMask
 
 _PROGRAM = "TextSegment"
-_LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
+_LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
 
 
 def write_rtstruct(
@@ -142,7 +143,7 @@ def _add_roi(
     observation = _new_number(int(item.ObservationNumber) for item in observations)
     recipe = recipe_of(mask.structure, segmentation.provenance)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = _ascii(" ".join([f"{recipe or mask.structure}.", *remarks, *mask.warnings]), 1024)
+    description = _ascii(description_of(mask, segmentation.provenance, *remarks), LONGEST_DESCRIPTION)
     frame = dataset.FrameOfReferenceUID
     generation = generation_of(mask.structure, segmentation.provenance)
     algorithm = _algorithm(segmentation) if generation else ""

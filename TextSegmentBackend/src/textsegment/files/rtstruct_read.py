@@ -6,38 +6,39 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
+from textsegment.caution import Caution, about
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
 from textsegment.files.contours import Points
+from textsegment.files.description import warnings_in
 from textsegment.files.dicom_header import DAMAGE, quiet_pydicom, read_dataset
 from textsegment.files.dicom_source import SourceSeries
+from textsegment.files.rtstruct_planes import lay_on_slices
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
 _AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 _LPS = np.array([-1.0, -1.0, 1.0])
-# A contour lies on a slice if it is no further away than this part of the distance of two slices.
-_ON_SLICE = 0.1
-# How far a contour may reach beyond the image, in pixels, before it is worth a warning.
-_BESIDE_PIXEL = 0.5
 
 
 def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     """Read the regions of a structure set as masks on the grid of a scan.
 
     A voxel belongs to a region if its centre lies inside an odd number of contours of its slice, so both
-    keyholes and separate contours of holes are understood.
+    keyholes and separate contours of holes are understood. A slice takes the contours that are nearest to it,
+    up to half a slice away; contours farther apart than the slices are interpolated between.
 
     Args:
         path: The structure set.
         source: The scan that it was drawn on, from ``read_dicom``.
 
     Returns:
-        One mask for each region that has areas, under its own name; intensities and confidences are NaN.
+        One mask for each region that has areas, under its own name; intensities and confidences are NaN. What
+        was moved, interpolated, cut off or left out is said in the warnings of the mask; a region of which
+        nothing lies on the scan is an empty mask with a warning.
 
     Raises:
         InputNotFoundError: There is no such file.
@@ -47,17 +48,17 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     with quiet_pydicom():
         dataset = read_structure_set(path, source.frame_of_reference_uid)
         try:
-            regions = [(roi, item) for roi, item in _regions(dataset) if "ContourSequence" in item]
+            regions = [(roi, item) for roi, item in _regions(dataset) if _areas(item)]
             here = [
                 (roi, item) for roi, item in regions if _frame(roi) in ("", source.frame_of_reference_uid)
             ]
-            masks = [_mask(_name(roi), _areas(item), source.geometry) for roi, item in here]
+            masks = [_mask(roi, _areas(item), source.geometry) for roi, item in here]
         except DAMAGE as error:
             raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
     elsewhere = len(regions) - len(here)
-    warnings = (f"Regions of another frame of reference were left out: {elsewhere}.",) if elsewhere else ()
-    found = tuple(mask for mask in masks if not mask.statistics.is_empty)
-    return Segmentation(source.geometry, found, warnings=warnings)
+    warnings = (Caution("regions_elsewhere", count=elsewhere),) if elsewhere else ()
+    # A region that lost all of its contours stays, since something has to carry the word of it.
+    return Segmentation(source.geometry, tuple(masks), warnings=warnings)
 
 
 def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset:
@@ -118,49 +119,15 @@ def _areas(roi: Dataset) -> list[Points]:
     """Return the points of each contour that bounds an area, LPS."""
     return [
         np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
-        for contour in roi.ContourSequence
+        for contour in roi.get("ContourSequence") or []
         if contour.ContourGeometricType in _AREAS and contour.NumberOfContourPoints
     ]
 
 
-def _mask(name: str, areas_lps: Iterable[Points], geometry: Geometry) -> StructureMask:
-    i, j, k = geometry.spatial_shape
-    whole = np.zeros((i, j, k), dtype=bool)
-    beside = beyond = 0
-    for points_lps in areas_lps:
-        index = geometry.to_index(points_lps * _LPS)
-        slice_number = round(float(index[:, 2].mean()))
-        if not 0 <= slice_number < k or np.abs(index[:, 2] - slice_number).max() > _ON_SLICE:
-            beside += 1
-        else:
-            whole[:, :, slice_number] ^= _inside(index[:, :2], (i, j))
-            beyond += _leaves(index[:, :2], (i, j))
-    warnings = []
-    if beside:
-        warnings.append(f"Contours that lie on no slice of the scan were left out: {beside}.")
-    if beyond:
-        warnings.append(f"Contours that reach beyond the image were cut off at its border: {beyond}.")
-    return StructureMask.measured(name, whole, geometry, warnings=tuple(warnings))
-
-
-def _leaves(polygon: Points, shape: tuple[int, int]) -> bool:
-    """Whether a polygon reaches beyond the outer edges of the pixels at the border."""
-    edge = 0.5 + _BESIDE_PIXEL
-    return bool((polygon < -edge).any() or (polygon > np.array(shape) - 1 + edge).any())
-
-
-def _inside(polygon: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Say for each pixel centre of ``[i, j]`` whether it lies inside: scan lines along i, by even and odd."""
-    start, stop = polygon, np.roll(polygon, -1, axis=0)
-    first = np.ceil(np.minimum(start[:, 1], stop[:, 1])).clip(0, shape[1]).astype(np.intp)
-    last = np.ceil(np.maximum(start[:, 1], stop[:, 1])).clip(0, shape[1]).astype(np.intp)
-    # Every scan line that every edge crosses.
-    edge = np.repeat(np.arange(len(polygon)), last - first)
-    before = np.cumsum(last - first) - (last - first)
-    line = first[edge] + np.arange(len(edge)) - before[edge]
-    slope = (stop[edge, 0] - start[edge, 0]) / (stop[edge, 1] - start[edge, 1])
-    crossing = np.ceil(start[edge, 0] + (line - start[edge, 1]) * slope).clip(0, shape[0]).astype(np.intp)
-    turns = np.zeros((shape[0] + 1, shape[1]), dtype=np.intp)
-    np.add.at(turns, (crossing, line), 1)
-    inside: NDArray[np.bool_] = np.cumsum(turns, axis=0)[:-1] % 2 == 1
-    return inside
+def _mask(roi: Dataset, areas_lps: Iterable[Points], geometry: Geometry) -> StructureMask:
+    name = _name(roi)
+    areas = [geometry.to_index(points_lps * _LPS) for points_lps in areas_lps]
+    whole, cautions = lay_on_slices(areas, geometry.spatial_shape, geometry.spacing)
+    said = [about(name, caution) for caution in cautions]
+    said += warnings_in(name, str(roi.get("ROIDescription") or ""))
+    return StructureMask.measured(name, whole, geometry, warnings=tuple(said))

@@ -18,14 +18,18 @@ import slicerio
 from numpy.typing import NDArray
 from slicerio.segmentation import terminology_entry_from_string
 
+from textsegment.caution import Caution
 from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.appearance import appearance_of
 from textsegment.files.atomic import atomic_output
+from textsegment.files.description import LONGEST_DESCRIPTION, joined
 from textsegment.files.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
 _LABELS_PER_LAYER = 255
+_PREFIX = "TextSegment."
+_WARNINGS = f"{_PREFIX}warnings"
 # What slicerio and pynrrd raise on damaged files; an empty one has not even a first line.
 _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, StopIteration, zlib.error, nrrd.NRRDError)
 # What the file format uses as punctuation in tags, and line ends.
@@ -68,7 +72,7 @@ def write_seg_nrrd(
                 "layer": layer,
                 "extent": extent,
                 "terminology": terminology_entry_from_string(_ascii(look.terminology)),
-                "tags": tags,
+                "tags": tags | _warning_tag(mask),
             }
         )
     content = {
@@ -100,15 +104,24 @@ def read_seg_nrrd(path: Path | str) -> Segmentation:
         geometry = Geometry(content["voxels"].shape[-3:], LPS_TO_RAS @ content["ijkToLPS"])
         segments = content["segments"]
         masks = tuple(
-            StructureMask.measured(str(segment["name"]), slicerio.segment_mask(content, segment), geometry)
-            for segment in segments
+            _mask(segment, slicerio.segment_mask(content, segment), geometry) for segment in segments
         )
     except _DAMAGE as error:
         raise InputUnreadableError("The file is no segmentation, or it is damaged.") from error
     provenance = dict(segments[0].get("tags", {})) if segments else {}
-    prefix = "TextSegment."
-    known = {key[len(prefix) :]: value for key, value in provenance.items() if key.startswith(prefix)}
+    known = {
+        key.removeprefix(_PREFIX): value
+        for key, value in provenance.items()
+        if key.startswith(_PREFIX) and key != _WARNINGS
+    }
     return Segmentation(geometry, masks, MappingProxyType(known))
+
+
+def _mask(segment: Mapping[str, Any], region: NDArray[np.bool_], geometry: Geometry) -> StructureMask:
+    name = str(segment["name"])
+    note = str(segment.get("tags", {}).get(_WARNINGS, ""))
+    warnings = (Caution("said_in_file", name, note=note),) if note else ()
+    return StructureMask.measured(name, region, geometry, warnings=warnings)
 
 
 def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
@@ -141,7 +154,11 @@ def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[i
 
 
 def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
-    return {f"TextSegment.{key}": _ascii(str(value)) for key, value in segmentation.provenance.items()}
+    return {f"{_PREFIX}{key}": _ascii(str(value)) for key, value in segmentation.provenance.items()}
+
+
+def _warning_tag(mask: StructureMask) -> dict[str, str]:
+    return {_WARNINGS: _ascii(joined(mask.warnings, LONGEST_DESCRIPTION))} if mask.warnings else {}
 
 
 def _ascii(text: str) -> str:

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.caution import Caution
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
 from textsegment.inference.canonical import CanonicalImage, resample
@@ -79,7 +80,7 @@ def restore_mask(
 
 def _empty(structure: str, warnings: tuple[str, ...]) -> StructureMask:
     statistics = MaskStatistics(0, 0.0, float("nan"), float("nan"), touches_border=False)
-    found_nothing = (*warnings, f"Not found in this image: {structure}.")
+    found_nothing = (*warnings, Caution("not_found", structure=structure))
     return StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), dtype=bool), statistics, found_nothing)
 
 

@@ -1,0 +1,103 @@
+"""What a user should know about a result: a sentence, with a code and values that programs can tell it by.
+
+A caution belongs to what it is about and goes wherever that goes: from a region that was read to structures
+that are derived of it, into reports and into the descriptions in files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+_PHRASES = {
+    "contours_beyond_image": "Contours that reach beyond the image were cut off at its border: {count}.",
+    "contours_left_out": "Contours that lie on no slice of the scan were left out: {count}.",
+    "contours_moved": "Contours that lie beside the slices of the scan, by up to {most_mm:g} mm, were taken "
+    "for the nearest slice: {count}.",
+    "contours_too_close": "The contours lie closer together than the slices of the scan; left out: {count}.",
+    "slices_interpolated": "The contours lie farther apart than the slices of the scan; slices that were "
+    "interpolated: {count}.",
+    "slices_without_contours": "There are slices without a contour between its contours, where it stays "
+    "empty: {count}.",
+    "regions_elsewhere": "Regions of another frame of reference were left out: {count}.",
+    "not_found": "Not found in this image: {structure}.",
+    "operand_not_found": "{operand} was not found, so it has no part in it.",
+    "operand_cut_off": "It reaches the border of the image, where a part of it may be missing.",
+    "margin_cut_off": "the margin reaches beyond the image and ends at its border.",
+    "margin_rounded": "on this grid the margin is {changes}.",
+    "contours_too_small": "Its contours hold no centre of a voxel.",
+    "said_in_file": "{note}",
+    "said": "{sentence}",
+}
+
+
+class Caution(str):
+    """A sentence that the user should see.
+
+    It is a string, so that whoever knows nothing of codes can show it. Who speaks another language phrases it
+    from ``code`` and ``values``.
+
+    Args:
+        code: Stable name of what it says; one of a table, see ``codes``.
+        about: Name of the structure that it is about; nothing if that is plain from where it stands.
+        values: Numbers and names in the sentence.
+
+    Attributes:
+        code: As above.
+        about: As above.
+        values: As above.
+
+    Example:
+        >>> caution = Caution("contours_left_out", "PTV", count=3)
+        >>> print(caution)
+        PTV: Contours that lie on no slice of the scan were left out: 3.
+        >>> caution.code, caution.about, caution.values["count"]
+        ('contours_left_out', 'PTV', 3)
+    """
+
+    code: str
+    about: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, code: str, about: str = "", **values: Any) -> Caution:
+        """Phrase it."""
+        phrase = _PHRASES[code].format(**values)
+        caution = super().__new__(cls, f"{about}: {phrase}" if about else phrase)
+        caution.code, caution.about, caution.values = code, about, MappingProxyType(values)
+        return caution
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
+        """Say how copies are made."""
+        return (self.code, self.about), dict(self.values)
+
+    def __getstate__(self) -> None:
+        """Nothing: ``__new__`` gets it all."""
+
+
+def codes() -> tuple[str, ...]:
+    """Return all codes that there are."""
+    return tuple(_PHRASES)
+
+
+def about(structure: str, sentence: str) -> Caution:
+    """Return a caution that names the structure that it is about.
+
+    Args:
+        structure: What the sentence belongs to.
+        sentence: A caution, or a sentence of those who know no codes; one that names a structure stays as it
+            is.
+
+    Example:
+        >>> print(about("PTV", Caution("contours_left_out", count=3)))
+        PTV: Contours that lie on no slice of the scan were left out: 3.
+        >>> print(about("Opt", about("PTV", "It was drawn by hand.")))
+        PTV: It was drawn by hand.
+    """
+    if not isinstance(sentence, Caution):
+        is_named = re.search(rf"(?<!\w){re.escape(structure)}(?!\w)", sentence)
+        return Caution("said", "" if is_named else structure, sentence=sentence)
+    if sentence.about or structure in sentence.values.values():
+        return sentence
+    return Caution(sentence.code, structure, **sentence.values)
