@@ -15,7 +15,7 @@ from slicer.ScriptedLoadableModule import (
 
 _PAPER = "https://arxiv.org/abs/2312.17183"
 # Holds the engine that runs: it is to be found again after a reload.
-_KEPT = ("TextSegmentLib.server_process",)
+_KEPT = ("TextSegmentLib.engine.server_process",)
 
 
 class TextSegment(ScriptedLoadableModule):
@@ -43,7 +43,7 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
     def setup(self):
         """Make the panel, when the module is opened first."""
         ScriptedLoadableModuleWidget.setup(self)
-        panel = importlib.import_module("TextSegmentLib.widget")
+        panel = importlib.import_module("TextSegmentLib.panel.widget")
         root = slicer.util.loadUI(self.resourcePath("UI/TextSegment.ui"))
         self.layout.addWidget(root)
         root.setMRMLScene(slicer.mrmlScene)

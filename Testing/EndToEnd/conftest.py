@@ -36,14 +36,14 @@ def hands(module):
 @pytest.fixture(scope="session", autouse=True)
 def _engine_ends_with_the_session():
     yield
-    if "TextSegmentLib.server_process" in sys.modules:
-        sys.modules["TextSegmentLib.server_process"].local_server().stop_now()
+    if "TextSegmentLib.engine.server_process" in sys.modules:
+        sys.modules["TextSegmentLib.engine.server_process"].local_server().stop_now()
 
 
 @pytest.fixture(scope="session")
 def scan(module):
     """Path of the sample CT."""
-    from textsegment.cli.demo import sample_scan
+    from textsegment.cli.commands.demo import sample_scan
 
     return sample_scan()
 

@@ -38,7 +38,7 @@ def running(hands, fresh_volume_node):
 
 def works_again(hands):
     """Shows that the panel and the engine can still segment."""
-    from textsegment.cli.demo import sample_scan
+    from textsegment.cli.commands.demo import sample_scan
 
     volume_node = slicer.util.loadVolume(str(sample_scan()))
     hands.ui.inputSelector.setCurrentNode(volume_node)
@@ -89,7 +89,7 @@ def test_row_65_second_click_while_running_changes_nothing(running):
 
 
 def test_row_66_server_dies_during_a_run_and_starts_again(running):
-    from TextSegmentLib.server_process import local_server
+    from TextSegmentLib.engine.server_process import local_server
 
     for process in _family(local_server().pid):
         process.send_signal(signal.SIGKILL)
@@ -141,7 +141,7 @@ def test_row_69_vector_and_sequence_volumes_are_not_offered(hands):
 
 
 def test_row_71_module_reloaded_while_the_server_runs(running, module):
-    from TextSegmentLib.server_process import local_server
+    from TextSegmentLib.engine.server_process import local_server
 
     pid, old = local_server().pid, running.widget
     old.onReload()
@@ -149,7 +149,7 @@ def test_row_71_module_reloaded_while_the_server_runs(running, module):
     again = Hands(host.show_panel(module))
     assert again.widget is not old
     driver.wait_until(lambda: again.widget.panel.engine.model is not None, "the same engine")
-    assert sys.modules["TextSegmentLib.server_process"].local_server().pid == pid
+    assert sys.modules["TextSegmentLib.engine.server_process"].local_server().pid == pid
     works_again(again)
 
 
@@ -166,7 +166,7 @@ _SLICER = """
     hands.ui.inputSelector.setCurrentNode(slicer.util.loadVolume({scan!r}))
     hands.segment({text!r})
     driver.wait_until(lambda: hands.run.stage, "news", 60)
-    from TextSegmentLib.server_process import local_server
+    from TextSegmentLib.engine.server_process import local_server
     print("running", local_server().pid, flush=True)
     sys.stdin.readline()
 """

@@ -5,8 +5,8 @@ import sys
 import pytest
 from fresh_python import fresh_python
 from textsegment.errors import SettingsError
-from TextSegmentLib.environment import Device, Environment, look_at, requirements
-from TextSegmentLib.interpreter import Interpreter, chosen_interpreter
+from TextSegmentLib.engine.environment import Device, Environment, look_at, requirements
+from TextSegmentLib.engine.interpreter import Interpreter, chosen_interpreter
 
 
 def found(interpreter):

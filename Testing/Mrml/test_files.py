@@ -16,7 +16,7 @@ from cases import (
 from textsegment.geometry import Geometry
 from textsegment.testing import FakeSegmenter, ball, phantom
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.parameters import Parameters, parameter_node
+from TextSegmentLib.scene.parameters import Parameters, parameter_node
 
 STRUCTURES = ("kidney", "left kidney", "liver")  # two of them overlap
 

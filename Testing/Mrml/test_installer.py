@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fresh_python import fresh_python
 from slicer_host import packaging
-from TextSegmentLib.environment import Environment, requirements
-from TextSegmentLib.installer import Installation, InstallState, Step, question, steps_for
-from TextSegmentLib.interpreter import Interpreter
+from TextSegmentLib.engine.environment import Environment, requirements
+from TextSegmentLib.engine.installer import Installation, InstallState, Step, question, steps_for
+from TextSegmentLib.engine.interpreter import Interpreter
 
 
 def environment(*missing):

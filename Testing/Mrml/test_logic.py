@@ -7,9 +7,10 @@ from cases import names, volume_node
 from textsegment.errors import BusyError, ModalityError, SettingsError, UnknownStructureError
 from textsegment.segmenter import ModelInfo
 from textsegment.testing import FakeSegmenter
-from TextSegmentLib import default_engine, settings
+from TextSegmentLib import settings
+from TextSegmentLib.engine import default as default_engine
+from TextSegmentLib.engine.server_process import LocalServer
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.server_process import LocalServer
 
 
 class Store(dict):

@@ -7,7 +7,7 @@ from cases import volume_node
 from textsegment.errors import VolumeInvalidError
 from textsegment.testing import phantom
 from textsegment.volume import Volume
-from TextSegmentLib.modality import guess_modality
+from TextSegmentLib.scene.modality import guess_modality
 
 
 def named(name, low=0):

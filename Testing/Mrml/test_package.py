@@ -78,7 +78,8 @@ def test_the_installed_module_finds_its_backend(tmp_path):
         sys.path[:0] = [{str(modules)!r}, {str(ROOT / "Testing/SlicerHost")!r}]
         from slicer_host import scene
         scene.boot()
-        from TextSegmentLib import environment, logic
+        from TextSegmentLib import logic
+        from TextSegmentLib.engine import environment
         import textsegment
         print(textsegment.__file__, logic.__file__, len(environment.requirements()))
     """

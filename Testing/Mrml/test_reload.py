@@ -18,8 +18,8 @@ PROGRAM = f"""
     slicer.selfTests["TextSegment"]()
 
     import TextSegmentLib.logic as parts
-    from TextSegmentLib.interpreter import chosen_interpreter
-    from TextSegmentLib.server_process import local_server
+    from TextSegmentLib.engine.interpreter import chosen_interpreter
+    from TextSegmentLib.engine.server_process import local_server
     server = local_server()
     options = ("--segmenter", "textsegment.testing:FakeSegmenter")
     server.start(chosen_interpreter(""), model="sat-demo", device="cpu", options=options)
@@ -30,7 +30,7 @@ PROGRAM = f"""
     slicer.modules.textsegment.widgetRepresentation().self().onReload()
 
     import TextSegmentLib.logic as parts_again
-    from TextSegmentLib.server_process import local_server as local_server_again
+    from TextSegmentLib.engine.server_process import local_server as local_server_again
     assert parts_again is not parts, "the parts were not loaded anew"
     assert local_server_again().pid == pid
     assert local_server_again().state == "ready"

@@ -5,8 +5,8 @@ import slicer
 from cases import erase_a_voxel, labelmap, matrix, names, segment, to_the_end, volume_node
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.mrml import matrix_of
-from TextSegmentLib.results import Results
+from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.volume_node import matrix_of
 
 
 def finished(structures, node=None, volume=None):

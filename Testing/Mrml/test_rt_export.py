@@ -14,17 +14,17 @@ import vtk
 from cases import erase_a_voxel, matrix, segment, volume_node
 from slicer_host.dicom import ctkDICOMDatabase
 from textsegment.errors import GeometryError, InputError, InputNotFoundError, OutputError, TextSegmentError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg_reader import read_dicom_seg
-from textsegment.files.rtstruct_read import read_rtstruct
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.reader import read_dicom_seg
+from textsegment.files.rtstruct.reader import read_rtstruct
 from textsegment.geometry import Geometry
 from textsegment.testing import FakeSegmenter, phantom
 from textsegment.volume import Volume
-from TextSegmentLib.interpreter import Interpreter
+from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.export.regions import list_regions, take_region
+from TextSegmentLib.export.request import Export, ExportRequest, Format, PackagesMissingError, names_for
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.results import Results
-from TextSegmentLib.rt import Export, Format, PackagesMissingError, Wish, names_for
-from TextSegmentLib.rt_masks import list_regions, take_region
+from TextSegmentLib.scene.results import Results
 from vtk.util import numpy_support
 
 PYTHON = Interpreter(sys.executable, is_slicers=True)
@@ -73,9 +73,9 @@ class Case:
     def regions(self):
         return list_regions(self.segmentation_node)
 
-    def export(self, wish, names=None, interpreter=PYTHON):
+    def export(self, request, names=None, interpreter=PYTHON):
         ids = [region.segment_id for region in self.regions if names is None or region.name in names]
-        export = Export(self.segmentation_node, self.node, ids, wish, interpreter)
+        export = Export(self.segmentation_node, self.node, ids, request, interpreter)
         deadline = time.monotonic() + 120
         while not export.is_over:
             assert time.monotonic() < deadline
@@ -126,7 +126,7 @@ def box():
 @pytest.mark.parametrize("kind", Format)
 def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, affine, kind):
     case = Case(tmp_path / "dicom", write_series, monkeypatch, affine)
-    exported = case.export(Wish(kind, tmp_path / "plan"))
+    exported = case.export(ExportRequest(kind, tmp_path / "plan"))
     assert exported.file == tmp_path / f"plan{kind}"
     assert exported.warnings == ()
     found = case.read(exported.file)
@@ -147,7 +147,7 @@ def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, 
     logic.SetSegmentStatus(segment(case.segmentation_node, "liver"), logic.Completed)
     logic.SetSegmentStatus(segment(case.segmentation_node, "left kidney"), logic.InProgress)
     draw(case, "GTV", box())
-    exported = case.export(Wish(kind, tmp_path / "plan"), {"left kidney", "liver", "GTV"})
+    exported = case.export(ExportRequest(kind, tmp_path / "plan"), {"left kidney", "liver", "GTV"})
     found = case.read(exported.file)
     liver = found.full_mask("Liver")
     assert np.count_nonzero(case.expected("liver")) - np.count_nonzero(liver) == 1
@@ -173,7 +173,7 @@ def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_pat
     """rt1: warnings stayed in the table, and were lost with the scene or the export."""
     made = segment(case.segmentation_node, "liver")
     made.SetTag("TextSegment.warnings", "Parts of it were left out.")  # as a run does, see Results.add
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
     (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
     assert roi.ROIDescription.endswith("Note: Parts of it were left out.")
     results = Results.of_segments(case.node, case.segmentation_node)
@@ -183,12 +183,14 @@ def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_pat
 
 def test_the_image_as_slicer_itself_loads_it_has_the_grid_of_its_files(case, tmp_path):
     case.node = as_slicer_loads(case.folder)
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"})
+    exported = case.export(
+        ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"}
+    )
     assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
 
 
 def test_what_is_written_is_unapproved_and_refers_to_the_images(case, tmp_path):
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
     file = pydicom.dcmread(exported.file)
     assert file.ApprovalStatus == "UNAPPROVED"
     assert "machine-made" in file.SeriesDescription
@@ -209,7 +211,7 @@ def test_a_segment_on_a_finer_grid_is_resampled(case, tmp_path):
     affine[:3, :3] /= 2
     shape = (40, 30, 24)  # half as large, from 8.5 to 28.5 along i
     draw(case, "PTV", np.ones(shape, dtype=bool), Geometry(shape, affine))
-    exported = case.export(Wish(Format.SEGMENTATION, tmp_path / "plan"), {"PTV"})
+    exported = case.export(ExportRequest(Format.SEGMENTATION, tmp_path / "plan"), {"PTV"})
     found = case.read(exported.file).full_mask("PTV")
     expected = np.zeros(SHAPE, dtype=bool)
     expected[9:29, 4:19, 6:18] = True
@@ -241,7 +243,7 @@ def test_what_reaches_beyond_the_image_is_cut_and_said_so(case, tmp_path):
     affine = case.scan.volume.geometry.affine.copy()
     affine[:3, 3] = case.scan.volume.geometry.to_ras([-5, 0, 0])
     draw(case, "Body", np.ones((30, 20, 10), dtype=bool), Geometry((30, 20, 10), affine))
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"Body"})
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"Body"})
     assert np.count_nonzero(case.read(exported.file).full_mask("Body")) == 25 * 20 * 10
     (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
     assert "beyond the image" in roi.ROIDescription
@@ -251,7 +253,7 @@ def test_a_transform_above_both_changes_nothing_and_is_said(case, tmp_path):
     above = transform(np.diag([1, -1, 1, 1]))
     for node in (case.node, case.segmentation_node):
         node.SetAndObserveTransformNodeID(above.GetID())
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
     assert "under a transform" in exported.warnings[0]
     assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
 
@@ -260,7 +262,7 @@ def test_a_transform_above_the_segments_alone_moves_them(case, tmp_path):
     step = np.eye(4)
     step[:3, 3] = case.scan.volume.geometry.affine[:3, :3] @ [2, 0, 1]
     case.segmentation_node.SetAndObserveTransformNodeID(transform(step).GetID())
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
     expected = np.roll(case.expected("liver"), (2, 0, 1), (0, 1, 2))
     assert np.array_equal(case.read(exported.file).full_mask("Liver"), expected)
 
@@ -272,7 +274,7 @@ def test_a_hardened_transform_is_refused(case, tmp_path):
         node.SetAndObserveTransformNodeID(transform(step).GetID())
         assert slicer.vtkSlicerTransformLogic.hardenTransform(node)
     with pytest.raises(GeometryError, match="moved, cut or resampled"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
     assert not list(tmp_path.glob("*.dcm"))
 
 
@@ -282,7 +284,7 @@ def test_a_non_linear_transform_between_them_is_refused(case, tmp_path):
     bent.SetAndObserveTransformToParent(spline)
     case.segmentation_node.SetAndObserveTransformNodeID(bent.GetID())
     with pytest.raises(OutputError, match="non-linear"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
 
 
 def test_an_image_with_other_axes_is_found_in_a_folder(case, tmp_path):
@@ -291,7 +293,9 @@ def test_an_image_with_other_axes_is_found_in_a_folder(case, tmp_path):
     affine = scan.geometry.affine @ [[0, -1, 0, SHAPE[0] - 1], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     voxels = np.ascontiguousarray(scan.voxels[::-1].transpose(1, 0, 2))
     case.node = volume_node(Volume(voxels, Geometry(voxels.shape, affine), "CT"), "Turned")
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"})
+    exported = case.export(
+        ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder), {"liver"}
+    )
     assert np.array_equal(case.read(exported.file).full_mask("Liver"), case.expected("liver"))
 
 
@@ -299,7 +303,7 @@ def test_the_series_in_a_folder_is_the_one_with_these_voxels(case, tmp_path, wri
     other = np.random.default_rng(6).integers(0, 2000, SHAPE).astype(np.uint16)
     write_series(case.folder, other, axial(), series_number=1)
     case.node.RemoveAttribute("DICOM.instanceUIDs")
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder))
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", folder=case.folder))
     file = pydicom.dcmread(exported.file)
     assert file.StudyInstanceUID == case.scan.source.study_instance_uid
 
@@ -313,14 +317,14 @@ def test_a_folder_of_other_images_is_refused(case, tmp_path, write_series, shift
     affine[2, 3] += shift
     write_series(tmp_path / "other", stored, affine)
     with pytest.raises(GeometryError, match=said):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "other"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "other"))
 
 
 def test_a_structure_set_is_extended(case, tmp_path):
-    first = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "first"), {"liver"}).file
+    first = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "first"), {"liver"}).file
     before = first.read_bytes()
     both = case.export(
-        Wish(Format.STRUCTURE_SET, tmp_path / "both", append_to=first), {"kidney", "left kidney"}
+        ExportRequest(Format.STRUCTURE_SET, tmp_path / "both", append_to=first), {"kidney", "left kidney"}
     ).file
     names = [roi.ROIName for roi in pydicom.dcmread(both).StructureSetROISequence]
     assert names[0] == "Liver"
@@ -334,7 +338,7 @@ def test_names_follow_the_naming(case):
     assert case.regions[1].structure == "Renal allograft"
 
     def names(**options):
-        return names_for(case.regions, Wish(Format.STRUCTURE_SET, Path("plan"), **options))
+        return names_for(case.regions, ExportRequest(Format.STRUCTURE_SET, Path("plan"), **options))
 
     assert names(naming="sat") == ("kidney", "Renal allograft", "liver", "My very long name of a target")
     assert names(naming="tg263")[1:3] == ("Renal allograft", "Liver")
@@ -351,19 +355,19 @@ def test_a_segmentation_of_surfaces_is_refused(case, tmp_path):
     segmentation.SetSourceRepresentationName(surface)
     segmentation.RemoveRepresentation("Binary labelmap")
     with pytest.raises(OutputError, match="surfaces"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
 
 
 def test_an_empty_segment_is_left_out_and_said(case, tmp_path):
     case.segmentation_node.GetSegmentation().AddEmptySegment("", "Nothing")
-    exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver", "Nothing"})
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver", "Nothing"})
     assert "Nothing" in exported.warnings[0]
     assert len(pydicom.dcmread(exported.file).StructureSetROISequence) == 1
 
 
 def test_the_file_has_the_end_of_its_format(tmp_path):
     def file(path, kind=Format.SEGMENTATION):
-        return Wish(kind, tmp_path / path).file.relative_to(tmp_path).as_posix()
+        return ExportRequest(kind, tmp_path / path).file.relative_to(tmp_path).as_posix()
 
     assert file("plan") == "plan.seg.dcm"
     assert file("plan.dcm") == "plan.seg.dcm"
@@ -373,51 +377,52 @@ def test_the_file_has_the_end_of_its_format(tmp_path):
 
 
 def test_refusals_have_a_type_and_leave_nothing(case, tmp_path):
-    wish = Wish(Format.STRUCTURE_SET, tmp_path / "plan")
+    request = ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan")
     with pytest.raises(OutputError, match="No structure is chosen"):
-        case.export(wish, {"nothing"})
+        case.export(request, {"nothing"})
     with pytest.raises(OutputError, match="folder of the file"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "missing" / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "missing" / "plan"))
     with pytest.raises(InputNotFoundError, match="no structure set"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", append_to=tmp_path / "none.dcm"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", append_to=tmp_path / "none.dcm"))
     with pytest.raises(InputNotFoundError, match="no such folder"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "none"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", folder=tmp_path / "none"))
     (tmp_path / "plan.rtstruct.dcm").write_text("precious")
     with pytest.raises(OutputError, match="name already"):
-        case.export(wish)
+        case.export(request)
     assert (tmp_path / "plan.rtstruct.dcm").read_text() == "precious"
 
 
 def test_an_image_that_is_not_from_dicom_is_told_so(case, tmp_path):
     case.node.RemoveAttribute("DICOM.instanceUIDs")
     with pytest.raises(InputError, match="not loaded from DICOM") as caught:
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
     assert "Secret" not in str(caught.value)
 
 
 def test_files_that_are_gone_are_told_so(case, tmp_path):
     next(case.folder.glob("*.dcm")).unlink()
     with pytest.raises(InputNotFoundError, match="no longer"):
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder in which nobody may write, not even root")
 def test_a_folder_that_may_not_be_written_is_refused(case):
     with pytest.raises(OutputError):
-        case.export(Wish(Format.STRUCTURE_SET, Path("/proc/plan")))
+        case.export(ExportRequest(Format.STRUCTURE_SET, Path("/proc/plan")))
 
 
 def test_missing_packages_are_named(case, tmp_path, monkeypatch):
     monkeypatch.setattr(Format, "requirements", property(lambda self: ("numpy", "no-such-package-here>=2")))
     with pytest.raises(PackagesMissingError) as caught:
-        case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
     assert caught.value.requirements == ("no-such-package-here>=2",)
 
 
 def test_a_python_that_stops_is_told_so(case, tmp_path):
     with pytest.raises(TextSegmentError, match="exit code"):
         case.export(
-            Wish(Format.STRUCTURE_SET, tmp_path / "plan"), interpreter=Interpreter("/bin/false", True)
+            ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"),
+            interpreter=Interpreter("/bin/false", True),
         )
 
 
@@ -427,7 +432,7 @@ def test_nothing_of_the_patient_is_logged_or_left(case, tmp_path, monkeypatch, c
     monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setattr(tempfile, "tempdir", None)
     with caplog.at_level(logging.DEBUG):
-        exported = case.export(Wish(Format.STRUCTURE_SET, tmp_path / "plan"))
+        exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"))
     said = caplog.text + "".join(capfd.readouterr()) + " ".join(exported.warnings)
     assert "secret" not in said.lower()
     assert list(scratch.iterdir()) == []

@@ -12,9 +12,9 @@ from cases import names, to_the_end, volume_node
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import BusyError, EngineLostError, SettingsError, UnauthorizedError
 from TextSegmentLib import bundle
-from TextSegmentLib.interpreter import Interpreter, chosen_interpreter
+from TextSegmentLib.engine.interpreter import Interpreter, chosen_interpreter
+from TextSegmentLib.engine.server_process import LocalServer, ServerState
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.server_process import LocalServer, ServerState
 
 FAKE = ("--segmenter", "textsegment.testing:FakeSegmenter")
 SLOW = (*FAKE, "--segmenter-arguments", '{"seconds": 30}')
@@ -140,8 +140,8 @@ def slicer_that_ends_by(last_line):
         sys.path[:0] = {sys.path!r}
         from slicer_host import scene
         scene.boot()
-        from TextSegmentLib.interpreter import chosen_interpreter
-        from TextSegmentLib.server_process import local_server
+        from TextSegmentLib.engine.interpreter import chosen_interpreter
+        from TextSegmentLib.engine.server_process import local_server
         server = local_server()
         server.start(chosen_interpreter(""), model="sat-demo", device="cpu", options={list(SLOW)!r})
         while server.state == "starting":

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from textsegment.errors import WeightsDownloadError
-from TextSegmentLib.interpreter import Interpreter
-from TextSegmentLib.weights_download import DownloadState, WeightsDownload
+from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.engine.weights_download import DownloadState, WeightsDownload
 
 SUPPORT = Path(__file__).parents[2] / "TextSegmentBackend" / "tests" / "support"
 SITE = """
 from tiny_model import TINY_PUBLISHED
-from textsegment.inference.registry import PUBLISHED
+from textsegment.inference.weights.registry import PUBLISHED
 PUBLISHED["sat-tiny"] = TINY_PUBLISHED
 """
 

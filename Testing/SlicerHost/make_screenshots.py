@@ -32,7 +32,7 @@ class Photographer:
 
     def empty_panel(self) -> None:
         """The panel as it opens, with an image chosen."""
-        from textsegment.cli.demo import sample_scan
+        from textsegment.cli.commands.demo import sample_scan
 
         self.volume_node = slicer.util.loadVolume(str(sample_scan()), {"name": "CT chest"})
         display_node = self.volume_node.GetDisplayNode()
@@ -136,7 +136,7 @@ def main() -> None:
         for picture in ("empty_panel", "engine_section", "typing", "tree", "running", "results", "export"):
             getattr(photographer, picture)()
     finally:
-        from TextSegmentLib.server_process import local_server
+        from TextSegmentLib.engine.server_process import local_server
 
         local_server().stop_now()
 

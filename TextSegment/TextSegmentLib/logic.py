@@ -13,15 +13,15 @@ from textsegment.errors import BusyError
 from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
 from textsegment.vocabulary.resolve import Resolution, resolve
-from textsegment.vocabulary.wanted import check_text, find_structures
+from textsegment.vocabulary.selection import check_text, find_structures
 
-from TextSegmentLib.default_engine import default_segmenter
-from TextSegmentLib.modality import ModalityGuess, guess_modality
-from TextSegmentLib.mrml import read_volume_node
-from TextSegmentLib.results import Results
-from TextSegmentLib.rows import ResultRow
-from TextSegmentLib.run import Run
-from TextSegmentLib.target import Target
+from TextSegmentLib.engine.default import default_segmenter
+from TextSegmentLib.scene.modality import ModalityGuess, guess_modality
+from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.rows import ResultRow
+from TextSegmentLib.scene.run import Run
+from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.volume_node import read_volume_node
 
 _WAIT_S = 0.01
 

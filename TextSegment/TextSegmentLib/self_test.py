@@ -10,7 +10,7 @@ import slicer
 from textsegment.testing import FakeSegmenter, ball, phantom
 
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.mrml import vtk_matrix
+from TextSegmentLib.scene.volume_node import vtk_matrix
 
 _PATIENCE_S = 30.0
 _STRUCTURES = ("liver", "left kidney")

@@ -30,7 +30,7 @@ from textsegment.files.reading import read_volume
 from textsegment.inference.canonical import to_canonical
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.intensity import normalize
-from textsegment.inference.weights import LoadedModel, load_model
+from textsegment.inference.weights.models import LoadedModel, load_model
 from textsegment.model.config import CONFIGS, SATConfig
 from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.sat import SAT

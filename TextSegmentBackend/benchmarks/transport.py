@@ -33,9 +33,9 @@ from scipy.ndimage import gaussian_filter, zoom
 from transport_servers import AFFINE, NAMES, SHAPE
 
 from textsegment.client.address import Address
-from textsegment.client.order import Identities
-from textsegment.client.patience import Patience
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.client.request import VolumeIdentities
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport
 from textsegment.client.upload import upload
 from textsegment.errors import CancelledError
@@ -109,10 +109,10 @@ def link(child: Child) -> AbstractContextManager[Child]:
 
 def upload_ours(url: str, volume: Volume, encoding: Encoding) -> None:
     """Upload as the client does, digest included."""
-    identity = Identities().of(volume)
+    identity = VolumeIdentities().of(volume)
     with closing(Transport(Address(url), None, Timeouts(), {})) as transport:
-        patience = Patience(60, 60, time.sleep)
-        upload(transport, wire_volume(volume), identity.digest, encoding, patience, lambda _: None)
+        retry = RetryPolicy(60, 60, time.sleep)
+        upload(transport, wire_volume(volume), identity.digest, encoding, retry, lambda _: None)
 
 
 def upload_nifti(url: str, volume: Volume, level: int | None) -> None:

@@ -153,9 +153,9 @@ def serve_plain() -> None:
 
 def serve_ours(factory: str) -> None:
     """Serve the protocol, until stdin ends."""
+    from textsegment.server.engines.local import LocalEngine
     from textsegment.server.run import run_server
     from textsegment.server.settings import ServerSettings
-    from textsegment.server.workers import LocalEngine
 
     engine = LocalEngine([{}], f"transport_servers:{factory}")
     with tempfile.TemporaryDirectory(prefix="textsegment-benchmark-") as folder:

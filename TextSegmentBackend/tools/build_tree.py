@@ -20,11 +20,11 @@ from pathlib import Path
 
 from tree_sources import WORDS, SourceTerm, read_dicom, read_uberon, vocabulary_of
 
+from textsegment.vocabulary.language.series import parse_numbered
+from textsegment.vocabulary.language.sides import take_side
+from textsegment.vocabulary.language.words import clean, read_data, stem, tokens
 from textsegment.vocabulary.lexicon import Ambiguity, Concept, concept_name, load_concepts, load_lexicon
-from textsegment.vocabulary.series import parse_numbered
-from textsegment.vocabulary.sides import take_side
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import clean, read_data, stem, tokens
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "src/textsegment/vocabulary/data/tree.json"

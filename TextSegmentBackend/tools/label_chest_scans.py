@@ -20,7 +20,7 @@ from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from textsegment.files.nifti import write_nifti
+from textsegment.files.images.nifti import write_nifti
 from textsegment.files.reading import read_volume
 from textsegment.inference.canonical import CanonicalImage, to_canonical
 from textsegment.model.config import SAT_DEMO

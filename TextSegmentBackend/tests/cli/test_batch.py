@@ -9,8 +9,8 @@ from command_line import textsegment
 from made_dicom import write_series
 from tiny_engine import phantom
 
-from textsegment.files.itk_image import write_itk_image
-from textsegment.files.nifti import write_nifti
+from textsegment.files.images.itk_image import write_itk_image
+from textsegment.files.images.nifti import write_nifti
 
 pytestmark = pytest.mark.usefixtures("engine")
 

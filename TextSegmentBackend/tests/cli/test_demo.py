@@ -9,8 +9,8 @@ from command_line import CHEST, textsegment
 from matplotlib.image import imread
 
 from textsegment import read_volume
-from textsegment.files.seg_nrrd import read_seg_nrrd
-from textsegment.inference.weights import list_models
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
+from textsegment.inference.weights.models import list_models
 
 NAMES = ["left lung", "right lung", "heart", "aorta", "vertebrae", "liver"]
 
@@ -93,7 +93,7 @@ def test_report(demo):
 
 def test_without_slicerio_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicerio", None)
-    monkeypatch.setattr("textsegment.cli.demo.find_spec", lambda name: None)
+    monkeypatch.setattr("textsegment.cli.commands.demo.find_spec", lambda name: None)
     ended = textsegment("demo", "-o", tmp_path / "out")
     assert ended.code == 7
     assert "pip install slicerio" in ended.err

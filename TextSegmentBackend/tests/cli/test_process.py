@@ -11,7 +11,7 @@ import pytest
 from command_line import CHEST
 from tiny_engine import phantom
 
-from textsegment.files.itk_image import write_itk_image
+from textsegment.files.images.itk_image import write_itk_image
 
 COMMAND = [sys.executable, "-c", "from textsegment.cli.main import main; main()"]
 

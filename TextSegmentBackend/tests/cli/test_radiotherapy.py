@@ -8,9 +8,9 @@ import pytest
 from command_line import CHEST, textsegment
 from made_dicom import write_series
 
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg_reader import read_dicom_seg
-from textsegment.files.seg_nrrd import read_seg_nrrd
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.reader import read_dicom_seg
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.geometry import Geometry
 from textsegment.testing import FakeSegmenter, ball
 

@@ -8,8 +8,8 @@ import pytest
 from command_line import CHEST, textsegment
 from made_dicom import write_series
 
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg_reader import read_dicom_seg
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.testing import FakeSegmenter, ball
 
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])

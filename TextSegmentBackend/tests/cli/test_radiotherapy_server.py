@@ -11,8 +11,8 @@ from odd_server import OddServer, serving
 from server_process import ServerProcess
 
 from textsegment.cli.session import Session
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg_reader import read_dicom_seg
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.testing import FakeSegmenter
 from textsegment.vocabulary.structures import known_in
 from textsegment.volume import Volume

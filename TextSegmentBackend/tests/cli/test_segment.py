@@ -11,7 +11,7 @@ from command_line import CHEST, textsegment
 from made_dicom import write_series
 
 from textsegment import read_volume
-from textsegment.files.seg_nrrd import read_seg_nrrd
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
 
 pytestmark = pytest.mark.usefixtures("engine")
 

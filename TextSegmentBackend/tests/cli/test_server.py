@@ -11,7 +11,7 @@ from server_process import ServerProcess
 from textsegment import read_volume
 from textsegment.cli.progress import ProgressBar
 from textsegment.errors import WeightsMissingError
-from textsegment.files.seg_nrrd import read_seg_nrrd
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.segmenter import Progress, Queued
 from textsegment.testing import ball
 

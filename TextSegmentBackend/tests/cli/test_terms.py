@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from textsegment.cli.terms import terms_app
+from textsegment.cli.commands.terms import terms_app
 from textsegment.errors import InputNotFoundError, InputUnreadableError, ModalityError, PromptError
 
 runner = CliRunner()

@@ -5,9 +5,9 @@ from local_hub import LocalHub
 from tiny_model import TINY_PUBLISHED, write_tiny_pair
 from typer.testing import CliRunner
 
-from textsegment.cli.weights import weights_app
+from textsegment.cli.commands.weights import weights_app
 from textsegment.errors import CancelledError, WeightsDownloadError, WeightsMissingError, WeightsTamperedError
-from textsegment.inference.registry import PUBLISHED
+from textsegment.inference.weights.registry import PUBLISHED
 
 
 @pytest.fixture(autouse=True)

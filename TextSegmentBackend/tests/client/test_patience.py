@@ -2,8 +2,8 @@
 
 import pytest
 
-from textsegment.client import patience as patience_module
-from textsegment.client.patience import Patience
+from textsegment.client import retry as patience_module
+from textsegment.client.retry import RetryPolicy
 from textsegment.errors import (
     BusyError,
     EngineLostError,
@@ -38,20 +38,20 @@ def clock(monkeypatch):
     return clock
 
 
-def endured(patience, error, most=1000):
+def endured(retry, error, most=1000):
     """How often a failure in a row is endured."""
     for number in range(most):
         try:
-            patience.endure(error)
+            retry.wait_or_raise(error)
         except type(error):
             return number
     return most
 
 
 def reached(clock):
-    patience = Patience(60, 100, clock.pause)
-    patience.reached()
-    return patience
+    retry = RetryPolicy(60, 100, clock.pause)
+    retry.reached()
+    return retry
 
 
 def test_pauses_grow_and_patience_ends(clock):
@@ -63,21 +63,21 @@ def test_pauses_grow_and_patience_ends(clock):
 
 
 def test_progress_makes_patient_again(clock):
-    patience = reached(clock)
+    retry = reached(clock)
     for _ in range(5):
-        assert endured(patience, LOST, most=8) == 8
-        patience.progressed()
+        assert endured(retry, LOST, most=8) == 8
+        retry.progressed()
 
 
 def test_one_failure_is_endured_however_late_it_comes(clock):
-    patience = reached(clock)
+    retry = reached(clock)
     clock.now += 10_000
-    assert endured(patience, LOST) > 5
+    assert endured(retry, LOST) > 5
 
 
 def test_before_the_server_was_reached_only_a_stale_connection_is_replaced(clock):
-    assert endured(Patience(60, 100, clock.pause), LOST) == 1
-    assert endured(Patience(60, 100, clock.pause), ServerUnreachableError("Refused.")) == 0
+    assert endured(RetryPolicy(60, 100, clock.pause), LOST) == 1
+    assert endured(RetryPolicy(60, 100, clock.pause), ServerUnreachableError("Refused.")) == 0
     assert endured(reached(clock), ServerUnreachableError("Refused.")) > 5
 
 
@@ -87,17 +87,17 @@ def test_what_does_not_pass(clock, error):
 
 
 def test_engines_are_lost_twice_at_most_in_spite_of_progress(clock):
-    patience = reached(clock)
+    retry = reached(clock)
     for _ in range(2):
-        patience.endure(EngineLostError("Gone."))
-        patience.progressed()
+        retry.wait_or_raise(EngineLostError("Gone."))
+        retry.progressed()
     with pytest.raises(EngineLostError):
-        patience.endure(EngineLostError("Gone."))
+        retry.wait_or_raise(EngineLostError("Gone."))
 
 
 def test_a_busy_server_is_never_asked_before_the_time(clock):
-    patience = reached(clock)
-    count = endured(patience, BusyError("Full.", retry_after_s=10))
+    retry = reached(clock)
+    count = endured(retry, BusyError("Full.", retry_after_s=10))
     assert 8 <= count <= 10
     assert all(10 <= pause <= 12 for pause in clock.pauses)
     assert endured(reached(clock), BusyError("Full.", retry_after_s=101)) == 0

@@ -11,7 +11,7 @@ from uploads import long_volume
 from wire_samples import memory_bound
 
 from textsegment.client.address import Address
-from textsegment.client.patience import Patience
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport
 from textsegment.client.upload import upload
 from textsegment.errors import CancelledError, StorageError, TextSegmentError, TlsError
@@ -155,8 +155,8 @@ def test_a_real_server_with_tls(connect, authority):
 def test_an_upload_takes_little_memory_beside_the_volume(server, encoding):
     volume = long_volume(megabytes=48 + encoding)  # not the same one twice
     with closing(Transport(Address(server.url), KEY, Timeouts(), {})) as transport:
-        patience = Patience(9, 9, time.sleep)
+        retry = RetryPolicy(9, 9, time.sleep)
         with memory_bound(8 * 2**20):
-            upload(transport, volume, volume.digest, encoding, patience, lambda _: None)
+            upload(transport, volume, volume.digest, encoding, retry, lambda _: None)
         with transport.ask("HEAD", volume_path(volume.digest)) as answer:
             assert answer.status == 200

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from made_scans import structure_mask
 from matplotlib.path import Path as Polygon
 
-from textsegment.files.contours import outlines_at
+from textsegment.files.rtstruct.contours import outlines_at
 
 
 def filled(polygons, shape):

@@ -18,9 +18,9 @@ from textsegment.errors import (
     TextSegmentError,
     VolumeInvalidError,
 )
-from textsegment.files.dicom import read_dicom, read_series
-from textsegment.files.dicom_header import quiet_pydicom
-from textsegment.files.dicom_series import list_series
+from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.reader import read_dicom, read_series
+from textsegment.files.dicom.series import list_series
 
 SHAPE = (12, 10, 6)
 STORED = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint16)

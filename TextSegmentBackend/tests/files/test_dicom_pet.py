@@ -8,8 +8,8 @@ from made_scans import OBLIQUE
 from pydicom.dataset import Dataset
 
 from textsegment.errors import TextSegmentError, VolumeInvalidError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_header import quiet_pydicom
+from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.reader import read_dicom
 
 SHAPE = (8, 6, 5)
 STORED = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint16)

@@ -12,10 +12,10 @@ from pydicom.dataelem import RawDataElement
 from pydicom.uid import RLELossless
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError, OutputError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_header import quiet_pydicom
-from textsegment.files.dicom_seg import write_dicom_seg
-from textsegment.files.dicom_seg_reader import read_dicom_seg
+from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.reader import read_dicom_seg
+from textsegment.files.dicom_seg.writer import write_dicom_seg
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.structures import load_structures

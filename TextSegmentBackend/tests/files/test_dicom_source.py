@@ -6,8 +6,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from textsegment.errors import OutputError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_header import quiet_pydicom
+from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.reader import read_dicom
 
 SHAPE = (12, 10, 6)
 STORED = np.arange(np.prod(SHAPE)).reshape(SHAPE).astype(np.uint16)

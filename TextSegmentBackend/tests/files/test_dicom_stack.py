@@ -3,7 +3,7 @@ import pytest
 from made_scans import OBLIQUE, SHEARED
 
 from textsegment.errors import GeometryError, VolumeInvalidError
-from textsegment.files.dicom_stack import Plane, stack_planes
+from textsegment.files.dicom.stack import Plane, stack_planes
 
 LPS = np.array([-1.0, -1.0, 1.0])
 

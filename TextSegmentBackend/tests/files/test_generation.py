@@ -5,10 +5,10 @@ import pydicom
 import pytest
 from made_dicom import write_series
 
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg import write_dicom_seg
-from textsegment.files.generation import GENERATION
-from textsegment.files.rtstruct import write_rtstruct
+from textsegment.files.dicom.generation import GENERATION
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.writer import write_dicom_seg
+from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.segmentation import Segmentation
 from textsegment.testing import FakeSegmenter
 

@@ -9,9 +9,9 @@ from made_scans import ANISOTROPIC, OBLIQUE, SHEARED
 
 from textsegment.derive.expression import parse_definition
 from textsegment.derive.structures import derive
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_seg import write_dicom_seg
-from textsegment.files.rtstruct import write_rtstruct
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.writer import write_dicom_seg
+from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.segmentation import Segmentation, StructureMask
 
 SHAPE = (30, 24, 9)

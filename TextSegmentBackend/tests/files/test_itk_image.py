@@ -8,7 +8,7 @@ import slicerio
 from made_scans import ANISOTROPIC, MIRRORED, OBLIQUE, SHEARED, all_orientations, phantom
 
 from textsegment.errors import GeometryError, InputError, InputUnreadableError, VolumeInvalidError
-from textsegment.files.itk_image import read_itk_image, write_itk_image
+from textsegment.files.images.itk_image import read_itk_image, write_itk_image
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -14,9 +14,9 @@ from pydicom.uid import JPEGLSLossless
 
 from textsegment.errors import InputUnreadableError
 from textsegment.files import native_path
-from textsegment.files.itk_image import read_itk_image, write_itk_image
+from textsegment.files.images.itk_image import read_itk_image, write_itk_image
+from textsegment.files.images.nifti import write_nifti
 from textsegment.files.native_path import path_to_read, path_to_write
-from textsegment.files.nifti import write_nifti
 from textsegment.files.reading import read_volume
 
 NAMES = [

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from made_scans import ANISOTROPIC, MIRRORED, OBLIQUE, SHEARED, affine, all_orientations, phantom, rotation
 
 from textsegment.errors import GeometryError, InputError, InputUnreadableError, VolumeInvalidError
-from textsegment.files.itk_image import affine_of
-from textsegment.files.nifti import read_nifti, write_nifti
+from textsegment.files.images.itk_image import affine_of
+from textsegment.files.images.nifti import read_nifti, write_nifti
 
 # Byte offsets of fields of the NIfTI-1 header.
 DIM, DATATYPE, PIXDIM, SCL_SLOPE, QFORM_CODE, SFORM_CODE, SROW_X, MAGIC = 40, 70, 76, 112, 252, 254, 280, 344

@@ -4,9 +4,9 @@ import pytest
 from made_scans import SHAPE, all_orientations, overlapping_masks, rotation, segmentation, separate_masks
 from made_scans import affine as made_affine
 
-from textsegment.files.preview import write_preview
-from textsegment.files.preview_colors import distinct_colors, luminance
-from textsegment.files.preview_slices import VIEWS, fullest_slice
+from textsegment.files.report.colors import distinct_colors, luminance
+from textsegment.files.report.preview import write_preview
+from textsegment.files.report.slices import VIEWS, fullest_slice
 from textsegment.geometry import Geometry, closest_axes
 from textsegment.vocabulary.structures import load_structures
 from textsegment.volume import Volume

@@ -13,8 +13,8 @@ from textsegment.errors import (
     ModalityError,
     VolumeInvalidError,
 )
-from textsegment.files.itk_image import write_itk_image
-from textsegment.files.nifti import write_nifti
+from textsegment.files.images.itk_image import write_itk_image
+from textsegment.files.images.nifti import write_nifti
 from textsegment.files.reading import guess_modality, read_volume
 
 CHEST = Path(slicerio.__file__).parent / "data" / "CTChest4.nrrd"

@@ -10,8 +10,8 @@ from made_scans import ANISOTROPIC, OBLIQUE, SHEARED
 from textsegment.derive.expression import parse_definition
 from textsegment.derive.structures import derive
 from textsegment.errors import OutputError
-from textsegment.files.report import make_report
-from textsegment.files.report_page import write_report_page
+from textsegment.files.report.page import write_report_page
+from textsegment.files.report.summary import make_report
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.testing import FakeSegmenter, phantom

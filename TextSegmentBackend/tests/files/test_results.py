@@ -17,11 +17,11 @@ from made_scans import (
 )
 
 from textsegment.errors import OutputError, OverlapError
-from textsegment.files.itk_image import read_itk_image
-from textsegment.files.nifti import read_nifti
-from textsegment.files.preview import write_preview
+from textsegment.files.images.itk_image import read_itk_image
+from textsegment.files.images.nifti import read_nifti
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
+from textsegment.files.report.preview import write_preview
 from textsegment.files.results import write_result
-from textsegment.files.seg_nrrd import read_seg_nrrd
 from textsegment.volume import Volume
 
 EVERY_FORMAT = ["out.seg.nrrd", "out.nii.gz", "out.nii", "out.nrrd", "out.mha", "folder"]

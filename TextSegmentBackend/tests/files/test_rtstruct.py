@@ -18,8 +18,8 @@ from textsegment.errors import (
     InputUnreadableError,
     OutputError,
 )
-from textsegment.files.dicom import read_dicom
-from textsegment.files.rtstruct import write_rtstruct
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.segmentation import Segmentation, StructureMask
 
 SHAPE = (44, 36, 14)

@@ -1,6 +1,6 @@
 import pytest
 
-from textsegment.files.rtstruct_names import roi_names
+from textsegment.vocabulary.roi_names import roi_names
 from textsegment.vocabulary.structures import load_structures
 
 

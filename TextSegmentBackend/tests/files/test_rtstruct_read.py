@@ -7,9 +7,9 @@ from pydicom.data import get_testdata_file
 
 from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError, TextSegmentError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.rtstruct import write_rtstruct
-from textsegment.files.rtstruct_read import read_rtstruct
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.rtstruct.reader import read_rtstruct
+from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.segmentation import Segmentation, StructureMask
 
 SHAPE = (24, 20, 8)

@@ -9,8 +9,8 @@ from made_dicom import write_series
 from made_scans import OBLIQUE, phantom, segmentation, separate_masks
 
 from textsegment.errors import InputError
-from textsegment.files.itk_image import write_itk_image
-from textsegment.files.nifti import write_nifti
+from textsegment.files.images.itk_image import write_itk_image
+from textsegment.files.images.nifti import write_nifti
 from textsegment.files.results import write_result
 from textsegment.files.scan_search import BESIDE_DICOM, HIDDEN, LABELS, RESULTS, find_scans, scan_name
 

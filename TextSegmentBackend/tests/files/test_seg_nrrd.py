@@ -17,8 +17,8 @@ from made_scans import (
 )
 
 from textsegment.errors import InputNotFoundError, InputUnreadableError
-from textsegment.files.itk_image import affine_of
-from textsegment.files.seg_nrrd import read_seg_nrrd, write_seg_nrrd
+from textsegment.files.images.itk_image import affine_of
+from textsegment.files.images.seg_nrrd import read_seg_nrrd, write_seg_nrrd
 from textsegment.vocabulary.structures import find_structure
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -7,8 +7,8 @@ import pytest
 from local_hub import COMMIT, LocalHub
 
 from textsegment.errors import DiskFullError, OutputError, WeightsDownloadError, WeightsTamperedError
-from textsegment.inference import hub as hub_module
-from textsegment.inference.hub import Hub
+from textsegment.inference.weights import hub as hub_module
+from textsegment.inference.weights.hub import Hub
 
 CONTENT = bytes(range(256)) * 20_000
 PATH = "Nano/nano file.pth"

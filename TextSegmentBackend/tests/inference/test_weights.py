@@ -22,11 +22,11 @@ from textsegment.errors import (
     WeightsMissingError,
     WeightsTamperedError,
 )
-from textsegment.inference import hub as hub_module
-from textsegment.inference.acquire import download, import_folder
-from textsegment.inference.registry import PUBLISHED
-from textsegment.inference.store import Store, home
-from textsegment.inference.weights import list_models, load_model, verify
+from textsegment.inference.weights import hub as hub_module
+from textsegment.inference.weights.acquire import download, import_folder
+from textsegment.inference.weights.models import list_models, load_model, verify
+from textsegment.inference.weights.registry import PUBLISHED
+from textsegment.inference.weights.store import Store, home
 
 NETWORK, TEXT = "Tiny/tiny.pth", "Tiny/tiny_text_encoder.pth"
 LATER = "f" * 40

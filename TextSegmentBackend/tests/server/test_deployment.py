@@ -241,12 +241,12 @@ def test_the_options_are_those_of_the_command(name):
 def test_ray_accepts_the_configuration():
     from ray.serve.schema import ServeDeploySchema
 
-    from textsegment.server.ray_app import AppArguments
+    from textsegment.server.engines.ray.app import AppArguments
 
     kuberay = next(yaml.safe_load_all((DEPLOY / "kuberay.yaml").read_text()))
     for text in ((DEPLOY / "ray-serve.yaml").read_text(), kuberay["spec"]["serveConfigV2"]):
         (application,) = ServeDeploySchema.model_validate(yaml.safe_load(text)).applications
-        assert application.import_path == "textsegment.server.ray_app:app"
+        assert application.import_path == "textsegment.server.engines.ray.app:app"
         arguments = AppArguments.model_validate(application.args)
         assert arguments.replicas.most == 4
         assert arguments.server["behind_proxy"]

@@ -12,12 +12,12 @@ import pytest
 from server_process import ServerProcess
 from wire_samples import smooth_volume
 
-from textsegment.server.private_folder import LOCK, MARKER, PrivateFolder
+from textsegment.server.volumes.private_folder import LOCK, MARKER, PrivateFolder
 
 DIES = """
 import os, sys
 from pathlib import Path
-from textsegment.server.private_folder import PrivateFolder
+from textsegment.server.volumes.private_folder import PrivateFolder
 folder = PrivateFolder(Path(sys.argv[1]))
 folder.new_file().write_bytes(b"voxels")
 print(folder.path, flush=True)

@@ -11,15 +11,15 @@ import pytest
 from textsegment.errors import DeviceError, EngineLostError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import MaskReady, Progress
-from textsegment.server.engine import Work
-from textsegment.server.resume import resumed
+from textsegment.server.engines.engine import StoredRequest
+from textsegment.server.jobs.resume import resumed
 from textsegment.testing import FakeSegmenter, phantom
 from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, encode_frame
 from textsegment.wire.volume_header import VolumeHeader
 
 VOLUME = phantom()
 NAMES = ("liver", "left kidney", "right kidney")
-WORK = Work("0" * 64, VolumeHeader.of(VOLUME), Path("nowhere"), tuple(map(Prompt, NAMES)))
+WORK = StoredRequest("0" * 64, VolumeHeader.of(VOLUME), Path("nowhere"), tuple(map(Prompt, NAMES)))
 
 
 class Attempts:
@@ -31,7 +31,7 @@ class Attempts:
         self._fail_behind = list(fail_behind)
         self._error = error
 
-    async def __call__(self, work: Work) -> AsyncIterator[bytes]:
+    async def __call__(self, work: StoredRequest) -> AsyncIterator[bytes]:
         self.asked.append(tuple(p.text for p in work.prompts))
         events: list = []
         result = FakeSegmenter().segment(VOLUME, work.prompts, on_event=events.append)

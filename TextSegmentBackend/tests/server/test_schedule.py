@@ -7,24 +7,24 @@ import asyncio
 import pytest
 
 from textsegment.errors import BusyError
-from textsegment.server.schedule import Schedule, Ticket
+from textsegment.server.jobs.schedule import QueuePlace, Schedule
 
 
 def made(slots=1, max_queue=8, share=8) -> Schedule:
     return Schedule(lambda: slots, max_queue, share)
 
 
-def position(ticket: Ticket) -> int:
+def position(place: QueuePlace) -> int:
     async def first() -> int:
-        async for found in ticket.positions():
+        async for found in place.positions():
             return found
         return 0
 
     return asyncio.run(first())
 
 
-def leave(ticket: Ticket) -> None:
-    ticket.__exit__(None, None, None)
+def leave(place: QueuePlace) -> None:
+    place.__exit__(None, None, None)
 
 
 def test_runs_at_once_while_slots_are_free():
@@ -35,8 +35,8 @@ def test_runs_at_once_while_slots_are_free():
 
 def test_position_is_the_number_of_jobs_that_have_to_end_before():
     schedule = made(slots=2)
-    tickets = [schedule.admit("a") for _ in range(5)]
-    assert [position(ticket) for ticket in tickets] == [0, 0, 1, 2, 3]
+    places = [schedule.admit("a") for _ in range(5)]
+    assert [position(place) for place in places] == [0, 0, 1, 2, 3]
 
 
 def test_row_44_full_queue_refuses_with_a_time_to_wait():
@@ -60,9 +60,9 @@ def test_one_client_cannot_fill_the_queue():
 def test_row_48_clients_take_turns():
     schedule = made()
     running = schedule.admit("first")
-    tickets = {name: schedule.admit(name[0]) for name in ("a1", "a2", "a3", "b1", "c1", "c2")}
+    places = {name: schedule.admit(name[0]) for name in ("a1", "a2", "a3", "b1", "c1", "c2")}
     order = []
-    assert {name: position(t) for name, t in tickets.items()} == {
+    assert {name: position(t) for name, t in places.items()} == {
         "a1": 1,
         "b1": 2,
         "c1": 3,
@@ -70,26 +70,26 @@ def test_row_48_clients_take_turns():
         "c2": 5,
         "a3": 6,
     }
-    while tickets:
+    while places:
         leave(running)
-        (name,) = (name for name, ticket in tickets.items() if ticket.may_run)
+        (name,) = (name for name, place in places.items() if place.may_run)
         order.append(name)
-        running = tickets.pop(name)
+        running = places.pop(name)
     assert order == ["a1", "b1", "c1", "a2", "c2", "a3"]
 
 
 def test_positions_agree_with_the_order_whoever_comes_and_goes():
     schedule = made(max_queue=100, share=100)
     running = schedule.admit("x")
-    tickets = {(c, n): schedule.admit(c) for n in range(4) for c in "abcd" if (ord(c) + n) % 3}
-    leave(tickets.pop(("a", 3)))
-    while tickets:
-        promised = {name: position(ticket) for name, ticket in tickets.items()}
-        assert sorted(promised.values()) == list(range(1, len(tickets) + 1))
+    places = {(c, n): schedule.admit(c) for n in range(4) for c in "abcd" if (ord(c) + n) % 3}
+    leave(places.pop(("a", 3)))
+    while places:
+        promised = {name: position(place) for name, place in places.items()}
+        assert sorted(promised.values()) == list(range(1, len(places) + 1))
         leave(running)
-        (name,) = (name for name, ticket in tickets.items() if ticket.may_run)
+        (name,) = (name for name, place in places.items() if place.may_run)
         assert promised[name] == 1
-        running = tickets.pop(name)
+        running = places.pop(name)
 
 
 def test_job_that_leaves_the_queue_lets_others_move_up():

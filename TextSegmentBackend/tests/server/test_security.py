@@ -15,7 +15,7 @@ from server_process import ServerProcess, frames, raw_request, read_answer, repo
 from starlette.datastructures import Headers
 from wire_samples import made_volume
 
-from textsegment.server.security import client_address
+from textsegment.server.http.security import client_address
 from textsegment.testing import phantom
 from textsegment.wire.contract import (
     HEALTH_ROUTE,

@@ -96,7 +96,7 @@ def main() -> None:
     import ray
     from ray import serve
 
-    from textsegment.server.ray_app import app
+    from textsegment.server.engines.ray.app import app
 
     arguments = json.loads(sys.argv[1])
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")

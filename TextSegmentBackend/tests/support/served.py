@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from textsegment.errors import TextSegmentError
+from textsegment.server.engines.local import LocalEngine
 from textsegment.server.run import run_server
 from textsegment.server.settings import ServerSettings
-from textsegment.server.workers import LocalEngine
 from textsegment.wire.limits import Limits
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from textsegment.geometry import Geometry
-from textsegment.inference.weights import LoadedModel
+from textsegment.inference.weights.models import LoadedModel
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT, PatchFeatures
 from textsegment.volume import Volume

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textsegment.inference.registry import PublishedModel
+from textsegment.inference.weights.registry import PublishedModel
 from textsegment.model.config import SATConfig
 from textsegment.model.mpnet import MPNetConfig
 from textsegment.model.published import save_published

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from textsegment.errors import CheckpointError, InputError, InputNotFoundError
-from textsegment.files.nifti import write_nifti
+from textsegment.files.images.nifti import write_nifti
 from textsegment.model.checkpoint import load
 from textsegment.model.config import SATConfig
 from textsegment.training.augment import PatchSampler

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from textsegment.vocabulary.lexicon import RELATIONS, load_concepts, load_lexicon
-from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import (
+from textsegment.vocabulary.language.words import (
     CJK,
     bag_key,
     clean,
@@ -16,6 +14,8 @@ from textsegment.vocabulary.words import (
     tokens,
     word_lists,
 )
+from textsegment.vocabulary.lexicon import RELATIONS, load_concepts, load_lexicon
+from textsegment.vocabulary.structures import load_structures
 
 LANGUAGES = {"en", "la", "de", "fr", "es", "it", "pt", "nl", "zh", "ja"}
 

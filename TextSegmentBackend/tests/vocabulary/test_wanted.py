@@ -3,8 +3,8 @@
 import pytest
 
 from textsegment.errors import LimitExceededError, ModalityError, PromptError, UnknownStructureError
+from textsegment.vocabulary.selection import check_text, find_structures
 from textsegment.vocabulary.structures import known_in
-from textsegment.vocabulary.wanted import check_text, find_structures
 
 
 def yes(_):

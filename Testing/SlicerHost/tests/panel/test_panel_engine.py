@@ -179,7 +179,7 @@ def test_engine_on_this_computer_is_found_started_and_used(hands, monkeypatch):
 
 
 def test_missing_packages_are_installed_after_consent_only(hands, monkeypatch):
-    from TextSegmentLib.environment import Environment
+    from TextSegmentLib.engine.environment import Environment
 
     setup = hands.panel.engine._local._setup
     hands.panel.engine._given = None
@@ -258,7 +258,7 @@ def test_download_without_network_says_what_to_do(local, monkeypatch, tmp_path):
 
 
 def test_offer_of_a_download_is_shown_once(hands, monkeypatch):
-    from TextSegmentLib.weights_download import DownloadState
+    from TextSegmentLib.engine.weights_download import DownloadState
 
     class Offered:
         offer, is_over, agreed = "The weights were made by others.", False, False

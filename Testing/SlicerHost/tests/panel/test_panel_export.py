@@ -8,9 +8,9 @@ import pydicom
 import pytest
 import qt
 import slicer
-from textsegment.files.dicom import read_dicom
-from textsegment.files.rtstruct_read import read_rtstruct
-from TextSegmentLib.rt import Format
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.rtstruct.reader import read_rtstruct
+from TextSegmentLib.export.request import Format
 
 from slicer_host import driver
 from slicer_host.dicom import qSlicerDICOMExportDialog

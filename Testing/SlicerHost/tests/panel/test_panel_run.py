@@ -3,7 +3,7 @@ import qt
 import slicer
 from textsegment.errors import OutOfMemoryError
 from textsegment.testing import FakeSegmenter, ball
-from TextSegmentLib.mrml import read_volume_node
+from TextSegmentLib.scene.volume_node import read_volume_node
 
 from slicer_host import driver
 from slicer_host.heartbeat import Heartbeat

@@ -14,14 +14,14 @@ import typer
 from typer.core import TyperGroup
 
 import textsegment
-from textsegment.cli.demo import demo_command
+from textsegment.cli.commands.demo import demo_command
+from textsegment.cli.commands.segment import segment_command
+from textsegment.cli.commands.serve import serve_command
+from textsegment.cli.commands.terms import terms_app
+from textsegment.cli.commands.train import train_command
+from textsegment.cli.commands.weights import weights_app
 from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_defect, show_error
 from textsegment.cli.interrupts import raise_on_interrupt
-from textsegment.cli.segment import segment_command
-from textsegment.cli.serve import serve_command
-from textsegment.cli.terms import terms_app
-from textsegment.cli.train import train_command
-from textsegment.cli.weights import weights_app
 from textsegment.errors import TextSegmentError
 
 

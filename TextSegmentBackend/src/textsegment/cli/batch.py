@@ -20,7 +20,13 @@ import typer
 
 import textsegment
 from textsegment.cli.errors import BATCH_INCOMPLETE, show_error
-from textsegment.cli.outputs import Targets, require_absent, require_folder, require_usable, whole_folder
+from textsegment.cli.outputs import (
+    OutputOptions,
+    require_absent,
+    require_folder,
+    require_usable,
+    whole_folder,
+)
 from textsegment.cli.session import Session
 from textsegment.errors import (
     DiskFullError,
@@ -33,8 +39,8 @@ from textsegment.errors import (
     UnknownStructureError,
 )
 from textsegment.files.atomic import make_folder
-from textsegment.files.names import file_stems
-from textsegment.files.report import disclaimer_of, write_json
+from textsegment.files.file_names import file_stems
+from textsegment.files.report.summary import disclaimer_of, write_json
 
 if TYPE_CHECKING:
     from textsegment.files.scan_search import ScanSearch
@@ -69,10 +75,10 @@ class _Layout:
 
     folder: Path
     names: tuple[str, ...]
-    targets: Targets
+    targets: OutputOptions
 
     @classmethod
-    def of(cls, targets: Targets) -> _Layout:
+    def of(cls, targets: OutputOptions) -> _Layout:
         """Take the outputs apart.
 
         Raises:
@@ -91,9 +97,9 @@ class _Layout:
             raise OutputError("All results of several images go into one folder.", _FOLDER_HINT)
         return cls(folders[0], tuple(names), targets)
 
-    def inside(self, folder: Path) -> Targets:
+    def inside(self, folder: Path) -> OutputOptions:
         """Return the outputs of one image, given its folder."""
-        return Targets(
+        return OutputOptions(
             tuple(f"{folder}/{name}" for name in self.names),
             preview=self.targets.preview and folder / self.targets.preview,
             page=self.targets.page and folder / self.targets.page,
@@ -106,7 +112,7 @@ class _Layout:
         return {"files": sorted((*self.names, *extras)), "short_names": self.targets.short_names}
 
 
-def run_batch(found: ScanSearch, targets: Targets, session: Session) -> None:
+def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> None:
     """Segment all scans into folders below the output, named after their files or folders.
 
     A result is complete if its folder holds a report of the same image, request, model, modality and outputs:
@@ -148,7 +154,7 @@ def run_batch(found: ScanSearch, targets: Targets, session: Session) -> None:
         raise typer.Exit(BATCH_INCOMPLETE)
 
 
-def _checked_layout(targets: Targets) -> _Layout:
+def _checked_layout(targets: OutputOptions) -> _Layout:
     """Say where results go, refuse what would fail for every image, and make the folder."""
     layout = _Layout.of(targets)
     if targets.append_to is not None:

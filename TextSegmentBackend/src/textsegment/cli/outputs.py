@@ -14,7 +14,7 @@ from textsegment.files.atomic import make_folder
 
 
 @dataclass(frozen=True)
-class Targets:
+class OutputOptions:
     """Where the result of one image goes.
 
     Attributes:
@@ -46,7 +46,7 @@ class Targets:
         return (*results, *extras)
 
 
-def require_usable(targets: Targets, *inputs: Path | None) -> None:
+def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
     """Check what can be said before the structures are known.
 
     Args:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
-from textsegment.cli.outputs import Targets, require_absent
+from textsegment.cli.outputs import OutputOptions, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
-from textsegment.cli.request import Request
+from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.writing import write_masks, write_reports
 from textsegment.derive.structures import require_whole
-from textsegment.files.report import make_report
+from textsegment.files.report.summary import make_report
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
@@ -41,7 +41,7 @@ class Session:
         quiet: Whether to show no progress.
     """
 
-    request: Request
+    request: SelectionCriteria
     model: str = "sat-demo"
     device: str = "auto"
     precision: str = "auto"
@@ -69,7 +69,7 @@ class Session:
         with self._status("Asking the server" if self.server else "Loading the model"):
             return segmenter.info()
 
-    def run(self, image: Path, targets: Targets, *, label: str = "") -> dict[str, Any]:
+    def run(self, image: Path, targets: OutputOptions, *, label: str = "") -> dict[str, Any]:
         """Segment one image, write everything, and return its report.
 
         Raises:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from textsegment.cli.outputs import Targets
-from textsegment.derive.plan import Plan
-from textsegment.files.report import write_json
+from textsegment.cli.outputs import OutputOptions
+from textsegment.derive.plan import DerivationPlan
+from textsegment.files.report.summary import write_json
 from textsegment.segmentation import Segmentation
 from textsegment.volume import Volume
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from textsegment.files.reading import Scan
 
 
-def write_masks(scan: Scan, result: Segmentation, plan: Plan, targets: Targets) -> tuple[str, ...]:
+def write_masks(
+    scan: Scan, result: Segmentation, plan: DerivationPlan, targets: OutputOptions
+) -> tuple[str, ...]:
     """Write all results and the preview; return what the user should know about them.
 
     Raises:
@@ -35,14 +37,18 @@ def write_masks(scan: Scan, result: Segmentation, plan: Plan, targets: Targets) 
             on_warning=said.append,
         )
     if targets.preview is not None:
-        from textsegment.files.preview import write_preview
+        from textsegment.files.report.preview import write_preview
 
         write_preview(scan.volume, result, targets.preview, names=plan.names)
     return tuple(dict.fromkeys(said))
 
 
 def write_reports(
-    volume: Volume, result: Segmentation, plan: Plan, report: Mapping[str, Any], targets: Targets
+    volume: Volume,
+    result: Segmentation,
+    plan: DerivationPlan,
+    report: Mapping[str, Any],
+    targets: OutputOptions,
 ) -> None:
     """Write the report for programs and the one for people.
 
@@ -52,6 +58,6 @@ def write_reports(
     if targets.report is not None:
         write_json(report, targets.report)
     if targets.page is not None:
-        from textsegment.files.report_page import write_report_page
+        from textsegment.files.report.page import write_report_page
 
         write_report_page(volume, result, report, targets.page)

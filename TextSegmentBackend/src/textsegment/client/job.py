@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import MappingProxyType
 
-from textsegment.client.meter import Meter
-from textsegment.client.order import Order
-from textsegment.client.patience import Patience
+from textsegment.client.progress import RequestProgress
+from textsegment.client.request import PreparedRequest
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Transport
 from textsegment.client.upload import upload
 from textsegment.errors import (
@@ -32,24 +32,28 @@ _MOST_UPLOADS = 3
 _UPLOAD_SHARE = {Encoding.RAW: 0.05, Encoding.DEFLATED: 0.3}
 
 
-class Job:
+class RemoteJob:
     """Asks until every mask is there; masks that came before a break are kept and reported once.
 
     Args:
-        order: What is wanted.
+        request: What is wanted.
         transport: To the server.
-        patience: Decides about failures.
+        retry: Decides about failures.
         emit: Takes events.
     """
 
     def __init__(
-        self, order: Order, transport: Transport, patience: Patience, emit: Callable[[Event], None]
+        self,
+        request: PreparedRequest,
+        transport: Transport,
+        retry: RetryPolicy,
+        emit: Callable[[Event], None],
     ) -> None:
-        self._order = order
+        self._request = request
         self._transport = transport
-        self._patience = patience
+        self._retry = retry
         self._emit = emit
-        self._meter = Meter(emit, _UPLOAD_SHARE[order.encoding])
+        self._progress = RequestProgress(emit, _UPLOAD_SHARE[request.encoding])
         self._masks: dict[str, StructureMask] = {}
 
     def run(self) -> Segmentation:
@@ -69,33 +73,33 @@ class Job:
                 self._upload()
             except TextSegmentError as error:
                 if isinstance(error, BusyError):
-                    self._meter.report(0.0, "waiting")
-                self._patience.endure(error)
+                    self._progress.report(0.0, "waiting")
+                self._retry.wait_or_raise(error)
 
     def _upload(self) -> None:
-        self._patience.reached()
-        self._meter.begin_upload()
-        order = self._order
+        self._retry.reached()
+        self._progress.begin_upload()
+        request = self._request
         upload(
             self._transport,
-            wire_volume(order.volume),
-            order.identity.digest,
-            order.encoding,
-            self._patience,
-            self._meter.uploaded,
+            wire_volume(request.volume),
+            request.identity.digest,
+            request.encoding,
+            self._retry,
+            self._progress.uploaded,
         )
 
     def _ask(self) -> Done:
         """Ask once for what is missing, and take what comes."""
         # With all masks here, the last frame is missing: one prompt is asked again to get it.
-        wanted = self._order.prompts
+        wanted = self._request.prompts
         prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
-        request = SegmentRequest(self._order.identity.digest, prompts).to_json()
-        decoder = FrameDecoder(self._order.volume.geometry.spatial_shape)
+        request = SegmentRequest(self._request.identity.digest, prompts).to_json()
+        decoder = FrameDecoder(self._request.volume.geometry.spatial_shape)
         missing = {prompt.text for prompt in prompts}
         done = None
         with self._transport.ask("POST", SEGMENT_ROUTE, body=request, media_type=JSON_TYPE) as answer:
-            self._patience.reached()
+            self._retry.reached()
             for piece in answer.pieces():
                 for frame in decoder.push(piece):
                     if isinstance(frame, Done):
@@ -111,8 +115,8 @@ class Job:
         if isinstance(frame, Queued):
             self._emit(frame)
         elif isinstance(frame, Progress):
-            if self._meter.computed(frame):
-                self._patience.progressed()
+            if self._progress.computed(frame):
+                self._retry.progressed()
         elif isinstance(frame, MaskReady):
             self._take_mask(frame, missing)
         elif isinstance(frame, Failed):
@@ -128,13 +132,13 @@ class Job:
         missing.remove(structure)
         if structure not in self._masks:
             self._masks[structure] = frame.mask
-            self._patience.progressed()
+            self._retry.progressed()
             self._emit(frame)
 
     def _result(self, done: Done) -> Segmentation:
         return Segmentation(
-            geometry=self._order.volume.geometry,
-            masks=tuple(self._masks[prompt.text] for prompt in self._order.prompts),
+            geometry=self._request.volume.geometry,
+            masks=tuple(self._masks[prompt.text] for prompt in self._request.prompts),
             provenance=MappingProxyType(dict(done.provenance)),
-            warnings=tuple(dict.fromkeys((*self._order.warnings, *done.warnings))),
+            warnings=tuple(dict.fromkeys((*self._request.warnings, *done.warnings))),
         )

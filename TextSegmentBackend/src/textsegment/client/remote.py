@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 
 from textsegment.client.address import Address, checked_key
-from textsegment.client.errand import Errand, run_apart
-from textsegment.client.job import Job
-from textsegment.client.order import Identities, Order
-from textsegment.client.patience import Patience
+from textsegment.client.background import BackgroundCall, run_in_background
+from textsegment.client.job import RemoteJob
+from textsegment.client.request import PreparedRequest, VolumeIdentities
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport, no_server
 from textsegment.errors import (
     InputError,
@@ -72,7 +72,7 @@ class RemoteSegmenter:
         self._proxies = self._address.proxies(proxies)
         self._ca_file = ca_file
         self._known: ServerInfo | None = None
-        self._identities = Identities()
+        self._identities = VolumeIdentities()
         self._idle: list[Transport] = []
         self._lent: set[Transport] = set()
         self._is_closed = False
@@ -133,19 +133,19 @@ class RemoteSegmenter:
         encoding = Encoding.RAW if self._address.is_loopback else Encoding.DEFLATED
         with self._transport() as transport:
 
-            def work(errand: Errand) -> Segmentation:
-                order = Order.of(volume, self._identities.of(volume), prompts, encoding)
-                patience = Patience(self._timeouts.recovery_s, self._timeouts.busy_s, errand.pause)
-                self._require_accepted(order, transport, patience)
-                return Job(order, transport, patience, errand.emit).run()
+            def work(call: BackgroundCall) -> Segmentation:
+                request = PreparedRequest.of(volume, self._identities.of(volume), prompts, encoding)
+                retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
+                self._require_accepted(request, transport, retry)
+                return RemoteJob(request, transport, retry, call.emit).run()
 
-            return run_apart(work, on_event, cancel or CancelToken(), transport.cut)
+            return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
 
-    def _require_accepted(self, order: Order, transport: Transport, patience: Patience) -> None:
+    def _require_accepted(self, request: PreparedRequest, transport: Transport, retry: RetryPolicy) -> None:
         known = self._known  # another thread may forget it meanwhile
         if known is not None:
             try:
-                return order.require_accepted(known)
+                return request.require_accepted(known)
             except (InputError, PromptError):
                 self._known = None  # the server may have got another model meanwhile
         while True:
@@ -153,9 +153,9 @@ class RemoteSegmenter:
                 info = self._ask_info(transport)
                 break
             except TextSegmentError as error:
-                patience.endure(error)
-        patience.reached()
-        order.require_accepted(info)
+                retry.wait_or_raise(error)
+        retry.reached()
+        request.require_accepted(info)
 
     def _ask_info(self, transport: Transport) -> ServerInfo:
         try:

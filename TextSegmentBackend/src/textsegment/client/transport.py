@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import requests
 
 from textsegment.client.address import Address
-from textsegment.client.diagnosis import PROXY_WANTS_PASSWORD, explained
-from textsegment.client.line import Line, LineAdapter
+from textsegment.client.connection import ConnectionGuard, GuardedAdapter
+from textsegment.client.failures import PROXY_WANTS_PASSWORD, explained
 from textsegment.errors import ServerUnreachableError, SettingsError, StreamBrokenError
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.failures import MAX_REPORT_BYTES, error_from_answer
@@ -47,7 +47,7 @@ class Timeouts:
     busy_s: float = 300.0
 
 
-class Answer:
+class ServerResponse:
     """A good answer of the server whose body is still to be read.
 
     Attributes:
@@ -109,12 +109,12 @@ class Transport:
     ) -> None:
         self._url = address.url
         self._timeout = (timeouts.connect_s, timeouts.answer_s)
-        self._line = Line(timeouts.upload_s, timeouts.silence_s)
+        self._guard = ConnectionGuard(timeouts.upload_s, timeouts.silence_s)
         self._headers = _headers(key)
         self._proxies = dict(proxies)
         self._verify = True if ca_file is None else str(ca_file)
         # No session of requests: it reads .netrc, which would replace the key, and looks into redirects.
-        self._adapter = LineAdapter(self._line, _tls_context(ca_file) if address.is_encrypted else None)
+        self._adapter = GuardedAdapter(self._guard, _tls_context(ca_file) if address.is_encrypted else None)
 
     @contextmanager
     def ask(
@@ -125,7 +125,7 @@ class Transport:
         body: bytes | Iterable[bytes] | None = None,
         media_type: str | None = None,
         also: tuple[int, ...] = (),
-    ) -> Iterator[Answer]:
+    ) -> Iterator[ServerResponse]:
         """Send a request and give the answer; the connection is kept if its body is read to the end.
 
         Args:
@@ -144,7 +144,7 @@ class Transport:
             response = self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
             )
-        answer = Answer(response, self._url)
+        answer = ServerResponse(response, self._url)
         try:
             if answer.status not in also:
                 _require_good(answer, self._url)
@@ -152,16 +152,16 @@ class Transport:
             yield answer
         finally:
             if not answer.is_read:
-                self._line.hang_up()
+                self._guard.hang_up()
             response.close()
 
     def cut(self) -> None:
         """Break the connection, whatever it waits for, and let no new one begin; from any thread."""
-        self._line.cut()
+        self._guard.cut()
 
     def close(self) -> None:
         """Close the connection for good."""
-        self._line.cut()
+        self._guard.cut()
         self._adapter.close()
 
 
@@ -192,7 +192,7 @@ def _headers(key: str | None) -> dict[str, str]:
     return headers if key is None else {**headers, "Authorization": f"Bearer {key}"}
 
 
-def _require_good(answer: Answer, url: str) -> None:
+def _require_good(answer: ServerResponse, url: str) -> None:
     if answer.status in _SAID_BY_PROXIES:
         raise ServerUnreachableError(*_SAID_BY_PROXIES[answer.status])
     if answer.status >= 400:
@@ -219,7 +219,7 @@ def _destination(location: str | None) -> str:
     return f"Give the final address of the server; it may begin with {parts.scheme}://{host}."
 
 
-def _require_ours(answer: Answer, url: str) -> None:
+def _require_ours(answer: ServerResponse, url: str) -> None:
     """Refuse what a portal or a proxy says in place of the server."""
     version = answer.header(PROTOCOL_HEADER)
     if version is None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 
-from textsegment.client.patience import Patience
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Transport
 from textsegment.errors import TextSegmentError
 from textsegment.volume import Volume
@@ -27,7 +27,7 @@ def upload(
     volume: Volume,
     digest: str,
     encoding: Encoding,
-    patience: Patience,
+    retry: RetryPolicy,
     on_sent: Callable[[float], None],
 ) -> None:
     """Upload a volume, or what the server lacks of it.
@@ -37,7 +37,7 @@ def upload(
         volume: From ``wire_volume``.
         digest: Its name there.
         encoding: How chunks travel.
-        patience: Decides about failures.
+        retry: Decides about failures.
         on_sent: Called with the share that was sent, 0 to 1; smaller than before if it has to be sent again.
 
     Raises:
@@ -53,14 +53,14 @@ def upload(
                 return
             if chunk > furthest:
                 furthest = chunk
-                patience.progressed()
+                retry.progressed()
             with closing(_pieces(volume, encoding, chunk, header.chunk_count)) as pieces:
                 counted = _counted(pieces, chunk, header.chunk_count, on_sent)
                 with transport.ask("PUT", path, body=counted, media_type=VOLUME_TYPE) as answer:
                     answer.body(MAX_REPORT_BYTES)
             return
         except TextSegmentError as error:
-            patience.endure(error)
+            retry.wait_or_raise(error)
 
 
 def _next_chunk(transport: Transport, path: str, header: VolumeHeader) -> int | None:

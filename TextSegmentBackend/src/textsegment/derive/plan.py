@@ -19,7 +19,7 @@ from textsegment.vocabulary.template import Template, TemplateEntry
 
 
 @dataclass(frozen=True)
-class Plan:
+class DerivationPlan:
     """What the model is asked for, and what becomes of its masks.
 
     Attributes:
@@ -78,7 +78,7 @@ def make_plan(
     definitions: Sequence[Definition] = (),
     naming: str = "sat",
     given: Sequence[str] = (),
-) -> Plan:
+) -> DerivationPlan:
     """Say what to ask of the model.
 
     Args:
@@ -124,7 +124,7 @@ def make_plan(
     names.update(own)
     used = _used(given, definitions, {*prompts, *names.values(), *(union.name for union in unions)})
     require_derivable([*unions, *definitions], (*prompts, *used), names)
-    return Plan(
+    return DerivationPlan(
         prompts,
         (*outputs, *(definition.name for definition in definitions)),
         names,

@@ -9,9 +9,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
-from textsegment.files.dicom_header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.files.reading import Scan
-from textsegment.files.seg_nrrd import read_seg_nrrd
 from textsegment.segmentation import Segmentation
 
 _SAME_GRID_MM = 1e-3
@@ -36,7 +36,7 @@ def read_masks(path: Path | str, scan: Scan) -> Segmentation:
     if path.name.lower().endswith(".nrrd"):
         found = read_seg_nrrd(path)
     elif not _is_structure_set(path):
-        from textsegment.files.dicom_seg_reader import read_dicom_seg
+        from textsegment.files.dicom_seg.reader import read_dicom_seg
 
         found = read_dicom_seg(path, geometry=scan.volume.geometry)
     elif scan.source is None:
@@ -44,7 +44,7 @@ def read_masks(path: Path | str, scan: Scan) -> Segmentation:
             "A structure set needs the DICOM scan that it was drawn on.", "Give the DICOM folder."
         )
     else:
-        from textsegment.files.rtstruct_read import read_rtstruct
+        from textsegment.files.rtstruct.reader import read_rtstruct
 
         found = read_rtstruct(path, scan.source)
     ours, theirs = scan.volume.geometry, found.geometry

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydicom.misc import is_dicom
 
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
-from textsegment.files.dicom import read_dicom
-from textsegment.files.dicom_source import SourceSeries
-from textsegment.files.itk_image import ITK_SUFFIXES, read_itk_image
-from textsegment.files.nifti import NIFTI_SUFFIXES, read_nifti
-from textsegment.files.raw_image import RawImage
+from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom.source import SourceSeries
+from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
+from textsegment.files.images.nifti import NIFTI_SUFFIXES, read_nifti
+from textsegment.files.images.raw_image import RawImage
 from textsegment.volume import Volume, modality_code
 
 # Hounsfield units: fat lies around -100 and air at -1000; hardly a voxel of other images is that negative.

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textsegment.errors import InputNotFoundError, OutputError
-from textsegment.files.names import file_stems
-from textsegment.files.nifti_nrrd import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
-from textsegment.files.seg_nrrd import write_seg_nrrd
+from textsegment.files.file_names import file_stems
+from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
+from textsegment.files.images.seg_nrrd import write_seg_nrrd
 from textsegment.segmentation import Segmentation
 
 if TYPE_CHECKING:
-    from textsegment.files.dicom_source import SourceSeries
+    from textsegment.files.dicom.source import SourceSeries
 
 _SEG_NRRD = ".seg.nrrd"
 _RTSTRUCT = ".rtstruct.dcm"
@@ -72,13 +72,13 @@ def write_result(
     scan = require_writable(path, source, append_to=append_to)
     assert scan is not None
     if _has_suffix(path, _RTSTRUCT):
-        from textsegment.files.rtstruct import write_rtstruct
+        from textsegment.files.rtstruct.writer import write_rtstruct
 
         warnings = write_rtstruct(
             segmentation, scan, path, names=names, short_names=short_names, append_to=append_to
         )
     else:
-        from textsegment.files.dicom_seg import write_dicom_seg
+        from textsegment.files.dicom_seg.writer import write_dicom_seg
 
         warnings = write_dicom_seg(segmentation, scan, path, names=names)
     for sentence in warnings:

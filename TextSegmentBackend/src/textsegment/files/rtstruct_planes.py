@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.caution import Caution
-from textsegment.files.contours import Points, between
+from textsegment.files.rtstruct.contours import Points, between
 
 # A contour lies on a slice if it is no further away than this part of the distance of two slices.
 _ON_SLICE = 0.1

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textsegment.errors import InputError, TextSegmentError
-from textsegment.files.dicom_header import quiet_pydicom, read_headers
-from textsegment.files.itk_image import ITK_SUFFIXES, read_itk_image
-from textsegment.files.nifti import NIFTI_SUFFIXES, nifti_description, read_nifti
-from textsegment.files.nifti_nrrd import OWN_DESCRIPTION, table_of
+from textsegment.files.dicom.header import quiet_pydicom, read_headers
+from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
+from textsegment.files.images.labelmap import OWN_DESCRIPTION, table_of
+from textsegment.files.images.nifti import NIFTI_SUFFIXES, nifti_description, read_nifti
 from textsegment.plausibility import looks_like_labels
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)

@@ -25,8 +25,8 @@ from textsegment.inference.device import (
 )
 from textsegment.inference.features import FeatureCache
 from textsegment.inference.grid import ORIENTATIONS
-from textsegment.inference.job import Job
-from textsegment.inference.memory import Plan, cache_bytes, ladder
+from textsegment.inference.job import LocalJob
+from textsegment.inference.memory import MemoryPlan, cache_bytes, ladder
 from textsegment.inference.pipeline import Pipeline
 from textsegment.inference.progress import Reporter, watched
 from textsegment.inference.prompts import choose_orientation, structures_of
@@ -37,7 +37,7 @@ from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_
 from textsegment.volume import Volume
 
 if TYPE_CHECKING:
-    from textsegment.inference.weights import LoadedModel
+    from textsegment.inference.weights.models import LoadedModel
 
 
 class LocalSegmenter:
@@ -73,7 +73,7 @@ class LocalSegmenter:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         if isinstance(model, str):
-            from textsegment.inference.weights import load_model
+            from textsegment.inference.weights.models import load_model
 
             model = load_model(model, device=self.device, dtype=torch.float32)
         self.model = model
@@ -104,7 +104,7 @@ class LocalSegmenter:
         wanted = unique_prompts(prompts)
         self.info().require_known(wanted, volume.modality)
         orientation = choose_orientation(self._orientation, volume, wanted)
-        job = Job(volume, wanted, orientation, Reporter(on_event), on_event, cancel)
+        job = LocalJob(volume, wanted, orientation, Reporter(on_event), on_event, cancel)
         with self._my_turn(cancel):
             plan = self._run_down_the_ladder(job)
         job.reporter.done()
@@ -124,7 +124,7 @@ class LocalSegmenter:
         finally:
             self._turn.release()
 
-    def _run_down_the_ladder(self, job: Job) -> Plan:
+    def _run_down_the_ladder(self, job: LocalJob) -> MemoryPlan:
         for plan in ladder(self.device, self.precision):
             try:
                 if not plan.keeps_features:
@@ -144,14 +144,14 @@ class LocalSegmenter:
         )
 
     @staticmethod
-    def _hook(job: Job) -> Any:
+    def _hook(job: LocalJob) -> Any:
         def on_work(share: float) -> None:
             job.cancel.raise_if_cancelled()
             job.reporter.advance(share, "encoding")
 
         return on_work
 
-    def _provenance(self, job: Job, plan: Plan) -> dict[str, Any]:
+    def _provenance(self, job: LocalJob, plan: MemoryPlan) -> dict[str, Any]:
         return {
             "model": self.model.name,
             "weights_sha256": self.model.digest,

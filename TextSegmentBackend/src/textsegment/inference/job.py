@@ -12,7 +12,7 @@ from textsegment.volume import Volume
 
 
 @dataclass(eq=False)
-class Job:
+class LocalJob:
     """One request on its way.
 
     Attributes:

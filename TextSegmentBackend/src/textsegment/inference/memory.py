@@ -25,7 +25,7 @@ _DEVICE_CACHE_SHARE = 0.9
 
 
 @dataclass(frozen=True)
-class Plan:
+class MemoryPlan:
     """How a request is run.
 
     Attributes:
@@ -41,9 +41,9 @@ class Plan:
     accumulates_on: torch.device
 
 
-def ladder(device: torch.device, precision: torch.dtype) -> Iterator[Plan]:
+def ladder(device: torch.device, precision: torch.dtype) -> Iterator[MemoryPlan]:
     """Yield plans, each to be tried when the one before was out of memory."""
-    plan = Plan(precision, _CPU_BLOCK if device == CPU else _GPU_BLOCK, True, device)
+    plan = MemoryPlan(precision, _CPU_BLOCK if device == CPU else _GPU_BLOCK, True, device)
     yield plan
     plan = replace(plan, block_bytes=plan.block_bytes // 16)
     yield plan

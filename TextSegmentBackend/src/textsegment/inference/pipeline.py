@@ -17,8 +17,8 @@ from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.encode import encode_patch
 from textsegment.inference.features import FeatureCache, PreparedScan
 from textsegment.inference.intensity import normalize
-from textsegment.inference.job import Job
-from textsegment.inference.memory import Plan, accumulator_bytes, features_bytes, group_size
+from textsegment.inference.job import LocalJob
+from textsegment.inference.memory import MemoryPlan, accumulator_bytes, features_bytes, group_size
 from textsegment.inference.patches import PatchGrid, cut_patch, patch_weight
 from textsegment.inference.restore import restore_mask
 from textsegment.model.sat import PatchFeatures
@@ -26,7 +26,7 @@ from textsegment.prompt import Prompt
 from textsegment.segmenter import MaskReady
 
 if TYPE_CHECKING:
-    from textsegment.inference.weights import LoadedModel
+    from textsegment.inference.weights.models import LoadedModel
 
 # Work in convolutions of one patch: what else a request does, for the progress bar.
 _PREPARING, _DECODING, _FINISHING = 0.05, 0.02, 0.01
@@ -49,7 +49,7 @@ class Pipeline:
         self._cache = cache
         self._queries: dict[tuple[str, str], Tensor] = {}
 
-    def run(self, job: Job, plan: Plan) -> None:
+    def run(self, job: LocalJob, plan: MemoryPlan) -> None:
         """Make the masks that a job lacks; may be called again with another plan after a failure."""
         scan = self._prepared(job, plan)
         queries = self._embedded(job.prompts, job.volume.modality)
@@ -65,13 +65,13 @@ class Pipeline:
 
     def _probabilities(
         self,
-        job: Job,
+        job: LocalJob,
         scan: PreparedScan,
         rows: list[int],
         device: torch.device,
         embeddings: dict[int, Tensor],
         queries: Tensor,
-        plan: Plan,
+        plan: MemoryPlan,
     ) -> list[ProbabilityBox | None]:
         """Average the probabilities of some prompts over all patches.
 
@@ -98,7 +98,7 @@ class Pipeline:
             job.reporter.advance(_DECODING, "decoding")
         return accumulator.finish()
 
-    def _prepared(self, job: Job, plan: Plan) -> PreparedScan:
+    def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
         key: Hashable = (job.volume.digest, self._model.digest, job.orientation)
         scan = self._cache.get(key)
         if scan is None:
@@ -123,7 +123,7 @@ class Pipeline:
         return torch.stack([self._queries[p.text, modality] for p in prompts]).float().to(self._device)
 
     def _groups(
-        self, prompts: list[Prompt], grid: PatchGrid, plan: Plan
+        self, prompts: list[Prompt], grid: PatchGrid, plan: MemoryPlan
     ) -> list[tuple[list[Prompt], torch.device]]:
         """Split prompts so that their sums fit, and say where they are summed.
 
@@ -137,14 +137,14 @@ class Pipeline:
         size = group_size(len(prompts), grid, budget) if prompts else 1
         return [(prompts[n : n + size], device) for n in range(0, len(prompts), size)]
 
-    def _storable(self, grid: PatchGrid, plan: Plan) -> torch.dtype | None:
+    def _storable(self, grid: PatchGrid, plan: MemoryPlan) -> torch.dtype | None:
         """Return the type in which the features of all patches fit the cache, or None."""
         for dtype in (plan.precision, torch.float16):
             if features_bytes(self._config, dtype) * len(grid.boxes) * 1.01 <= self._cache.capacity:
                 return dtype
         return None
 
-    def _features(self, scan: PreparedScan, number: int, box: Box, plan: Plan) -> PatchFeatures:
+    def _features(self, scan: PreparedScan, number: int, box: Box, plan: MemoryPlan) -> PatchFeatures:
         kept = self._cache.patch(scan, number)
         if kept is not None:
             return kept
@@ -156,7 +156,7 @@ class Pipeline:
         return features
 
     def _finish(
-        self, job: Job, scan: PreparedScan, group: list[Prompt], found: list[ProbabilityBox | None]
+        self, job: LocalJob, scan: PreparedScan, group: list[Prompt], found: list[ProbabilityBox | None]
     ) -> None:
         for prompt, probability in zip(group, found, strict=True):
             job.cancel.raise_if_cancelled()

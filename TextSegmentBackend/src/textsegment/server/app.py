@@ -11,16 +11,16 @@ from starlette.exceptions import HTTPException
 
 import textsegment
 from textsegment.errors import RequestError
-from textsegment.server import openapi
-from textsegment.server.engine import Engine
-from textsegment.server.gate import Gate
+from textsegment.server.engines.engine import Engine
+from textsegment.server.http import openapi
+from textsegment.server.http.admission import AdmissionMiddleware
+from textsegment.server.http.errors import ErrorMiddleware, error_response
+from textsegment.server.http.segment_route import SegmentResponse
+from textsegment.server.http.volume_routes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
-from textsegment.server.outcome import Outcome, error_response
-from textsegment.server.private_folder import PrivateFolder
-from textsegment.server.segmenting import SegmentAnswer
 from textsegment.server.service import Service
 from textsegment.server.settings import ServerSettings
-from textsegment.server.uploading import find_volume, take_volume
+from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.wire.contract import (
     HEALTH_ROUTE,
     INFO_ROUTE,
@@ -62,8 +62,8 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.add_middleware(Gate, settings=settings)
-    app.add_middleware(Outcome, metrics=metrics)
+    app.add_middleware(AdmissionMiddleware, settings=settings)
+    app.add_middleware(ErrorMiddleware, metrics=metrics)
     app.add_exception_handler(HTTPException, _no_such_route)
     _add_routes(app, metrics)
     openapi.describe(app, has_keys=bool(settings.keys))
@@ -95,7 +95,7 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.post(SEGMENT_ROUTE, **openapi.SEGMENT)
     async def segment(request: Request) -> Response:
-        return SegmentAnswer(_service(request), request.state.client)
+        return SegmentResponse(_service(request), request.state.client)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

@@ -20,8 +20,8 @@ from fastapi import FastAPI
 import textsegment
 from textsegment.errors import PortInUseError, SettingsError
 from textsegment.server.app import create_app
-from textsegment.server.connection import bounded_connection
-from textsegment.server.engine import Engine
+from textsegment.server.engines.engine import Engine
+from textsegment.server.http.connection import bounded_connection
 from textsegment.server.logs import use_json_logs
 from textsegment.server.settings import ServerSettings
 

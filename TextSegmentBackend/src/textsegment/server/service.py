@@ -6,13 +6,13 @@ import asyncio
 
 import textsegment
 from textsegment.segmenter import ModelInfo
-from textsegment.server.backlog import Backlog
-from textsegment.server.engine import Engine
+from textsegment.server.engines.engine import Engine
+from textsegment.server.jobs.response_buffer import ResponseBuffer
+from textsegment.server.jobs.schedule import Schedule
 from textsegment.server.metrics import Metrics
-from textsegment.server.private_folder import PrivateFolder
-from textsegment.server.schedule import Schedule
 from textsegment.server.settings import ServerSettings
-from textsegment.server.volumes import VolumeStore
+from textsegment.server.volumes.private_folder import PrivateFolder
+from textsegment.server.volumes.store import VolumeStore
 from textsegment.vocabulary.digest import vocabulary_digest
 from textsegment.wire.messages import ServerInfo
 
@@ -49,7 +49,7 @@ class Service:
         self.metrics = metrics
         self.info = ServerInfo(textsegment.__version__, model, vocabulary_digest(), settings.limits)
         self.schedule = Schedule(lambda: engine.slots, settings.max_queue, settings.max_queue_per_client)
-        self.backlog = Backlog(settings.send_timeout_s)
+        self.response_buffer = ResponseBuffer(settings.send_timeout_s)
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from textsegment.vocabulary.structures import Structure, load_structures
-from textsegment.vocabulary.words import (
+from textsegment.vocabulary.language.words import (
     CJK,
     UMLAUTS,
     Key,
@@ -24,6 +23,7 @@ from textsegment.vocabulary.words import (
     tokens,
     word_lists,
 )
+from textsegment.vocabulary.structures import Structure, load_structures
 
 RELATIONS = ("exact", "sided", "broader", "overlaps")  # the surer first
 

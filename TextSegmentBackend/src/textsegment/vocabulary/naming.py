@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from textsegment.errors import PromptError
+from textsegment.vocabulary.language.words import read_data
 from textsegment.vocabulary.structures import Structure, find_structure
-from textsegment.vocabulary.words import read_data
 
 NAMINGS = ("sat", "tg263", "snomed")
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textsegment.errors import ModalityError
+from textsegment.vocabulary.language.parse import split_terms, split_weakly
+from textsegment.vocabulary.language.phrase import PhraseMeaning, resolve_phrase
+from textsegment.vocabulary.language.sides import take_side
+from textsegment.vocabulary.language.words import clean, stem, tokens, word_lists
 from textsegment.vocabulary.lexicon import load_concepts
-from textsegment.vocabulary.parse import split_terms, split_weakly
-from textsegment.vocabulary.phrase import Answer, resolve_phrase
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
-from textsegment.vocabulary.sides import take_side
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import clean, stem, tokens, word_lists
 
 INCOMPLETE = ("unknown", "unsupported", "ambiguous")
 
@@ -95,7 +95,7 @@ def _is_narrowed(found: Sequence[Resolution], term: str, following: str, modalit
     return together.status not in ("unknown", "negation", "derived_volume")
 
 
-def _resolve_item(term: str, modality: str) -> list[Answer]:
+def _resolve_item(term: str, modality: str) -> list[PhraseMeaning]:
     """Return the answers to a term that may hold "and", "&", "+" or "/"."""
     whole = resolve_phrase(term, modality)
     pieces = split_weakly(term)
@@ -143,11 +143,11 @@ def _with_shared_words(pieces: list[str], modality: str) -> list[str]:
     return full
 
 
-def _ask(answers: list[Answer], index: int, reason: str, status: str = "ambiguous") -> None:
+def _ask(answers: list[PhraseMeaning], index: int, reason: str, status: str = "ambiguous") -> None:
     answers[index] = answers[index]._replace(resolution=questioned(answers[index].resolution, reason, status))
 
 
-def _ask_about_governing_words(pieces: Sequence[str], answers: list[Answer]) -> None:
+def _ask_about_governing_words(pieces: Sequence[str], answers: list[PhraseMeaning]) -> None:
     """Ask where words that are not understood may govern the rest: "space between liver and kidney"."""
     for piece, answer in zip(pieces, list(answers), strict=True):
         words = take_side(piece).words
@@ -157,7 +157,7 @@ def _ask_about_governing_words(pieces: Sequence[str], answers: list[Answer]) -> 
                 _ask(answers, index, f'"{piece}" is not understood and may concern it; name it by itself.')
 
 
-def _ask_about_reach(answers: list[Answer]) -> None:
+def _ask_about_reach(answers: list[PhraseMeaning]) -> None:
     """Ask where a negation or a finding may concern its neighbours: "no liver and spleen"."""
     for index, answer in enumerate(answers):
         if answer.reach == "after":
@@ -168,7 +168,7 @@ def _ask_about_reach(answers: list[Answer]) -> None:
             _ask(answers, earlier, "What follows may concern it too; name it by itself.")
 
 
-def _ask_about_sides(pieces: Sequence[str], answers: list[Answer]) -> None:
+def _ask_about_sides(pieces: Sequence[str], answers: list[PhraseMeaning]) -> None:
     """Ask where a side may hold for a neighbour: "left kidney and adrenal gland"."""
     sides = [take_side(piece).side for piece in pieces]
     last_words = tokens(clean(pieces[-1]))[-1:]
@@ -188,7 +188,7 @@ def _has_sides(found: Resolution) -> bool:
     return any(structures[n].side or (n in concepts and concepts[n].left) for n in found.structures)
 
 
-def _ask_about_last_word(pieces: Sequence[str], answers: list[Answer], modality: str) -> None:
+def _ask_about_last_word(pieces: Sequence[str], answers: list[PhraseMeaning], modality: str) -> None:
     """Ask where a piece may share the last word of the list: "lung and liver tumor"."""
     head = [word for word in tokens(clean(pieces[-1]))[-1:] if not word.isdigit()]
     for index, piece in enumerate(pieces[:-1]):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from difflib import SequenceMatcher
 from functools import lru_cache
 
+from textsegment.vocabulary.language.sides import take_side
+from textsegment.vocabulary.language.words import CJK
 from textsegment.vocabulary.lexicon import load_concepts, load_lexicon
-from textsegment.vocabulary.sides import take_side
 from textsegment.vocabulary.structures import LEAST_LIKENESS, load_structures
-from textsegment.vocabulary.words import CJK
 
 LEAST_SHARED = 0.25  # of the pairs of letters, before the likeness is worked out
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
+from textsegment.vocabulary.language.words import bag_key, clean, raw_key, read_data, tokens
 from textsegment.vocabulary.structures import find_structure, load_structures, nearest_structures
-from textsegment.vocabulary.words import bag_key, clean, raw_key, read_data, tokens
 
 OAR_WORDS = {"oar", "oars", "risikoorgane", "risikoorgan"}
 OAR_PHRASES = (

@@ -14,8 +14,8 @@ from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Any, NamedTuple
 
+from textsegment.vocabulary.language.words import bag_key, clean, read_data, stem, tokens
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.words import bag_key, clean, read_data, stem, tokens
 
 CURATED = ("top:", "structure:")
 MOST_HITS = 600  # looked at in a search; the terms that the model has stand first in the data

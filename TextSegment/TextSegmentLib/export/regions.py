@@ -1,0 +1,252 @@
+"""Segments as masks on the grid of an image: edited ones, and those that a person drew, as they are now.
+
+The grid is that of the volume before its parent transform, since that is where DICOM has the image. Segments
+that were drawn on another grid are resampled by Slicer's own functions, in slabs, so that none takes long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import slicer
+from numpy.typing import NDArray
+from slicer.i18n import tr as _
+from textsegment.errors import OutputError, VolumeInvalidError
+from textsegment.geometry import Box, Geometry
+from textsegment.segmentation import StructureMask
+from textsegment.vocabulary.structures import find_structure
+from vtk.util import numpy_support
+
+from TextSegmentLib.scene.segments import BINARY_LABELMAP, Content, content_in, tag_of
+from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
+
+# Two grids whose voxels are nearer than this to each other are the same; in voxels.
+_SAME_VOXEL = 0.01
+_SLAB_VOXELS = 2_000_000
+
+
+@dataclass(frozen=True)
+class SegmentRegion:
+    """A segment that can be exported.
+
+    Attributes:
+        segment_id: Identifier in the segmentation.
+        name: As the segment table shows it.
+        structure: Name in the vocabulary if it has one, else ``name``.
+        model: What found it; empty for a segment that this module did not make.
+        original: What its label map said when it was made, see ``Content.to_text``; empty without a model.
+        note: What should be known about it since it was made; may be empty.
+    """
+
+    segment_id: str
+    name: str
+    structure: str
+    model: str
+    original: str
+    note: str
+
+
+def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
+    """Return the segments of a node, in order."""
+    segmentation = segmentation_node.GetSegmentation()
+    regions: list[SegmentRegion] = []
+    for number in range(segmentation.GetNumberOfSegments()):
+        segment = segmentation.GetNthSegment(number)
+        name = segment.GetName()
+        structure = _structure_of(name, tag_of(segment, "prompt"))
+        if structure in {region.structure for region in regions}:
+            structure = name  # what refers to a structure by its name would mean the first one
+        segment_id = segmentation.GetNthSegmentID(number)
+        regions.append(SegmentRegion(segment_id, name, structure, *_made(segment)))
+    return regions
+
+
+def _made(segment: Any) -> tuple[str, str, str]:
+    return tag_of(segment, "model"), tag_of(segment, "content"), tag_of(segment, "warnings")
+
+
+def _structure_of(name: str, prompt: str) -> str:
+    """Return what a segment is: a new name that the user gave counts more than what was asked for."""
+    if prompt and name.startswith(prompt) and name.removeprefix(prompt).strip().isdecimal():
+        return prompt  # it got a number, since there was one of this name
+    known = find_structure(name)
+    return known.name if known is not None else name
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSource:
+    """A segment, taken hold of on the asking thread, to be read in a worker.
+
+    Attributes:
+        region: Which one.
+        image: The label map that holds it, perhaps with others; None if the segment is empty.
+        label: Its value there.
+        time: When the image was changed last.
+        to_volume: 4×4, from the segmentation's space to the volume's.
+    """
+
+    region: SegmentRegion
+    image: Any
+    label: int
+    time: int
+    to_volume: NDArray[np.float64]
+
+    def require_unchanged(self) -> None:
+        """Check after ``to_mask`` that nobody wrote into the voxels meanwhile.
+
+        Raises:
+            VolumeInvalidError: Somebody did.
+        """
+        if self.image is not None and self.image.GetMTime() != self.time:
+            raise VolumeInvalidError(
+                _("The segment {name} was changed while it was read.").format(name=self.region.name),
+                _("Start again."),
+            )
+
+    def is_edited(self) -> bool:
+        """Whether a person changed what a model had found; takes time, for a worker."""
+        if not self.region.model:
+            return False
+        try:
+            original = Content.from_text(self.region.original)
+        except ValueError:  # nobody can tell
+            return True
+        now = None if self.image is None else content_in(self.image, self.label)
+        # Wherever it lies now: to move an image and its segments together is no edit.
+        return now is None or now.digest != original.digest
+
+    def to_mask(self, geometry: Geometry) -> StructureMask:
+        """Return the mask on a grid of the volume's space; takes time, for a worker."""
+        structure = self.region.structure
+        if self.image is None or self.image.GetNumberOfPoints() == 0:
+            return StructureMask.measured(structure, np.zeros((0, 0, 0), dtype=bool), geometry)
+        to_index = (
+            np.linalg.inv(geometry.affine) @ self.to_volume @ matrix_of(self.image.GetImageToWorldMatrix)
+        )
+        shift = _whole_shift(to_index, self.image.GetExtent())
+        whole = _voxels(self.image) == self.label
+        box = Box.around(whole)
+        if box is None:
+            return StructureMask.measured(structure, np.zeros((0, 0, 0), dtype=bool), geometry)
+        first = np.array(self.image.GetExtent()[::2])
+        if shift is not None:
+            start, region = np.add(box.start, first) + shift, whole[box.slices]
+            return _clipped(structure, region, start, geometry)
+        low, high = _reach(box, first, to_index)
+        # One voxel beyond the grid is enough to see that something is cut off.
+        low, high = np.maximum(low, -1), np.minimum(high, np.add(geometry.spatial_shape, 1))
+        return _clipped(structure, self._resampled(low, high, geometry), low, geometry)
+
+    def _resampled(
+        self, low: NDArray[np.int64], high: NDArray[np.int64], geometry: Geometry
+    ) -> NDArray[np.bool_]:
+        """Return the part ``low <= index < high`` of the grid: what lies nearest to each voxel's centre."""
+        there = slicer.vtkOrientedImageData()
+        there.ShallowCopy(self.image)
+        there.SetGeometryFromImageToWorldMatrix(
+            vtk_matrix(self.to_volume @ matrix_of(self.image.GetImageToWorldMatrix))
+        )
+        region = np.zeros(np.maximum(high - low, 0), dtype=bool)
+        if region.size == 0:
+            return region
+        thickness = max(1, _SLAB_VOXELS // (region.shape[0] * region.shape[1]))
+        for k in range(low[2], high[2], thickness):
+            end = min(k + thickness, high[2])
+            wanted, got = slicer.vtkOrientedImageData(), slicer.vtkOrientedImageData()
+            extent = (low[0], high[0] - 1, low[1], high[1] - 1, k, end - 1)
+            wanted.SetExtent([int(value) for value in extent])
+            wanted.SetGeometryFromImageToWorldMatrix(vtk_matrix(geometry.affine))
+            resample = slicer.vtkOrientedImageDataResample.ResampleOrientedImageToReferenceOrientedImage
+            if not resample(there, wanted, got):
+                raise OutputError(
+                    _("The segment {name} cannot be brought to the grid of the image.").format(
+                        name=self.region.name
+                    )
+                )
+            region[:, :, k - low[2] : end - low[2]] = _voxels(got) == self.label
+        return region
+
+
+def take_region(segmentation_node: Any, volume_node: Any, region: SegmentRegion) -> RegionSource:
+    """Take hold of a segment; costs no time and no memory.
+
+    Raises:
+        OutputError: The segment is gone, holds no label map, or lies under another non-linear transform
+            than the volume.
+    """
+    segmentation = segmentation_node.GetSegmentation()
+    segment = segmentation.GetSegment(region.segment_id)
+    if segment is None:
+        raise OutputError(_("The segment {name} was removed.").format(name=region.name), _("Choose anew."))
+    image = segment.GetRepresentation(BINARY_LABELMAP)
+    if image is None and segmentation.GetSourceRepresentationName() != BINARY_LABELMAP:
+        raise OutputError(
+            _("The segmentation holds surfaces, not label maps."),
+            _("Make label maps of them in the module Segmentations."),
+        )
+    to_volume = _segmentation_to_volume(segmentation_node, volume_node)
+    time = image.GetMTime() if image is not None else 0
+    return RegionSource(region, image, segment.GetLabelValue(), time, to_volume)
+
+
+def _segmentation_to_volume(segmentation_node: Any, volume_node: Any) -> NDArray[np.float64]:
+    ours, theirs = segmentation_node.GetParentTransformNode(), volume_node.GetParentTransformNode()
+    if ours is theirs:
+        return np.eye(4)
+    some, other = (ours, theirs) if ours else (theirs, ours)
+    if not some.IsTransformToNodeLinear(other):
+        raise OutputError(
+            _("The segmentation is under another non-linear transform than the image."),
+            _("Put both under the same transform, or under none."),
+        )
+    between = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes
+    return matrix_of(lambda matrix: between(ours, theirs, matrix))
+
+
+def _whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Return by how many voxels the grid of a label map is moved; None if it is another grid."""
+    shift = np.rint(to_index[:3, 3])
+    moved = to_index.copy()
+    moved[:3, 3] -= shift
+    corners = _corners(extent[::2], extent[1::2])
+    off = np.abs((moved @ corners)[:3] - corners[:3]).max()
+    return shift.astype(np.int64) if off < _SAME_VOXEL else None
+
+
+def _reach(
+    box: Box, first: NDArray[np.int64], to_index: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the box of the grid, half open, that holds a box of a label map whole."""
+    low = first + box.start - 0.5
+    high = first + box.stop - 0.5
+    corners = (to_index @ _corners(low, high))[:3]
+    return np.floor(corners.min(axis=1)).astype(np.int64), np.ceil(corners.max(axis=1)).astype(np.int64) + 1
+
+
+def _corners(low: Any, high: Any) -> NDArray[np.float64]:
+    """Return the corners of a box as columns (4, 8)."""
+    sides = np.meshgrid(*zip(low, high, strict=True), [1.0], indexing="ij")
+    return np.array([side.ravel() for side in sides], dtype=np.float64)
+
+
+def _clipped(
+    structure: str, region: NDArray[np.bool_], start: NDArray[np.int64], geometry: Geometry
+) -> StructureMask:
+    """Return what lies in the grid of a part that begins at ``start``, with a warning if that is not all."""
+    low = np.clip(start, 0, geometry.spatial_shape)
+    high = np.clip(start + region.shape, low, geometry.spatial_shape)
+    inside = region[tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))]
+    warnings: tuple[str, ...] = ()
+    if np.count_nonzero(inside) < np.count_nonzero(region):
+        warnings = ("It reached beyond the image, and was cut off at its border.",)
+    i, j, k = (int(value) for value in low)
+    return StructureMask.measured(structure, inside, geometry, start=(i, j, k), warnings=warnings)
+
+
+def _voxels(image: Any) -> NDArray[Any]:
+    """Return the voxels of a label map ``[i, j, k]``."""
+    i, j, k = image.GetDimensions()
+    scalars = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    return scalars.reshape(k, j, i).transpose(2, 1, 0)

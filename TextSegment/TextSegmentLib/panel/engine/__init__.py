@@ -1,0 +1,1 @@
+"""The section of the panel about the engine."""

@@ -1,0 +1,165 @@
+"""The engine on this computer: model, device, start and stop, log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import ModelInfo, Segmenter
+
+from TextSegmentLib import settings
+from TextSegmentLib.engine.interpreter import chosen_interpreter
+from TextSegmentLib.engine.server_process import ServerState, local_server
+from TextSegmentLib.panel.engine.local_setup import LocalSetup
+from TextSegmentLib.panel.engine.log_window import LogWindow
+
+_MODELS = ("sat-demo", "sat-nano", "sat-pro")
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class LocalSection:
+    """A server of our own on this computer; see ``EngineSource``.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_changed: Called when anything about it has changed.
+        on_error: Called when something cannot be done.
+    """
+
+    def __init__(
+        self, ui: Any, on_changed: Callable[[], None], on_error: Callable[[TextSegmentError], None]
+    ) -> None:
+        self._ui = ui
+        self._on_changed = on_changed
+        self._on_error = on_error
+        self._server = local_server()
+        self._setup = LocalSetup(ui, on_error)
+        self._seen: tuple[Any, ...] = ()
+        self._log = LogWindow(ui.logButton, lambda: "\n".join((self._setup.log, self._server.log)).strip())
+        models = (_("sat-demo (small, for a first look)"), *_MODELS[1:])
+        devices = (_("Automatic"), _("Processor"), _("Graphics card (CUDA)"), _("Apple graphics"))
+        _fill(ui.modelBox, models, _MODELS, settings.model())
+        _fill(ui.deviceBox, devices, _DEVICES, settings.device())
+        ui.modelBox.connect("activated(int)", self._model_chosen)
+        ui.deviceBox.connect("activated(int)", self._device_chosen)
+        ui.engineButton.connect("contentsCollapsed(bool)", self._section_folded)
+        ui.startButton.connect("clicked()", self._start)
+        ui.stopButton.connect("clicked()", self._stop)
+        self._show()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What answers; None while it does not run."""
+        return self._server.model
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it was asked to start and has not answered yet."""
+        return self._server.state is ServerState.STARTING
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the obstacle goes away by itself."""
+        return self.is_starting or self._setup.is_busy
+
+    @property
+    def status(self) -> str:
+        """How it stands."""
+        state, name = self._server.state, settings.model()
+        if state is ServerState.READY and (model := self._server.model):
+            return _("{model} on this computer ({device})").format(model=model.model, device=model.device)
+        if state is ServerState.STARTING:
+            return _("starting {model} on this computer…").format(model=name)
+        if self._setup.obstacle:
+            return self._setup.obstacle
+        if state is ServerState.FAILED and (error := self._server.error):
+            return _("stopped. {reason}").format(reason=error.message)
+        status = _("{model}, starts when needed").format(model=name)
+        return f"{status}. {self._setup.memory_warning}" if self._setup.memory_warning else status
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be segmented; empty if it can be tried."""
+        if self._server.state is ServerState.READY:
+            return ""
+        return _("The engine is starting.") if self.is_starting else self._setup.obstacle
+
+    def agreed_segmenter(self) -> Segmenter | None:
+        """Return what asks it; None if it has to start first, which begins here.
+
+        Raises:
+            TextSegmentError: It cannot be started.
+        """
+        if self._server.state is ServerState.READY:
+            return self._server.segmenter()
+        self._begin()
+        return None
+
+    def look(self) -> None:
+        """Find out what is installed, and how the engine stands."""
+        self._setup.look()
+        self.watch()
+
+    def watch(self) -> None:
+        """Notice what has changed."""
+        self._setup.watch()
+        state = self._server.state
+        seen = (state, self._server.model, self._setup.obstacle, self._setup.environment)
+        if seen == self._seen:
+            return
+        has_failed = state is ServerState.FAILED and self._seen[:1] != (state,)
+        self._seen = seen
+        self._show()
+        self._on_changed()
+        if has_failed and self._server.error is not None:
+            self._on_error(self._server.error)
+
+    def stop(self) -> None:
+        """Nothing: the engine goes on until Slicer ends, also when the module is reloaded."""
+
+    def _section_folded(self, is_shut: bool) -> None:
+        """The user looks at the section: how much memory is free may have changed."""
+        if not is_shut and self._ui.localButton.checked:
+            self._setup.look_again()
+
+    def _begin(self) -> None:
+        interpreter = chosen_interpreter(settings.interpreter())
+        self._server.start(interpreter, model=settings.model(), device=settings.device())
+        self.watch()
+
+    def _start(self) -> None:
+        try:
+            self._begin()
+        except TextSegmentError as error:
+            self._on_error(error)
+
+    def _stop(self) -> None:
+        self._server.stop()
+        self.watch()
+
+    def _model_chosen(self, index: int) -> None:
+        settings.set_model(_MODELS[index])
+        self._tell()
+
+    def _device_chosen(self, index: int) -> None:
+        settings.set_device(_DEVICES[index])
+        self._tell()
+
+    def _tell(self) -> None:
+        self._show()
+        self._on_changed()
+
+    def _show(self) -> None:
+        runs = self._server.state in (ServerState.STARTING, ServerState.READY)
+        self._ui.startButton.enabled = not runs and self._setup.may_start
+        self._ui.stopButton.enabled = runs
+        for widget in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
+            widget.enabled = not runs
+        self._setup.show()
+
+
+def _fill(box: Any, texts: tuple[str, ...], values: tuple[str, ...], chosen: str) -> None:
+    box.addItems(list(texts))
+    box.currentIndex = values.index(chosen) if chosen in values else 0

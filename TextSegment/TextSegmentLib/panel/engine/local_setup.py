@@ -1,0 +1,238 @@
+"""What the engine on this computer needs before it can start: its packages and the weights of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from textsegment.errors import SettingsError, TextSegmentError
+
+from TextSegmentLib import settings
+from TextSegmentLib.background import BackgroundTask
+from TextSegmentLib.engine.environment import Environment, look_at
+from TextSegmentLib.engine.installer import Installation, InstallState, question, steps_for
+from TextSegmentLib.engine.interpreter import chosen_interpreter
+from TextSegmentLib.engine.weights_download import DownloadState, WeightsDownload
+
+_DEMO = "sat-demo"
+_STEPS = 1000
+
+
+class LocalSetup:
+    """Looks at the Python of the engine, installs packages, downloads weights; all in the background.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_error: Called when something cannot be done.
+
+    Attributes:
+        environment: What was found; None while that is not known.
+        log: What was printed by the last installation.
+    """
+
+    def __init__(self, ui: Any, on_error: Callable[[TextSegmentError], None]) -> None:
+        self._ui = ui
+        self._on_error = on_error
+        self._job: BackgroundTask[Environment] | None = None
+        self._installation: Installation | None = None
+        self._download: WeightsDownload | None = None
+        self._failure: TextSegmentError | None = None
+        self._is_asking = False
+        self.environment: Environment | None = None
+        self.log = ""
+        ui.interpreterEdit.currentPath = settings.interpreter()
+        ui.interpreterEdit.connect("currentPathChanged(QString)", self._interpreter_chosen)
+        ui.wheelsEdit.currentPath = str(settings.wheels_folder() or "")
+        ui.proxyEdit.text = settings.proxy()
+        ui.wheelsEdit.connect("currentPathChanged(QString)", settings.set_wheels_folder)
+        ui.proxyEdit.connect("editingFinished()", lambda: settings.set_proxy(ui.proxyEdit.text))
+        ui.installButton.connect("clicked()", self._install)
+        ui.downloadButton.connect("clicked()", self._fetch)
+        ui.engineCancelButton.connect("clicked()", self._cancel)
+        self.show()
+
+    @property
+    def obstacle(self) -> str:
+        """What has to be done before the engine can start; empty if it can."""
+        if self._installation is not None:
+            return _("being installed…")
+        if self._download is not None:
+            return _("downloading {model}…").format(model=settings.model())
+        if self._failure is not None:
+            return str(self._failure)
+        if self.environment is None:
+            return _("looking for it on this computer…")
+        if self.environment.missing:
+            return _("not installed. Install it, or choose a server.")
+        if settings.model() not in self.environment.models:
+            return _("{model} has to be downloaded first.").format(model=settings.model())
+        return ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is done in the background."""
+        return self._job is not None or self._has_task
+
+    @property
+    def may_start(self) -> bool:
+        """Whether the engine can start as far as is known."""
+        return not self.obstacle or (self.environment is None and not self._has_task)
+
+    @property
+    def memory_warning(self) -> str:
+        """A sentence if the model does not fit the memory; else empty."""
+        fits, sentence = self._memory()
+        return "" if fits else sentence
+
+    def look(self) -> None:
+        """Find out what the interpreter has, if that is not known or something was missing."""
+        if self.environment is None or self.environment.missing:
+            self.look_again()
+
+    def look_again(self) -> None:
+        """Find out what the interpreter has now, and how much memory is free."""
+        if self._job is None and self._installation is None:
+            self._failure = None
+            self._job = look_at(chosen_interpreter(settings.interpreter()))
+            self.show()
+
+    def watch(self) -> None:
+        """Take what has come from the background."""
+        if self._job is not None and self._job.is_over:
+            self._take_environment()
+        if self._installation is not None and self._installation.look() is not InstallState.RUNNING:
+            self._end_installation(self._installation)
+        if self._download is not None:
+            self._go_on_with_download(self._download)
+        if self._has_task:
+            self._show_progress()
+
+    def show(self) -> None:
+        """Show what there is, and what can be done about the rest."""
+        environment, has_task = self.environment, self._has_task
+        self._ui.installStateLabel.text = self._installed()
+        lacks_packages = environment is not None and bool(environment.missing)
+        self._ui.installButton.visible = lacks_packages
+        self._ui.installButton.enabled = not has_task
+        has_weights = environment is not None and settings.model() in environment.models
+        self._ui.downloadButton.visible = settings.model() != _DEMO and not has_weights
+        self._ui.downloadButton.enabled = not has_task and environment is not None and not lacks_packages
+        _fits, sentence = self._memory()
+        self._ui.memoryStateLabel.text = sentence
+        for widget in (self._ui.memoryLabel, self._ui.memoryStateLabel):
+            widget.visible = bool(sentence)
+        for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel, self._ui.engineCancelButton):
+            widget.visible = has_task
+
+    @property
+    def _has_task(self) -> bool:
+        return self._installation is not None or self._download is not None
+
+    def _memory(self) -> tuple[bool, str]:
+        """Return whether the model fits the memory, and a sentence; empty if that is not known."""
+        if self.environment is None or not self.environment.devices:
+            return True, ""
+        fits, sentence = self.environment.memory_sentence(settings.model(), settings.device())
+        return fits, sentence if fits else _("{sentence} It may fail.").format(sentence=sentence)
+
+    def _installed(self) -> str:
+        if self._failure is not None:
+            return str(self._failure)
+        if self.environment is None:
+            return _("looking…") if self._job is not None else _("not looked at yet")
+        if self.environment.missing:
+            return _("packages missing: {count}").format(count=len(self.environment.missing))
+        return _("installed (Python {version})").format(version=".".join(map(str, self.environment.python)))
+
+    def _interpreter_chosen(self, path: str) -> None:
+        """Called at every key: nothing is started before there is such a file."""
+        path = path.strip()
+        if path == settings.interpreter():
+            return
+        settings.set_interpreter(path)
+        self.environment = self._job = None
+        if not path or Path(path).is_file():
+            self.look()
+        else:
+            self._failure = SettingsError(
+                _("There is no such file."), _("Choose the executable of a Python.")
+            )
+            self.show()
+
+    def _take_environment(self) -> None:
+        try:
+            self.environment = self._job.result()
+        except TextSegmentError as error:
+            self._failure = error
+        self._job = None
+        self.show()
+
+    def _install(self) -> None:
+        interpreter, wheels = chosen_interpreter(settings.interpreter()), settings.wheels_folder()
+        text = question(self.environment, interpreter, wheels)
+        if not slicer.util.confirmOkCancelDisplay(text, _("Install the engine?")):
+            return
+        steps = steps_for(self.environment, wheels=wheels, proxy=settings.proxy())
+        try:
+            self._installation = Installation(interpreter, steps)
+        except TextSegmentError as error:
+            self._on_error(error)
+        self.show()
+
+    def _end_installation(self, installation: Installation) -> None:
+        self.log, self._installation, self.environment = installation.log, None, None
+        if installation.error is not None:
+            self._on_error(installation.error)
+        self.look()
+
+    def _fetch(self) -> None:
+        interpreter = chosen_interpreter(settings.interpreter())
+        try:
+            self._download = WeightsDownload(interpreter, settings.model(), proxy=settings.proxy())
+        except TextSegmentError as error:
+            self._on_error(error)
+        self.show()
+
+    def _go_on_with_download(self, download: WeightsDownload) -> None:
+        if download.look() is DownloadState.ASKING:
+            self._ask_about(download)
+        elif download.is_over:
+            self._download = self.environment = None
+            if download.error is not None:
+                self._on_error(download.error)
+            self.look()
+
+    def _ask_about(self, download: WeightsDownload) -> None:
+        """Ask once: timers go on while the question is open."""
+        if self._is_asking:
+            return
+        self._is_asking = True
+        agrees = slicer.util.confirmOkCancelDisplay(download.offer, _("Download the model?"))
+        self._is_asking = False
+        if agrees:
+            download.agree()
+        else:
+            download.cancel()
+            self._download = None
+            self.show()
+
+    def _cancel(self) -> None:
+        for task in (self._installation, self._download):
+            if task is not None:
+                task.cancel()
+
+    def _show_progress(self) -> None:
+        if self._download is not None:
+            text = self._download.file or _("asking for the files…")
+            self._ui.engineProgressBar.maximum = _STEPS
+            self._ui.engineProgressBar.value = round(self._download.fraction * _STEPS)
+        else:
+            text = self._installation.last_line
+            self._ui.engineProgressBar.maximum = 0  # moves without an end
+        metrics = qt.QFontMetrics(self._ui.engineProgressLabel.font)
+        width = self._ui.engineProgressLabel.width
+        self._ui.engineProgressLabel.text = metrics.elidedText(text, qt.Qt.ElideRight, width)

@@ -1,0 +1,129 @@
+"""The engine: on this computer, on a server, or given by a script; and the line that says how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import ModelInfo, Segmenter
+
+from TextSegmentLib import settings
+from TextSegmentLib.background import let_workers_run
+from TextSegmentLib.engine.given import GivenEngine
+from TextSegmentLib.engine.source import EngineSource
+from TextSegmentLib.panel.engine.local_section import LocalSection
+from TextSegmentLib.panel.engine.server_section import ServerSection
+from TextSegmentLib.panel.theme import colors_of
+
+_WATCH_MS = 250
+_BUSY_MS = 20
+
+
+class EngineSection:
+    """Lets the user choose where structures are found.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_changed: Called when another model answers, or when the engine became usable or unusable.
+        on_error: Called when something cannot be done.
+    """
+
+    def __init__(
+        self, ui: Any, on_changed: Callable[[], None], on_error: Callable[[TextSegmentError], None]
+    ) -> None:
+        self._ui = ui
+        self._on_changed = on_changed
+        self._local = LocalSection(ui, self._tell, on_error)
+        self._server = ServerSection(ui, self._tell)
+        self._given: GivenEngine | None = None
+        button = ui.serverButton if settings.uses_server() else ui.localButton
+        button.checked = True
+        ui.serverButton.connect("toggled(bool)", self._choose)
+        ui.engineStatusLabel.connect("linkActivated(QString)", self.open)
+        self._timer = qt.QTimer(ui.engineButton)
+        self._timer.setInterval(_WATCH_MS)
+        self._timer.connect("timeout()", self._watch)
+        self._timer.start()
+        self._show()
+
+    @property
+    def model(self) -> ModelInfo | None:
+        """What answers; None if that is not known."""
+        return self._engine.model
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be segmented; empty if it can be tried."""
+        return self._engine.obstacle
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it was asked to start and has not answered yet."""
+        return self._engine.is_starting
+
+    def agreed_segmenter(self) -> Segmenter | None:
+        """Return what finds the structures of the next run.
+
+        Returns:
+            None if the user did not agree, or if the engine has to start first.
+
+        Raises:
+            TextSegmentError: The engine cannot be used.
+        """
+        return self._engine.agreed_segmenter()
+
+    def use(self, segmenter: Segmenter) -> None:
+        """Take a segmenter of a script until the panel goes away."""
+        self._given = GivenEngine(segmenter)
+        self._tell()
+
+    def look(self) -> None:
+        """Find out how the engine stands."""
+        self._engine.look()
+
+    def open(self, *_link: str) -> None:
+        """Show this section."""
+        self._ui.engineButton.collapsed = False
+
+    def stop(self) -> None:
+        """Stop what belongs to the panel."""
+        self._timer.stop()
+        for engine in (self._local, self._server):
+            engine.stop()
+
+    @property
+    def _engine(self) -> EngineSource:
+        return self._given or (self._server if self._ui.serverButton.checked else self._local)
+
+    def _watch(self) -> None:
+        self._engine.watch()
+        is_busy = self._engine.is_busy
+        if is_busy:
+            let_workers_run()
+        self._timer.interval = _BUSY_MS if is_busy else _WATCH_MS
+
+    def _choose(self, uses_server: bool) -> None:
+        self._given = None
+        settings.set_uses_server(uses_server)
+        self._engine.look()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._show()
+        self._on_changed()
+
+    def _show(self) -> None:
+        uses_server = self._ui.serverButton.checked
+        self._ui.localPage.visible = not uses_server
+        self._ui.serverPage.visible = uses_server
+        engine = self._engine
+        colors = colors_of(self._ui.engineStatusLabel)
+        color = colors.problem if engine.obstacle and not engine.is_busy else colors.muted
+        self._ui.engineStatusLabel.text = (
+            f"<span style='color:{color}'>{escape(_('Engine:'))} {escape(engine.status)}</span> "
+            f"<a href='engine'>{escape(_('Change'))}</a>"
+        )

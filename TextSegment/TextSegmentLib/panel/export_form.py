@@ -1,0 +1,121 @@
+"""The form of the export dialog: its widgets, and what the user has entered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ctk
+import qt
+from slicer.i18n import tr as _
+
+from TextSegmentLib.export.regions import SegmentRegion
+from TextSegmentLib.export.request import ExportRequest, Format, names_for
+
+_FORMATS = tuple(Format)
+_NAMINGS = ("tg263", "sat", "snomed")
+_WIDTH = 420
+
+
+class ExportForm:
+    """Format, names, structures, images, file.
+
+    Args:
+        window: The dialog that it is put into.
+        regions: What there is to export.
+        has_source: Whether Slicer's database knows the DICOM images.
+    """
+
+    def __init__(self, window: Any, regions: Sequence[SegmentRegion], *, has_source: bool) -> None:
+        self._regions = regions
+        self.layout = qt.QFormLayout()
+        self.format_box = self._add_box(
+            _("&Format:"), (_("RT structure set (RTSTRUCT)"), _("DICOM segmentation (SEG)"))
+        )
+        self.naming_box = self._add_box(
+            _("&Names:"), (_("AAPM TG-263"), _("As in the segmentation"), _("SNOMED CT"))
+        )
+        self.short_box = qt.QCheckBox(_("At most &16 characters"))
+        self.short_box.toolTip = _("Some planning systems cut longer names.")
+        self.layout.addRow("", self.short_box)
+        self.list = qt.QListWidget()
+        self.list.accessibleName = _("Structures to export")
+        for row, region in enumerate(regions):
+            self.list.addItem(region.name)
+            self.list.item(row).setCheckState(qt.Qt.Checked)
+        self._add(_("&Structures:"), self.list)
+        self.folder_edit = self._add_path(_("&DICOM folder:"), ctk.ctkPathLineEdit.Dirs)
+        self.folder_edit.toolTip = _("The DICOM images that the structures were drawn on.")
+        if has_source:
+            self._hint(self.folder_edit, _("from Slicer's database"))
+        self.append_edit = self._add_path(_("E&xtend:"), ctk.ctkPathLineEdit.Files)
+        self.append_edit.toolTip = _(
+            "A structure set of the same images: the new file has its structures too. It is left as it is."
+        )
+        self._hint(self.append_edit, _("no structure set"))
+        self.path_edit = self._add_path(_("F&ile:"), ctk.ctkPathLineEdit.Files | ctk.ctkPathLineEdit.Writable)
+        self.path_edit.toolTip = _("The file to write; nothing is overwritten.")
+        for box in (self.format_box, self.naming_box):
+            box.connect("currentIndexChanged(int)", lambda _index: self.show_names())
+        self.short_box.connect("toggled(bool)", lambda _is_checked: self.show_names())
+        window.layout().addLayout(self.layout)
+        window.minimumWidth = _WIDTH
+        self.show_names()
+
+    @property
+    def request(self) -> ExportRequest:
+        """What the user has entered."""
+        kind = _FORMATS[self.format_box.currentIndex]
+        append = self._path(self.append_edit) if kind is Format.STRUCTURE_SET else None
+        return ExportRequest(
+            format=kind,
+            path=self._path(self.path_edit) or Path(),
+            naming=_NAMINGS[self.naming_box.currentIndex],
+            short_names=self.short_box.checked,
+            append_to=append,
+            folder=self._path(self.folder_edit),
+        )
+
+    @property
+    def chosen(self) -> list[str]:
+        """Identifiers of the segments that are checked."""
+        rows = range(len(self._regions))
+        return [
+            self._regions[row].segment_id for row in rows if self.list.item(row).checkState() == qt.Qt.Checked
+        ]
+
+    def show_names(self) -> None:
+        """Show under which name each segment would be written."""
+        request = self.request
+        self.append_edit.enabled = request.format is Format.STRUCTURE_SET
+        for row, (region, name) in enumerate(
+            zip(self._regions, names_for(self._regions, request), strict=True)
+        ):
+            text = region.name if name == region.name else f"{region.name}  →  {name}"
+            self.list.item(row).setText(text)
+
+    def _add(self, label: str, widget: Any) -> None:
+        tag = qt.QLabel(label)
+        tag.setBuddy(widget)
+        self.layout.addRow(tag, widget)
+
+    def _add_box(self, label: str, texts: Sequence[str]) -> Any:
+        box = qt.QComboBox()
+        box.addItems(list(texts))
+        self._add(label, box)
+        return box
+
+    def _add_path(self, label: str, filters: Any) -> Any:
+        edit = ctk.ctkPathLineEdit()
+        edit.filters = filters
+        edit.accessibleName = label.replace("&", "").rstrip(":")
+        self._add(label, edit)
+        return edit
+
+    def _hint(self, edit: Any, text: str) -> None:
+        edit.comboBox().lineEdit().placeholderText = text
+
+    def _path(self, edit: Any) -> Path | None:
+        text = edit.currentPath.strip()
+        return Path(text) if text else None

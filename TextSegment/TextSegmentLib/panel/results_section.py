@@ -1,0 +1,150 @@
+"""The results of a run: the table, and what can be done with its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import qt
+import slicer
+import vtk
+
+from TextSegmentLib.panel.export_dialog import ExportDialog
+from TextSegmentLib.panel.navigation import center_views, open_editor
+from TextSegmentLib.panel.results_table import ResultsTable
+from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.rows import ResultRow, RowState
+
+
+class ResultsSection:
+    """Shows results and passes on what the user decides about them.
+
+    Args:
+        ui: Widgets of the panel by name.
+        on_redo: Called with a structure that is to be looked for again.
+        on_undo: Called when the results are to be taken back.
+
+    Attributes:
+        shown: What is shown, or None.
+        export_dialog: The one that was opened last, until it is closed.
+    """
+
+    def __init__(self, ui: Any, on_redo: Callable[[str], None], on_undo: Callable[[], None]) -> None:
+        self._ui = ui
+        self._on_redo = on_redo
+        self.shown: Results | None = None
+        self._is_active = False
+        self.export_dialog: ExportDialog | None = None
+        # Not by the mixin of Slicer, which would keep the node and its segments alive.
+        self._watched, self._watch_tag = vtk.vtkWeakReference(), 0
+        self._timer = qt.QTimer(ui.resultsTable)
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self.refresh)
+        self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
+        ui.acceptButton.connect("clicked()", self._accept)
+        ui.redoButton.connect("clicked()", self._redo)
+        ui.deleteButton.connect("clicked()", self._delete)
+        ui.undoButton.connect("clicked()", on_undo)
+        ui.editorButton.connect("clicked()", self._edit)
+        ui.exportButton.connect("clicked()", self._export)
+        self.show(None)
+
+    def show(self, results: Results | None, *, is_active: bool = False) -> None:
+        """Show results.
+
+        Args:
+            results: None for nothing.
+            is_active: Whether a run is still adding to them.
+        """
+        self.shown, self._is_active = results, is_active
+        node = results.segmentation_node if results else None
+        self._watch(node)
+        self._ui.resultsButton.visible = results is not None
+        self._table.show(results.rows if results else [], is_over=not is_active)
+        self._ui.show3DButton.setSegmentationNode(node)
+        self._offer()
+
+    def refresh(self) -> None:
+        """Notice what others have removed."""
+        if self.shown is not None:
+            self.shown.refresh()
+            self._show_again()
+
+    def stop(self) -> None:
+        """Do nothing more: the panel goes away."""
+        self._timer.stop()
+        self._watch(None)
+        if self.export_dialog is not None:
+            self.export_dialog.stop()
+
+    def _watch(self, segmentation_node: Any) -> None:
+        """Notice what others remove."""
+        watched = self._watched.Get()
+        if watched is segmentation_node:
+            return
+        if watched is not None:
+            watched.RemoveObserver(self._watch_tag)
+        self._watched.Set(segmentation_node)
+        if segmentation_node is not None:
+            event = slicer.vtkSegmentation.SegmentRemoved
+            self._watch_tag = segmentation_node.AddObserver(event, self._segment_removed)
+
+    def _segment_removed(self, _caller: Any, _event: str) -> None:
+        # Later, when those who are at it have ended: it may be these results themselves.
+        self._timer.start()
+
+    def _show_again(self) -> None:
+        self.show(self.shown, is_active=self._is_active)
+
+    def _offer(self) -> None:
+        """Enable what can be done now."""
+        results, rows = self.shown, self._selected()
+        is_idle = not self._is_active and results is not None and results.segmentation_node is not None
+        has_image = is_idle and results.volume_node is not None
+        is_there = results is not None and any(row.segment_id for row in results.rows)
+        self._ui.acceptButton.enabled = any(row.segment_id and not row.accepted for row in rows)
+        self._ui.deleteButton.enabled = any(row.segment_id for row in rows)
+        self._ui.redoButton.enabled = has_image and len(rows) == 1
+        self._ui.undoButton.enabled = is_there
+        self._ui.editorButton.enabled = is_there
+        self._ui.exportButton.enabled = has_image
+
+    def _selected(self) -> list[ResultRow]:
+        if self.shown is None:
+            return []
+        names = set(self._table.selected)
+        return [row for row in self.shown.rows if row.structure in names]
+
+    def _center(self, structure: str) -> None:
+        row = self.shown.row(structure)
+        if row.segment_id and self.shown.segmentation_node is not None:
+            center_views(self.shown.segmentation_node, row.segment_id)
+
+    def _accept(self) -> None:
+        for row in self._selected():
+            self.shown.accept(row.structure)
+        self._show_again()
+
+    def _delete(self) -> None:
+        for row in self._selected():
+            if row.state is not RowState.WAITING:
+                self.shown.delete(row.structure)
+        self._show_again()
+
+    def _redo(self) -> None:
+        self._on_redo(self._selected()[0].structure)
+
+    def _edit(self) -> None:
+        with_segment = [row for row in self._selected() or self.shown.rows if row.segment_id]
+        segment_id = with_segment[0].segment_id if with_segment else None
+        open_editor(self.shown.segmentation_node, segment_id, self.shown.volume_node)
+
+    def _export(self) -> None:
+        self.export_dialog = ExportDialog(
+            self._ui.resultsTable, self.shown.segmentation_node, self.shown.volume_node
+        )
+        self.export_dialog.window.connect("finished(int)", self._export_closed)
+        self.export_dialog.open()
+
+    def _export_closed(self, _result: int) -> None:
+        self.export_dialog = None  # it holds nodes

@@ -1,0 +1,113 @@
+"""Segment and Cancel, progress, and messages."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+
+from TextSegmentLib.panel.theme import colors_of
+from TextSegmentLib.scene.rows import RunState
+from TextSegmentLib.scene.run import Run
+
+_STEPS = 1000
+
+
+class RunSection:
+    """Shows what can be run, how a run stands, and what went wrong.
+
+    Args:
+        ui: Widgets of the panel by name.
+    """
+
+    def __init__(self, ui: Any) -> None:
+        self._ui = ui
+        ui.messageFrame.visible = False
+        ui.messageCloseButton.connect("clicked()", self.clear_message)
+        self.show_run(None)
+
+    def offer(self, count: int, obstacle: str, is_worth_a_line: bool) -> None:
+        """Say what the button would do.
+
+        Args:
+            count: Structures that would be looked for.
+            obstacle: Why it cannot be pressed; empty if it can.
+            is_worth_a_line: Whether the obstacle is to be shown.
+        """
+        text = _("Segment") if count < 2 else _("Segment {count} structures").format(count=count)
+        self._ui.segmentButton.text = text
+        self._ui.segmentButton.enabled = not obstacle
+        self._ui.obstacleLabel.text = obstacle
+        self._ui.obstacleLabel.visible = bool(obstacle) and is_worth_a_line
+        self._ui.segmentButton.toolTip = obstacle or _(
+            "Segments everything that is listed above (Ctrl+Enter)."
+        )
+
+    def show_run(self, run: Run | None) -> None:
+        """Show how a run stands."""
+        is_active = run is not None and run.is_active
+        self._ui.segmentButton.visible = not is_active
+        self._ui.cancelButton.visible = is_active
+        self._ui.progressBar.visible = is_active
+        self._ui.progressLabel.visible = run is not None
+        if run is not None:
+            self._ui.progressBar.value = round(run.fraction * _STEPS)
+            self._ui.progressLabel.text = _sentence(run)
+
+    def show_error(self, error: TextSegmentError) -> None:
+        """Show a failure in its own words."""
+        color = colors_of(self._ui.messageLabel).problem
+        self._show(f"<b style='color:{color}'>{escape(error.message)}</b>", escape(error.hint))
+
+    def show_note(self, *sentences: str) -> None:
+        """Show something that the user should know."""
+        self._show(*map(escape, sentences))
+
+    def clear_message(self) -> None:
+        """Take the message away."""
+        self._ui.messageFrame.visible = False
+
+    def _show(self, *lines: str) -> None:
+        self._ui.messageLabel.text = "<br>".join(line for line in lines if line)
+        self._ui.messageFrame.visible = True
+
+
+def _sentence(run: Run) -> str:
+    seconds = _time(run.elapsed_s)
+    done = sum(row.state.value != "waiting" for row in run.rows)
+    if run.state is RunState.QUEUED and run.queue_position:
+        return _("Waiting, jobs before this one: {count}, {time}").format(
+            count=run.queue_position, time=seconds
+        )
+    if run.is_active:
+        stage = _stage(run.stage)
+        return _("{stage}, {done} of {all} structures, {time}").format(
+            stage=stage, done=done, all=len(run.rows), time=seconds
+        )
+    ends = {
+        RunState.DONE: _("Done: {done} of {all} structures in {time}"),
+        RunState.FAILED: _("Stopped after {time}: {done} of {all} structures"),
+        RunState.CANCELLED: _("Cancelled after {time}: {done} of {all} structures"),
+    }
+    return ends[run.state].format(done=done, all=len(run.rows), time=seconds)
+
+
+def _stage(stage: str) -> str:
+    known = {
+        "": _("Beginning"),
+        "uploading": _("Sending the image"),
+        "waiting": _("Waiting for the server"),
+        "preparing": _("Preparing the image"),
+        "encoding": _("Looking at the image"),
+        "decoding": _("Finding structures"),
+        "finishing": _("Finishing"),
+    }
+    return known.get(stage, stage)
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    text = _("{minutes} min {seconds} s") if minutes else _("{seconds} s")
+    return text.format(minutes=minutes, seconds=rest)

@@ -1,0 +1,110 @@
+"""The menu of sets of structures: those of the vocabulary, what is missing in them, and the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import qt
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+from textsegment.vocabulary.template import Template, load_templates
+
+from TextSegmentLib.panel.sets import read_own_sets, save_own_set, words_for
+
+
+class SetsMenu:
+    """Fills the menu of a button each time that it opens.
+
+    Args:
+        button: The ``QToolButton``.
+        structures: Returns what the text asks for now.
+        on_chosen: Called with the words for a set.
+        on_error: Called when a set cannot be saved.
+    """
+
+    def __init__(
+        self,
+        button: Any,
+        structures: Callable[[], Sequence[str]],
+        on_chosen: Callable[[str], None],
+        on_error: Callable[[TextSegmentError], None],
+    ) -> None:
+        self._button = button
+        self._structures = structures
+        self._on_chosen = on_chosen
+        self._on_error = on_error
+        self._modality = "CT"
+        self._known: frozenset[str] = frozenset()
+        self._is_full = False
+        self._menu = qt.QMenu(button)
+        self._menu.toolTipsVisible = True
+        self._menu.connect("aboutToShow()", self._fill)
+        button.setMenu(self._menu)
+
+    def set_model(self, modality: str, known: frozenset[str]) -> None:
+        """Show what there is of the sets for this modality and model from now on."""
+        self._modality, self._known = modality, known
+
+    def _fill(self) -> None:
+        self._menu.clear()
+        for template in load_templates().values():
+            has_more = any(not entry.core for entry in template.entries)
+            self._add(template.with_optional() if self._is_full and has_more else template)
+        full = self._menu.addAction(_("With optional structures"))
+        full.checkable = True
+        full.checked = self._is_full
+        full.connect("toggled(bool)", self._set_full)
+        self._menu.addSeparator()
+        own, problems = read_own_sets(own_sets_folder())
+        for template in own:
+            self._add(template)
+        for problem in problems:
+            action = self._menu.addAction(_("Unreadable file"))
+            action.toolTip = problem
+            action.enabled = False
+        save = self._menu.addAction(_("Save as a set…"))
+        save.enabled = bool(self._structures())
+        save.connect("triggered()", self._save)
+        if own or problems:
+            self._menu.addAction(_("Show own sets")).connect("triggered()", _open_folder)
+
+    def _add(self, template: Template) -> None:
+        """Add a set with what is missing in it for this model."""
+        wanted = [entry for entry in template.entries if entry.core or template.full]
+        held = [e for e in template.chosen(self._modality) if self._known.issuperset(e.prompts)]
+        missing = [entry.output for entry in wanted if entry not in held]
+        text = _("{set}: {count} of {all}").format(set=template.label, count=len(held), all=len(wanted))
+        action = self._menu.addAction(text.replace("&", "&&"))
+        action.toolTip = _("Missing: {names}").format(names=", ".join(missing)) if missing else _("Complete")
+        action.enabled = bool(held)
+        action.connect("triggered()", lambda: self._on_chosen(words_for(template, self._modality)))
+
+    def _set_full(self, is_full: bool) -> None:
+        self._is_full = is_full
+
+    def _save(self) -> None:
+        structures = self._structures()
+        dialog = qt.QInputDialog(self._button)
+        dialog.setAttribute(qt.Qt.WA_DeleteOnClose)
+        dialog.windowTitle = _("Save as a set")
+        dialog.setLabelText(_("Name of the set:"))
+        dialog.connect("textValueSelected(QString)", lambda label: self._write(label, structures))
+        dialog.open()
+
+    def _write(self, label: str, structures: Sequence[str]) -> None:
+        try:
+            save_own_set(own_sets_folder(), label, structures)
+        except TextSegmentError as error:
+            self._on_error(error)
+
+
+def _open_folder() -> None:
+    path = own_sets_folder().as_posix().lstrip("/")
+    qt.QDesktopServices.openUrl(qt.QUrl(f"file:///{path}", qt.QUrl.TolerantMode))
+
+
+def own_sets_folder() -> Path:
+    """Return the folder beside Slicer's settings where the user's sets lie, one JSON file each."""
+    return Path(qt.QSettings().fileName()).parent / "TextSegment" / "sets"

@@ -1,0 +1,1 @@
+"""Nodes of the MRML scene as value types, and back. No Qt."""

@@ -1,0 +1,97 @@
+"""``textsegment weights``: which weights are here, fetch, import, check."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from textsegment.inference.weights.acquire import Offer
+
+weights_app = typer.Typer(no_args_is_help=True, help="Weights of the models: list, download, import, verify.")
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="sat-nano or sat-pro.")]
+
+
+@weights_app.command("list")
+def list_command() -> None:
+    """Show all models, and which can be used right away."""
+    from textsegment.inference.weights.models import list_models
+
+    table = Table("Model", "State", "Size", "From")
+    for status in list_models():
+        state = "ready" if status.ready else "not on this computer"
+        table.add_row(status.name, state, f"{status.size / 1e6:,.0f} MB", status.origin)
+    Console().print(table)
+
+
+@weights_app.command("download")
+def download_command(
+    name: Name,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Agree to the download without being asked.")
+    ] = False,
+) -> None:
+    """Fetch the weights of a model from the Hugging Face hub, or from the mirror in HF_ENDPOINT.
+
+    A download that was broken off goes on where it stopped.
+    """
+    from textsegment.inference.weights.acquire import download
+
+    def consent(offer: Offer) -> bool:
+        typer.echo(offer.notice)
+        if yes:
+            return True
+        try:
+            return typer.confirm("Download them?")
+        except typer.Abort:  # nobody there to answer
+            return False
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    progress = Progress(*columns, console=Console(stderr=True))
+    bars: dict[str, TaskID] = {}
+
+    def show(file: str, done: int, total: int) -> None:
+        if file not in bars:
+            progress.start()
+            bars[file] = progress.add_task(file, total=total)
+        progress.update(bars[file], completed=done)
+
+    try:
+        path = download(name, consent=consent, on_progress=show)
+    finally:
+        progress.stop()
+    typer.echo(f"{name} is ready: {path}")
+
+
+@weights_app.command("import")
+def import_command(
+    name: Name,
+    folder: Annotated[Path, typer.Argument(help="Holds the network's and the text encoder's .pth file.")],
+) -> None:
+    """Take the weights of a model from published files in a folder, without any network."""
+    from textsegment.inference.weights.acquire import import_folder
+
+    path = import_folder(name, folder)
+    typer.echo(f"{name} is ready: {path}")
+
+
+@weights_app.command("verify")
+def verify_command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="All that are here, if not given.")
+    ] = None,
+) -> None:
+    """Check weights against the SHA-256 that was recorded on first sight, and against the network."""
+    from textsegment.inference.weights.models import list_models, verify
+
+    names = [name] if name else [status.name for status in list_models() if status.ready]
+    for each in names:
+        typer.echo(f"{each}: unchanged, SHA-256 {verify(each)}")
+    if not names:
+        typer.echo("There are no weights on this computer.")

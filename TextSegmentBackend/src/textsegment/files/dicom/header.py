@@ -1,0 +1,213 @@
+"""What is needed of the headers of DICOM files: nothing that names a patient is kept or shown."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import struct
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pydicom.config
+from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from textsegment.errors import InputUnreadableError
+from textsegment.files.dicom.pet import PET_KEYWORDS, PET_PRIVATE_TAGS
+from textsegment.files.dicom.planes import frame_scalings, has_image_type, image_planes
+from textsegment.files.dicom.source import PATIENT_AND_STUDY
+from textsegment.files.dicom.stack import Plane
+
+_NEEDED = [
+    "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",
+    "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+]  # fmt: skip
+# What objects made of the scan repeat. An odd value here is no reason to refuse the image: it is left out.
+_KEPT = [
+    *PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
+    *PET_KEYWORDS, *PET_PRIVATE_TAGS,
+]  # fmt: skip
+# Objects of these modalities hold pixels, but no scan.
+_NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
+# What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
+DAMAGE = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
+    struct.error, BytesLengthException,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class ImageHeader:
+    """One DICOM file that can be part of a scan.
+
+    Attributes:
+        path: The file.
+        dataset: Only the elements that this package needs.
+    """
+
+    path: Path
+    dataset: Dataset
+
+    @property
+    def modality(self) -> str:
+        """The modality code, or ``"?"`` where the file has none of the usual form."""
+        return _code(self.dataset)
+
+    @property
+    def series(self) -> str:
+        """Identity of the series; never to be shown."""
+        return str(self.dataset.get("SeriesInstanceUID") or "")
+
+    @property
+    def series_number(self) -> str:
+        """The number of the series for messages, or ``"?"``."""
+        number = self.dataset.get("SeriesNumber")
+        return str(int(number)) if number is not None else "?"
+
+    @property
+    def frame_count(self) -> int:
+        """How many planes the file holds."""
+        return int(self.dataset.get("NumberOfFrames") or 1)
+
+    @property
+    def is_scout(self) -> bool:
+        """Whether the image only shows where the scan lies."""
+        return has_image_type(self.dataset, "LOCALIZER")
+
+    def frame_scalings(self) -> list[tuple[float, float]]:
+        """Return rescale slope and intercept of each frame of an enhanced object; empty for others.
+
+        Raises:
+            InputUnreadableError: The header is damaged.
+        """
+        try:
+            return frame_scalings(self.dataset)
+        except DAMAGE as error:
+            raise _damaged_header() from error
+
+    def planes(self) -> list[Plane]:
+        """Return the place of each frame.
+
+        Raises:
+            GeometryError: The file does not say where its planes lie.
+            VolumeInvalidError: It is a colour image or a mosaic.
+            InputUnreadableError: The header is damaged.
+        """
+        try:
+            return image_planes(self.dataset)
+        except DAMAGE as error:
+            raise _damaged_header() from error
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Result of looking through files.
+
+    Attributes:
+        images: Headers of files that can be part of a scan.
+        others: Modality codes of DICOM objects that cannot (structure sets, segmentations, …).
+        damaged: Number of DICOM files that cannot be read.
+    """
+
+    images: tuple[ImageHeader, ...]
+    others: frozenset[str]
+    damaged: int
+
+
+@contextmanager
+def quiet_pydicom() -> Iterator[None]:
+    """Keep pydicom from warning of odd values and quoting them: they can be those of a patient."""
+    logger = logging.getLogger("pydicom")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        with pydicom.config.disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = was_disabled
+
+
+def find_images(folder: Path) -> ImageFiles:
+    """Look for DICOM images in a folder, and below it if there are none in the folder itself."""
+    levels = ([Path(root) / name for name in sorted(names)] for root, _, names in os.walk(folder))
+    found = read_headers(next(levels, []))
+    if found.images:
+        return found
+    below = read_headers(path for level in levels for path in level)
+    return ImageFiles(below.images, found.others | below.others, found.damaged + below.damaged)
+
+
+def read_headers(paths: Iterable[Path]) -> ImageFiles:
+    """Read the headers of all files that are DICOM; others are passed over."""
+    images: list[ImageHeader] = []
+    others: set[str] = set()
+    damaged = 0
+    for path in paths:
+        try:
+            header = _read_header(path)
+            is_scan = bool(header.dataset.get("Rows")) and header.modality not in _NO_SCAN
+            _ = header.series_number, header.frame_count
+        except InvalidDicomError:
+            continue
+        except DAMAGE:
+            damaged += 1
+            continue
+        if is_scan:
+            images.append(header)
+        elif "Modality" in header.dataset:
+            others.add(header.modality)
+        elif header.dataset.file_meta.get("MediaStorageSOPClassUID") != MediaStorageDirectoryStorage:
+            damaged += 1
+    return ImageFiles(tuple(images), frozenset(others), damaged)
+
+
+def read_dataset(path: Path, **options: Any) -> Dataset:
+    """Read a DICOM file, with or without the preamble; ``options`` are those of ``pydicom.dcmread``."""
+    with path.open("rb") as stream:
+        # Old files lack the preamble and begin with their first element.
+        bare = stream.read(2) in (b"\x02\x00", b"\x08\x00")
+        stream.seek(0)
+        return pydicom.dcmread(stream, force=bare, **options)
+
+
+def _read_header(path: Path) -> ImageHeader:
+    dataset = read_dataset(path, stop_before_pixels=True, specific_tags=_NEEDED + _KEPT)
+    _drop_odd(dataset)
+    # pydicom converts values when they are first asked for: damage shall show here.
+    for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):
+        pass
+    return ImageHeader(path, dataset)
+
+
+def _drop_odd(dataset: Dataset) -> None:
+    """Leave out what cannot be read of the elements that are only repeated."""
+    for keyword in _KEPT:
+        if keyword not in dataset:
+            continue
+        try:
+            element = dataset[keyword]
+            # pydicom leaves a number that it cannot read as text.
+            odd = element.VR == "DS" and isinstance(element.value, str)
+        except DAMAGE:
+            odd = True
+        if odd:
+            del dataset[keyword]
+
+
+def _damaged_header() -> InputUnreadableError:
+    return InputUnreadableError("The header of a DICOM file is damaged.", "Copy the series again.")
+
+
+def _code(dataset: Dataset) -> str:
+    text = str(dataset.get("Modality") or "")
+    return text if re.fullmatch("[A-Z]{2,16}", text) else "?"

@@ -1,0 +1,112 @@
+"""What the header of a DICOM image says of its planes: their places, and how their pixels are scaled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+
+from textsegment.errors import GeometryError, VolumeInvalidError
+from textsegment.files.dicom.stack import Plane
+
+
+def has_image_type(dataset: Dataset, word: str) -> bool:
+    """Whether the image type has a word such as ``LOCALIZER`` or ``MOSAIC``."""
+    value = dataset.get("ImageType") or ()
+    return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
+
+
+def frame_scalings(dataset: Dataset) -> list[tuple[float, float]]:
+    """Return rescale slope and intercept of each frame of an enhanced object; empty for others."""
+    groups = [
+        _group(dataset, frame, "PixelValueTransformationSequence")
+        for frame in dataset.get("PerFrameFunctionalGroupsSequence") or ()
+    ]
+    return [
+        (float(group.get("RescaleSlope", 1)), float(group.get("RescaleIntercept", 0))) for group in groups
+    ]
+
+
+def image_planes(dataset: Dataset) -> list[Plane]:
+    """Return the place of each frame.
+
+    Raises:
+        GeometryError: The file does not say where its planes lie.
+        VolumeInvalidError: It is a colour image or a mosaic.
+    """
+    _require_grey(dataset)
+    if int(dataset.get("NumberOfFrames") or 1) == 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
+        return [_plane(dataset, dataset, dataset, dataset)]
+    return _enhanced_planes(dataset)
+
+
+def _require_grey(dataset: Dataset) -> None:
+    grey = str(dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
+    if int(dataset.get("SamplesPerPixel") or 1) != 1 or not grey:
+        raise VolumeInvalidError(
+            "The DICOM image is a colour picture.", "Choose the series of the scan itself."
+        )
+    if has_image_type(dataset, "MOSAIC"):
+        raise VolumeInvalidError(
+            "The DICOM image is a mosaic: many slices side by side in one picture.",
+            "Convert it to NIfTI, for example with dcm2niix, and choose one time point.",
+        )
+
+
+def _enhanced_planes(dataset: Dataset) -> list[Plane]:
+    """Read the functional groups of an enhanced multi-frame object (PS3.3 C.7.6.16)."""
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    count = int(dataset.get("NumberOfFrames") or 1)
+    if len(frames) != count:
+        raise GeometryError(
+            "The DICOM file holds several frames and does not say where they lie.",
+            "Choose another series, or convert it to NIfTI.",
+        )
+    return [
+        _plane(
+            dataset,
+            _group(dataset, frame, "PlanePositionSequence"),
+            _group(dataset, frame, "PlaneOrientationSequence"),
+            _group(dataset, frame, "PixelMeasuresSequence"),
+        )
+        for frame in frames
+    ]
+
+
+def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
+    """Return a functional group of a frame, or the one that all frames share."""
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+    return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
+
+
+def _plane(dataset: Dataset, position: Dataset, orientation: Dataset, measures: Dataset) -> Plane:
+    position_lps = _numbers(position, "ImagePositionPatient", 3)
+    directions = _numbers(orientation, "ImageOrientationPatient", 6)
+    between_rows, between_columns = _numbers(measures, "PixelSpacing", 2)
+    i_lps, j_lps = directions[:3], directions[3:]
+    lengths = np.linalg.norm(i_lps), np.linalg.norm(j_lps)
+    # Written with few digits the vectors are nearly of length one: the voxel size is in PixelSpacing alone.
+    if not np.allclose(lengths, 1, atol=0.01) or abs(i_lps @ j_lps) > 0.01:
+        raise GeometryError("The orientation of the DICOM image is no rotation.", "Repair the image header.")
+    thickness = measures.get("SliceThickness")
+    return Plane(
+        position_lps,
+        i_lps / lengths[0],
+        j_lps / lengths[1],
+        (float(between_columns), float(between_rows)),
+        (int(dataset.Columns), int(dataset.Rows)),
+        float(thickness) if thickness else None,
+    )
+
+
+def _numbers(dataset: Dataset, keyword: str, count: int) -> NDArray[np.float64]:
+    try:
+        values = np.array([float(v) for v in dataset.get(keyword) or ()])
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    if len(values) != count or not np.isfinite(values).all():
+        raise GeometryError(
+            f"The DICOM image does not say where it lies in the patient ({keyword}).",
+            "Choose a series of slices, not a single radiograph or screenshot.",
+        )
+    return values

@@ -1,0 +1,82 @@
+"""DICOM series of slices, and enhanced multi-frame objects.
+
+pydicom reads the headers, ``dicom_series`` chooses a series, ``dicom_stack`` makes the grid of its planes,
+``dicom_pixels`` decodes the voxels. SimpleITK's series reader is not used: it trusts the first file's
+scaling, ignores gantry tilt, and stacks uneven slices evenly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from textsegment.errors import ModalityError
+from textsegment.files.dicom.header import ImageHeader, quiet_pydicom
+from textsegment.files.dicom.pet import suv_factor
+from textsegment.files.dicom.pixels import load_voxels
+from textsegment.files.dicom.series import Where, choose_series
+from textsegment.files.dicom.source import DicomScan, source_series
+from textsegment.files.dicom.stack import stack_planes
+from textsegment.volume import MODALITIES, Volume, modality_code
+
+
+def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> Volume:
+    """Read the voxels alone, see ``read_dicom``."""
+    return read_dicom(folder_or_file, modality=modality).volume
+
+
+def read_dicom(where: Where, *, modality: str | None = None, series: str | None = None) -> DicomScan:
+    """Read a scan from DICOM files.
+
+    Slices are sorted by their position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced
+    slices are interpolated onto a regular grid, with a warning. PET becomes SUV by body weight; where the
+    files lack what it takes it stays in Bq/ml, with a warning.
+
+    Args:
+        where: A folder (folders below it are searched if it holds no image itself), one file (the other
+            slices of its series are taken from the folder that it lies in), or the files themselves.
+        modality: Overrules the one in the files, and chooses among several series.
+        series: Number of the series, as ``list_series`` shows it, or its instance UID.
+
+    Raises:
+        InputNotFoundError: No such file or folder.
+        InputUnreadableError: No DICOM files, or damaged ones.
+        InputError: There are several series and none is clearly the scan, or none has this number.
+        VolumeInvalidError: No scan (structure set, segmentation, …), colours, a mosaic, several images of
+            the same place, or PET counts of unknown activity.
+        GeometryError: The slices make no regular grid, or do not say where they lie.
+        ModalityError: The modality is not one that can be segmented.
+    """
+    wanted = modality_code(modality) if modality is not None else None
+    with quiet_pydicom():
+        chosen, warnings = choose_series(where, modality=wanted, series=series)
+        headers = _without_repeats(chosen.headers)
+        planes = [(header, frame, plane) for header in headers for frame, plane in enumerate(header.planes())]
+        if wanted is None and chosen.modality not in MODALITIES:
+            raise ModalityError(
+                f"The series has the modality {chosen.modality}, which cannot be segmented.",
+                f"If it is one of {', '.join(MODALITIES)} after all, say so with --modality.",
+            )
+        stack = stack_planes([plane for _, _, plane in planes])
+        planes = [planes[index] for index in stack.order]
+        voxels = load_voxels(stack, [(header, frame) for header, frame, _ in planes])
+        if chosen.modality == "PT":
+            factor, about_unit = suv_factor([header.dataset for header in headers])
+            if factor != 1:
+                voxels = np.multiply(voxels, factor, dtype=np.float32, casting="unsafe")
+            warnings += about_unit
+        source = source_series(stack.geometry, planes, stack.places.tolist())
+    return DicomScan(
+        Volume(voxels, stack.geometry, wanted or chosen.modality, warnings + stack.warnings), source
+    )
+
+
+def _without_repeats(headers: Iterable[ImageHeader]) -> list[ImageHeader]:
+    """Leave out copies of the same file; anonymised files may have empty or equal identifiers."""
+    seen: dict[tuple[str, str], ImageHeader] = {}
+    for number, header in enumerate(headers):
+        identifier = str(header.dataset.get("SOPInstanceUID") or number)
+        seen.setdefault((identifier, str(header.dataset.get("ImagePositionPatient"))), header)
+    return list(seen.values())

@@ -1,0 +1,185 @@
+"""From image planes in space to one regular grid.
+
+DICOM knows planes, each with its own position; a volume is a grid. This module sorts planes along their
+normal and says what grid they make, and which part of it has to be interpolated because planes are missing
+or unevenly spaced. It knows nothing of files. All positions are LPS millimetres (DICOM PS3.3 C.7.6.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import GeometryError, VolumeInvalidError
+from textsegment.files.images.raw_image import LPS_TO_RAS
+from textsegment.geometry import Geometry
+
+# Largest component by which unit vectors of one stack may differ.
+_SAME_DIRECTION = 2e-3
+# Planes nearer than this fraction of the usual distance lie at the same place.
+_SAME_PLACE = 0.02
+# Planes within this fraction of a distance of a regular grid are taken to lie on it.
+_ON_GRID = 0.05
+# A filled grid may have this many times the planes that there are.
+_MOST_FILLING = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """Place and size of one image plane.
+
+    Attributes:
+        position_lps: Centre of the first pixel.
+        i_lps: Unit vector along which the column index grows.
+        j_lps: Unit vector along which the row index grows.
+        spacing: Distance of pixel centres along i and j, millimetres.
+        shape: Number of pixels along i and j.
+        thickness: Millimetres, or None if the file does not say it.
+    """
+
+    position_lps: NDArray[np.float64]
+    i_lps: NDArray[np.float64]
+    j_lps: NDArray[np.float64]
+    spacing: tuple[float, float]
+    shape: tuple[int, int]
+    thickness: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """How planes make up a grid.
+
+    Attributes:
+        geometry: The grid, RAS.
+        order: Indices of the planes, sorted along their normal.
+        places: Place of each sorted plane along the third axis, in voxels of the grid.
+        lower: For each k of the grid, the sorted plane at or below it.
+        fraction: For each k, how far it lies towards the next plane: 0 is the plane itself.
+        warnings: Sentences that the user should see.
+    """
+
+    geometry: Geometry
+    order: NDArray[np.intp]
+    places: NDArray[np.float64]
+    lower: NDArray[np.intp]
+    fraction: NDArray[np.float64]
+    warnings: tuple[str, ...]
+
+
+# Headers may hold any number: the grid is checked, numpy need not warn as well.
+@np.errstate(all="ignore")
+def stack_planes(planes: Sequence[Plane]) -> Stack:
+    """Arrange the planes of one series on a regular grid.
+
+    A constant shift between planes (gantry tilt) becomes a sheared affine, exactly. Missing planes, and
+    uneven distances, lead to a regular grid that has to be interpolated along k, with a warning.
+
+    Args:
+        planes: At least one, in any order.
+
+    Raises:
+        GeometryError: The planes have different directions or sizes, are shifted sideways irregularly, or
+            leave gaps that are too wide to fill.
+        VolumeInvalidError: There are several planes at the same place.
+    """
+    first = planes[0]
+    _require_parallel(planes)
+    normal = np.cross(first.i_lps, first.j_lps)
+    positions = np.array([plane.position_lps for plane in planes])
+    depth = positions @ normal
+    order = np.argsort(depth, kind="stable")
+    positions, depth = positions[order], depth[order]
+    if len(planes) == 1:
+        if not first.thickness:
+            raise GeometryError("The only slice does not say how thick it is.", "Give the whole series.")
+        step, at = normal * first.thickness, np.zeros(1)
+        warnings: tuple[str, ...] = ()
+    else:
+        _require_distinct(depth)
+        direction = (positions[-1] - positions[0]) / (depth[-1] - depth[0])
+        _require_aligned(positions, positions[0] + np.outer(depth - depth[0], direction), first)
+        at, distance, warnings = _grid_along(depth - depth[0])
+        step = direction * distance
+    lower, fraction = _between(at)
+    affine_lps = np.eye(4)
+    affine_lps[:3, 0] = first.i_lps * first.spacing[0]
+    affine_lps[:3, 1] = first.j_lps * first.spacing[1]
+    affine_lps[:3, 2] = step
+    affine_lps[:3, 3] = positions[0]
+    geometry = Geometry((*first.shape, len(lower)), LPS_TO_RAS @ affine_lps)
+    return Stack(geometry, order, at, lower, fraction, warnings)
+
+
+def _require_parallel(planes: Sequence[Plane]) -> None:
+    first = planes[0]
+    for plane in planes[1:]:
+        turned = max(np.abs(plane.i_lps - first.i_lps).max(), np.abs(plane.j_lps - first.j_lps).max())
+        if turned > _SAME_DIRECTION:
+            raise GeometryError(
+                "The slices of the series point in different directions (localizer, radial or moving "
+                "acquisition).",
+                "Choose another series.",
+            )
+        if plane.shape != first.shape or not np.allclose(plane.spacing, first.spacing, rtol=1e-3):
+            raise GeometryError(
+                "The slices of the series have different sizes.", "Separate them into one folder each."
+            )
+
+
+def _require_distinct(depth: NDArray[np.float64]) -> None:
+    gaps = np.diff(depth)
+    if gaps.min() <= _SAME_PLACE * float(np.median(gaps)):
+        raise VolumeInvalidError(
+            "The series holds several images of the same place (time points, phases or echoes).",
+            "Save the one to be segmented as its own series.",
+        )
+
+
+def _require_aligned(positions: NDArray[np.float64], expected: NDArray[np.float64], first: Plane) -> None:
+    sideways = float(np.linalg.norm(positions - expected, axis=1).max())
+    if sideways > 0.5 * min(first.spacing):
+        raise GeometryError(
+            f"The slices are shifted sideways against each other, irregularly by up to {sideways:.1f} mm.",
+            "They make no regular grid: choose another series.",
+        )
+
+
+def _grid_along(depth: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, tuple[str, ...]]:
+    """Return the place of each plane in units of the grid, the distance of the grid, and warnings."""
+    gaps = np.diff(depth)
+    count = len(depth)
+    mean = float(depth[-1]) / (count - 1)
+    at = depth / mean
+    if np.abs(at - np.arange(count)).max() <= _ON_GRID:
+        return np.arange(count, dtype=np.float64), mean, ()
+    steps = np.maximum(np.rint(gaps / gaps.min()), 1)
+    distance = float(depth[-1] / steps.sum())
+    regular = np.concatenate(([0.0], np.cumsum(steps)))
+    if np.abs(depth / distance - regular).max() <= 2 * _ON_GRID:
+        missing = int(steps.sum()) + 1 - count
+        text = f"Slices are missing or unevenly spaced: {missing} were filled in from their neighbours."
+        at = regular
+    else:
+        distance = float(depth[-1] / np.ceil(depth[-1] / float(np.median(gaps))))
+        text = (
+            f"The slices are unevenly spaced ({gaps.min():.2f} to {gaps.max():.2f} mm): "
+            f"the image was resampled to {distance:.2f} mm."
+        )
+        at = depth / distance
+    if at[-1] + 1 > _MOST_FILLING * count:
+        raise GeometryError(
+            f"Slices are missing: there is a gap of {gaps.max():.0f} mm, too wide to fill in.",
+            "Give the whole series, or separate its parts into one folder each.",
+        )
+    return at, distance, (text,)
+
+
+def _between(at: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Locate each whole number up to the last place between the sorted places ``at``."""
+    grid = np.arange(round(float(at[-1])) + 1, dtype=np.float64)
+    place = np.interp(grid, at, np.arange(len(at), dtype=np.float64))
+    lower = np.floor(place + 1e-9).astype(np.intp)
+    return lower, np.clip(place - lower, 0.0, 1.0)

@@ -1,0 +1,207 @@
+"""Reading of DICOM segmentations, of this program or of others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.pixels import iter_pixels
+from pydicom.uid import UID, SegmentationStorage
+
+from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
+from textsegment.files.description import warnings_in
+from textsegment.files.dicom.header import DAMAGE, quiet_pydicom
+from textsegment.files.images.raw_image import LPS_TO_RAS
+from textsegment.geometry import Geometry
+from textsegment.segmentation import Segmentation, StructureMask
+
+# Label map segmentations, newer than the list of pydicom.
+_LABEL_MAP = UID("1.2.840.10008.5.1.4.1.1.66.7")
+# A frame may lie this far beside a plane of the grid, in voxels, and be turned by this component at most.
+_ON_GRID = 0.05
+_SAME_DIRECTION = 2e-3
+# Planes of a grid that a damaged file could ask for.
+_MOST_PLANES = 10_000
+_FRACTIONAL = "The segmentation is fractional: what lies at half or more was taken."
+
+
+@dataclass(frozen=True, eq=False)
+class _Frames:
+    """Where the frames of a segmentation lie.
+
+    Attributes:
+        segments: Segment number of each frame; 0 where the pixels are segment numbers themselves.
+        positions_ras: Centre of the first pixel of each frame.
+        geometry: A grid with a plane at each frame.
+    """
+
+    segments: tuple[int, ...]
+    positions_ras: NDArray[np.float64]
+    geometry: Geometry
+
+
+def read_dicom_seg(path: Path | str, *, geometry: Geometry | None = None) -> Segmentation:
+    """Read the masks of a DICOM segmentation under the labels of its segments.
+
+    Intensities and confidences are not in it and become NaN.
+
+    Args:
+        path: The file: binary, fractional (cut at one half, with a warning) or label map.
+        geometry: The grid of the scan that was segmented. Without it the grid is the one of the file, which
+            ends where its first and last frames lie.
+
+    Raises:
+        InputNotFoundError: No such file.
+        InputUnreadableError: It is no DICOM segmentation, or damaged.
+        GeometryError: The frames make no regular grid, or not the one that is given.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputNotFoundError("There is no such file.", "Check the path.")
+    try:
+        with quiet_pydicom():
+            dataset = pydicom.dcmread(path)
+            if dataset.get("SOPClassUID") not in (SegmentationStorage, _LABEL_MAP):
+                raise InputUnreadableError("The file is no DICOM segmentation.", "Give one with masks.")
+            frames = _frames(dataset, geometry)
+            return _segmentation(dataset, frames)
+    except (InvalidDicomError, *DAMAGE) as error:
+        raise InputUnreadableError("The file is no DICOM segmentation, or it is damaged.") from error
+
+
+def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
+    fractional = dataset.get("SegmentationType") == "FRACTIONAL"
+    half = int(dataset.get("MaximumFractionalValue") or 1) / 2 if fractional else 1
+    # Eight pixels to a byte: a hundred structures in full planes would fill the memory.
+    at: dict[int, dict[int, NDArray[np.uint8]]] = defaultdict(dict)
+    places = np.rint(frames.geometry.to_index(frames.positions_ras)[:, 2]).astype(int).tolist()
+    for pixels, number, k in zip(_pixels(dataset), frames.segments, places, strict=True):
+        held = [number] if number else [int(value) for value in np.unique(pixels) if value]
+        for segment in held:
+            packed = np.packbits(pixels >= half if number else pixels == segment)
+            at[segment][k] = at[segment][k] | packed if k in at[segment] else packed
+    masks = []
+    for item in dataset.SegmentSequence:
+        label = str(item.get("SegmentLabel") or f"Segment {item.SegmentNumber}")
+        mask = _mask(label, at.get(int(item.SegmentNumber), {}), frames.geometry)
+        said = warnings_in(label, str(item.get("SegmentDescription") or ""))
+        masks.append(replace(mask, warnings=said))
+    warnings = (_FRACTIONAL,) if fractional else ()
+    return Segmentation(frames.geometry, tuple(masks), _provenance(dataset), warnings)
+
+
+def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
+    """Yield the frames ``[row, column]``; pydicom cannot cut single bits where frames end within a byte."""
+    if dataset.BitsAllocated > 1 or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        yield from iter_pixels(dataset, raw=True)
+        return
+    packed = np.frombuffer(dataset.PixelData, dtype=np.uint8)
+    shape = (int(dataset.Rows), int(dataset.Columns))
+    size = shape[0] * shape[1]
+    for first in range(0, int(dataset.NumberOfFrames) * size, size):
+        bits = np.unpackbits(packed[first // 8 : (first + size + 7) // 8], bitorder="little")
+        yield bits[first % 8 : first % 8 + size].reshape(shape)
+
+
+def _mask(label: str, planes: dict[int, NDArray[np.uint8]], geometry: Geometry) -> StructureMask:
+    columns, rows, _ = geometry.spatial_shape
+    low, high = (min(planes), max(planes)) if planes else (0, -1)
+    region = np.zeros((columns, rows, high - low + 1), dtype=bool)
+    for k, plane in planes.items():
+        region[:, :, k - low] = np.unpackbits(plane, count=rows * columns).reshape(rows, columns).T
+    return StructureMask.measured(label, region, geometry, start=(0, 0, low))
+
+
+def _provenance(dataset: Dataset) -> dict[str, str]:
+    """Return the model and version that the first segment names."""
+    algorithms = dataset.SegmentSequence[0].get("SegmentationAlgorithmIdentificationSequence") or [Dataset()]
+    known = {"model": algorithms[0].get("AlgorithmName"), "version": algorithms[0].get("AlgorithmVersion")}
+    return {key: str(value) for key, value in known.items() if value}
+
+
+def _frames(dataset: Dataset, geometry: Geometry | None) -> _Frames:
+    shared = dataset.SharedFunctionalGroupsSequence[0]
+    per_frame = dataset.PerFrameFunctionalGroupsSequence
+    if len(per_frame) != int(dataset.NumberOfFrames):
+        raise InputUnreadableError("The DICOM segmentation does not say where its frames lie.")
+
+    def group(frame: Dataset, keyword: str) -> Dataset:
+        return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
+
+    segments = tuple(
+        int(group(frame, "SegmentIdentificationSequence").get("ReferencedSegmentNumber") or 0)
+        for frame in per_frame
+    )
+    orientations = np.array(
+        [group(frame, "PlaneOrientationSequence").ImageOrientationPatient for frame in per_frame], dtype=float
+    )
+    positions = np.array(
+        [group(frame, "PlanePositionSequence").ImagePositionPatient for frame in per_frame], dtype=float
+    )
+    if np.abs(orientations - orientations[0]).max() > _SAME_DIRECTION:
+        raise GeometryError("The frames of the DICOM segmentation point in different directions.")
+    measures = group(per_frame[0], "PixelMeasuresSequence")
+    axes_ras = (LPS_TO_RAS[:3, :3] @ orientations[0].reshape(2, 3).T) * np.array(
+        [float(measures.PixelSpacing[1]), float(measures.PixelSpacing[0])]
+    )
+    positions_ras = positions @ LPS_TO_RAS[:3, :3]
+    shape = (int(dataset.Columns), int(dataset.Rows))
+    own = _grid(positions_ras, axes_ras, shape, _distance(measures)) if geometry is None else geometry
+    _require_on(own, positions_ras, axes_ras, shape)
+    return _Frames(segments, positions_ras, own)
+
+
+def _distance(measures: Dataset) -> float | None:
+    """Return how far planes lie from each other, as far as the file says it."""
+    stated = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness")
+    return abs(float(stated)) if stated else None
+
+
+def _grid(
+    positions_ras: NDArray[np.float64],
+    axes_ras: NDArray[np.float64],
+    shape: Sequence[int],
+    distance: float | None,
+) -> Geometry:
+    """Return the grid from the lowest to the highest frame; planes between may be missing."""
+    normal = np.cross(axes_ras[:, 0], axes_ras[:, 1])
+    normal /= np.linalg.norm(normal)
+    depths = positions_ras @ normal
+    low, high = positions_ras[np.argmin(depths)], positions_ras[np.argmax(depths)]
+    span = float(depths.max() - depths.min())
+    distance = distance or 1.0
+    count = round(span / distance) + 1
+    if count > _MOST_PLANES:
+        raise GeometryError("The frames of the DICOM segmentation lie too far apart.")
+    affine = np.eye(4)
+    affine[:3, :2] = axes_ras
+    # Not along the normal if the scanner was tilted.
+    affine[:3, 2] = normal * distance if count == 1 else (high - low) / (count - 1)
+    affine[:3, 3] = low
+    return Geometry((shape[0], shape[1], count), affine)
+
+
+def _require_on(
+    geometry: Geometry,
+    positions_ras: NDArray[np.float64],
+    axes_ras: NDArray[np.float64],
+    shape: Sequence[int],
+) -> None:
+    """Refuse frames that are not planes of a grid."""
+    index = geometry.to_index(positions_ras)
+    beside = np.abs(index - np.rint(index) * [0, 0, 1]).max()
+    turned = np.abs(np.linalg.solve(geometry.affine[:3, :3], axes_ras) - np.eye(3)[:, :2]).max()
+    outside = index[:, 2].min() < -_ON_GRID or index[:, 2].max() > geometry.spatial_shape[2] - 1 + _ON_GRID
+    if geometry.spatial_shape[:2] != tuple(shape) or beside > _ON_GRID or turned > _ON_GRID or outside:
+        raise GeometryError(
+            "The frames of the DICOM segmentation do not lie on the planes of one grid.",
+            "Give the scan that was segmented.",
+        )

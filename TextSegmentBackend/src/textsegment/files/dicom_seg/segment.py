@@ -1,0 +1,81 @@
+"""What a DICOM segmentation says of one structure: name, codes, colour, and how it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import highdicom as hd
+from pydicom.sr.codedict import codes
+from pydicom.uid import generate_uid
+
+import textsegment
+from textsegment.files.description import description_of
+from textsegment.files.dicom.generation import generation_of
+from textsegment.segmentation import StructureMask
+from textsegment.vocabulary.appearance import appearance_of
+from textsegment.vocabulary.structures import Code, Codes, find_structure
+
+_TISSUE = Code("SCT", "85756007", "Tissue")
+_UNKNOWN = Codes(_TISSUE, _TISSUE, exact=False)
+
+
+def describe_segment(
+    number: int, mask: StructureMask, label: str, provenance: Mapping[str, Any]
+) -> hd.seg.SegmentDescription:
+    """Return the item of the segment sequence (PS3.3 C.8.20.2) for a structure.
+
+    Args:
+        number: Number of the segment, from 1.
+        mask: The structure; one that the vocabulary does not know is coded as tissue.
+        label: Name to be shown, at most 64 characters.
+        provenance: That of the segmentation.
+    """
+    structure = mask.structure
+    known = find_structure(structure)
+    coded = known.codes if known is not None else _UNKNOWN
+    kind = _concept(coded.type)
+    if coded.type_modifier is not None:
+        kind.SegmentedPropertyTypeModifierCodeSequence = [_concept(coded.type_modifier)]
+    regions = None
+    if coded.region is not None:
+        regions = [_concept(coded.region)]
+        if coded.region_modifier is not None:
+            regions[0].AnatomicRegionModifierSequence = [_concept(coded.region_modifier)]
+    generation = generation_of(structure, provenance)
+    description = hd.seg.SegmentDescription(
+        segment_number=number,
+        segment_label=label,
+        segmented_property_category=_concept(coded.category),
+        segmented_property_type=kind,
+        # Nothing is not allowed here; a person had a hand in it at least.
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues(generation or "SEMIAUTOMATIC"),
+        algorithm_identification=_algorithm(provenance) if generation else _unknown_algorithm(),
+        tracking_uid=generate_uid(prefix=None),
+        tracking_id=label,
+        anatomic_regions=regions,
+        display_color=hd.color.CIELabColor.from_rgb(*appearance_of(structure).color),
+    )
+    description.SegmentDescription = description_of(mask, provenance).replace("\\", "/").removesuffix(".")
+    return description
+
+
+def _concept(code: Code) -> hd.sr.CodedConcept:
+    return hd.sr.CodedConcept(code.value, code.scheme, code.meaning)
+
+
+def _algorithm(provenance: Mapping[str, Any]) -> hd.AlgorithmIdentificationSequence:
+    digest = str(provenance.get("weights_sha256", ""))
+    return hd.AlgorithmIdentificationSequence(
+        name=str(provenance.get("model", "unknown"))[:64],
+        family=codes.DCM.ArtificialIntelligence,
+        version=str(provenance.get("version", textsegment.__version__))[:64],
+        source="TextSegment",
+        parameters={"weights_sha256": digest} if digest else None,
+    )
+
+
+def _unknown_algorithm() -> hd.AlgorithmIdentificationSequence:
+    return hd.AlgorithmIdentificationSequence(
+        name="unknown", family=codes.DCM.ManualProcessing, version="unknown"
+    )

@@ -1,0 +1,1 @@
+"""Image files: NIfTI, NRRD, MetaImage and 3D Slicer's segmentation files."""

@@ -1,0 +1,131 @@
+"""Masks as NIfTI files, one a structure, or as one label map (NIfTI, NRRD, MetaImage)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.errors import OutputError, OverlapError
+from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.file_names import file_stems
+from textsegment.files.images.itk_image import write_itk_image
+from textsegment.files.images.nifti import NIFTI_SUFFIXES, write_nifti
+from textsegment.segmentation import Segmentation
+from textsegment.vocabulary.appearance import appearance_of
+
+LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+OWN_DESCRIPTION = "TextSegment "
+"""How the description in a NIfTI file of ours begins."""
+
+
+def write_mask_folder(
+    segmentation: Segmentation, folder: Path | str, *, names: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
+    """Write each mask as ``<name with underscores>.nii.gz``: uint8, 0 and 1, on the image's grid.
+
+    Structures that were not found are written too, all zero. Every file appears whole or not at all.
+
+    Args:
+        segmentation: The masks; they may overlap.
+        folder: Made if it is not there; other files in it stay, files of the same name are replaced.
+        names: Names by structure; other structures keep their own.
+
+    Returns:
+        The files, in the order of the masks.
+
+    Raises:
+        DiskFullError: There is no room.
+        OutputError: The folder cannot be made or written.
+    """
+    folder = make_folder(folder)
+    stems = file_stems(segmentation.named(names))
+    written = []
+    for mask, stem in zip(segmentation, stems, strict=True):
+        voxels = np.zeros(segmentation.geometry.spatial_shape, dtype=np.uint8, order="F")
+        voxels[mask.box.slices] = mask.mask
+        path = folder / f"{stem}.nii.gz"
+        with atomic_output(path) as temporary:
+            write_nifti(temporary, voxels, segmentation.geometry.affine, _description(segmentation))
+        written.append(path)
+    return tuple(written)
+
+
+def write_labelmap(
+    segmentation: Segmentation, path: Path | str, *, names: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
+    """Write one image whose voxels are 0 or the number of a structure, and a table of the numbers beside it.
+
+    Structures are numbered from 1 in the order of the masks, empty ones too. uint8, above 255 structures
+    uint16. The table of ``out.nii.gz`` is ``out.labels.json``.
+
+    Args:
+        segmentation: The masks; no two may share a voxel.
+        path: Ends in ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
+        names: Names by structure; other structures keep their own.
+
+    Returns:
+        The image and the table.
+
+    Raises:
+        OverlapError: Two structures share a voxel.
+        DiskFullError: There is no room.
+        OutputError: The suffix is another one, or the file cannot be written.
+    """
+    path = Path(path)
+    table = table_of(path)
+    labelmap = _labelmap(segmentation)
+    affine = segmentation.geometry.affine
+    with atomic_output(path) as image_part, atomic_output(table) as table_part:
+        if path.name.lower().endswith(NIFTI_SUFFIXES):
+            write_nifti(image_part, labelmap, affine, _description(segmentation))
+        else:
+            write_itk_image(image_part, labelmap, affine)
+        content = _label_table(segmentation, segmentation.named(names))
+        table_part.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
+    return (path, table)
+
+
+def table_of(path: Path) -> Path:
+    """Return where the table of the numbers in a label map lies.
+
+    Raises:
+        OutputError: The suffix is not one of a label map.
+    """
+    suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), None)
+    if suffix is None:
+        raise OutputError("A label map has another suffix.", f"Use one of {', '.join(LABELMAP_SUFFIXES)}.")
+    return path.with_name(path.name[: -len(suffix)] + ".labels.json")
+
+
+def _labelmap(segmentation: Segmentation) -> NDArray[Any]:
+    dtype = np.uint8 if len(segmentation) <= np.iinfo(np.uint8).max else np.uint16
+    labelmap = np.zeros(segmentation.geometry.spatial_shape, dtype=dtype, order="F")
+    for number, mask in enumerate(segmentation, start=1):
+        region = labelmap[mask.box.slices]
+        others = region[mask.mask]
+        if others.any():
+            other = segmentation.masks[int(others.max()) - 1].structure
+            raise OverlapError(
+                f"{mask.structure!r} and {other!r} overlap; a label map holds one structure a voxel.",
+                "Write a .seg.nrrd file or a folder of masks, or ask for other structures.",
+            )
+        region[mask.mask] = number
+    return labelmap
+
+
+def _label_table(segmentation: Segmentation, names: Sequence[str]) -> dict[str, Any]:
+    labels = [
+        {"value": number, "name": name, "color": list(appearance_of(mask.structure).color)}
+        | ({"warnings": list(mask.warnings)} if mask.warnings else {})
+        for number, (mask, name) in enumerate(zip(segmentation, names, strict=True), start=1)
+    ]
+    return {"labels": labels, "provenance": {key: str(v) for key, v in segmentation.provenance.items()}}
+
+
+def _description(segmentation: Segmentation) -> str:
+    return f"{OWN_DESCRIPTION}{segmentation.provenance.get('model', '')}"

@@ -1,0 +1,97 @@
+"""Pictures of a report: an overview, and every structure where it is largest."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from textsegment.files.report.colors import Color, distinct_colors
+from textsegment.files.report.preview import BACKGROUND, display_window, draw_slice
+from textsegment.files.report.slices import VIEWS, Slice, fullest_slice
+from textsegment.segmentation import Segmentation
+from textsegment.vocabulary.appearance import appearance_of
+from textsegment.volume import Volume
+
+# Sizes on paper, inches, and millimetres of the patient around a structure.
+_OVERVIEW_HEIGHT, _OVERVIEW_WIDTH, _LEAST, _SIDE, _TITLE = 3.2, 10.0, 1.1, 2.3, 0.22
+_DPI = 110
+_AROUND_MM, _LEAST_MM = 15.0, 70.0
+
+
+def colors_of(segmentation: Segmentation) -> tuple[Color, ...]:
+    """Return the colour of each mask in the pictures, no two too much alike."""
+    return distinct_colors([appearance_of(mask.structure).color for mask in segmentation])
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG and its width in inches; those of one overview are to one scale."""
+
+    png: bytes
+    width: float
+
+
+def overview_pictures(volume: Volume, segmentation: Segmentation) -> tuple[Picture, ...]:
+    """Draw an axial, a coronal and a sagittal slice, those that show most of the structures."""
+    slices = [fullest_slice(volume, segmentation, view) for view in VIEWS]
+    colors, window = colors_of(segmentation), display_window(volume)
+    scale = min(
+        _OVERVIEW_WIDTH / sum(piece.size_mm[1] for piece in slices),
+        _OVERVIEW_HEIGHT / max(piece.size_mm[0] for piece in slices),
+    )
+    pictures = []
+    for piece in slices:
+        height, width = (max(size * scale, _LEAST) for size in piece.size_mm)
+        figure, axes = _figure(width, height)
+        draw_slice(axes, piece, colors, window)
+        pictures.append(Picture(_png(figure), width))
+    return tuple(pictures)
+
+
+def structure_pngs(volume: Volume, segmentation: Segmentation) -> Mapping[str, bytes]:
+    """Draw each mask that is not empty alone, in the axial slice where it is largest, cut around it."""
+    window = display_window(volume)
+    pictures = {}
+    for mask, color in zip(segmentation, colors_of(segmentation), strict=True):
+        if not mask.statistics.is_empty:
+            alone = Segmentation(segmentation.geometry, (mask,))
+            pictures[mask.structure] = _structure_png(fullest_slice(volume, alone, VIEWS[0]), color, window)
+    return pictures
+
+
+def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> bytes:
+    figure, axes = _figure(_SIDE, _SIDE)
+    draw_slice(axes, piece, [color], window)
+    (mask,) = piece.masks
+    assert mask is not None
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    # A square of the patient, so that all pictures are of one size.
+    side_mm = max(
+        _LEAST_MM,
+        (rows[-1] - rows[0] + 1) * piece.pixel_mm[0] + 2 * _AROUND_MM,
+        (columns[-1] - columns[0] + 1) * piece.pixel_mm[1] + 2 * _AROUND_MM,
+    )
+    high, wide = (side_mm / 2 / size for size in piece.pixel_mm)
+    row, column = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
+    axes.set_xlim(column - wide, column + wide)
+    axes.set_ylim(row + high, row - high)
+    return _png(figure)
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return a figure with room for one picture of this size and its title."""
+    figure = Figure(figsize=(width, height + _TITLE), dpi=_DPI, facecolor=BACKGROUND)
+    FigureCanvasAgg(figure)
+    return figure, figure.add_axes((0, 0, 1, height / (height + _TITLE)))
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", facecolor=BACKGROUND)
+    return stream.getvalue()

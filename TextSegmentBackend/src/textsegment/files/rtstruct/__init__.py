@@ -1,0 +1,1 @@
+"""RT structure sets, written and read."""

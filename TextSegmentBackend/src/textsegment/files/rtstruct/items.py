@@ -1,0 +1,146 @@
+"""The parts of an RT structure set that describe one region of interest (PS3.3 C.8.8.5, C.8.8.6, C.8.8.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pydicom.charset import default_encoding
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from textsegment.files.dicom.source import SourcePlane, SourceSeries
+from textsegment.files.rtstruct.contours import Points, outlines_at
+from textsegment.segmentation import StructureMask
+from textsegment.vocabulary.appearance import appearance_of
+from textsegment.vocabulary.structures import Code, Codes, find_structure
+
+_CONTOUR_DATA = Tag("ContourData")
+_EXTERNAL = {"body", "external"}
+
+
+def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
+    """Outline a mask on the planes of the scan; each contour names the image that it lies on."""
+    items: list[Dataset] = []
+    for plane in source.planes:
+        for outline in outlines_at(mask, plane.place, plane.plane.spacing):
+            item = Dataset()
+            item.ContourImageSequence = [_image_reference(plane)]
+            item.ContourGeometricType = "CLOSED_PLANAR"
+            item.NumberOfContourPoints = len(outline)
+            item.ContourNumber = len(items) + 1
+            item[_CONTOUR_DATA] = _contour_data(outline, plane)
+            item.set_original_encoding(True, True, default_encoding)  # so the bytes are written as they are
+            items.append(item)
+    return items
+
+
+def roi_item(
+    number: int, name: str, frame_of_reference_uid: str, description: str, generation: str, algorithm: str
+) -> Dataset:
+    """Return the item of the Structure Set ROI Sequence."""
+    item = Dataset()
+    item.ROINumber = number
+    item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
+    item.ROIName = name
+    item.ROIDescription = description
+    item.ROIGenerationAlgorithm = generation
+    if algorithm:
+        item.ROIGenerationDescription = algorithm
+    return item
+
+
+def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -> Dataset:
+    """Return the item of the ROI Contour Sequence."""
+    item = Dataset()
+    item.ROIDisplayColor = list(appearance_of(structure).color)
+    if contours:
+        item.ContourSequence = list(contours)
+    item.ReferencedROINumber = number
+    return item
+
+
+def observation_item(observation: int, number: int, structure: str, name: str, recipe: str) -> Dataset:
+    """Return the item of the RT ROI Observations Sequence, with the codes of the vocabulary.
+
+    Args:
+        observation: Number of the item.
+        number: Number of the region.
+        structure: Name of the structure.
+        name: Name of the region.
+        recipe: How the structure was derived, or nothing.
+    """
+    item = Dataset()
+    item.ObservationNumber = observation
+    item.ReferencedROINumber = number
+    item.RTROIInterpretedType = _interpreted_type(structure, name, recipe)
+    item.ROIInterpreter = ""
+    known = find_structure(structure)
+    if known is not None:
+        _add_codes(item, known.codes)
+    return item
+
+
+def _interpreted_type(structure: str, name: str, recipe: str) -> str:
+    """Return ``EXTERNAL`` for the outline of the body, ``ORGAN`` for anatomy, and nothing for all else.
+
+    Organs together are an organ. Whether a lesion is a target is for a person to decide.
+    """
+    if {structure.lower(), name.lower()} & _EXTERNAL:
+        return "EXTERNAL"
+    parts = recipe.partition(" = ")[2].split(" + ") if recipe else [structure]
+    return "ORGAN" if all(_is_organ(part) for part in parts) else ""
+
+
+def _is_organ(name: str) -> bool:
+    known = find_structure(name)
+    return known is not None and known.kind != "lesion"
+
+
+def _image_reference(plane: SourcePlane) -> Dataset:
+    """Return the reference to the image, and to its frame if it has several."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = plane.sop_class_uid
+    item.ReferencedSOPInstanceUID = plane.sop_instance_uid
+    if plane.frame_number is not None:
+        item.ReferencedFrameNumber = plane.frame_number
+    return item
+
+
+def _add_codes(item: Dataset, codes: Codes) -> None:
+    item.SegmentedPropertyCategoryCodeSequence = [_code(codes.category)]
+    identification = _code(codes.type)
+    if codes.type_modifier is not None:
+        identification.SegmentedPropertyTypeModifierCodeSequence = [_code(codes.type_modifier)]
+    item.RTROIIdentificationCodeSequence = [identification]
+    if codes.region is not None:
+        region = _code(codes.region)
+        if codes.region_modifier is not None:
+            region.AnatomicRegionModifierSequence = [_code(codes.region_modifier)]
+        item.AnatomicRegionSequence = [region]
+
+
+def _code(code: Code) -> Dataset:
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme, code.meaning
+    return item
+
+
+def _contour_data(outline: Points, plane: SourcePlane) -> RawDataElement:
+    """Return the points in LPS millimetres, to a tenth of a micrometre.
+
+    As bytes: making an object of every number would take longer than all the rest.
+    """
+    place = plane.plane
+    along_i = outline[:, :1] * place.spacing[0] * place.i_lps
+    along_j = outline[:, 1:] * place.spacing[1] * place.j_lps
+    points_lps = place.position_lps + along_i + along_j
+    text = "\\".join(_decimals(points_lps.ravel().tolist()))
+    value = (text + " " * (len(text) % 2)).encode()
+    return RawDataElement(_CONTOUR_DATA, "DS", len(value), value, 0, True, True)
+
+
+def _decimals(numbers: Sequence[float]) -> Iterator[str]:
+    for number in numbers:
+        text = f"{number:.4f}".rstrip("0").rstrip(".")
+        yield "0" if text == "-0" else text

@@ -1,0 +1,133 @@
+"""Structure sets read: as they are, to be extended, or as masks on the grid of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import RTStructureSetStorage
+
+from textsegment.caution import Caution, about
+from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
+from textsegment.files.description import warnings_in
+from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.dicom.source import SourceSeries
+from textsegment.files.rtstruct.contours import Points
+from textsegment.files.rtstruct_planes import lay_on_slices
+from textsegment.geometry import Geometry
+from textsegment.segmentation import Segmentation, StructureMask
+
+_AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+_LPS = np.array([-1.0, -1.0, 1.0])
+
+
+def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
+    """Read the regions of a structure set as masks on the grid of a scan.
+
+    A voxel belongs to a region if its centre lies inside an odd number of contours of its slice, so both
+    keyholes and separate contours of holes are understood. A slice takes the contours that are nearest to it,
+    up to half a slice away; contours farther apart than the slices are interpolated between.
+
+    Args:
+        path: The structure set.
+        source: The scan that it was drawn on, from ``read_dicom``.
+
+    Returns:
+        One mask for each region that has areas, under its own name; intensities and confidences are NaN. What
+        was moved, interpolated, cut off or left out is said in the warnings of the mask; a region of which
+        nothing lies on the scan is an empty mask with a warning.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is no structure set, or damaged.
+        InputError: It belongs to another frame of reference.
+    """
+    with quiet_pydicom():
+        dataset = read_structure_set(path, source.frame_of_reference_uid)
+        try:
+            regions = [(roi, item) for roi, item in _regions(dataset) if _areas(item)]
+            here = [
+                (roi, item) for roi, item in regions if _frame(roi) in ("", source.frame_of_reference_uid)
+            ]
+            masks = [_mask(roi, _areas(item), source.geometry) for roi, item in here]
+        except DAMAGE as error:
+            raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
+    elsewhere = len(regions) - len(here)
+    warnings = (Caution("regions_elsewhere", count=elsewhere),) if elsewhere else ()
+    # A region that lost all of its contours stays, since something has to carry the word of it.
+    return Segmentation(source.geometry, tuple(masks), warnings=warnings)
+
+
+def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset:
+    """Read a structure set; the sequences of its regions are there, perhaps empty.
+
+    Raises:
+        InputNotFoundError: There is no such file.
+        InputUnreadableError: It is no structure set, or damaged.
+        InputError: It belongs to another frame of reference.
+    """
+    if not Path(path).is_file():
+        raise InputNotFoundError("There is no such structure set.", "Check the path.")
+    try:
+        dataset = read_dataset(Path(path))
+        if dataset.get("SOPClassUID") != RTStructureSetStorage:
+            raise InputUnreadableError("The file is no structure set (RTSTRUCT).", "Choose another file.")
+        # pydicom converts values when they are first asked for: damage shall show here.
+        for _ in dataset.iterall():
+            pass
+        for keyword in ("StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence"):
+            if keyword not in dataset:
+                setattr(dataset, keyword, [])
+        _ = [int(roi.ROINumber) for roi in dataset.StructureSetROISequence]
+        _ = [int(item.ObservationNumber) for item in dataset.RTROIObservationsSequence]
+    except (InvalidDicomError, *DAMAGE) as error:
+        raise InputUnreadableError(
+            "The structure set is damaged, or no DICOM file.", "Copy it again."
+        ) from error
+    frames = {
+        str(item.get("FrameOfReferenceUID", ""))
+        for item in dataset.get("ReferencedFrameOfReferenceSequence") or []
+    }
+    frames |= {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence}
+    if not frame_of_reference_uid or frame_of_reference_uid not in frames:
+        raise InputError(
+            "The structure set belongs to another frame of reference than the scan.",
+            "Give the structure set of this scan.",
+        )
+    return dataset
+
+
+def _regions(dataset: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
+    """Give the descriptions and the outlines of each region."""
+    described = {int(roi.ROINumber): roi for roi in dataset.StructureSetROISequence}
+    for item in dataset.ROIContourSequence:
+        yield described[int(item.ReferencedROINumber)], item
+
+
+def _name(roi: Dataset) -> str:
+    return str(roi.get("ROIName", ""))
+
+
+def _frame(roi: Dataset) -> str:
+    return str(roi.get("ReferencedFrameOfReferenceUID") or "")
+
+
+def _areas(roi: Dataset) -> list[Points]:
+    """Return the points of each contour that bounds an area, LPS."""
+    return [
+        np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
+        for contour in roi.get("ContourSequence") or []
+        if contour.ContourGeometricType in _AREAS and contour.NumberOfContourPoints
+    ]
+
+
+def _mask(roi: Dataset, areas_lps: Iterable[Points], geometry: Geometry) -> StructureMask:
+    name = _name(roi)
+    areas = [geometry.to_index(points_lps * _LPS) for points_lps in areas_lps]
+    whole, cautions = lay_on_slices(areas, geometry.spatial_shape, geometry.spacing)
+    said = [about(name, caution) for caution in cautions]
+    said += warnings_in(name, str(roi.get("ROIDescription") or ""))
+    return StructureMask.measured(name, whole, geometry, warnings=tuple(said))

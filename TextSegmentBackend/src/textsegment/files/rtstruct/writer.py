@@ -1,0 +1,180 @@
+"""DICOM RT structure sets: outlines on the images of the scan, for planning systems.
+
+Holes are written as keyholes, as the standard describes them for ``CLOSED_PLANAR`` contours (PS3.3
+C.8.8.6.3): readers that join contours and readers that combine them by exclusive or agree on these. The
+file has implicit value representations, since contours may be longer than explicit ones allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+
+from textsegment import __version__
+from textsegment.derive.structures import recipe_of
+from textsegment.errors import GeometryError, OutputError
+from textsegment.files.atomic import atomic_output
+from textsegment.files.description import LONGEST_DESCRIPTION, description_of
+from textsegment.files.dicom.generation import generation_of
+from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.source import SourceSeries
+from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
+from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
+from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.roi_names import roi_names
+
+_PROGRAM = "TextSegment"
+_CUT_OFF = "Reaches the border of the image: perhaps cut off."
+_LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
+
+
+def write_rtstruct(
+    segmentation: Segmentation,
+    source: SourceSeries,
+    path: Path | str,
+    *,
+    names: Mapping[str, str] | None = None,
+    short_names: bool = False,
+    append_to: Path | str | None = None,
+    keep_empty: bool = False,
+) -> tuple[str, ...]:
+    """Write the masks as outlines on the planes of the scan.
+
+    Args:
+        segmentation: The masks, on the grid of the scan; they may overlap.
+        source: The scan, from ``read_dicom``.
+        path: The file to write.
+        names: Name of the region of interest for a structure; the structure's own name where it is missing.
+        short_names: At most 16 characters a name.
+        append_to: A structure set with the same frame of reference. It is left as it is; the new file is a
+            new instance with all of its regions, then the new ones.
+        keep_empty: Keep structures that were not found as regions without contours.
+
+    Returns:
+        Warnings: sentences that the user should see.
+
+    Raises:
+        GeometryError: The segmentation has another grid than the scan.
+        OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
+        DiskFullError: There is no room.
+        InputNotFoundError: There is no structure set to extend.
+        InputUnreadableError: It is no structure set, or damaged.
+        InputError: It belongs to another frame of reference or patient.
+    """
+    if segmentation.geometry != source.geometry:
+        raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
+    source.require_referable()
+    with quiet_pydicom():
+        dataset = copy_to_extend(append_to, source) if append_to is not None else _new_set(source)
+        outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
+        missing = [mask for mask, contours in outlined if not contours]
+        kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
+        if not kept:
+            raise OutputError("None of the structures was found, so there is nothing to write.")
+        _describe(dataset, segmentation, source)
+        refer_to_images(dataset, source)
+        wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
+        taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
+        unique = roi_names(wanted, short=short_names, taken=taken)
+        renamed = [
+            f"{old} as {new}"
+            for old, new in zip(wanted, unique, strict=True)
+            if old != new and not (short_names and old.isascii())
+        ]
+        for name, (mask, contours) in zip(unique, kept, strict=True):
+            _add_roi(dataset, name, mask, contours, segmentation)
+        with atomic_output(path) as temporary:
+            dataset.save_as(temporary, enforce_file_format=True)
+    warnings = _warnings(segmentation, source, missing, keep_empty)
+    return (*warnings, f"Written under another name: {', '.join(renamed)}.") if renamed else warnings
+
+
+def _new_set(source: SourceSeries) -> Dataset:
+    dataset = source.patient_and_study()
+    dataset.StructureSetLabel = _PROGRAM
+    dataset.StructureSetROISequence = []
+    dataset.ROIContourSequence = []
+    dataset.RTROIObservationsSequence = []
+    return dataset
+
+
+def _describe(dataset: Dataset, segmentation: Segmentation, source: SourceSeries) -> None:
+    """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
+    now = datetime.now()
+    date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
+    dataset.SOPClassUID = RTStructureSetStorage
+    dataset.SOPInstanceUID = generate_uid(prefix=None)
+    dataset.SeriesInstanceUID = generate_uid(prefix=None)
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    dataset.InstanceCreationDate = dataset.SeriesDate = dataset.StructureSetDate = date
+    dataset.InstanceCreationTime = dataset.SeriesTime = dataset.StructureSetTime = time
+    dataset.Modality = "RTSTRUCT"
+    dataset.SeriesDescription = f"{_PROGRAM}: machine-made, unapproved"
+    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.OperatorsName = ""
+    dataset.Manufacturer = dataset.ManufacturerModelName = _PROGRAM
+    dataset.SoftwareVersions = __version__
+    dataset.FrameOfReferenceUID = source.frame_of_reference_uid
+    dataset.PositionReferenceIndicator = source.datasets[0].get("PositionReferenceIndicator") or ""
+    made = "Extended" if dataset.StructureSetROISequence else "Made"
+    algorithm = _algorithm(segmentation)
+    dataset.StructureSetDescription = f"{made} by a machine, to be checked by a person: {algorithm}"
+    dataset.ApprovalStatus = "UNAPPROVED"
+
+
+def _algorithm(segmentation: Segmentation) -> str:
+    words = [_PROGRAM, __version__, str(segmentation.provenance.get("model", ""))]
+    return _ascii(" ".join(word for word in words if word), 64)
+
+
+def _add_roi(
+    dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
+) -> None:
+    regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
+    number = _new_number(int(roi.ROINumber) for roi in regions)
+    observation = _new_number(int(item.ObservationNumber) for item in observations)
+    recipe = recipe_of(mask.structure, segmentation.provenance)
+    remarks = [_CUT_OFF] if mask.statistics.touches_border else []
+    description = _ascii(description_of(mask, segmentation.provenance, *remarks), LONGEST_DESCRIPTION)
+    frame = dataset.FrameOfReferenceUID
+    generation = generation_of(mask.structure, segmentation.provenance)
+    algorithm = _algorithm(segmentation) if generation else ""
+    regions.append(roi_item(number, name, frame, description, generation, algorithm))
+    dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
+    observations.append(observation_item(observation, number, mask.structure, name, recipe))
+
+
+def _new_number(used: Iterable[int]) -> int:
+    """Return the number behind all others, or the first free one where that is more than DICOM can hold."""
+    numbers = {0, *used}
+    behind = max(numbers) + 1
+    return behind if behind <= _LARGEST_NUMBER else next(n for n in count(1) if n not in numbers)
+
+
+def _ascii(text: str, longest: int) -> str:
+    # Every character set of DICOM holds these; a backslash would separate two values.
+    return text.encode("ascii", "replace").decode().replace("\\", "/")[:longest]
+
+
+def _warnings(
+    segmentation: Segmentation, source: SourceSeries, missing: list[StructureMask], keep_empty: bool
+) -> tuple[str, ...]:
+    found = []
+    what = "kept without contours in" if keep_empty else "left out of"
+    for there, reason in (
+        (False, "Not found in this image"),
+        (True, "Between the images of the series only"),
+    ):
+        if names := ", ".join(mask.structure for mask in missing if mask.mask.any() == there):
+            found.append(f"{reason}, so {what} the structure set: {names}.")
+    if len(source.planes) != segmentation.geometry.spatial_shape[2]:
+        found.append("The series lacks slices or is unevenly spaced: contours lie on its own images only.")
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Weights of models: fetched, checked, kept and loaded."""

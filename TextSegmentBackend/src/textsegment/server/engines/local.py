@@ -1,0 +1,114 @@
+"""The engine on this computer: one child process for each device."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing, suppress
+from typing import Any
+
+from textsegment.errors import DeviceError, EngineLostError, SettingsError, TextSegmentError
+from textsegment.segmenter import ModelInfo
+from textsegment.server.engines.engine import StoredRequest
+from textsegment.server.engines.worker_process import WorkerProcess
+from textsegment.server.jobs.resume import resumed
+
+LOCAL_SEGMENTER = "textsegment.inference.engine:LocalSegmenter"
+
+
+class LocalEngine:
+    """See ``Engine``. A crash of one worker costs one job; a failing device is tried once more.
+
+    Args:
+        arguments: Keyword arguments of the segmenter, for each worker; so many workers there are.
+        factory: What makes a segmenter, ``"module:name"``.
+        job_time_s: Longest time of a job.
+        cancel_grace_s: How long a job may take to notice that it was cancelled, before its worker is killed.
+
+    Raises:
+        SettingsError: No job could end in such a time.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[Mapping[str, Any]],
+        factory: str = LOCAL_SEGMENTER,
+        *,
+        job_time_s: float = 3600.0,
+        cancel_grace_s: float = 30.0,
+    ) -> None:
+        if not 0 < job_time_s < math.inf:
+            raise SettingsError("The longest time of a job is a number of seconds above 0.")
+        self._workers = [WorkerProcess(factory, a, job_time_s, cancel_grace_s) for a in arguments]
+        self._idle: list[WorkerProcess] = []
+        self._has_stopped = False
+        self._changed = asyncio.Condition()
+        self._background: set[asyncio.Task[None]] = set()
+
+    @property
+    def slots(self) -> int:
+        """How many jobs run at once."""
+        return len(self._workers)
+
+    async def start(self) -> ModelInfo:
+        """Load the model in every worker; see ``Engine.start``."""
+        try:
+            infos = await asyncio.gather(*(worker.start() for worker in self._workers))
+        except BaseException:
+            await self.stop()
+            raise
+        self._idle = list(self._workers)
+        return infos[0]
+
+    async def stop(self) -> None:
+        """End all workers; see ``Engine.stop``."""
+        async with self._changed:
+            self._has_stopped = True
+            self._changed.notify_all()
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for worker in self._workers:
+            worker.kill()
+        await asyncio.gather(*(worker.buried() for worker in self._workers))
+
+    def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        """Run a job on the worker that knows its volume, or on any; see ``Engine.run``."""
+        return resumed(self._attempt, work, retry_on=(DeviceError,))
+
+    async def _attempt(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        worker = await self._take(work.digest)
+        try:
+            if not worker.is_alive:
+                await worker.start()
+            async with aclosing(worker.run(work)) as frames:
+                async for frame in frames:
+                    yield frame
+        finally:
+            # Shielded: whoever gives up a job must not take the worker with it.
+            settled = asyncio.create_task(worker.settle())
+            settled.add_done_callback(lambda _: self._spawn(self._give_back(worker)))
+            await asyncio.shield(settled)
+
+    async def _take(self, digest: str) -> WorkerProcess:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._idle or self._has_stopped)
+            if self._has_stopped:
+                raise EngineLostError("The server is stopping.", "Ask again later.")
+            worker = next((w for w in self._idle if w.last_digest == digest), self._idle[0])
+            self._idle.remove(worker)
+            return worker
+
+    async def _give_back(self, worker: WorkerProcess) -> None:
+        if not worker.is_alive and not self._has_stopped:
+            with suppress(TextSegmentError):  # the next job tries again, and says why
+                await worker.start()
+        async with self._changed:
+            self._idle.append(worker)
+            self._changed.notify()
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,0 +1,127 @@
+"""An engine that brings its own Ray, for ``textsegment serve --ray``, or joins one that runs already."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textsegment.segmenter import ModelInfo
+from textsegment.server.engines.engine import StoredRequest
+from textsegment.server.engines.local import LOCAL_SEGMENTER
+from textsegment.server.engines.ray.settings import ReplicaSettings
+from textsegment.server.volumes.private_folder import PrivateFolder
+
+if TYPE_CHECKING:
+    from textsegment.server.engines.ray.engine import RayEngine
+
+# Read by Ray while it is imported, and by the processes that it starts.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Despite its name: a Ray that may not grow beyond this computer listens on loopback only.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "token",
+}
+_APPLICATION = "textsegment"
+
+
+class ClusterEngine:
+    """See ``Engine``; replicas of the segmenter on Ray Serve, started and ended with the server.
+
+    If the environment variable ``RAY_ADDRESS`` is set, they run on that cluster. Otherwise a Ray is started
+    that only this computer can reach, with a secret and a folder of its own, and nothing of it is left at the
+    end. Ray must not have been imported before.
+
+    Args:
+        replicas: How many, and on what.
+        arguments: Keyword arguments of the segmenter.
+        factory: What makes a segmenter, ``"module:name"``.
+    """
+
+    def __init__(
+        self, replicas: ReplicaSettings, arguments: Mapping[str, Any], factory: str = LOCAL_SEGMENTER
+    ) -> None:
+        self._replicas = replicas
+        self._arguments = arguments
+        self._factory = factory
+        self._folder: PrivateFolder | None = None
+        self._engine: RayEngine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def slots(self) -> int:
+        """How many jobs are given to Ray at once."""
+        return self._replicas.most
+
+    async def start(self) -> ModelInfo:
+        """Start Ray and the replicas; see ``Engine.start``."""
+        try:
+            await asyncio.to_thread(self._start_ray)
+            _restore_signals()
+            from textsegment.server.engines.ray.deployment import replicas_of, require_gpus, run_replicas
+            from textsegment.server.engines.ray.engine import RayEngine
+
+            if self._folder is not None:
+                require_gpus(self._replicas, self._arguments.get("device"))
+            replicas = replicas_of(self._replicas, self._arguments, self._factory)
+            handle = await run_replicas(replicas, _APPLICATION)
+            self._engine = RayEngine(handle, self._replicas.most)
+            return await self._engine.start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End the replicas, and Ray if it is our own; see ``Engine.stop``."""
+        await asyncio.to_thread(self._stop_ray)
+
+    def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        """Run a job; see ``RayEngine.run``."""
+        assert self._engine is not None, "started"
+        return self._engine.run(work)
+
+    def _start_ray(self) -> None:
+        with self._lock:
+            options: dict[str, Any] = {"namespace": "serve", "log_to_driver": False, "logging_level": "error"}
+            if "RAY_ADDRESS" not in os.environ:
+                os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN=secrets.token_hex(32))
+                self._folder = PrivateFolder(_folders())
+                options.update(address="local", include_dashboard=False, _temp_dir=str(self._folder.path))
+            import ray
+            from ray import serve
+
+            logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server says itself what it does
+            ray.init(**options)
+            serve.start(proxy_location="Disabled")
+
+    def _stop_ray(self) -> None:
+        with self._lock:  # a start that was given up goes on until here
+            import ray
+
+            if not ray.is_initialized():
+                return
+            if self._folder is None:
+                from ray import serve
+
+                serve.delete(_APPLICATION)
+            ray.shutdown()  # a Ray of our own ends with everything in it
+            if self._folder is not None:
+                self._folder.remove()
+
+
+def _folders() -> Path:
+    """Where each Ray of this user has its folder: a short path, for Unix sockets have at most 107 bytes."""
+    return Path(tempfile.gettempdir()) / f"tsray-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+
+
+def _restore_signals() -> None:
+    """Give SIGTERM back to Python: Ray's core takes it behind its back, to print a stack trace."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))

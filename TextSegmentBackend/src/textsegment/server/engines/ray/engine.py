@@ -1,0 +1,95 @@
+"""The engine of a server in front of Ray Serve: jobs run on replicas, and survive the death of some."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import numpy as np
+import ray
+from ray.exceptions import ObjectStoreFullError, OutOfDiskError, RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from textsegment.errors import EngineLostError, OutOfMemoryError
+from textsegment.segmenter import ModelInfo, Progress
+from textsegment.server.engines.engine import StoredRequest
+from textsegment.server.jobs.resume import resumed
+from textsegment.wire.failures import ErrorReport
+from textsegment.wire.frames import encode_frame, split_frame
+
+# A job that takes its replica with it every time must not take all.
+_TRIES = 3
+
+# But for ``RayTaskError``, which brings a defect of ours from the replica.
+_LOST = (RayError, RayServeException)
+
+
+class RayEngine:
+    """Runs jobs on the replicas of a deployment; see ``Engine``. A job whose replica dies goes on on another.
+
+    The voxels travel through Ray's object store: replicas on this machine read them where they lie, others
+    get a copy.
+
+    Args:
+        handle: Of a deployment of ``SegmenterReplica``.
+        slots: How many jobs are given to Ray at once: as many as there may be replicas. Those that no replica
+            is ready for wait inside Ray, which starts more replicas because of them.
+    """
+
+    def __init__(self, handle: DeploymentHandle, slots: int) -> None:
+        self._handle = handle
+        self._slots = slots
+
+    @property
+    def slots(self) -> int:
+        """How many jobs are given to Ray at once."""
+        return self._slots
+
+    async def start(self) -> ModelInfo:
+        """Wait for a replica and return what it says of itself; see ``Engine.start``."""
+        try:
+            info: ModelInfo = await self._handle.info.remote()
+        except _LOST as error:
+            raise EngineLostError(
+                "No replica of the engine could be started.", "Ray's log says why."
+            ) from error
+        return info
+
+    async def stop(self) -> None:
+        """Leave the replicas to whoever has started them; see ``Engine.stop``."""
+
+    def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        """Run a job; see ``Engine.run``. Closing the iterator does not wait for the replica."""
+        return resumed(self._attempt, work, retry_on=(EngineLostError,), tries=_TRIES)
+
+    async def _attempt(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        yield encode_frame(Progress(0.0, "preparing"))  # a replica may have to be started first
+        voxels = await asyncio.to_thread(_share, work)
+        handle = self._handle.options(stream=True, session_id=work.digest)
+        response = handle.segment.remote(voxels, work.header, work.digest, work.prompts)
+        try:
+            async for frame in response:
+                kind, payload = split_frame(frame)
+                if kind == b"ERRO":
+                    raise ErrorReport.from_json(payload).to_error()
+                yield frame
+        except RayTaskError:
+            raise
+        except _LOST as error:
+            raise EngineLostError("The engine stopped in mid-job.", "Try again later.") from error
+        finally:
+            response.cancel()  # harmless after the end
+
+
+def _share(work: StoredRequest) -> Any:
+    """Put the voxels of a job into the object store; they stay there as long as the reference lives."""
+    voxels = np.memmap(work.voxels, work.header.dtype, "r", shape=work.header.geometry.spatial_shape)
+    try:
+        # As a memmap they would be copied in and out; a plain array is read where it lies.
+        return ray.put(voxels.view(np.ndarray))
+    except (ObjectStoreFullError, OutOfDiskError) as error:
+        raise OutOfMemoryError(
+            "Ray's object store has no room for the volume.", "Try again later."
+        ) from error

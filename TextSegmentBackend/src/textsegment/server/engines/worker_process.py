@@ -1,0 +1,219 @@
+"""The parent's side of one worker: its process, and the pipe to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import signal
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from typing import Any
+
+from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
+from textsegment.segmenter import ModelInfo
+from textsegment.server.engines.engine import StoredRequest, took_too_long
+from textsegment.server.engines.worker import END, FRAME, worker_main
+from textsegment.wire.failures import ErrorReport
+from textsegment.wire.volume_header import Encoding
+
+_START_S = 600.0
+
+
+class WorkerProcess:
+    """A child process with a segmenter of its own; started again when it has died.
+
+    Args:
+        factory: See ``worker.load_segmenter``.
+        arguments: See ``worker.load_segmenter``.
+        job_time_s: Longest time of a job.
+        cancel_grace_s: How long a job may take to notice that it was cancelled.
+
+    Attributes:
+        last_digest: Volume of the last job, whose features may be kept.
+    """
+
+    def __init__(
+        self, factory: str, arguments: Mapping[str, Any], job_time_s: float, cancel_grace_s: float
+    ) -> None:
+        self.last_digest = ""
+        self._factory = factory
+        self._arguments = dict(arguments)
+        self._job_time_s = job_time_s
+        self._cancel_grace_s = cancel_grace_s
+        self._process: Any = None
+        self._pipe: Connection | None = None
+        self._pending: asyncio.Future[bytes] | None = None
+        self._burial: asyncio.Future[None] | None = None
+        self._in_job = False
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the child can take a job."""
+        return self._process is not None and self._process.is_alive()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the child."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self) -> ModelInfo:
+        """Start the child, a living one included, and wait until its model is loaded.
+
+        Raises:
+            TextSegmentError: It could not be loaded.
+            EngineLostError: It died meanwhile, or took too long.
+        """
+        self.kill()
+        await self.buried()  # until then it holds the memory of its device
+        context = multiprocessing.get_context("spawn")
+        self._pipe, child = context.Pipe()
+        process = context.Process(
+            target=worker_main, args=(child, self._factory, self._arguments), daemon=True
+        )
+        with _interrupts_blocked():
+            process.start()
+        child.close()  # else the pipe would not end with the child
+        self._reader = ThreadPoolExecutor(1, "worker-pipe")
+        self._process = process
+        try:
+            kind, payload = await self._receive(_START_S)
+            if kind == END:
+                raise ErrorReport.from_json(payload).to_error()
+        except asyncio.TimeoutError:
+            raise EngineLostError("The engine took too long to start.") from None
+        except BaseException:
+            self.kill()
+            raise
+        fields = json.loads(payload)
+        fields["structures"] = {m: tuple(names) for m, names in fields["structures"].items()}
+        return ModelInfo(**fields)
+
+    async def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
+        """Run a job; see ``Engine.run``. ``settle`` has to follow, however it ends."""
+        self._in_job = True
+        self.last_digest = work.digest
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._job_time_s
+        self._send(
+            {
+                "header": work.header.to_bytes(Encoding.RAW, 0).hex(),
+                "digest": work.digest,
+                "voxels": str(work.voxels),
+                "prompts": [prompt.text for prompt in work.prompts],
+            }
+        )
+        while True:
+            try:
+                kind, payload = await self._receive(end - loop.time())
+            except asyncio.TimeoutError:
+                self.kill()
+                raise took_too_long(self._job_time_s) from None
+            if kind == FRAME:
+                yield payload
+                continue
+            self._in_job = False
+            if payload:
+                raise self._failure(payload)
+            return
+
+    async def settle(self) -> None:
+        """Get ready for another job: cancel one that runs, and kill the child if it does not obey."""
+        if not self._in_job:
+            return
+        try:
+            self._send({"cancel": True})
+            await asyncio.wait_for(self._drain(), self._cancel_grace_s)
+        except (asyncio.TimeoutError, EngineLostError):
+            self.kill()
+        self._in_job = False
+
+    def kill(self) -> None:
+        """End the child at once; harmless without one."""
+        if self._process is None:
+            return
+        assert self._pipe is not None
+        self._process.kill()
+        # In a thread: with a GPU, dying may take seconds.
+        self._burial = asyncio.get_running_loop().run_in_executor(
+            None, _bury, self._process, self._reader, self._pipe
+        )
+        self._process = None
+        self._in_job = False
+        if self._pending is not None:
+            self._pending.add_done_callback(_ignore)
+            self._pending = None
+
+    async def buried(self) -> None:
+        """Wait until a killed child is gone."""
+        if self._burial is not None:
+            await asyncio.shield(self._burial)
+
+    async def _drain(self) -> None:
+        while (await self._receive())[0] != END:
+            pass
+
+    async def _receive(self, timeout_s: float | None = None) -> tuple[bytes, bytes]:
+        """Return kind and payload of the next message; the next call takes up a wait that was given up.
+
+        Raises:
+            asyncio.TimeoutError: Nothing came in time.
+            EngineLostError: The child died.
+        """
+        assert self._pipe is not None
+        if self._pending is None:
+            self._pending = asyncio.get_running_loop().run_in_executor(self._reader, self._pipe.recv_bytes)
+        pending = self._pending
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+        done, _ = await asyncio.wait((pending,), timeout=timeout_s)
+        if not done:
+            raise asyncio.TimeoutError
+        try:
+            message = pending.result()
+        except (EOFError, OSError):
+            self.kill()
+            raise EngineLostError("The engine died.", "Ask again: it is being started anew.") from None
+        self._pending = None
+        return message[:1], message[1:]
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        assert self._pipe is not None
+        try:
+            self._pipe.send_bytes(json.dumps(message).encode())
+        except OSError:
+            self.kill()
+            raise EngineLostError("The engine died.", "Ask again: it is being started anew.") from None
+
+    def _failure(self, payload: bytes) -> TextSegmentError:
+        error = ErrorReport.from_json(payload).to_error()
+        if isinstance(error, DeviceError):
+            self.kill()  # a device that failed once fails for this process for ever
+        return error
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep Ctrl+C from a child that starts in the block; our own comes behind it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would end the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _bury(process: Any, reader: ThreadPoolExecutor, pipe: Connection) -> None:
+    process.join()
+    reader.shutdown()
+    pipe.close()
+
+
+def _ignore(future: asyncio.Future[bytes]) -> None:
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,1 @@
+"""HTTP: connections, admission, routes and responses."""

@@ -1,0 +1,68 @@
+"""Middleware that decides on sight of a request's head whether its body is read at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from textsegment.server.http.security import HostCheck, KeyCheck, client_address
+from textsegment.server.settings import ServerSettings
+from textsegment.wire.admission import require_length, require_media_type, require_version
+from textsegment.wire.contract import HEALTH_ROUTE, INFO_ROUTE, JSON_TYPE, PROTOCOL_HEADER, VOLUME_TYPE
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who sent a request.
+
+    Attributes:
+        owner: Whose volumes are seen: the same text for the same key.
+        address: Where the request came from; never written down.
+    """
+
+    owner: str
+    address: str
+
+
+class AdmissionMiddleware:
+    """Checks host name, key, version, type and length, in this order.
+
+    Behind it, the state of a request has its ``client``.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+        self._app = app
+        self._settings = settings
+        self._hosts = HostCheck(settings)
+        self._keys = KeyCheck(settings.keys)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or raise."""
+        if scope["type"] == "http":
+            self._check(scope)
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        path: str = scope["path"]
+        self._hosts.require(headers.get("host"))
+        if path == HEALTH_ROUTE:
+            return
+        address = client_address(scope.get("client"), headers, behind_proxy=self._settings.behind_proxy)
+        owner = self._keys.owner(headers.get("authorization"), address)
+        scope.setdefault("state", {})["client"] = Client(owner, address)
+        if path.startswith("/v1/"):
+            self._check_contract(path, scope["method"], headers)
+
+    def _check_contract(self, path: str, method: str, headers: Headers) -> None:
+        if path != INFO_ROUTE:
+            require_version(headers.get(PROTOCOL_HEADER))
+        limits = self._settings.limits
+        if method == "PUT":
+            require_media_type(headers.get("content-type"), VOLUME_TYPE)
+            require_length(headers.get("content-length"), limits.max_upload_bytes)
+        elif method == "POST":
+            require_media_type(headers.get("content-type"), JSON_TYPE)
+            require_length(headers.get("content-length"), limits.max_request_bytes)

@@ -1,0 +1,108 @@
+"""Middleware around everything: each request gets an answer, is counted, and leaves one line in the log."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from textsegment.errors import TextSegmentError
+from textsegment.server.http.body import ClientGoneError
+from textsegment.server.logs import describe_defect, log
+from textsegment.server.metrics import Metrics
+from textsegment.wire.contract import (
+    HEALTH_ROUTE,
+    INFO_ROUTE,
+    JSON_TYPE,
+    METRICS_ROUTE,
+    PROTOCOL_HEADER,
+    PROTOCOL_VERSION,
+    SEGMENT_ROUTE,
+    UPGRADE_PROTOCOL,
+    VOLUME_ROUTE,
+)
+from textsegment.wire.failures import ErrorReport, status_of
+
+_QUIET = (HEALTH_ROUTE, METRICS_ROUTE)
+_ROUTES = (*_QUIET, INFO_ROUTE, SEGMENT_ROUTE)
+_METHODS = ("GET", "HEAD", "PUT", "POST")
+
+
+class ErrorMiddleware:
+    """Turns errors into answers, and writes down how requests ended."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run a request to its end."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begin = time.monotonic()
+        status = 0  # nobody was left to answer
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if scope["path"].startswith("/v1/"):
+                    headers = MutableHeaders(raw=message["headers"])
+                    headers.setdefault(PROTOCOL_HEADER, str(PROTOCOL_VERSION))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientGoneError:
+            pass
+        except Exception as error:
+            if not isinstance(error, TextSegmentError):
+                log("defect", level=logging.ERROR, **describe_defect(error))
+                error = TextSegmentError("This is a defect of the server.", "Report it to its operator.")
+            if status:
+                raise error from None  # the connection breaks, and with it the stream: it cannot be mistaken
+            await error_response(error)(scope, receive, watched)
+        finally:
+            self._write_down(scope, status, time.monotonic() - begin)
+
+    def _write_down(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route(scope["path"])
+        self._metrics.requests.labels(route, status).inc()
+        if route not in _QUIET:
+            log(
+                "request",
+                method=scope["method"] if scope["method"] in _METHODS else "other",
+                route=route,
+                status=status,
+                seconds=round(seconds, 4),
+            )
+
+
+def _route(path: str) -> str:
+    """Return the pattern of a route: a path may hold a digest, or what a stranger has made up."""
+    if path.startswith(VOLUME_ROUTE.format(digest="")):
+        return VOLUME_ROUTE
+    return path if path in _ROUTES else "other"
+
+
+def error_response(error: TextSegmentError, status: int | None = None) -> Response:
+    """Return the answer for an error.
+
+    Args:
+        error: What went wrong.
+        status: HTTP status; None for the one of the error.
+    """
+    report = ErrorReport.from_error(error)
+    status = status or status_of(error)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif status == 426:
+        headers |= {"Upgrade": UPGRADE_PROTOCOL, "Connection": "Upgrade"}
+    elif status == 429:
+        headers["Retry-After"] = str(report.retry_after_s)
+    return Response(report.to_json(), status, headers, JSON_TYPE)

@@ -1,0 +1,1 @@
+"""Jobs: their queue, their frames, and what happens when something dies."""

@@ -1,0 +1,87 @@
+"""One job from its admission to its end: its frames, and what is written down about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import Queued
+from textsegment.server.engines.engine import Engine, StoredRequest
+from textsegment.server.jobs.schedule import QueuePlace
+from textsegment.server.logs import log
+from textsegment.server.metrics import Metrics
+from textsegment.wire.failures import ErrorReport
+from textsegment.wire.frames import Failed, encode_frame, split_frame
+
+
+class ServerJob:
+    """Runs one admitted job.
+
+    Args:
+        work: What to do.
+        ticket: Its place in the queue.
+        engine: Does it.
+        metrics: Where it is counted.
+    """
+
+    def __init__(self, work: StoredRequest, place: QueuePlace, engine: Engine, metrics: Metrics) -> None:
+        self._work = work
+        self._place = place
+        self._engine = engine
+        self._metrics = metrics
+        self._outcome = "cancelled"
+        self._masks = 0
+        self._began = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    async def frames(self) -> AsyncGenerator[bytes, None]:
+        """Yield encoded frames; the last one is DONE or ERRO. Closing the iterator cancels the job."""
+        try:
+            async with aclosing(self._all_frames()) as frames:
+                async for frame in frames:
+                    yield frame
+        except TextSegmentError as error:
+            self._outcome = error.code
+            yield encode_frame(Failed(ErrorReport.from_error(error)))
+        except Exception:
+            self._outcome = "internal"
+            raise
+        finally:
+            self._write_down()
+
+    async def _all_frames(self) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._place.positions()) as positions:
+            async for position in positions:
+                yield encode_frame(Queued(position))
+        self._note("waiting")
+        async with aclosing(self._engine.run(self._work)) as frames:
+            async for frame in frames:
+                kind, _ = split_frame(frame)
+                if kind == b"MASK":
+                    self._masks += 1
+                    self._note("first_mask")
+                elif kind == b"DONE":
+                    self._outcome = "done"
+                yield frame
+        self._note("computing")
+
+    def _note(self, stage: str) -> None:
+        """Note the seconds since the job began to wait, or to compute."""
+        self._seconds.setdefault(stage, time.monotonic() - self._began)
+        if stage == "waiting":
+            self._began = time.monotonic()
+
+    def _write_down(self) -> None:
+        self._metrics.jobs.labels(self._outcome).inc()
+        self._metrics.masks.inc(self._masks)
+        for stage, seconds in self._seconds.items():
+            self._metrics.seconds.labels(stage).observe(seconds)
+        log(
+            "job",
+            outcome=self._outcome,
+            prompts=len(self._work.prompts),
+            masks=self._masks,
+            seconds={stage: round(seconds, 3) for stage, seconds in self._seconds.items()},
+        )

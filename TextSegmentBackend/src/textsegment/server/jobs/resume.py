@@ -1,0 +1,69 @@
+"""A job that is tried again after what computed it has died, without the client noticing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import Progress
+from textsegment.server.engines.engine import StoredRequest
+from textsegment.wire.frames import encode_frame, split_frame
+from textsegment.wire.mask_codec import mask_structure
+from textsegment.wire.strict_json import read_object
+
+Attempt = Callable[[StoredRequest], AsyncGenerator[bytes, None]]
+"""See ``Engine.run``."""
+
+
+async def resumed(
+    attempt: Attempt, work: StoredRequest, retry_on: tuple[type[TextSegmentError], ...], tries: int = 2
+) -> AsyncGenerator[bytes, None]:
+    """Run a job, and run what is missing of it again if one of some errors ends it.
+
+    No mask is given twice, and progress never falls.
+
+    Args:
+        attempt: Runs the job once.
+        work: The job.
+        retry_on: Errors that another attempt may mend.
+        tries: How often it is attempted.
+
+    Yields:
+        Encoded frames, see ``Engine.run``.
+
+    Raises:
+        TextSegmentError: Any other error, or the one of the last attempt.
+    """
+    sent: set[str] = set()
+    reached = 0.0
+    for tries_left in reversed(range(tries)):
+        # With all masks sent, the last frame is missing: one prompt is asked again to get it.
+        prompts = tuple(p for p in work.prompts if p.text not in sent) or work.prompts[:1]
+        floor = reached
+        try:
+            async with aclosing(attempt(replace(work, prompts=prompts))) as frames:
+                async for frame in frames:
+                    kind, payload = split_frame(frame)
+                    if kind == b"MASK":
+                        structure = mask_structure(payload)
+                        if structure in sent:
+                            continue
+                        sent.add(structure)
+                        yield frame
+                    elif kind == b"PROG":
+                        progress = _progress(payload, floor)
+                        reached = max(reached, progress.fraction)
+                        yield encode_frame(progress)
+                    else:
+                        yield frame
+            return
+        except retry_on:
+            if not tries_left:
+                raise
+
+
+def _progress(payload: bytes, floor: float) -> Progress:
+    given = read_object(payload, "Progress")
+    return Progress(floor + (1 - floor) * given.real("fraction", 0, 1), given.text("stage", 64))

@@ -1,0 +1,1 @@
+"""Uploaded volumes: on disk, bounded, for a while."""

@@ -1,0 +1,211 @@
+"""Uploaded volumes: on disk, bounded, for a while, and each only for the owner who brought it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial as bind
+from pathlib import Path
+
+from textsegment.errors import StorageError, TextSegmentError, VolumeUnknownError
+from textsegment.server.volumes.private_folder import PrivateFolder
+from textsegment.server.volumes.upload import PartialVolume, Upload, store_full
+from textsegment.wire.limits import Limits
+from textsegment.wire.volume_header import VolumeHeader
+
+# What a small volume counts for, so that their number is bounded too.
+_LEAST_BYTES = 2**20
+
+Name = tuple[str, str]
+"""Owner and digest: a digest alone opens nothing."""
+
+
+@dataclass(eq=False)
+class StoredVolume:
+    """A complete volume.
+
+    Attributes:
+        header: Grid, type, modality.
+        voxels: File with the bare voxels.
+        touched: When it was last asked for, on the monotonic clock.
+        users: Jobs that need it now.
+    """
+
+    header: VolumeHeader
+    voxels: Path
+    touched: float
+    users: int = 0
+
+
+class VolumeStore:
+    """Volumes and broken uploads in a private folder, the least recently used ones thrown out first.
+
+    Safe to use from several threads.
+
+    Args:
+        folder: For the files.
+        limits: Of one volume.
+        max_bytes: Of all together.
+        expiry_s: A volume or broken upload that nobody touches for so long is forgotten.
+    """
+
+    def __init__(self, folder: PrivateFolder, limits: Limits, max_bytes: int, expiry_s: float) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._max_bytes = max_bytes
+        self._expiry_s = expiry_s
+        self._lock = threading.RLock()
+        self._volumes: dict[Name, StoredVolume] = {}  # least recently used first
+        self._parked: dict[Name, PartialVolume] = {}  # oldest first
+        self._active: dict[PartialVolume, VolumeHeader | None] = {}
+        self._arriving: list[Name] = []
+
+    @property
+    def bytes(self) -> int:
+        """What is kept and promised."""
+        with self._lock:
+            complete = (volume.header for volume in self._volumes.values())
+            parked = (partial.header for partial in self._parked.values())
+            return sum(map(_cost, (*complete, *parked, *self._active.values())))
+
+    @property
+    def uploads(self) -> int:
+        """Uploads that are on their way."""
+        return len(self._arriving)
+
+    def is_arriving(self, name: Name) -> bool:
+        """Whether an upload of a volume is on its way, or has broken and has not been put aside yet."""
+        return name in self._arriving
+
+    def next_chunk(self, name: Name) -> int:
+        """Return how many chunks of a volume are there, broken uploads included."""
+        with self._lock:
+            if (volume := self._volumes.get(name)) is not None:
+                return volume.header.chunk_count
+            return self._parked[name].next_chunk if name in self._parked else 0
+
+    def has(self, name: Name) -> bool:
+        """Whether the volume is complete; asking keeps it from expiring."""
+        with self._lock:
+            return self._touch(name) is not None
+
+    @contextmanager
+    def using(self, name: Name) -> Iterator[StoredVolume]:
+        """Keep a volume from being thrown out while the block runs.
+
+        Raises:
+            VolumeUnknownError: It is not there, or not complete.
+        """
+        with self._lock:
+            volume = self._touch(name)
+            if volume is None:
+                raise VolumeUnknownError("The server does not hold this volume.", "Upload it again.")
+            volume.users += 1
+        try:
+            yield volume
+        finally:
+            with self._lock:
+                volume.users -= 1
+                self._touch(name)
+
+    @contextmanager
+    def upload(self, name: Name) -> Iterator[Upload]:
+        """Take in a volume while the block runs; it is complete when ``complete`` was called before its end.
+
+        What is there when the block ends otherwise is kept for the next upload of the same name. Several at
+        once are harmless: each has its own file.
+        """
+        with self._lock:
+            partial = self._parked.pop(name, None) or PartialVolume(self._folder.new_file())
+            self._active[partial] = partial.header
+            self._arriving.append(name)
+        upload = Upload(self._limits, partial, bind(self._reserve, partial))
+        try:
+            yield upload
+        except StorageError:  # room for others
+            upload.settle()
+            partial.discard()
+            raise
+        finally:
+            upload.settle()
+            with self._lock:
+                del self._active[partial]
+                self._park(name, partial)
+                self._arriving.remove(name)
+
+    def complete(self, name: Name, upload: Upload) -> None:
+        """Turn a whole upload into a volume.
+
+        Raises:
+            RequestError: Chunks are missing.
+            ChecksumError: It is not the volume that was announced; nothing of it is kept.
+            VolumeInvalidError: Its values cannot be segmented; nothing of it is kept.
+        """
+        upload.finish()
+        try:
+            header = upload.partial.prove(name[1])
+        except TextSegmentError:
+            upload.partial.discard()
+            raise
+        with self._lock:
+            if name in self._volumes:
+                upload.partial.discard()
+            else:
+                self._volumes[name] = StoredVolume(header, upload.partial.hand_over(), time.monotonic())
+            self._touch(name)
+
+    def expire(self) -> None:
+        """Forget what nobody has touched for long."""
+        oldest = time.monotonic() - self._expiry_s
+        with self._lock:
+            for name in [n for n, v in self._volumes.items() if v.touched < oldest and not v.users]:
+                self._volumes.pop(name).voxels.unlink(missing_ok=True)
+            for name in [n for n, p in self._parked.items() if p.touched < oldest]:
+                self._parked.pop(name).discard()
+
+    def _touch(self, name: Name) -> StoredVolume | None:
+        volume = self._volumes.pop(name, None)
+        if volume is None:
+            return None
+        now = time.monotonic()
+        if volume.users == 0 and now - volume.touched > self._expiry_s:
+            volume.voxels.unlink(missing_ok=True)
+            return None
+        volume.touched = now
+        self._volumes[name] = volume
+        return volume
+
+    def _park(self, name: Name, partial: PartialVolume) -> None:
+        other = self._parked.get(name)
+        if other is not None and other.next_chunk >= partial.next_chunk:
+            partial.discard()
+        elif partial.next_chunk > 0 and name not in self._volumes:
+            if other is not None:
+                other.discard()
+            self._parked[name] = partial
+        else:
+            partial.discard()
+
+    def _reserve(self, partial: PartialVolume, header: VolumeHeader) -> None:
+        """Make room for a whole volume before its first byte is written."""
+        with self._lock:
+            self._active[partial] = None
+            while self.bytes + _cost(header) > self._max_bytes:
+                self._evict_one()
+            self._active[partial] = header
+
+    def _evict_one(self) -> None:
+        if self._parked:
+            self._parked.pop(next(iter(self._parked))).discard()
+            return
+        idle = next((name for name, volume in self._volumes.items() if not volume.users), None)
+        if idle is None:
+            raise store_full()
+        self._volumes.pop(idle).voxels.unlink(missing_ok=True)
+
+
+def _cost(header: VolumeHeader | None) -> int:
+    return 0 if header is None else max(header.volume_bytes, _LEAST_BYTES)

@@ -1,0 +1,66 @@
+"""What people write around a name: "please segment the …", "… segmentieren", "请分割…"."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from textsegment.vocabulary.language.words import CJK, clean, word_lists
+
+# Ophthalmologists name the sides so; elsewhere "os" is a bone or an article.
+EYE_SIDE = re.compile(r"\b(?:os|od)\b")
+EYE = re.compile(r"\b(?:eyes?|eyeballs?|globes?|lens|lenses|optic|lacrimal)\b")
+BARE_SEGMENT = re.compile(r"segment(?: (?!of\b)|:\s*)(?=\D+$)")
+CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def without_request(term: str) -> str:
+    """Return the cleaned term without "show me the" and the like, and with "V. cava" written out."""
+    text = clean(term).lstrip("-*• ")
+    while (shorter := _without_one(text)) != text:
+        text = shorter
+    text = re.sub(r"\bhand[- ]side\b", "side", text)
+    if EYE.search(text):
+        text = EYE_SIDE.sub(lambda m: {"os": "left", "od": "right"}[m[0]], text)
+    return re.sub(
+        r"\b(aa?|vv?|nn?|mm?|gl|art|gld)\.\s*(?=[a-z])", lambda m: f"{word_lists()['latin'][m[1]]} ", text
+    )
+
+
+def other_readings(term: str) -> list[str]:
+    """Return how else a term that nobody understood may be read: "Segment liver", "LParotid"."""
+    readings = [CAMEL.sub(" ", term), BARE_SEGMENT.sub("", clean(term))]
+    return [reading for reading in readings if reading.strip() and reading not in (term, clean(term))]
+
+
+def _without_one(text: str) -> str:
+    opened = _openers().match(text)
+    rest = text[opened.end() :] if opened else text
+    closed = _closers().search(rest)
+    rest = rest[: closed.start()] if closed else rest
+    return rest.strip() or text
+
+
+@lru_cache(maxsize=1)
+def _openers() -> re.Pattern[str]:
+    """Return the pattern of a verb with its article, or of an article that is no word of anatomy."""
+    lists = word_lists()
+    verbs, cjk = _split(lists["openers"])
+    articles = _any_of(lists["articles"])
+    after_verb = _any_of([*lists["articles"], *lists["function_words"], "my"])
+    return re.compile(rf"(?:{verbs})(?:\s*:\s*|\s+(?:(?:{after_verb})\s+)?)|(?:{articles})\s+|(?:{cjk})")
+
+
+@lru_cache(maxsize=1)
+def _closers() -> re.Pattern[str]:
+    words, cjk = _split(word_lists()["closers"])
+    return re.compile(rf"(?:[\s,]+(?:{words})|(?:{cjk}))[\s.!?]*$")
+
+
+def _split(phrases: list[str]) -> tuple[str, str]:
+    plain = [phrase for phrase in phrases if not CJK.search(phrase)]
+    return _any_of(plain), _any_of([phrase for phrase in phrases if CJK.search(phrase)])
+
+
+def _any_of(phrases: list[str]) -> str:
+    return "|".join(re.escape(clean(phrase)) for phrase in sorted(phrases, key=len, reverse=True))

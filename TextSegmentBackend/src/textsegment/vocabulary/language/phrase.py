@@ -1,0 +1,163 @@
+"""One phrase: every rule in turn, from the exact name to suggestions, until one of them knows all words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from textsegment.vocabulary.language import choose
+from textsegment.vocabulary.language.openers import other_readings, without_request
+from textsegment.vocabulary.language.parse import split_weakly
+from textsegment.vocabulary.language.refuse import (
+    NOT_SIGN,
+    Refusal,
+    find_derived,
+    find_disease,
+    find_negation,
+    find_subtraction,
+)
+from textsegment.vocabulary.language.series import parse_numbered
+from textsegment.vocabulary.language.sides import take_side
+from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
+from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
+from textsegment.vocabulary.resolution import Resolution
+from textsegment.vocabulary.structures import find_structure
+from textsegment.vocabulary.suggest import suggest
+from textsegment.vocabulary.template import find_template
+from textsegment.vocabulary.tree import find_terms, load_tree
+
+
+class PhraseMeaning(NamedTuple):
+    """A resolution, whether the phrase was recognised as a whole, and what else in its list it concerns."""
+
+    resolution: Resolution
+    firm: bool = True
+    reach: str = "itself"
+
+
+@lru_cache(maxsize=4096)
+def resolve_phrase(term: str, modality: str) -> PhraseMeaning:
+    """Return the answer to one phrase, with nothing left to split."""
+    answer = _resolve_as_typed(term, modality)
+    if answer.resolution.status == "unknown":
+        for reading in other_readings(term):
+            other = _resolve_as_typed(reading, modality)
+            if other.resolution.status != "unknown":
+                return other._replace(resolution=replace(other.resolution, term=term))
+    return answer
+
+
+def _resolve_as_typed(term: str, modality: str) -> PhraseMeaning:
+    if structure := find_structure(term):
+        return PhraseMeaning(choose.of_structures(term, [structure], modality))
+    if NOT_SIGN.search(clean(term)) and (refusal := find_negation(term)):
+        return _refused(term, refusal)
+    if template := find_template(term):
+        return PhraseMeaning(choose.of_template(term, template, modality))
+    body = without_request(term)
+    found = _of_two_names(term, body, modality) or _of_numbers(term, body, modality)
+    if found is None and (found := _of_words(term, body, modality) or _of_joined(term, body, modality)):
+        subtraction = find_subtraction(body)
+        if subtraction and found.runs and not _dash_before_side(body):
+            return _refused(term, subtraction)
+    if found is None:
+        return _of_last_resort(term, body, modality)
+    return PhraseMeaning(found, firm=take_side(body).side != "conflict")
+
+
+def _dash_before_side(body: str) -> bool:
+    """Return whether the dash only parts a side from the rest ("kidney - left")."""
+    sides = word_lists()["sides"]
+    return any(all(word in sides for word in tokens(part)) for part in body.split("-"))
+
+
+def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of "inferior vena cava (IVC)" if both names mean the same."""
+    found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body)
+    if not found or not take_side(found[2]).words:
+        return None
+    first, second = (resolve_phrase(name, modality).resolution for name in found.groups())
+    return replace(first, term=term) if first.runs and first.structures == second.structures else None
+
+
+def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of a vertebra, disc, rib or liver segment by number."""
+    if numbered := parse_numbered(body):
+        return choose.of_numbered(term, numbered, None, modality)
+    words, side = take_side(body)
+    if side is None:
+        return None
+    lists = word_lists()
+    dropped = {*lists["sides"], *lists["side_nouns"], *lists["side_leads"]} - set(words)
+    sideless = [part for part in body.replace("_", " ").split() if part.strip("().,:-") not in dropped]
+    numbered = parse_numbered(" ".join(words if CJK.search(body) else sideless))
+    return choose.of_numbered(term, numbered, side, modality) if numbered else None
+
+
+def _of_words(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution if the lexicon knows all words of the phrase."""
+    lexicon = load_lexicon()
+    sideless, side = take_side(body)
+    for words, its_side in (
+        (tokens(clean(body)), None),
+        (sideless, side),
+        (_without_fillers(sideless), side),
+    ):
+        if not words:
+            continue
+        if its_side in ("left", "right", "each") and (entry := lexicon.find_sided(words)):
+            return choose.of_entry(term, entry, its_side, modality)
+        if group := lexicon.find_group(words):
+            return choose.of_group(term, group, its_side, modality)
+        named = lexicon.tg263.get(" ".join(words))
+        exact = named is not None and named[0] in ("exact", "composite")
+        if named and exact and its_side is None and not lexicon.find_raw(words):
+            return choose.of_tg263(term, *named, None, modality)
+        found = lexicon.find(words)
+        if isinstance(found, Ambiguity):
+            return choose.of_ambiguity(term, found, modality)
+        if found:
+            return choose.of_entry(term, found, its_side, modality)
+        if named:
+            return choose.of_tg263(term, *named, its_side, modality)
+    return None
+
+
+def _of_joined(term: str, body: str, modality: str) -> Resolution | None:
+    """Return the resolution of words written together ("leftkidney")."""
+    words, side = take_side(body)
+    joined = load_lexicon().joined
+    for written, its_side in ((tokens(clean(body)), ""), (words, side or "")):
+        apart = joined.get("".join(written))
+        if apart and apart != " ".join(written) and its_side in ("", "left", "right"):
+            return _of_words(term, f"{its_side} {apart}", modality)
+    return None
+
+
+def _without_fillers(words: list[str]) -> list[str]:
+    return [word for word in words if word not in word_lists()["fillers"]]
+
+
+def _refused(term: str, refusal: Refusal) -> PhraseMeaning:
+    resolution = Resolution(term, refusal.status, warnings=(refusal.reason,))
+    return PhraseMeaning(resolution, firm=False, reach=refusal.reach)
+
+
+def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
+    """Return why a phrase that nothing knows is refused, or suggestions."""
+    words = tokens(clean(body))
+    for refusal in (find_negation(body), find_derived(body), find_subtraction(body)):
+        if refusal:
+            return _refused(term, refusal)
+    sideless = take_side(body).words
+    readings = dict.fromkeys((tuple(words), tuple(sideless), tuple(_without_fillers(sideless))))
+    if known := next(filter(None, map(find_terms, readings)), ()):
+        warning = f"{known[0].name} is anatomy that the model was not trained on."
+        wider = load_tree().wider(known[0].id, modality)
+        resolution = Resolution(term, "unsupported", warnings=(warning,), suggestions=wider)
+        return PhraseMeaning(resolution, firm=len(split_weakly(term)) == 1)
+    if refusal := find_disease(words):
+        return _refused(term, refusal)
+    return PhraseMeaning(Resolution(term, "unknown", suggestions=suggest(body, modality)), firm=False)

@@ -1,0 +1,83 @@
+"""Why a text is not run: it takes away, it is made from other volumes, it is a disease or a device."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
+
+TARGET_VOLUME = re.compile(r"ptv|ctv|gtv|itv|prv")
+DISTANCE = re.compile(r"\d+(?:[.,]\d+)?\s*(?:mm|cm|gy|cgy|%)(?![a-z])")
+SPACED_MINUS = re.compile(r"\w\)?(?:\s+-\s*|\s*-\s+)\(?\w")
+NOT_SIGN = re.compile(r"(?:^|\s)[!~¬≠](?=\s*\w)|\bw/o\b")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A reason not to run a text.
+
+    Attributes:
+        status: ``negation``, ``derived_volume`` or ``unsupported``.
+        reason: What to tell the user.
+        reach: What else in a list it concerns: ``after`` ("without a, b"), ``before`` ("a + b + 5 mm"),
+            ``itself``.
+    """
+
+    status: str
+    reason: str
+    reach: str = "itself"
+
+
+def find_negation(text: str) -> Refusal | None:
+    """Return a refusal if the text takes something away ("no liver", "ohne Leber", "all but the spleen")."""
+    cleaned = clean(text)
+    lists = word_lists()
+    words = tokens(cleaned)
+    if words and words[-1] == "sin":
+        words = words[:-1]
+    line = f" {' '.join(words)} "
+    negated = bool(NOT_SIGN.search(cleaned)) or any(f" {word} " in line for word in lists["negation"])
+    if CJK.search(cleaned):
+        negated = negated or any(word in cleaned for word in lists["negation_cjk"])
+    if not negated:
+        return None
+    return Refusal("negation", "The text leaves something out; name what to segment instead.", "after")
+
+
+def find_derived(text: str) -> Refusal | None:
+    """Return a refusal if the text is a target volume or is made from other volumes."""
+    cleaned = clean(text)
+    words = set(tokens(cleaned))
+    if words & word_lists()["derived"]:
+        reach = "after" if words & {"minus", "subtract", "intersection", "union"} else "before"
+        return Refusal("derived_volume", DERIVED_REASON, reach)
+    if DISTANCE.search(cleaned):
+        return Refusal("derived_volume", DERIVED_REASON, "before")
+    if TARGET_VOLUME.search(cleaned):
+        return Refusal(
+            "derived_volume", "Target and planning volumes are drawn by a person; the model has none."
+        )
+    return None
+
+
+def find_subtraction(text: str) -> Refusal | None:
+    """Return a refusal if a dash between spaces may be a minus ("lungs - heart")."""
+    found = SPACED_MINUS.search(clean(text))
+    return Refusal("derived_volume", DERIVED_REASON, "after") if found else None
+
+
+def find_disease(words: list[str]) -> Refusal | None:
+    """Return a refusal if a disease or a device is among the words."""
+    lists = word_lists()
+    if any(
+        word in lists["disease"] or re.search(r"(?:[a-z]{3}itis|carcinom[ae]?|metasta[a-z]+)$", word)
+        for word in words
+    ):
+        return Refusal("unsupported", "A disease or finding that the model was not trained on.", "before")
+    if any(word in lists["devices"] for word in words):
+        return Refusal("unsupported", "A device or object, not anatomy.")
+    return None
+
+
+DERIVED_REASON = "Segment the parts first and derive the volume from them; the model knows anatomy only."

@@ -1,0 +1,211 @@
+"""Numbered anatomy: vertebrae and discs with their ranges, ribs, Couinaud's segments of the liver.
+
+A text matches only when every word of it is understood; otherwise the answer is None and other rules have
+their turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+from textsegment.vocabulary.language.levels import (
+    Span,
+    is_level,
+    levels_between,
+    read_numbers,
+    read_parts,
+    read_spans,
+    series_words,
+)
+from textsegment.vocabulary.language.words import clean, word_lists
+from textsegment.vocabulary.structures import load_structures
+
+LIVER_SEGMENTS = {
+    1: "caudate lobe",
+    2: "left lateral superior segment of liver",
+    3: "left lateral inferior segment of liver",
+    4: "left medial segment of liver",
+    5: "right anterior inferior segment of liver",
+    6: "right posterior inferior segment of liver",
+    7: "right posterior superior segment of liver",
+    8: "right anterior superior segment of liver",
+}
+# "a third of the rib" is a part of it.
+PART_OF = re.compile(r"\b(?:third|quarter|fourth|fifth|sixth|eighth|tenth|spine) of\b")
+# "7 ribs" counts ribs; it does not name the seventh.
+COUNTED = re.compile(r"^\W*\d+ (?:ribs|vertebrae|segments|discs|disks|liver|hepatic|rippen|wirbel)\b")
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """What a numbered text stands for.
+
+    Attributes:
+        structures: The structures, in anatomical order; empty if there are none.
+        problem: Empty, or why it cannot be run: ``unsupported`` (no such thing in the model), ``ambiguous``.
+        message: What to tell the user.
+        suggestions: Structures that may have been meant.
+    """
+
+    structures: tuple[str, ...] = ()
+    problem: str = ""
+    message: str = ""
+    suggestions: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=1)
+def vertebra_names() -> dict[str, str]:
+    """Return the structure of every vertebral level that the model has: ``l4`` → name."""
+    names = {}
+    for name in load_structures():
+        if found := re.fullmatch(r"(?:cervical|thoracic|lumbar|sacral) vertebrae \d+ \(([ctls]\d+)\)", name):
+            names[found[1]] = name
+    return names
+
+
+@lru_cache(maxsize=1)
+def disc_names() -> dict[tuple[str, str], str]:
+    """Return the structure of every disc by the levels above and below it."""
+    names = {}
+    for name in load_structures():
+        if name.startswith("intervertebral disc between"):
+            levels = [*re.findall(r"\(([tl]\d+)\)", name), "s1"]
+            names[levels[0], levels[1]] = name
+    return names
+
+
+def parse_numbered(text: str) -> Numbered | None:
+    """Return what a text with numbers stands for, or None if it is nothing of the kind.
+
+    Args:
+        text: One term, with any side already taken away.
+    """
+    if COUNTED.search(clean(text)) or PART_OF.search(clean(text)):
+        return None
+    parts = read_parts(clean(text))
+    words, known = {part for part in parts if part.isalpha() and part != "to"}, series_words()
+    if words & known["rib"]:
+        return _ribs(_without(parts, "rib", "little"))
+    if words & known["liver"] and words & (known["segment"] | known["couinaud"]):
+        return _segments(_without(parts, "liver", "segment", "couinaud", "little"))
+    if not any(re.fullmatch(r"[ctlsd]\d{1,2}", part) for part in parts):
+        return None
+    if words & (known["disc"] - known["between"]):
+        parts = ["s1" if part == "sacrum" else part for part in parts]
+        return _discs(_without(parts, "disc", "vertebra", "little"), bool(words & known["discs"]))
+    return _vertebrae(parts)
+
+
+def _without(parts: Sequence[str], *kinds: str) -> list[str]:
+    words = series_words()
+    return [part for part in parts if not any(part in words[kind] for kind in kinds)]
+
+
+def _unsupported(message: str, *suggestions: str) -> Numbered:
+    return Numbered(problem="unsupported", message=message, suggestions=suggestions)
+
+
+def _ambiguous(message: str, suggestions: Sequence[str] = ()) -> Numbered:
+    return Numbered(problem="ambiguous", message=message, suggestions=tuple(suggestions))
+
+
+def _ribs(parts: list[str]) -> Numbered | None:
+    numbers = read_numbers([re.sub(r"^(\d+)a$", r"\1", part) for part in parts])  # "5ª costilla"
+    if numbers is None:
+        return None
+    if not all(1 <= number <= 12 for number in numbers):
+        return _unsupported("There are ribs 1 to 12.")
+    return Numbered(tuple(f"rib {number}" for number in numbers))
+
+
+def _segments(parts: list[str]) -> Numbered | None:
+    whole = [re.sub(r"^(4|iv)[ab]$", r"\1", part) for part in parts]
+    numbers = read_numbers(whole)
+    if numbers is None:
+        return None
+    if not all(number in LIVER_SEGMENTS for number in numbers):
+        return _unsupported("The liver has the segments 1 to 8.")
+    names = tuple(LIVER_SEGMENTS[number] for number in numbers)
+    return (
+        _ambiguous("The model has segment 4 as a whole only.", names) if whole != parts else Numbered(names)
+    )
+
+
+def _vertebrae(parts: Sequence[str]) -> Numbered | None:
+    named = bool(set(parts) & (series_words()["vertebra"] - {"level", "levels", "spine"}))
+    if set(parts) & series_words()["from"] and not set(parts) & {"to", "-"}:
+        return None
+    kept = _without_region(_without(parts, "vertebra", "little"))
+    spans = read_spans(kept)
+    if spans is None:
+        return _vertebral_body(kept)
+    if not all(is_level(level) for span in spans for level in (span.first, span.last)):
+        return _unsupported("There is no such vertebra.")
+    if not named and any(re.fullmatch(r"d[1-4]", part) for part in kept):
+        return _ambiguous("A thoracic vertebra or a part of the duodenum?", ["duodenum"])
+    pairs = [span for span in spans if span.separator in ("-", "/") and _are_neighbours(span)]
+    if pairs and not named:
+        return _pair(pairs[0])
+    levels = dict.fromkeys(level for span in spans for level in _levels_of(span))
+    names = vertebra_names()
+    if missing := [level.upper() for level in levels if level not in names]:
+        return _unsupported(f"The model has no {', '.join(missing)}.", "sacrum")
+    return Numbered(tuple(names[level] for level in levels))
+
+
+def _without_region(parts: list[str]) -> list[str]:
+    """Return the parts without "lumbar" if all levels are lumbar ones, and so on; else all of them."""
+    for letter, names in word_lists()["levels"].items():
+        rest = [part for part in parts if not re.fullmatch(names, part)]
+        levels = [part for part in rest if re.fullmatch(r"[a-z]\d+", part)]
+        if len(rest) < len(parts) and levels and all(level[0] == letter for level in levels):
+            return rest
+    return parts
+
+
+def _are_neighbours(span: Span) -> bool:
+    return len(levels_between(span.first, span.last)) == 2
+
+
+def _levels_of(span: Span) -> list[str]:
+    return [span.first, span.last] if span.separator == "/" else levels_between(span.first, span.last)
+
+
+def _vertebral_body(kept: Sequence[str]) -> Numbered | None:
+    """Return the question that "L3 body" asks: the model has whole vertebrae only."""
+    rest = _without(kept, "body")
+    found = _vertebrae(rest) if rest and len(rest) < len(kept) else None
+    if found is None or not found.structures:
+        return None
+    return _ambiguous("The model has whole vertebrae only.", found.structures)
+
+
+def _pair(span: Span) -> Numbered:
+    """Return the question that "L4-L5" asks: two vertebrae, or the disc between them."""
+    above, below = levels_between(span.first, span.last)
+    names, discs = vertebra_names(), disc_names()
+    candidates = [discs.get((above, below)), names.get(above), names.get(below)]
+    message = f"The vertebrae {above.upper()} and {below.upper()}, or the disc between them?"
+    return _ambiguous(message, [name for name in candidates if name])
+
+
+def _discs(parts: Sequence[str], plural: bool) -> Numbered | None:
+    levels = [part for part in parts if part not in (",", "to", "/", "-")]
+    spans = read_spans([levels[0], "-", *levels[1:]]) if len(levels) == 2 else None
+    if spans is None:
+        alone = len(levels) == 1 and read_spans(levels)
+        return _ambiguous("Name a disc by its two vertebrae, such as L4/L5 disc.") if alone else None
+    first, last = spans[0].first, spans[0].last
+    if not (is_level(first) and is_level(last)):
+        return _unsupported("There is no such disc.")
+    pairs, names = list(pairwise(levels_between(first, last))), disc_names()
+    if not pairs or not all(pair in names for pair in pairs):
+        return _unsupported("The model has the discs from T9/T10 to L5/S1.")
+    found = tuple(names[pair] for pair in pairs)
+    return (
+        Numbered(found) if plural or len(found) == 1 else _ambiguous("Say discs to ask for several.", found)
+    )

@@ -1,0 +1,86 @@
+"""Sides: left, right and both, in words, letters and other languages."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
+
+# "left of the kidney" is beside it.
+BESIDE = re.compile(
+    r"\b(?:(?:left|right) of|(?:links|rechts) (?:von|vom|neben|van|der|des)|a (?:gauche|droite) (?:de|du|des)"
+    r"|a la (?:izquierda|derecha) del?|a (?:sinistra|destra) d(?:i|el|ella|ello)"
+    r"|a (?:esquerda|direita) d[eoa])\b"
+)
+
+
+class Sided(NamedTuple):
+    """Words without their side.
+
+    Attributes:
+        words: The words that remain.
+        side: ``left``, ``right``, ``both``, ``each`` (left and right by name), ``conflict``, or None.
+    """
+
+    words: list[str]
+    side: str | None
+
+
+def take_side(text: str) -> Sided:
+    """Return the words of a term and the side that they name."""
+    cleaned = clean(text)
+    return _take_cjk("".join(tokens(cleaned))) if CJK.search(cleaned) else _take_words(tokens(cleaned))
+
+
+def _take_words(words: list[str]) -> Sided:
+    lists = word_lists()
+    marks = [lists["sides"].get(word) for word in words]
+    if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
+        marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
+    if BESIDE.search(" ".join(words)):
+        return Sided(words, "conflict")
+    found = [mark for mark in marks if mark]
+    rest: list[str] = []
+    joined = False
+    for index, word in enumerate(words):
+        before = index > 0 and marks[index - 1] is not None
+        after = index + 1 < len(words) and marks[index + 1] is not None
+        if marks[index] or (before and word in lists["side_nouns"]):
+            continue
+        if word in lists["side_leads"] and _leads_to_side(words, marks, index + 1):
+            continue
+        if before and after and word in lists["side_joins"]:
+            joined = True
+            continue
+        rest.append(word)
+    return Sided(rest, _side_of(found, joined))
+
+
+def _leads_to_side(words: list[str], marks: list[str | None], index: int) -> bool:
+    """Return whether a side stands at the index, or behind an article there: "on the left"."""
+    if index < len(words) and words[index] in word_lists()["function_words"]:
+        index += 1
+    return index < len(words) and marks[index] is not None
+
+
+def _side_of(found: list[str], joined: bool) -> str | None:
+    distinct = set(found)
+    if not distinct:
+        return None
+    if distinct == {"left", "right"}:
+        return "each" if joined and len(found) == 2 else "conflict"
+    return distinct.pop() if len(distinct) == 1 else "conflict"
+
+
+def _take_cjk(text: str) -> Sided:
+    sides = {mark: side for mark, side in word_lists()["sides"].items() if CJK.search(mark)}
+    for mark in sorted(sides, key=len, reverse=True):
+        if text.startswith(mark) and len(text) > len(mark):
+            rest = text[len(mark) :].lstrip("的の側侧")
+            return Sided([rest], sides[mark])
+    inside = re.findall("[左右]", text)
+    if len(inside) == 1:  # 肝左叶
+        rest = re.sub("(?:[左右][侧側边]?)的?", "", text)
+        return Sided([rest], sides[inside[0]]) if rest else Sided([text], None)
+    return Sided([text], None)
