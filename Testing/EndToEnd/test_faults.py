@@ -53,7 +53,8 @@ def message(hands):
     return hands.ui.messageLabel.text if hands.ui.messageFrame.visible else ""
 
 
-def test_row_62_volume_deleted_during_a_run(running):
+def test_volume_deleted_during_a_run(running):
+    """Fault 62."""
     slicer.mrmlScene.RemoveNode(running.run.volume_node)
     running.wait_for_end()
     assert running.run.state == "cancelled"
@@ -61,7 +62,8 @@ def test_row_62_volume_deleted_during_a_run(running):
     works_again(running)
 
 
-def test_row_63_segmentation_deleted_during_a_run(running):
+def test_segmentation_deleted_during_a_run(running):
+    """Fault 63."""
     slicer.mrmlScene.RemoveNode(running.run.segmentation_node)
     running.wait_for_end()
     assert running.run.state == "cancelled"
@@ -69,7 +71,8 @@ def test_row_63_segmentation_deleted_during_a_run(running):
     works_again(running)
 
 
-def test_row_64_scene_closed_during_a_run(running):
+def test_scene_closed_during_a_run(running):
+    """Fault 64."""
     run = running.run
     slicer.mrmlScene.Clear(False)
     driver.wait_until(lambda: not run.is_active, "the end of the run")
@@ -77,7 +80,8 @@ def test_row_64_scene_closed_during_a_run(running):
     works_again(running)
 
 
-def test_row_65_second_click_while_running_changes_nothing(running):
+def test_second_click_while_running_changes_nothing(running):
+    """Fault 65."""
     run = running.run
     assert not running.ui.segmentButton.visible
     running.widget.panel.prompt.enter()
@@ -88,7 +92,8 @@ def test_row_65_second_click_while_running_changes_nothing(running):
     assert running.run.state == "cancelled"
 
 
-def test_row_66_server_dies_during_a_run_and_starts_again(running):
+def test_server_dies_during_a_run_and_starts_again(running):
+    """Fault 66."""
     from TextSegmentLib.engine.server_process import local_server
 
     for process in _family(local_server().pid):
@@ -101,7 +106,8 @@ def test_row_66_server_dies_during_a_run_and_starts_again(running):
     works_again(running)
 
 
-def test_row_67_volume_under_a_nonlinear_transform(hands, fresh_volume_node, command_line_masks):
+def test_volume_under_a_nonlinear_transform(hands, fresh_volume_node, command_line_masks):
+    """Fault 67."""
     grid = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLGridTransformNode")
     fresh_volume_node.SetAndObserveTransformNodeID(grid.GetID())
     hands.ui.inputSelector.setCurrentNode(fresh_volume_node)
@@ -119,7 +125,8 @@ def test_row_67_volume_under_a_nonlinear_transform(hands, fresh_volume_node, com
 @pytest.mark.parametrize(
     ("shape_kji", "words"), [((1, 64, 64), "slice"), (None, "image")], ids=["single slice", "empty node"]
 )
-def test_row_68_image_without_depth_is_refused_before_the_click(hands, shape_kji, words):
+def test_image_without_depth_is_refused_before_the_click(hands, shape_kji, words):
+    """Fault 68."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "CT")
     if shape_kji:
         slicer.util.updateVolumeFromArray(node, np.zeros(shape_kji, dtype=np.int16))
@@ -130,7 +137,8 @@ def test_row_68_image_without_depth_is_refused_before_the_click(hands, shape_kji
     assert words in hands.ui.modalityReasonLabel.text
 
 
-def test_row_69_vector_and_sequence_volumes_are_not_offered(hands):
+def test_vector_and_sequence_volumes_are_not_offered(hands):
+    """Fault 69."""
     for kind in (
         "vtkMRMLVectorVolumeNode",
         "vtkMRMLDiffusionWeightedVolumeNode",
@@ -140,7 +148,8 @@ def test_row_69_vector_and_sequence_volumes_are_not_offered(hands):
     assert hands.ui.inputSelector.nodeCount() == 0
 
 
-def test_row_71_module_reloaded_while_the_server_runs(running, module):
+def test_module_reloaded_while_the_server_runs(running, module):
+    """Fault 71."""
     from TextSegmentLib.engine.server_process import local_server
 
     pid, old = local_server().pid, running.widget
@@ -173,8 +182,8 @@ _SLICER = """
 
 
 @pytest.mark.parametrize("end", ["quit", "kill"])
-def test_row_72_no_process_outlives_slicer(end, scan):
-    """A Python with the host stands for Slicer; in the middle of a run it quits, or is killed."""
+def test_no_process_outlives_slicer(end, scan):
+    """Fault 72: a Python with the host stands for Slicer; in the middle of a run it quits, or is killed."""
     code = textwrap.dedent(_SLICER).format(path=sys.path, module=str(MODULE), scan=str(scan), text=TEXT)
     slicer_process = subprocess.Popen(
         [sys.executable, "-c", code],

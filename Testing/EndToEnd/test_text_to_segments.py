@@ -59,7 +59,9 @@ def test_second_run_adds_and_leaves_an_edited_segment_bit_by_bit(hands, result, 
     assert {name: fingerprint(result, name) for name in STRUCTURES} == before
 
 
-def test_row_70_same_structure_again_keeps_the_edited_segment(hands, result, volume_node):
+def test_same_structure_again_keeps_the_edited_segment(hands, result, volume_node):
+    """Fault 70."""
+
     def erase_a_slice(drawn):
         drawn[:, :, np.argwhere(drawn)[0, 2]] = False
 

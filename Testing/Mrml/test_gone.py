@@ -45,7 +45,8 @@ def under_way(segmenter, **keywords):
     return run
 
 
-def test_row_62_the_volume_is_deleted(segmenter):
+def test_the_volume_is_deleted(segmenter):
+    """Fault 62."""
     run = under_way(segmenter)
     result = run.segmentation_node
     slicer.mrmlScene.RemoveNode(run.volume_node)
@@ -54,8 +55,8 @@ def test_row_62_the_volume_is_deleted(segmenter):
     assert names(result) == ["liver"]
 
 
-def test_row_62_the_volume_was_deleted_before_its_voxels_were_read():
-    """The memory of the voxels lives as long as somebody reads it."""
+def test_the_volume_was_deleted_before_its_voxels_were_read():
+    """Fault 62: the memory of the voxels lives as long as somebody reads it."""
     node = volume_node()
     run = TextSegmentLogic().start(node, ["liver"], modality="CT", segmenter=FakeSegmenter())
     slicer.mrmlScene.RemoveNode(node)
@@ -73,7 +74,8 @@ def test_the_volume_is_moved_without_a_transform(segmenter):
     assert names(run.segmentation_node) == ["liver"]
 
 
-def test_row_63_the_segmentation_is_deleted(segmenter):
+def test_the_segmentation_is_deleted(segmenter):
+    """Fault 63."""
     run = under_way(segmenter)
     slicer.mrmlScene.RemoveNode(run.segmentation_node)
     assert not run.process_events()
@@ -82,7 +84,8 @@ def test_row_63_the_segmentation_is_deleted(segmenter):
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
 
 
-def test_row_64_the_scene_is_closed(segmenter):
+def test_the_scene_is_closed(segmenter):
+    """Fault 64."""
     run = under_way(segmenter)
     slicer.mrmlScene.Clear(False)
     assert not run.process_events()
@@ -95,7 +98,8 @@ def test_row_64_the_scene_is_closed(segmenter):
     assert names(other) == []
 
 
-def test_row_65_a_second_click_changes_nothing(segmenter):
+def test_a_second_click_changes_nothing(segmenter):
+    """Fault 65."""
     logic = TextSegmentLogic()
     node = volume_node()
     first = logic.start(node, ["liver", "aorta"], modality="CT", segmenter=segmenter)
@@ -110,7 +114,8 @@ def test_row_65_a_second_click_changes_nothing(segmenter):
     to_the_end(logic.run)
 
 
-def test_row_66_the_engine_is_lost_while_it_runs():
+def test_the_engine_is_lost_while_it_runs():
+    """Fault 66."""
     segmenter = Gated(EngineLostError("The engine stopped.", "Start again."))
     run = under_way(segmenter)
     segmenter.go_on.set()
@@ -120,7 +125,9 @@ def test_row_66_the_engine_is_lost_while_it_runs():
     assert names(run.segmentation_node) == ["liver"]
 
 
-def test_row_66_a_server_that_is_not_there_leaves_nothing_behind():
+def test_a_server_that_is_not_there_leaves_nothing_behind():
+    """Fault 66."""
+
     class Nowhere(FakeSegmenter):
         def info(self):
             raise ServerUnreachableError("No connection.", "Check the address.")

@@ -81,14 +81,16 @@ def model():
         (not_in_the_scene, "not in the scene"),
     ],
 )
-def test_row_68_69_no_scan(make, words):
+def test_no_scan(make, words):
+    """Faults 68 and 69."""
     with pytest.raises(VolumeInvalidError, match=words) as refused:
         start(make())
     assert refused.value.hint
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
 
 
-def test_row_69_a_time_point_of_a_sequence_runs_with_a_warning():
+def test_a_time_point_of_a_sequence_runs_with_a_warning():
+    """Fault 69."""
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
     images = sequence()
     for time in range(2):

@@ -39,7 +39,8 @@ PROGRAM = f"""
 """
 
 
-def test_row_71_a_reload_takes_new_code_and_finds_the_engine_that_runs():
+def test_a_reload_takes_new_code_and_finds_the_engine_that_runs():
+    """Fault 71."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(PROGRAM)],
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},

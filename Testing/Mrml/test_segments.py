@@ -100,7 +100,8 @@ def test_other_segments_stay_bit_by_bit():
     assert not result.GetDisplayNode().GetSegmentVisibility("aorta")
 
 
-def test_row_70_a_name_that_is_there_is_not_overwritten():
+def test_a_name_that_is_there_is_not_overwritten():
+    """Fault 70."""
     result = segmented("liver")
     erase_a_voxel(result, "liver")
     edited = voxels(result, "liver")

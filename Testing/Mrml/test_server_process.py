@@ -88,7 +88,8 @@ def test_nobody_else_has_the_key(server):
     assert server.segmenter()._key not in command_line + server.log
 
 
-def test_row_66_a_crash_is_noticed_and_said(server):
+def test_a_crash_is_noticed_and_said(server):
+    """Fault 66."""
     started(server, *SLOW)
     run = TextSegmentLogic().start(volume_node(), ["liver"], modality="CT", segmenter=server.segmenter())
     until(lambda: run.process_events() and run.stage, "the job to run")
@@ -116,14 +117,15 @@ def test_stop_now_waits_for_the_end_even_of_a_job(server):
     assert run.state in ("cancelled", "failed")
 
 
-def test_row_72_no_process_outlives_a_crash_of_slicer():
-    """A Python that dies without a chance to clean up stands for Slicer."""
+def test_no_process_outlives_a_crash_of_slicer():
+    """Fault 72: a Python that dies without a chance to clean up stands for Slicer."""
     returncode, processes = slicer_that_ends_by("os.abort()")
     assert returncode < 0
     until(lambda: gone(processes), "the end of all processes")
 
 
-def test_row_72_no_process_outlives_slicer():
+def test_no_process_outlives_slicer():
+    """Fault 72."""
     returncode, processes = slicer_that_ends_by("pass")
     assert returncode == 0
     assert gone(processes)

@@ -48,7 +48,8 @@ def expected():
 
 
 @pytest.mark.parametrize("kind", ["linear", "nested", "bent", "linear below bent"])
-def test_row_67_a_new_segmentation_goes_under_the_transform_of_the_volume(kind):
+def test_a_new_segmentation_goes_under_the_transform_of_the_volume(kind):
+    """Fault 67."""
     transform = {
         "linear": lambda: linear(SHIFT),
         "nested": lambda: linear(SHIFT, parent=linear(STRETCH)),
@@ -89,7 +90,8 @@ def test_a_segmentation_under_another_linear_transform_gets_the_mask_where_it_be
     assert np.allclose(points_ras(result, "liver 2"), rounded[np.lexsort(rounded.T)], rtol=0, atol=2e-4)
 
 
-def test_row_67_another_non_linear_transform_is_refused_before_anything_runs():
+def test_another_non_linear_transform_is_refused_before_anything_runs():
+    """Fault 67."""
     node = volume_node()
     result = segmented(node)
     node.SetAndObserveTransformNodeID(bent().GetID())
@@ -98,7 +100,8 @@ def test_row_67_another_non_linear_transform_is_refused_before_anything_runs():
     assert names(result) == ["liver"]
 
 
-def test_row_67_a_transform_that_comes_while_it_runs_stops_the_run_without_a_misplaced_segment():
+def test_a_transform_that_comes_while_it_runs_stops_the_run_without_a_misplaced_segment():
+    """Fault 67."""
     node = volume_node()
     result = segmented(node)
     run = TextSegmentLogic().start(node, ["aorta"], result, modality="CT", segmenter=FakeSegmenter(0.2))

@@ -159,7 +159,8 @@ def test_redo_brings_back_what_was_deleted():
     assert run.rows[0].state == "done"
 
 
-def test_row_65_redo_waits_for_the_end():
+def test_redo_waits_for_the_end():
+    """Fault 65."""
     logic = TextSegmentLogic()
     run = logic.start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(5))
     with pytest.raises(BusyError):

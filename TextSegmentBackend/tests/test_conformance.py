@@ -92,7 +92,8 @@ def test_one_mask_a_prompt_in_the_order_asked(contestant):
     assert result.provenance["model"] == contestant.segmenter.info().model
 
 
-def test_row_25_duplicates_are_merged_with_a_warning(contestant):
+def test_duplicates_are_merged_with_a_warning(contestant):
+    """Fault 25."""
     one, other, _ = contestant.found
     result = contestant.segmenter.segment(phantom(SMALL), [other, one, f"  {other.upper()} "])
     assert [mask.structure for mask in result] == [other, one]
@@ -100,7 +101,8 @@ def test_row_25_duplicates_are_merged_with_a_warning(contestant):
     assert not any("twice" in w for w in contestant.segmenter.segment(phantom(SMALL), [one]).warnings)
 
 
-def test_row_26_what_is_not_there_is_an_empty_mask_with_a_warning(contestant):
+def test_what_is_not_there_is_an_empty_mask_with_a_warning(contestant):
+    """Fault 26."""
     mask = contestant.segmenter.segment(phantom(SMALL), [contestant.empty])[contestant.empty]
     assert mask.statistics.is_empty
     assert mask.box.shape == (0, 0, 0)
@@ -133,7 +135,8 @@ def test_prompts_that_cannot_be_asked(contestant, prompts, kind):
         contestant.segmenter.segment(phantom(SMALL), prompts)
 
 
-def test_row_31_suggestions_for_a_structure_that_is_not_known(contestant):
+def test_suggestions_for_a_structure_that_is_not_known(contestant):
+    """Fault 31."""
     with pytest.raises(UnknownStructureError) as caught:
         contestant.segmenter.segment(phantom(SMALL), ["liver", "left kidny"])
     assert "left kidney" in caught.value.suggestions
@@ -149,7 +152,8 @@ def test_rows_14_and_15_voxels_that_cannot_be_segmented(contestant, voxels):
         contestant.segmenter.segment(Volume(array, phantom(SMALL).geometry, "CT"), ["liver"])
 
 
-def test_row_20_a_modality_that_the_model_does_not_know(contestant):
+def test_a_modality_that_the_model_does_not_know(contestant):
+    """Fault 20."""
     with pytest.raises(ModalityError):
         contestant.segmenter.segment(phantom(SMALL, modality="US"), ["liver"])
 
@@ -210,7 +214,8 @@ def test_errors_of_the_callback_reach_the_caller(contestant):
     assert len(contestant.segmenter.segment(phantom(SMALL), contestant.found)) == 3
 
 
-def test_row_48_two_jobs_at_once_do_not_mix(contestant):
+def test_two_jobs_at_once_do_not_mix(contestant):
+    """Fault 48."""
     shapes = (SMALL, (24, 18, 14))
     volumes = [phantom(shape) for shape in shapes]
     alone = [contestant.segmenter.segment(volume, contestant.found) for volume in volumes]
@@ -223,7 +228,8 @@ def test_row_48_two_jobs_at_once_do_not_mix(contestant):
             assert np.array_equal(mask, masks_of(before)[structure])
 
 
-def test_row_49_the_same_request_twice_gives_the_same(contestant):
+def test_the_same_request_twice_gives_the_same(contestant):
+    """Fault 49."""
     first, second = (contestant.segmenter.segment(phantom(SMALL), contestant.found) for _ in range(2))
     assert first.provenance == second.provenance
     for one, other in zip(first, second, strict=True):

@@ -339,7 +339,8 @@ def test_other_refusals_keep_their_own_words(tmp_path, folder, text):
     assert "--derive" not in ended.err
 
 
-def test_row_43_no_patient_data_outside_of_dicom(tmp_path, folder):
+def test_no_patient_data_outside_of_dicom(tmp_path, folder):
+    """Fault 43."""
     outputs = tmp_path / "outputs"
     outputs.mkdir()
     ended = textsegment(

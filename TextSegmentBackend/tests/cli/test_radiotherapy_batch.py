@@ -65,7 +65,8 @@ def test_each_patient_gets_all_files_and_failures_stop_nobody(tmp_path, patients
     assert states == ["done", "failed", "failed", "done"]
 
 
-def test_row_43_names_and_summaries_of_many_hold_no_patient_data(tmp_path, patients, monkeypatch):
+def test_names_and_summaries_of_many_hold_no_patient_data(tmp_path, patients, monkeypatch):
+    """Fault 43."""
     monkeypatch.chdir(tmp_path)
     ended = contour(patients, "--report", "page.html", "--json", "summary.json", "-o", "out/all.seg.nrrd")
     out = tmp_path / "out"

@@ -78,7 +78,8 @@ def test_a_server_gives_the_same_plan(tmp_path, scan, monkeypatch):
     assert (there / "report.html").stat().st_size > 10_000
 
 
-def test_row_43_a_server_is_sent_voxels_affine_modality_and_prompts(tmp_path, scan, monkeypatch):
+def test_a_server_is_sent_voxels_affine_modality_and_prompts(tmp_path, scan, monkeypatch):
+    """Fault 43."""
     monkeypatch.chdir(tmp_path)
     with serving(OddServer()) as server:
         ended = plan(scan, "--server", server.url)

@@ -115,7 +115,8 @@ def test_a_wrong_key_a_missing_model_and_no_server(server, key_file, tmp_path, m
     assert not (tmp_path / "out.seg.nrrd").exists()
 
 
-def test_row_57_full_disk_of_the_server_is_a_failure_of_the_server(tmp_path):
+def test_full_disk_of_the_server_is_a_failure_of_the_server(tmp_path):
+    """Fault 57."""
     with ServerProcess(max_file_bytes=2**18) as full:
         ended = segment(full, "-o", tmp_path / "out.seg.nrrd")
     assert (ended.code, "[storage_failed]" in ended.err) == (9, True), ended.err

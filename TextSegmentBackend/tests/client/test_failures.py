@@ -117,7 +117,8 @@ def test_what_proxies_say_without_a_report(remote, server, status, kind):
     assert type(failure_of(remote)) is kind
 
 
-def test_row_34_a_wrong_key_is_told_before_anything_is_uploaded(server, connect):
+def test_a_wrong_key_is_told_before_anything_is_uploaded(server, connect):
+    """Fault 34."""
     client = connect(server.url, "wrong-key")
     assert type(failure_of(client)) is UnauthorizedError
     with pytest.raises(UnauthorizedError):
@@ -140,7 +141,8 @@ def test_typed_errors_of_the_server_arrive_as_they_are(remote, server, error):
     assert (type(found), found.message, found.hint) == (type(error), error.message, error.hint)
 
 
-def test_row_61_another_version(remote, server):
+def test_another_version(remote, server):
+    """Fault 61."""
     server.expect("GET", replying(200, b'{"protocol": 2}', TextSegment_Protocol="2"))
     assert type(failure_of(remote)) is VersionMismatchError
 

@@ -45,7 +45,8 @@ def remote(network, connect):
     return connect(network.url, KEY)
 
 
-def test_row_50_an_upload_that_breaks_goes_on_where_it_was(remote, network):
+def test_an_upload_that_breaks_goes_on_where_it_was(remote, network):
+    """Fault 50."""
     volume = long_volume(megabytes=8)
     remote.info()
     network.cut()
@@ -75,7 +76,8 @@ def test_a_stream_that_breaks_is_asked_for_again_and_no_mask_comes_twice(remote,
     assert ready == [mask.structure for mask in result] == STRUCTURES
 
 
-def test_row_56_a_server_that_is_killed_in_mid_job_and_started_again(connect):
+def test_a_server_that_is_killed_in_mid_job_and_started_again(connect):
+    """Fault 56."""
     with slow_server() as first, Relay(first.port).running() as network:
         remote, ready, restarted = connect(network.url, KEY), [], []
 
@@ -99,7 +101,8 @@ def test_row_56_a_server_that_is_killed_in_mid_job_and_started_again(connect):
     assert ready == [mask.structure for mask in result] == STRUCTURES
 
 
-def test_row_46_and_47_a_cancelled_job_makes_room_for_the_next(server, connect):
+def test_a_cancelled_job_makes_room_for_the_next(server, connect):
+    """Faults 46 and 47."""
     remote, cancel = connect(server.url, KEY), CancelToken()
 
     def on_event(event):
@@ -114,7 +117,8 @@ def test_row_46_and_47_a_cancelled_job_makes_room_for_the_next(server, connect):
     assert time.monotonic() - start < 4
 
 
-def test_row_45_a_queued_job_is_cancelled_at_once(server, connect):
+def test_a_queued_job_is_cancelled_at_once(server, connect):
+    """Fault 45."""
     remote, cancel, events = connect(server.url, KEY), CancelToken(), []
     options = {"on_event": events.append}
     running = threading.Thread(target=remote.segment, args=(phantom(), STRUCTURES), kwargs=options)
@@ -130,7 +134,8 @@ def test_row_45_a_queued_job_is_cancelled_at_once(server, connect):
     running.join()
 
 
-def test_row_57_a_full_disk_is_told_while_the_upload_is_on_its_way(connect):
+def test_a_full_disk_is_told_while_the_upload_is_on_its_way(connect):
+    """Fault 57."""
     with ServerProcess(max_file_bytes=2**20, keys=(KEY,)) as server:
         remote = connect(server.url, KEY)
         for _ in range(3):

@@ -85,7 +85,8 @@ def test_requests_share_one_connection(remote, server):
     assert len(connections) == 1
 
 
-def test_row_43_voxels_affine_modality_and_prompts_travel_and_nothing_else(remote, server):
+def test_voxels_affine_modality_and_prompts_travel_and_nothing_else(remote, server):
+    """Fault 43."""
     volume = Volume(phantom().voxels, phantom().geometry, "CT", ("Series of Jane Doe: slices are missing.",))
     result = remote.segment(volume, ["liver"])
     assert result.warnings == volume.warnings

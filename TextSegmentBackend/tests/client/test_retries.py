@@ -45,7 +45,8 @@ def test_masks_that_came_before_a_break_are_kept_and_reported_once(remote, serve
     assert asked[1:] == [STRUCTURES, STRUCTURES[1:], STRUCTURES[:1]]
 
 
-def test_row_56_a_server_that_restarts_in_mid_job_is_waited_for(connect):
+def test_a_server_that_restarts_in_mid_job_is_waited_for(connect):
+    """Fault 56."""
     with serving(OddServer()) as first:
         port = first.server_address[1]
         client = connect(first.url)
@@ -131,7 +132,8 @@ def test_a_scan_that_kills_the_engine_is_not_sent_for_ever(remote, server):
     assert len(server.faults) == 7
 
 
-def test_row_44_a_busy_server_is_asked_again_when_it_said(remote, server):
+def test_a_busy_server_is_asked_again_when_it_said(remote, server):
+    """Fault 44."""
     remote.segment(phantom(), ["liver"])
     server.expect("POST", refusing(BusyError("The queue is full.", retry_after_s=1)))
     events, start = [], time.monotonic()
@@ -140,7 +142,8 @@ def test_row_44_a_busy_server_is_asked_again_when_it_said(remote, server):
     assert Progress(0.0, "waiting") in events
 
 
-def test_row_44_a_server_that_stays_busy_is_given_up(server, connect):
+def test_a_server_that_stays_busy_is_given_up(server, connect):
+    """Fault 44."""
     remote = connect(server.url, timeouts=Timeouts(busy_s=2))
     remote.segment(phantom(), ["liver"])
     server.expect("POST", *[refusing(BusyError("The queue is full.", retry_after_s=1))] * 5)
@@ -212,7 +215,8 @@ def test_two_masks_one_name_or_a_foreign_one_or_none(remote, server):
         assert server.methods().count("POST") == before + 2
 
 
-def test_row_61_a_stream_of_another_version_is_not_asked_for_again(remote, server):
+def test_a_stream_of_another_version_is_not_asked_for_again(remote, server):
+    """Fault 61."""
     remote.segment(phantom(), ["liver"])
     server.expect("POST", refusing(VersionMismatchError("The server speaks version 2.")))
     with pytest.raises(VersionMismatchError):

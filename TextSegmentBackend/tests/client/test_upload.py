@@ -20,7 +20,8 @@ from textsegment.wire.volume_codec import encode_volume, wire_volume
 from textsegment.wire.volume_header import CHUNK_BYTES, HEADER_BYTES, Encoding
 
 
-def test_row_50_a_broken_upload_goes_on_at_the_next_chunk(remote, server):
+def test_a_broken_upload_goes_on_at_the_next_chunk(remote, server):
+    """Fault 50."""
     server.expect("PUT", breaking_upload(4), breaking_upload(9))
     volume = long_volume()
     assert len(remote.segment(volume, ["liver"])) == 1
@@ -32,7 +33,8 @@ def test_row_50_a_broken_upload_goes_on_at_the_next_chunk(remote, server):
     assert len(third) == HEADER_BYTES + rest + 3 * 8
 
 
-def test_row_50_an_upload_of_a_cancelled_job_is_gone_on_with_by_the_next(remote, server):
+def test_an_upload_of_a_cancelled_job_is_gone_on_with_by_the_next(remote, server):
+    """Fault 50."""
     server.expect("PUT", breaking_upload(4))
 
     def stop(event):
@@ -47,7 +49,8 @@ def test_row_50_an_upload_of_a_cancelled_job_is_gone_on_with_by_the_next(remote,
     assert int.from_bytes(last[20:24], "little") >= 4
 
 
-def test_row_52_a_volume_that_the_server_forgot_is_uploaded_again(remote, server):
+def test_a_volume_that_the_server_forgot_is_uploaded_again(remote, server):
+    """Fault 52."""
     volume = phantom()
     remote.segment(volume, ["liver"])
     server.expect("POST", forgetting)
@@ -55,7 +58,8 @@ def test_row_52_a_volume_that_the_server_forgot_is_uploaded_again(remote, server
     assert server.methods().count("PUT") == 2
 
 
-def test_row_52_a_server_that_forgets_at_once_is_given_up(remote, server):
+def test_a_server_that_forgets_at_once_is_given_up(remote, server):
+    """Fault 52."""
     server.expect("POST", *[forgetting] * 10)
     with pytest.raises(VolumeUnknownError):
         remote.segment(phantom(), ["liver"])

@@ -51,7 +51,8 @@ def test_series_in_a_folder_below(tmp_path):
     assert np.array_equal(read_series(tmp_path).voxels, HU)
 
 
-def test_row_29_gantry_tilt_is_kept_exactly_and_warned_of(tmp_path):
+def test_gantry_tilt_is_kept_exactly_and_warned_of(tmp_path):
+    """Fault 29."""
     write_series(tmp_path, STORED, SHEARED)
     volume = read_series(tmp_path)
     assert np.allclose(volume.geometry.affine, SHEARED, atol=1e-5)
@@ -59,7 +60,8 @@ def test_row_29_gantry_tilt_is_kept_exactly_and_warned_of(tmp_path):
     assert any("tilt" in warning for warning in volume.require_segmentable())
 
 
-def test_row_29_missing_slices_are_filled_in_with_a_warning(tmp_path):
+def test_missing_slices_are_filled_in_with_a_warning(tmp_path):
+    """Fault 29."""
     for path in write_series(tmp_path, STORED, OBLIQUE)[2:4]:
         path.unlink()
     volume = read_series(tmp_path)

@@ -92,7 +92,8 @@ def test_no_orientation_is_a_warning(plain):
     assert "orientation" in raw.warnings[0]
 
 
-def test_row_23_qform_and_sform_that_differ_are_a_warning_and_the_sform_is_used(tmp_path):
+def test_qform_and_sform_that_differ_are_a_warning_and_the_sform_is_used(tmp_path):
+    """Fault 23."""
     image = nib.Nifti1Image(phantom(), OBLIQUE)
     image.set_sform(OBLIQUE, code=1)
     image.set_qform(MIRRORED, code=1)

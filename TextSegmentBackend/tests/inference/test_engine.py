@@ -292,7 +292,8 @@ class Overflowing(CountingSAT):
         return features
 
 
-def test_row_59_a_patch_that_overflows_runs_again_in_single_precision() -> None:
+def test_a_patch_that_overflows_runs_again_in_single_precision() -> None:
+    """Fault 59."""
     engine = segmenter(model=tiny_model(network=Overflowing()), precision="bf16")
     result = engine.segment(phantom(), NAMES)
     assert_same(result, segmenter().segment(phantom(), NAMES))

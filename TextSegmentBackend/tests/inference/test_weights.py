@@ -167,7 +167,8 @@ def test_hub_that_hides_a_change_is_refused(server):
         load_model("sat-tiny")
 
 
-def test_row_42_weights_that_changed_on_disk_are_refused(server):
+def test_weights_that_changed_on_disk_are_refused(server):
+    """Fault 42."""
     path = fetch()
     content = bytearray(path.read_bytes())
     content[-1] ^= 1

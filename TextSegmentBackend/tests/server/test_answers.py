@@ -52,7 +52,8 @@ def test_gives_masks_of_an_uploaded_volume(server, encoding):
     assert last.provenance == {"model": "fake"}
 
 
-def test_row_49_same_upload_and_request_twice_is_harmless(server, volume):
+def test_same_upload_and_request_twice_is_harmless(server, volume):
+    """Fault 49."""
     assert server.put(volume).status_code == 201
     assert server.put(volume).status_code == 200
     first, second = (list(frames(server.post(volume.digest, ["liver"]), volume)) for _ in range(2))

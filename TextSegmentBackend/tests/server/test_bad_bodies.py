@@ -84,7 +84,8 @@ def head_only(server, length: int) -> tuple[int, bytes]:
 
 
 @pytest.mark.usefixtures("flat_memory")
-def test_row_01_oversized_content_length(server):
+def test_oversized_content_length(server):
+    """Fault 1."""
     for length in (66 * MEBIBYTE, 2**40, 10**17):
         status, body = head_only(server, length)
         assert (status, json.loads(body)["code"]) == TOO_LARGE
@@ -94,7 +95,9 @@ def test_row_01_oversized_content_length(server):
 
 
 @pytest.mark.usefixtures("flat_memory")
-def test_row_02_oversized_chunked_body(server):
+def test_oversized_chunked_body(server):
+    """Fault 2."""
+
     def endless():
         yield header(encoding=0, shape=(256, 256, 256))
         piece = chunk(bytes(CHUNK_BYTES))
@@ -107,7 +110,8 @@ def test_row_02_oversized_chunked_body(server):
 
 
 @pytest.mark.usefixtures("flat_memory")
-def test_row_03_deflate_bomb(server):
+def test_deflate_bomb(server):
+    """Fault 3."""
     few_hundred_bytes = zlib.compress(zlib.compress(bytes(2**27), 9), 9)
     assert len(few_hundred_bytes) < 1000
     assert refused(server, header() + chunk(few_hundred_bytes)) == (422, "request_invalid")
@@ -115,7 +119,8 @@ def test_row_03_deflate_bomb(server):
 
 
 @pytest.mark.usefixtures("flat_memory")
-def test_row_04_chunk_beyond_the_declared_shape(server):
+def test_chunk_beyond_the_declared_shape(server):
+    """Fault 4."""
     tiny = header(encoding=0, shape=(2, 2, 2))
     assert refused(server, tiny + CHUNK_HEAD.pack(2**32 - 1, 0) + bytes(100)) == TOO_LARGE
     assert refused(server, tiny + chunk(bytes(17))) == TOO_LARGE
@@ -124,7 +129,8 @@ def test_row_04_chunk_beyond_the_declared_shape(server):
 
 @pytest.mark.usefixtures("flat_memory")
 @pytest.mark.parametrize("shape", [(2**32 - 1,) * 3, (1, 1, 2**32 - 1), (512, 512, 129)])
-def test_row_05_declared_size_over_the_cap(server, shape):
+def test_declared_size_over_the_cap(server, shape):
+    """Fault 5."""
     assert refused(server, header(shape=shape)) == TOO_LARGE
 
 
@@ -139,19 +145,22 @@ def good_upload() -> bytes:
     return b"".join(encode_volume(made_volume()))
 
 
-def test_row_08_empty_body(server):
+def test_empty_body(server):
+    """Fault 8."""
     assert refused(server, b"") == (422, "request_invalid")
     assert refused(server, iter(())) == (422, "request_invalid")
     assert report(server.post_raw(b"")).code == "request_invalid"
 
 
 @pytest.mark.parametrize("body", [b"\0" * 1000, b"\x1f\x8b" + b"x" * 5000, b"<html></html>" * 50])
-def test_row_09_garbage(server, body):
+def test_garbage(server, body):
+    """Fault 9."""
     assert refused(server, body) == (422, "request_invalid")
     assert report(server.post_raw(body)).code == "request_invalid"
 
 
-def test_row_10_truncated(server):
+def test_truncated(server):
+    """Fault 10."""
     body = good_upload()
     for end in (1, HEADER_BYTES - 1, HEADER_BYTES, HEADER_BYTES + 5, len(body) - 1):
         assert refused(server, body[:end]) == (422, "request_invalid")
@@ -162,7 +171,8 @@ def test_rows_11_and_12_not_three_positive_dimensions(server):
         assert refused(server, header(shape=shape)) == (422, "geometry_invalid")
 
 
-def test_row_13_type_that_is_no_grey_value(server):
+def test_type_that_is_no_grey_value(server):
+    """Fault 13."""
     assert refused(server, header(dtype=8)) == (422, "request_invalid")
 
 
@@ -172,13 +182,15 @@ def bad_volume(voxels) -> tuple[bytes, str]:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38])
-def test_row_14_nan_or_infinite_voxels(server, value):
+def test_nan_or_infinite_voxels(server, value):
+    """Fault 14."""
     voxels = np.arange(2 * CHUNK_BYTES // 4, dtype=np.float32).reshape(64, 64, -1)
     voxels[1, 2, 3] = value
     assert refused(server, *bad_volume(voxels)) == (422, "volume_invalid")
 
 
-def test_row_15_constant_volume(server):
+def test_constant_volume(server):
+    """Fault 15."""
     assert refused(server, *bad_volume(np.full((9, 9, 9), 7, np.int16))) == (422, "volume_invalid")
 
 
@@ -203,23 +215,27 @@ def test_rows_16_and_17_affine_that_is_no_map(server):
         None,
     ],
 )
-def test_row_18_wrong_json_types(server, body):
+def test_wrong_json_types(server, body):
+    """Fault 18."""
     answer = server.post_raw(json.dumps(body).encode())
     assert (answer.status_code, report(answer).code) == (422, "request_invalid")
 
 
 @pytest.mark.parametrize("prompts", [[], [""], ["liver", "  "], ["li\u0000ver"]])
-def test_row_19_blank_prompts(server, prompts):
+def test_blank_prompts(server, prompts):
+    """Fault 19."""
     answer = server.post_raw(json.dumps({"volume": DIGEST, "prompts": prompts}).encode())
     assert (answer.status_code, report(answer).code) == (422, "prompt_invalid")
 
 
 @pytest.mark.parametrize("modality", [b"XX", b"\0\0", b"ct"])
-def test_row_20_unknown_modality(server, modality):
+def test_unknown_modality(server, modality):
+    """Fault 20."""
     assert refused(server, header(modality=modality)) == (422, "request_invalid")
 
 
-def test_row_21_checksum_mismatch(server):
+def test_checksum_mismatch(server):
+    """Fault 21."""
     body = bytearray(good_upload())
     body[-1] ^= 1
     assert refused(server, bytes(body)) == (422, "checksum_mismatch")
@@ -228,7 +244,8 @@ def test_row_21_checksum_mismatch(server):
     assert session.head(server.url + volume_path("1" * 64)).headers["TextSegment-Next-Chunk"] == "0"
 
 
-def test_row_41_pickle_and_object_arrays_are_garbage(server):
+def test_pickle_and_object_arrays_are_garbage(server):
+    """Fault 41."""
     saved = io.BytesIO()
     np.save(saved, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     for body in (pickle.dumps(["liver"] * 100), saved.getvalue() * 3):
@@ -236,7 +253,7 @@ def test_row_41_pickle_and_object_arrays_are_garbage(server):
 
 
 def test_nothing_of_refused_uploads_stays(server):
-    test_row_21_checksum_mismatch(server)
+    test_checksum_mismatch(server)
     files = [path for path in server.store.rglob("*") if path.is_file() and path.suffix != ".lock"]
     known = [path for path in files if path.stat().st_size == wire_volume(phantom()).voxels.nbytes]
     partial = [path for path in files if path not in known]
@@ -244,7 +261,8 @@ def test_nothing_of_refused_uploads_stays(server):
     assert sum(path.stat().st_size for path in partial) <= 64 * MEBIBYTE
 
 
-def test_row_61_other_version(server):
+def test_other_version(server):
+    """Fault 61."""
     for version in ("2", "0", "x", "1.0", ""):
         session = server.session()
         session.headers["TextSegment-Protocol"] = version

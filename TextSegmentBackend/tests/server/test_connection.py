@@ -46,7 +46,8 @@ def drip(connection: socket.socket, data: bytes) -> bytes:
     "begin",
     [b"G", b"GET /v1/info HTTP/1.1\r\n", b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\nX: "],
 )
-def test_row_51_slow_head_is_408(server, begin):
+def test_slow_head_is_408(server, begin):
+    """Fault 51."""
     with server.connect() as connection:
         connection.sendall(begin)
         status, body = read_answer(connection)
@@ -54,25 +55,29 @@ def test_row_51_slow_head_is_408(server, begin):
         assert connection.recv(100) == b""
 
 
-def test_row_51_connection_that_says_nothing_is_closed(server):
+def test_connection_that_says_nothing_is_closed(server):
+    """Fault 51."""
     with server.connect() as connection:
         assert connection.recv(100) == b""
 
 
-def test_row_51_dripping_head_is_408(server):
+def test_dripping_head_is_408(server):
+    """Fault 51."""
     with server.connect() as connection:
         connection.sendall(b"GET /v1/info HTTP/1.1\r\nHost: localhost\r\n")
         assert drip(connection, b"X: y\r\n").startswith(b"HTTP/1.1 408")
 
 
-def test_row_51_empty_lines_do_not_keep_a_connection_open(server):
+def test_empty_lines_do_not_keep_a_connection_open(server):
+    """Fault 51."""
     with server.connect() as connection:
         connection.sendall(HEALTH)
         assert read_answer(connection)[0] == 200
         drip(connection, b"\r\n")
 
 
-def test_row_51_slow_second_request_is_408(server):
+def test_slow_second_request_is_408(server):
+    """Fault 51."""
     with server.connect() as connection:
         connection.sendall(HEALTH)
         assert read_answer(connection)[0] == 200
@@ -117,7 +122,8 @@ def test_requests_without_an_end_are_not_kept(server):
     assert server.rss() - before <= 50 * 2**20
 
 
-def test_row_47_job_ends_with_its_connection_whatever_follows_it(server):
+def test_job_ends_with_its_connection_whatever_follows_it(server):
+    """Fault 47."""
     volume = wire_volume(phantom())
     server.put(volume)
     body = SegmentRequest(volume.digest, ("liver",)).to_json()  # type: ignore[arg-type]
@@ -156,7 +162,8 @@ def test_connections_are_bounded():
         assert read_answer(kept[0])[0] == 200
 
 
-def test_row_09_broken_chunks_are_400(server):
+def test_broken_chunks_are_400(server):
+    """Fault 9."""
     fields = {"Host": "localhost", "TextSegment-Protocol": "1", "Content-Type": VOLUME_TYPE}
     for coding, body in (("chunked", b"4\r\nTSV1\r\nnonsense\r\n"), ("xchunked", b"0\r\n\r\n")):
         fields["Transfer-Encoding"] = coding
@@ -170,7 +177,8 @@ def test_row_09_broken_chunks_are_400(server):
 @pytest.mark.parametrize(
     "garbage", [b"\0\1\2\3\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 500]
 )
-def test_row_09_what_is_no_http_is_400(server, garbage):
+def test_what_is_no_http_is_400(server, garbage):
+    """Fault 9."""
     with server.connect() as connection:
         connection.sendall(garbage)
         status, body = read_answer(connection)

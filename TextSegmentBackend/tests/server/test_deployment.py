@@ -156,7 +156,8 @@ def test_a_body_beyond_the_limit_is_refused_at_once(connect):
 
 
 @with_nginx
-def test_row_50_a_broken_upload_goes_on_behind_nginx(server, remote, connect):
+def test_a_broken_upload_goes_on_behind_nginx(server, remote, connect):
+    """Fault 50."""
     volume = wire_volume(long_volume(5))
     body = b"".join(encode_volume(volume, Encoding.RAW))
     session, connection = server.session(), connect()
@@ -181,7 +182,8 @@ def upload_bytes(server, session):
 
 
 @with_nginx
-def test_row_47_a_client_that_goes_is_noticed_behind_nginx(server, port, authority):
+def test_a_client_that_goes_is_noticed_behind_nginx(server, port, authority):
+    """Fault 47."""
     volume = wire_volume(phantom())
     server.put(volume)
     many = server.session().get(server.url + "/v1/info", timeout=30).json()["structures"]["CT"][:200]
@@ -198,7 +200,8 @@ def test_row_47_a_client_that_goes_is_noticed_behind_nginx(server, port, authori
 
 
 @with_nginx
-def test_row_38_nobody_can_pretend_another_address_to_nginx(connect):
+def test_nobody_can_pretend_another_address_to_nginx(connect):
+    """Fault 38."""
     statuses = []
     for number in range(12):
         connection = connect()

@@ -32,7 +32,8 @@ from server_process import read_answer
         ("/healthz", ["http://localhost"]),
     ],
 )
-def test_row_37_request_that_names_two_hosts_or_none_is_no_http(server, target, hosts):
+def test_request_that_names_two_hosts_or_none_is_no_http(server, target, hosts):
+    """Fault 37."""
     lines = [f"GET {target} HTTP/1.1", *(f"Host: {host}" for host in hosts), "", ""]
     with server.connect() as connection:
         connection.sendall("\r\n".join(lines).encode())
@@ -41,7 +42,8 @@ def test_row_37_request_that_names_two_hosts_or_none_is_no_http(server, target, 
         assert connection.recv(1) == b""
 
 
-def test_row_37_refused_before_a_body_is_read(server):
+def test_refused_before_a_body_is_read(server):
+    """Fault 37."""
     lines = ["POST /v1/segment HTTP/1.1", "Host: localhost", "Host: localhost", "Content-Length: 99", "", ""]
     with server.connect() as connection:
         connection.sendall("\r\n".join(lines).encode())

@@ -37,7 +37,8 @@ def metric(server, name) -> float:
     return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
-def test_row_44_full_queue_is_429_before_the_answer(volume):
+def test_full_queue_is_429_before_the_answer(volume):
+    """Fault 44."""
     with ServerProcess(arguments=ENDLESS, max_queue=2) as server:
         server.put(volume)
         answers = [server.post(volume.digest, ["liver"]) for _ in range(3)]
@@ -49,7 +50,8 @@ def test_row_44_full_queue_is_429_before_the_answer(volume):
             answer.close()
 
 
-def test_row_45_queued_job_is_cancelled_at_once(volume):
+def test_queued_job_is_cancelled_at_once(volume):
+    """Fault 45."""
     with ServerProcess(arguments=ENDLESS) as server:
         server.put(volume)
         running = server.post(volume.digest, ["liver"])
@@ -79,7 +81,8 @@ def test_rows_46_and_47_disconnect_cancels_a_running_job(volume):
         assert server.workers() == worker  # it obeyed, and was not killed
 
 
-def test_row_48_two_clients_take_turns(volume):
+def test_two_clients_take_turns(volume):
+    """Fault 48."""
     with ServerProcess(arguments=SLOW, keys=["alice" * 4, "bobby" * 4]) as server:
         sessions = [server.session("alice" * 4), server.session("bobby" * 4)]
         for session in sessions:
@@ -130,7 +133,8 @@ def test_silence_is_broken_by_a_heartbeat(volume):
 
 
 @pytest.mark.parametrize(("method", "kind"), [("PUT", VOLUME_TYPE), ("POST", JSON_TYPE)])
-def test_row_51_silent_or_dripping_body_is_408(method, kind):
+def test_silent_or_dripping_body_is_408(method, kind):
+    """Fault 51."""
     path = volume_path("0" * 64) if method == "PUT" else SEGMENT_ROUTE
     fields = {
         "Host": "localhost",
@@ -155,7 +159,8 @@ def test_row_51_silent_or_dripping_body_is_408(method, kind):
                 assert received.startswith(b"HTTP/1.1 408")
 
 
-def test_row_51_slow_connections_do_not_keep_others_out(server):
+def test_slow_connections_do_not_keep_others_out(server):
+    """Fault 51."""
     volume = smooth_volume((30, 30, 30))
     idle = [server.connect() for _ in range(100)]
     for connection in idle:

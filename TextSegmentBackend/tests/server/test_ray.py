@@ -90,7 +90,8 @@ def test_a_busy_replica_does_not_hold_up_its_volumes(server):
         assert {job.result().provenance["pid"] for job in jobs} == set(server.replicas())
 
 
-def test_row_55_a_killed_replica_costs_no_job(server):
+def test_a_killed_replica_costs_no_job(server):
+    """Fault 55."""
     volumes = [volume_number(number) for number in range(4)]
     _, events, first = begun(server, volumes[0], NAMES)
     with ThreadPoolExecutor(3) as pool:
@@ -107,7 +108,8 @@ def test_row_55_a_killed_replica_costs_no_job(server):
     wait_until(lambda: len(set(server.replicas()) - {before[0]}) == 2, "another replica")
 
 
-def test_row_54_a_failed_device_costs_a_replica_but_no_job(server, note):
+def test_a_failed_device_costs_a_replica_but_no_job(server, note):
+    """Fault 54."""
     volume = volume_number(5)
     note.write_text("1")
     require_balls(segment(server, volume), volume)
@@ -115,7 +117,8 @@ def test_row_54_a_failed_device_costs_a_replica_but_no_job(server, note):
     wait_until(lambda: len(server.replicas()) == 2, "another replica")
 
 
-def test_row_47_a_client_that_goes_frees_its_replica(server):
+def test_a_client_that_goes_frees_its_replica(server):
+    """Fault 47."""
     known = server.session().get(server.url + "/v1/info", timeout=60).json()["structures"]["CT"]
     for number in range(2):
         answer, *_ = begun(server, volume_number(number), known[:400])  # a minute of work each
@@ -149,7 +152,8 @@ def cancelled(server):
     return [event for event in server.events("job") if event["outcome"] == "cancelled"]
 
 
-def test_row_44_a_full_queue_is_told_before_the_answer_begins(server):
+def test_a_full_queue_is_told_before_the_answer_begins(server):
+    """Fault 44."""
     known = server.session().get(server.url + "/v1/info", timeout=60).json()["structures"]["CT"]
     volume = volume_number(0)
     server.put(volume)

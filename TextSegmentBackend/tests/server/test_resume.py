@@ -57,7 +57,8 @@ def run(attempts: Attempts, tries: int = 2) -> list:
 
 # Frames of one attempt: progress, then progress and mask for each of three, then done.
 @pytest.mark.parametrize("fail_behind", range(8))
-def test_row_54_is_whole_wherever_the_first_attempt_fails(fail_behind):
+def test_is_whole_wherever_the_first_attempt_fails(fail_behind):
+    """Fault 54."""
     attempts = Attempts(fail_behind)
     frames = run(attempts)
     assert [f.mask.structure for f in frames if isinstance(f, MaskReady)] == list(NAMES)

@@ -39,7 +39,8 @@ def test_position_is_the_number_of_jobs_that_have_to_end_before():
     assert [position(place) for place in places] == [0, 0, 1, 2, 3]
 
 
-def test_row_44_full_queue_refuses_with_a_time_to_wait():
+def test_full_queue_refuses_with_a_time_to_wait():
+    """Fault 44."""
     schedule = made(max_queue=2)
     for _ in range(3):
         schedule.admit("a")
@@ -57,7 +58,8 @@ def test_one_client_cannot_fill_the_queue():
     schedule.admit("modest")
 
 
-def test_row_48_clients_take_turns():
+def test_clients_take_turns():
+    """Fault 48."""
     schedule = made()
     running = schedule.admit("first")
     places = {name: schedule.admit(name[0]) for name in ("a1", "a2", "a3", "b1", "c1", "c2")}

@@ -49,7 +49,8 @@ def ask(server, method, path, **headers) -> tuple[int, dict]:
 
 
 @pytest.mark.parametrize("number", range(7))
-def test_row_34_bad_key_is_refused_before_the_body_is_read(guarded, number):
+def test_bad_key_is_refused_before_the_body_is_read(guarded, number):
+    """Fault 34."""
     wrong = [None, "", "Bearer", "Bearer wrong", f"Basic {ALICE}", f"Bearer {ALICE}x", ALICE][number]
     given = {"X-Forwarded-For": f"203.0.113.{number}"}
     if wrong is not None:
@@ -59,7 +60,8 @@ def test_row_34_bad_key_is_refused_before_the_body_is_read(guarded, number):
         assert (status, body["code"]) == (401, "unauthorized")
 
 
-def test_row_34_every_route_but_health_needs_the_key(guarded):
+def test_every_route_but_health_needs_the_key(guarded):
+    """Fault 34."""
     session = guarded.session(key="")
     for path in (INFO_ROUTE, METRICS_ROUTE, "/openapi.json", "/", "/v1/x"):
         answer = session.get(guarded.url + path)
@@ -70,7 +72,8 @@ def test_row_34_every_route_but_health_needs_the_key(guarded):
     assert guarded.session(BOB).get(guarded.url + INFO_ROUTE).status_code == 200
 
 
-def test_row_36_digest_of_somebody_else_opens_nothing(guarded):
+def test_digest_of_somebody_else_opens_nothing(guarded):
+    """Fault 36."""
     volume = wire_volume(phantom())
     alice, bob = guarded.session(ALICE), guarded.session(BOB)
     assert guarded.put(volume, alice).status_code == 201
@@ -94,13 +97,15 @@ def test_row_36_digest_of_somebody_else_opens_nothing(guarded):
         "[::2]",
     ],
 )
-def test_row_37_foreign_host_name_is_refused(server, host):
+def test_foreign_host_name_is_refused(server, host):
+    """Fault 37."""
     for method, path in (("PUT", volume_path(DIGEST)), ("GET", HEALTH_ROUTE), ("GET", INFO_ROUTE)):
         status, body = ask(server, method, path, Host=host)
         assert (status, body["code"]) == (403, "forbidden")
 
 
-def test_row_37_request_without_host_is_refused(server):
+def test_request_without_host_is_refused(server):
+    """Fault 37."""
     with server.connect() as connection:
         connection.sendall(b"GET /v1/info HTTP/1.0\r\n\r\n")
         assert read_answer(connection)[0] == 403
@@ -114,7 +119,8 @@ def test_own_host_names_are_accepted(guarded, host):
     assert answer.status_code == 200
 
 
-def test_row_38_brute_force_is_slowed_down():
+def test_brute_force_is_slowed_down():
+    """Fault 38."""
     with ServerProcess(keys=[ALICE]) as server:
         stranger = server.session("x" * 20)
         codes = [stranger.get(server.url + INFO_ROUTE).status_code for _ in range(15)]
@@ -196,7 +202,8 @@ def test_forwarded_address_is_believed_of_a_proxy_only():
         "٣" * 64,
     ],
 )
-def test_row_39_only_digests_name_volumes(server, name):
+def test_only_digests_name_volumes(server, name):
+    """Fault 39."""
     before = sorted(server.store.rglob("*"))
     session = server.session()
     for method in ("PUT", "HEAD"):
@@ -208,7 +215,8 @@ def test_row_39_only_digests_name_volumes(server, name):
     assert sorted(server.store.rglob("*")) == before
 
 
-def test_row_40_archives_are_not_unpacked(server):
+def test_archives_are_not_unpacked(server):
+    """Fault 40."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("../../evil", "x" * 500)
@@ -219,7 +227,8 @@ def test_row_40_archives_are_not_unpacked(server):
     assert not list(server.store.rglob("evil"))
 
 
-def test_row_43_logs_hold_nothing_of_a_client(guarded):
+def test_logs_hold_nothing_of_a_client(guarded):
+    """Fault 43."""
     volume = made_volume((30, 20, 10))
     session = guarded.session(ALICE)
     session.headers["User-Agent"] = "PATIENT^NAME"
@@ -284,7 +293,8 @@ def test_certificate_that_is_none_is_a_clear_error(tmp_path):
     server.end()
 
 
-def test_row_35_listens_to_others_only_with_key_and_tls(certificate):
+def test_listens_to_others_only_with_key_and_tls(certificate):
+    """Fault 35."""
     server = ServerProcess(host="0.0.0.0")
     assert "settings_invalid: A server that others can reach needs an access key" in server.log
     server.end()

@@ -62,7 +62,8 @@ def test_limits_are_those_of_the_command_line(tmp_path):
         assert (limits["max_volume_bytes"], limits["max_prompts"]) == (3 * 2**20, 4)
 
 
-def test_row_60_port_that_is_busy_is_a_clear_error():
+def test_port_that_is_busy_is_a_clear_error():
+    """Fault 60."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -72,14 +73,16 @@ def test_row_60_port_that_is_busy_is_a_clear_error():
     assert "--port 0" in ended.stderr
 
 
-def test_row_58_missing_weights_say_what_to_run(tmp_path):
+def test_missing_weights_say_what_to_run(tmp_path):
+    """Fault 58."""
     ended = serve("--model", "sat-nano", TEXTSEGMENT_HOME=str(tmp_path))
     assert ended.returncode == 5
     assert "[weights_missing]" in ended.stderr
     assert "textsegment weights download sat-nano" in ended.stderr
 
 
-def test_row_35_other_address_without_key_is_refused():
+def test_other_address_without_key_is_refused():
+    """Fault 35."""
     ended = serve("--host", "0.0.0.0")
     assert ended.returncode == 2
     assert "[settings_invalid]" in ended.stderr

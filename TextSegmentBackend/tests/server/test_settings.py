@@ -20,7 +20,8 @@ def test_loopback_needs_neither_key_nor_tls(host):
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "gpu.example.org", ""])
-def test_row_35_other_addresses_need_key_and_tls(host):
+def test_other_addresses_need_key_and_tls(host):
+    """Fault 35."""
     for missing in ({}, {"certfile": PEM}, {"keys": (KEY,)}, {"behind_proxy": True}):
         with pytest.raises(SettingsError):
             ServerSettings(host=host, **missing)
@@ -28,7 +29,8 @@ def test_row_35_other_addresses_need_key_and_tls(host):
     assert not ServerSettings(host=host, keys=(KEY,), behind_proxy=True).is_loopback
 
 
-def test_row_35_loopback_behind_a_proxy_needs_a_key():
+def test_loopback_behind_a_proxy_needs_a_key():
+    """Fault 35."""
     with pytest.raises(SettingsError, match="key"):
         ServerSettings(behind_proxy=True)
 

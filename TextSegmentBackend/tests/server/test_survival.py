@@ -56,7 +56,8 @@ def failed(answer, volume) -> str:
     return last.report.code
 
 
-def test_row_53_out_of_memory_ends_the_job_and_nothing_else(note, volume):
+def test_out_of_memory_ends_the_job_and_nothing_else(note, volume):
+    """Fault 53."""
     with failing(note, "memory", 1) as server:
         server.put(volume)
         workers = server.workers()
@@ -66,7 +67,8 @@ def test_row_53_out_of_memory_ends_the_job_and_nothing_else(note, volume):
 
 
 @pytest.mark.parametrize("names", [NAMES, NAMES[:1]])
-def test_row_54_failing_device_gets_a_new_worker_and_the_job_goes_on(note, volume, names):
+def test_failing_device_gets_a_new_worker_and_the_job_goes_on(note, volume, names):
+    """Fault 54."""
     with failing(note, "device", 1) as server:
         server.put(volume)
         (worker,) = server.workers()
@@ -74,14 +76,16 @@ def test_row_54_failing_device_gets_a_new_worker_and_the_job_goes_on(note, volum
         assert server.workers() != [worker]
 
 
-def test_row_54_device_that_fails_again_ends_the_job(note, volume):
+def test_device_that_fails_again_ends_the_job(note, volume):
+    """Fault 54."""
     with failing(note, "device", 2) as server:
         server.put(volume)
         assert failed(server.post(volume.digest, NAMES), volume) == "device_unavailable"
         good(server.post(volume.digest, NAMES), volume)
 
 
-def test_row_55_worker_that_is_killed_costs_one_job(volume):
+def test_worker_that_is_killed_costs_one_job(volume):
+    """Fault 55."""
     with ServerProcess(arguments=[{"seconds": 600}]) as server:
         server.put(volume)
         answer = server.post(volume.digest, NAMES)
@@ -95,14 +99,16 @@ def test_row_55_worker_that_is_killed_costs_one_job(volume):
         wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
 
 
-def test_row_55_next_job_runs_after_a_crash(note, volume):
+def test_next_job_runs_after_a_crash(note, volume):
+    """Fault 55."""
     with failing(note, "killed", 1) as server:
         server.put(volume)
         assert failed(server.post(volume.digest, NAMES), volume) == "engine_lost"
         good(server.post(volume.digest, NAMES), volume)
 
 
-def test_row_55_worker_that_dies_while_idle_is_not_missed(server, volume):
+def test_worker_that_dies_while_idle_is_not_missed(server, volume):
+    """Fault 55."""
     server.put(volume)
     (worker,) = server.workers()
     os.kill(worker, signal.SIGKILL)
@@ -142,7 +148,8 @@ def test_job_that_does_not_hear_is_killed(volume):
         wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
 
 
-def test_row_56_volume_is_unknown_after_a_restart(volume):
+def test_volume_is_unknown_after_a_restart(volume):
+    """Fault 56."""
     with ServerProcess() as first:
         first.put(volume)
     with ServerProcess() as second:

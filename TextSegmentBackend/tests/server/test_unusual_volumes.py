@@ -40,12 +40,14 @@ def test_rows_22_and_29_sheared_grid_is_warned_about(server):
         ((1, 9, 9), (5, 5, 5), "thick"),
     ],
 )
-def test_row_24_anisotropic_or_tiny_volume_is_warned_about(server, shape, spacing, word):
+def test_anisotropic_or_tiny_volume_is_warned_about(server, shape, spacing, word):
+    """Fault 24."""
     _, end = answer(server, wire_volume(phantom(shape, np.diag([*spacing, 1.0]))), ["liver"])
     assert any(word in warning for warning in end.warnings)
 
 
-def test_row_25_prompts_that_come_twice_give_one_mask(server):
+def test_prompts_that_come_twice_give_one_mask(server):
+    """Fault 25."""
     volume = wire_volume(phantom())
     server.put(volume)
     body = json.dumps({"volume": volume.digest, "prompts": ["liver", " LIVER ", "Left  Kidney", "liver"]})
@@ -54,13 +56,15 @@ def test_row_25_prompts_that_come_twice_give_one_mask(server):
     assert found == ["liver", "left kidney"]
 
 
-def test_row_26_structure_outside_the_image_is_empty_and_flagged(server):
+def test_structure_outside_the_image_is_empty_and_flagged(server):
+    """Fault 26."""
     masks, _ = answer(server, wire_volume(phantom()), ["spleen"])
     assert masks["spleen"].statistics.is_empty
     assert any("Not found" in warning for warning in masks["spleen"].warnings)
 
 
-def test_row_27_overlapping_structures_are_all_kept(server):
+def test_overlapping_structures_are_all_kept(server):
+    """Fault 27."""
     volume = wire_volume(phantom((60, 60, 60), np.diag([1.0, 1, 1, 1])))
     names = ["left kidney", "right kidney", "liver", "aorta", "pancreas", "heart"]
     masks, _ = answer(server, volume, names)
@@ -72,7 +76,8 @@ def test_row_27_overlapping_structures_are_all_kept(server):
 @pytest.mark.parametrize(
     "prompt", ["../../etc/passwd", "<script>", "'; drop table", "liver\u202e", "💥", "%n%s"]
 )
-def test_row_28_hostile_prompts_are_unknown_structures(server, prompt):
+def test_hostile_prompts_are_unknown_structures(server, prompt):
+    """Fault 28."""
     volume = wire_volume(phantom())
     server.put(volume)
     refused = server.post_raw(json.dumps({"volume": volume.digest, "prompts": [prompt]}).encode())

@@ -62,7 +62,8 @@ def next_chunk(server, volume) -> int:
     return int(server.head(volume).headers[NEXT_CHUNK_HEADER])
 
 
-def test_row_50_broken_upload_goes_on_where_it_broke(server):
+def test_broken_upload_goes_on_where_it_broke(server):
+    """Fault 50."""
     volume = several_chunks()
     break_upload(server, volume, 4)
     assert next_chunk(server, volume) == 4
@@ -72,14 +73,16 @@ def test_row_50_broken_upload_goes_on_where_it_broke(server):
     assert list(frames(server.post(volume.digest, ["liver"]), volume))
 
 
-def test_row_50_upload_that_is_still_on_its_way_is_not_waited_for_long(server):
+def test_upload_that_is_still_on_its_way_is_not_waited_for_long(server):
+    """Fault 50."""
     volume = several_chunks(11)
     with server.connect() as connection:
         connection.sendall(upload_head(volume) + next(encode_volume(volume)))
         assert next_chunk(server, volume) == 0
 
 
-def test_row_50_upload_may_break_many_times(server):
+def test_upload_may_break_many_times(server):
+    """Fault 50."""
     volume = several_chunks(1)
     for first in range(CHUNKS):
         pieces = list(encode_volume(volume, first_chunk=first))[:2]
@@ -148,7 +151,8 @@ def test_every_type_arrives(server, dtype):
     assert server.put(volume).status_code == 201
 
 
-def test_row_52_expired_volume_is_unknown():
+def test_expired_volume_is_unknown():
+    """Fault 52."""
     with ServerProcess(store_expiry_s=0.3) as server:
         volume, other = several_chunks(), several_chunks(1)
         server.put(volume)
@@ -188,7 +192,8 @@ def test_volume_in_use_is_never_thrown_out():
         assert server.head(volume).status_code == 404
 
 
-def test_row_57_full_disk_leaves_no_partial_file():
+def test_full_disk_leaves_no_partial_file():
+    """Fault 57."""
     volume = several_chunks()
     small = smooth_volume((20, 20, 20))
     with ServerProcess(max_file_bytes=volume.voxels.nbytes // 2) as server:
@@ -200,7 +205,8 @@ def test_row_57_full_disk_leaves_no_partial_file():
         assert list(frames(server.post(small.digest, ["cerebellum"]), small))
 
 
-def test_row_43_store_is_private_and_named_by_the_server_alone(server):
+def test_store_is_private_and_named_by_the_server_alone(server):
+    """Fault 43."""
     volume = several_chunks(10)
     server.put(volume)
     (folder,) = (p for p in server.store.iterdir() if p.is_dir())

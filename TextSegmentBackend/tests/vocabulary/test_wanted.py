@@ -41,26 +41,30 @@ def test_a_set_is_cut_down_to_what_the_model_has():
     assert any("the model has 2 of" in note for note in wanted.notes)
 
 
-def test_row_30_unsupported_term_says_so():
+def test_unsupported_term_says_so():
+    """Fault 30."""
     with pytest.raises(UnknownStructureError, match="not trained on it"):
         check_text("appendix")
 
 
-def test_row_31_typo_asks_what_was_meant():
+def test_typo_asks_what_was_meant():
+    """Fault 31."""
     with pytest.raises(UnknownStructureError) as typo:
         check_text("kidny")
     assert "kidney" in typo.value.suggestions
     assert "Did you mean kidney" in typo.value.hint
 
 
-def test_row_32_side_that_is_none_asks():
+def test_side_that_is_none_asks():
+    """Fault 32."""
     with pytest.raises(UnknownStructureError) as side:
         check_text("right spleen")
     assert side.value.suggestions == ("spleen",)
 
 
 @pytest.mark.parametrize("text", ["печень", "pečeň", "συκώτι", "lifur", "tricorder"])
-def test_row_33_words_of_languages_that_are_not_known_are_declined(text):
+def test_words_of_languages_that_are_not_known_are_declined(text):
+    """Fault 33."""
     with pytest.raises(UnknownStructureError, match=text):
         check_text(text)
 

@@ -45,14 +45,16 @@ def test_largest_request_fits():
     )
 
 
-def test_row_6_too_many_prompts():
+def test_too_many_prompts():
+    """Fault 6."""
     limits = Limits(max_prompts=2)
     assert len(read(body(prompts=["a", "b"]), limits).prompts) == 2
     with pytest.raises(LimitExceededError, match="3 prompts, at most 2"):
         read(body(prompts=["a", "a", "a"]), limits)
 
 
-def test_row_7_overlong_prompt():
+def test_overlong_prompt():
+    """Fault 7."""
     read(body(prompts=["x" * 200]))
     for text in ("x" * 201, "a" + " " * 200, "x" * 100_000):
         with pytest.raises(LimitExceededError):
@@ -104,7 +106,8 @@ def test_rows_8_to_10_and_18_are_typed(data):
 
 
 @pytest.mark.parametrize("prompts", [[], [""], ["liver", "  \t "], ["li\u0007ver"]])
-def test_row_19_blank_prompts(prompts):
+def test_blank_prompts(prompts):
+    """Fault 19."""
     with pytest.raises(PromptError):
         read(body(prompts=prompts))
 
@@ -132,7 +135,8 @@ def test_info_comes_back():
     assert json.loads(INFO.to_json())["limits"]["max_prompts"] == 7
 
 
-def test_row_61_info_of_another_version():
+def test_info_of_another_version():
+    """Fault 61."""
     fields = {"protocol": 2, "something": "new"}
     with pytest.raises(VersionMismatchError):
         ServerInfo.from_json(json.dumps(fields).encode())

@@ -58,7 +58,8 @@ def test_rows_1_and_5_declared_size_is_refused_before_allocating():
                 upload(header(shape=shape, dtype=7))
 
 
-def test_row_5_bytes_and_voxels_are_limited_apart():
+def test_bytes_and_voxels_are_limited_apart():
+    """Fault 5."""
     upload_of_8 = b"".join(encode_volume(made_volume((2, 2, 2), "<f8")))
     decoded([upload_of_8], Limits(max_voxels=8, max_volume_bytes=64))
     for limits in (Limits(max_voxels=7), Limits(max_volume_bytes=63)):
@@ -66,13 +67,15 @@ def test_row_5_bytes_and_voxels_are_limited_apart():
             decoded([upload_of_8], limits)
 
 
-def test_row_3_deflate_bomb_inflates_to_one_chunk_only():
+def test_deflate_bomb_inflates_to_one_chunk_only():
+    """Fault 3."""
     bomb = deflate_bomb(CHUNK_BYTES)
     with memory_bound(4 * MEBIBYTE), pytest.raises(LimitExceededError, match="more than was declared"):
         upload(header() + chunk(bomb))
 
 
-def test_row_3_many_chunks_in_few_bytes_never_lie_in_memory_together():
+def test_many_chunks_in_few_bytes_never_lie_in_memory_together():
+    """Fault 3."""
     data = header(shape=(512, 512, 64)) + chunk(zlib.compress(bytes(CHUNK_BYTES), 9)) * 128
     decoder = VolumeDecoder(Limits())
     with memory_bound(4 * MEBIBYTE):
@@ -81,7 +84,8 @@ def test_row_3_many_chunks_in_few_bytes_never_lie_in_memory_together():
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_row_4_chunk_that_exceeds_the_declared_shape(encoding):
+def test_chunk_that_exceeds_the_declared_shape(encoding):
+    """Fault 4."""
     start = header(encoding=encoding, shape=(2, 2, 2))
     with pytest.raises(LimitExceededError), memory_bound(MEBIBYTE):
         upload(start + CHUNK_HEAD.pack(2**32 - 1, 0))
@@ -95,35 +99,41 @@ def test_row_4_chunk_that_exceeds_the_declared_shape(encoding):
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_row_4_chunk_that_falls_short(encoding):
+def test_chunk_that_falls_short(encoding):
+    """Fault 4."""
     short = bytes(15) if encoding is Encoding.RAW else zlib.compress(bytes(15))
     with pytest.raises(RequestError):
         upload(header(encoding=encoding, shape=(2, 2, 2)) + chunk(short))
 
 
-def test_row_8_empty_body():
+def test_empty_body():
+    """Fault 8."""
     with pytest.raises(RequestError, match="empty"):
         upload(b"")
 
 
 @given(st.binary(min_size=HEADER_BYTES, max_size=400))
-def test_row_9_garbage(data):
+def test_garbage(data):
+    """Fault 9."""
     assert isinstance(error_or_none(lambda: upload(data)), (RequestError, VersionMismatchError))
 
 
 @given(st.binary(max_size=400), st.sampled_from(Encoding))
-def test_row_9_garbage_behind_a_good_header(data, encoding):
+def test_garbage_behind_a_good_header(data, encoding):
+    """Fault 9."""
     assert error_or_none(lambda: upload(header(encoding=encoding) + data)) is not None
 
 
-def test_row_9_garbage_that_is_checksummed():
+def test_garbage_that_is_checksummed():
+    """Fault 9."""
     for payload in (b"", b"no zlib stream", zlib.compress(bytes(16))[:-1], zlib.compress(bytes(16)) + b"\0"):
         with pytest.raises(RequestError):
             upload(header(shape=(2, 2, 2)) + chunk(payload))
 
 
 @pytest.mark.parametrize("encoding", list(Encoding))
-def test_row_10_truncated_at_every_byte(encoding):
+def test_truncated_at_every_byte(encoding):
+    """Fault 10."""
     data = b"".join(encode_volume(smooth_volume((5, 4, 3)), encoding))
     for length in range(len(data)):
         error = error_or_none(lambda end=length: upload(data[:end]))
@@ -136,7 +146,8 @@ def test_rows_11_and_12_zero_dimension():
             upload(header(shape=shape))
 
 
-def test_row_13_unknown_voxel_type_or_encoding():
+def test_unknown_voxel_type_or_encoding():
+    """Fault 13."""
     for fields in ({"dtype": len(DTYPES)}, {"dtype": 255}, {"encoding": 2}):
         with pytest.raises(RequestError, match="not known"):
             upload(header(**fields))
@@ -169,14 +180,16 @@ def test_rows_16_and_17_any_affine_is_good_or_typed(numbers):
 
 
 @pytest.mark.parametrize("modality", [b"XA", b"ct", b"\0\0", b"\xff\xff"])
-def test_row_20_unknown_modality(modality):
+def test_unknown_modality(modality):
+    """Fault 20."""
     with pytest.raises(RequestError, match="modality"):
         upload(header(modality=modality))
 
 
 @settings(max_examples=300)
 @given(st.data(), st.sampled_from(Encoding))
-def test_row_21_every_flipped_bit_is_noticed(data, encoding):
+def test_every_flipped_bit_is_noticed(data, encoding):
+    """Fault 21."""
     volume = smooth_volume((5, 4, 3))
     sent = bytearray(b"".join(encode_volume(volume, encoding)))
     bit = data.draw(st.integers(0, 8 * len(sent) - 1))
@@ -189,7 +202,8 @@ def test_row_21_every_flipped_bit_is_noticed(data, encoding):
     assert error_or_none(receive) is not None
 
 
-def test_row_21_damaged_chunk_is_named_and_those_before_are_good():
+def test_damaged_chunk_is_named_and_those_before_are_good():
+    """Fault 21."""
     volume = smooth_volume((64, 64, 70))
     pieces = list(encode_volume(volume))
     pieces[2] = pieces[2][:-1] + bytes([pieces[2][-1] ^ 1])
@@ -201,7 +215,8 @@ def test_row_21_damaged_chunk_is_named_and_those_before_are_good():
     assert decoder.next_chunk == 1
 
 
-def test_row_41_pickle_and_object_npy_are_refused():
+def test_pickle_and_object_npy_are_refused():
+    """Fault 41."""
     npy = BytesIO()
     np.save(npy, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     for data in (pickle.dumps(list(range(200))), npy.getvalue()):
@@ -209,7 +224,8 @@ def test_row_41_pickle_and_object_npy_are_refused():
             upload(data + bytes(HEADER_BYTES))
 
 
-def test_row_61_other_version():
+def test_other_version():
+    """Fault 61."""
     with pytest.raises(VersionMismatchError, match="'2'"):
         upload(header(magic=b"TSV2"))
 

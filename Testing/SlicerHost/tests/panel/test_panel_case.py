@@ -141,7 +141,8 @@ def test_other_image_gets_a_segmentation_of_its_own(hands):
     assert hands.ui.outputSelector.currentNode() is made
 
 
-def test_row_68_empty_volume_says_what_is_wrong(hands):
+def test_empty_volume_says_what_is_wrong(hands):
+    """Fault 68."""
     hands.ui.promptEdit.text = "liver"
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Empty")
     hands.ui.inputSelector.setCurrentNode(empty)
@@ -150,7 +151,8 @@ def test_row_68_empty_volume_says_what_is_wrong(hands):
     assert "The volume holds no image." in hands.ui.obstacleLabel.text
 
 
-def test_row_69_only_scalar_volumes_are_offered(hands):
+def test_only_scalar_volumes_are_offered(hands):
+    """Fault 69."""
     for kind in ("vtkMRMLVectorVolumeNode", "vtkMRMLLabelMapVolumeNode", "vtkMRMLSequenceNode"):
         slicer.mrmlScene.AddNewNodeByClass(kind)
     assert hands.ui.inputSelector.nodeCount() == 1

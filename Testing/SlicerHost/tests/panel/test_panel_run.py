@@ -92,7 +92,8 @@ def test_segment_and_cancel_are_never_both_there(hands):
     assert segment_names(hands) == ["liver"]
 
 
-def test_row_65_second_enter_while_running_starts_nothing(hands):
+def test_second_enter_while_running_starts_nothing(hands):
+    """Fault 65."""
     slow(hands)
     start(hands, "liver, aorta")
     run = hands.widget.logic.run
@@ -186,7 +187,8 @@ def test_panel_stays_alive_during_a_run(hands):
     assert len(heartbeat.beats) > 20
 
 
-def test_row_62_deleted_volume_ends_the_run_with_a_sentence(hands):
+def test_deleted_volume_ends_the_run_with_a_sentence(hands):
+    """Fault 62."""
     slow(hands)
     start(hands, "liver, aorta")
     slicer.mrmlScene.RemoveNode(hands.ui.inputSelector.currentNode())
@@ -195,7 +197,8 @@ def test_row_62_deleted_volume_ends_the_run_with_a_sentence(hands):
     assert "Choose an image." in hands.ui.obstacleLabel.text
 
 
-def test_row_63_deleted_segmentation_ends_the_run_with_a_sentence(hands):
+def test_deleted_segmentation_ends_the_run_with_a_sentence(hands):
+    """Fault 63."""
     slow(hands)
     start(hands, "liver, aorta")
     slicer.mrmlScene.RemoveNode(node_of(hands))
@@ -204,7 +207,8 @@ def test_row_63_deleted_segmentation_ends_the_run_with_a_sentence(hands):
     assert hands.ui.segmentButton.enabled
 
 
-def test_row_64_closed_scene_ends_the_run_and_empties_the_panel(hands):
+def test_closed_scene_ends_the_run_and_empties_the_panel(hands):
+    """Fault 64."""
     slow(hands)
     start(hands, "liver, aorta")
     slicer.mrmlScene.Clear(0)
@@ -214,7 +218,8 @@ def test_row_64_closed_scene_ends_the_run_and_empties_the_panel(hands):
     driver.run_events(100)
 
 
-def test_row_71_reload_while_running_ends_the_run(hands):
+def test_reload_while_running_ends_the_run(hands):
+    """Fault 71."""
     slow(hands)
     start(hands, "liver, aorta")
     run = hands.widget.logic.run
