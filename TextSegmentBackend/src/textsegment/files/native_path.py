@@ -20,6 +20,24 @@ _ELSEWHERE = ("/tmp", "/var/tmp", "C:\\Windows\\Temp")  # noqa: S108 – a priva
 
 
 @contextmanager
+def plain_folder() -> Iterator[Path]:
+    """Give a private temporary folder whose path is ASCII: the usual one may lie in a home with an umlaut.
+
+    Raises:
+        InputUnreadableError: There is none on this computer.
+    """
+    for parent in (tempfile.gettempdir(), *_ELSEWHERE):
+        if parent.isascii() and os.access(parent, os.W_OK | os.X_OK):
+            with tempfile.TemporaryDirectory(prefix="textsegment-", dir=parent) as folder:
+                yield Path(folder)
+            return
+    raise InputUnreadableError(
+        "The path has letters that the image library cannot take.",
+        "Move the file to a folder whose name is plain ASCII.",
+    )
+
+
+@contextmanager
 def path_to_read(path: Path, *, siblings: bool = False) -> Iterator[str]:
     """Give a path in plain ASCII under which an existing file can be read while the block runs.
 
@@ -34,7 +52,7 @@ def path_to_read(path: Path, *, siblings: bool = False) -> Iterator[str]:
     if whole.isascii():
         yield whole
         return
-    with _plain_folder() as folder:
+    with plain_folder() as folder:
         if siblings:
             _show_siblings(Path(whole), folder)
         stand_in = folder / f"image{_plain_suffix(path)}"
@@ -54,24 +72,10 @@ def path_to_write(path: Path) -> Iterator[str]:
     if whole.isascii():
         yield whole
         return
-    with _plain_folder() as folder:
+    with plain_folder() as folder:
         stand_in = folder / f"image{_plain_suffix(path)}"
         yield str(stand_in)
         shutil.copyfile(stand_in, path)
-
-
-@contextmanager
-def _plain_folder() -> Iterator[Path]:
-    """Give a private folder whose path is ASCII: the usual one may lie in a home with an umlaut."""
-    for parent in (tempfile.gettempdir(), *_ELSEWHERE):
-        if parent.isascii() and os.access(parent, os.W_OK | os.X_OK):
-            with tempfile.TemporaryDirectory(prefix="textsegment-", dir=parent) as folder:
-                yield Path(folder)
-            return
-    raise InputUnreadableError(
-        "The path has letters that the image library cannot take.",
-        "Move the file to a folder whose name is plain ASCII.",
-    )
 
 
 def _plain_suffix(path: Path) -> str:

@@ -22,7 +22,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from textsegment.errors import InputUnreadableError
 from textsegment.files.dicom.pet import PET_KEYWORDS, PET_PRIVATE_TAGS
-from textsegment.files.dicom.planes import frame_scalings, has_image_type, image_planes
+from textsegment.files.dicom.planes import has_image_type, image_planes
 from textsegment.files.dicom.source import PATIENT_AND_STUDY
 from textsegment.files.dicom.stack import Plane
 
@@ -83,17 +83,6 @@ class ImageHeader:
     def is_scout(self) -> bool:
         """Whether the image only shows where the scan lies."""
         return has_image_type(self.dataset, "LOCALIZER")
-
-    def frame_scalings(self) -> list[tuple[float, float]]:
-        """Return rescale slope and intercept of each frame of an enhanced object; empty for others.
-
-        Raises:
-            InputUnreadableError: The header is damaged.
-        """
-        try:
-            return frame_scalings(self.dataset)
-        except DAMAGE as error:
-            raise _damaged_header() from error
 
     def planes(self) -> list[Plane]:
         """Return the place of each frame.

@@ -1,7 +1,8 @@
 """The voxels of DICOM images: decoded, scaled, and put on the grid that their planes make.
 
-GDCM, inside SimpleITK, decodes the pixels (all usual transfer syntaxes) and applies each file's own rescale
-slope and intercept; where the frames of one file are scaled differently, pydicom decodes them.
+pydicom decodes what is not compressed, GDCM (inside SimpleITK) the rest, for which pydicom needs more
+packages. GDCM is given a file of nothing but the pixels: it would invert MONOCHROME1, which says how to show
+an image and not what its values are, and scale all frames like the first.
 """
 
 from __future__ import annotations
@@ -12,13 +13,25 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.pixels import apply_modality_lut
+from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
-from textsegment.errors import InputUnreadableError, VolumeInvalidError
+from textsegment.errors import InputUnreadableError
 from textsegment.files.dicom.header import DAMAGE, ImageHeader, read_dataset
+from textsegment.files.dicom.planes import scaling_of
 from textsegment.files.dicom.stack import Stack
-from textsegment.files.native_path import path_to_read
+from textsegment.files.native_path import plain_folder
+
+# Values of elements that careless writers leave out.
+_USUAL = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelRepresentation": 0}
+_OF_PIXELS = (
+    *_USUAL, "Rows", "Columns", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit", "PixelData",
+)  # fmt: skip
 
 
+# Headers may hold any number: the values are checked later, numpy need not warn as well.
+@np.errstate(all="ignore")
 def load_voxels(stack: Stack, sources: Sequence[tuple[ImageHeader, int]]) -> NDArray[Any]:
     """Decode the sorted planes and put them on the grid.
 
@@ -31,56 +44,89 @@ def load_voxels(stack: Stack, sources: Sequence[tuple[ImageHeader, int]]) -> NDA
 
     Raises:
         InputUnreadableError: The pixels cannot be decoded.
-        VolumeInvalidError: They are colours.
     """
     columns, rows, depth = stack.geometry.spatial_shape
     voxels_kji = np.empty((len(sources), rows, columns), dtype=np.int16)
-    decoded: tuple[ImageHeader | None, NDArray[Any]] = (None, voxels_kji)
+    decoded: tuple[ImageHeader | None, Dataset, NDArray[Any]] = (None, Dataset(), voxels_kji)
     for index, (header, frame) in enumerate(sources):
         if decoded[0] is not header:
-            decoded = (header, _decode(header))
-        frames_kji = decoded[1]
-        if frames_kji.shape[1:] != (rows, columns) or frame >= len(frames_kji):
+            decoded = (header, *_decode(header))
+        _, dataset, stored_kji = decoded
+        if stored_kji.shape[1:] != (rows, columns) or frame >= len(stored_kji):
             raise InputUnreadableError("A DICOM file does not hold the pixels that it announces.")
-        voxels_kji = _widened(voxels_kji, frames_kji.dtype)
-        voxels_kji[index] = frames_kji[frame]
+        scaled = _scaled(stored_kji[frame], dataset, frame)
+        voxels_kji = _widened(voxels_kji, scaled.dtype)
+        voxels_kji[index] = scaled
     if depth != len(sources) or stack.fraction.any():
         voxels_kji = _interpolated(voxels_kji, stack)
     return voxels_kji.transpose(2, 1, 0)
 
 
-def _decode(header: ImageHeader) -> NDArray[Any]:
-    """Return the scaled frames ``[frame, row, column]``."""
-    scalings = header.frame_scalings()
-    if len(set(scalings)) > 1:
-        return _decode_frames(header, scalings)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO("GDCMImageIO")
+def _decode(header: ImageHeader) -> tuple[Dataset, NDArray[Any]]:
+    """Return the whole data set, and the frames ``[frame, row, column]`` as they are stored."""
     try:
-        with path_to_read(header.path) as plain_path:
-            reader.SetFileName(plain_path)
-            frames_kji: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
-    except RuntimeError as error:
-        raise InputUnreadableError(
-            "The pixels of a DICOM file cannot be decoded: it is cut off, or of an unknown kind.",
-            "Copy the series again.",
-        ) from error
-    if frames_kji.ndim != 3:
-        raise VolumeInvalidError("The DICOM image is a colour picture.", "Choose the series of the scan.")
-    return frames_kji
-
-
-def _decode_frames(header: ImageHeader, scalings: Sequence[tuple[float, float]]) -> NDArray[np.float32]:
-    try:
-        stored = read_dataset(header.path).pixel_array
+        dataset = read_dataset(header.path)
+        for keyword, value in _USUAL.items():
+            if dataset.get(keyword) in (None, ""):
+                setattr(dataset, keyword, value)
+        syntax = dataset.file_meta.get("TransferSyntaxUID")
+        if syntax is not None and syntax.is_compressed and syntax != RLELossless:
+            stored = _decode_compressed(dataset)
+        else:
+            stored = dataset.pixel_array
     except (*DAMAGE, RuntimeError) as error:
         raise InputUnreadableError(
-            "The pixels of a DICOM file cannot be decoded: it is cut off, or compressed.",
-            "Copy it again, or run `pip install 'textsegment[dicom]'` for more kinds of compression.",
+            "The pixels of a DICOM file cannot be decoded: it is cut off, or of an unknown kind.",
+            "Copy the series again, or run `pip install 'textsegment[dicom]'` for more kinds of compression.",
         ) from error
-    slopes, intercepts = np.array(scalings, dtype=np.float64).T.reshape(2, -1, 1, 1)
-    scaled: NDArray[np.float32] = (stored * slopes + intercepts).astype(np.float32)
-    return scaled
+    return dataset, stored.reshape(-1, *stored.shape[-2:])
+
+
+def _decode_compressed(dataset: Dataset) -> NDArray[Any]:
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    with plain_folder() as folder:
+        path = folder / "pixels.dcm"
+        _pixels_alone(dataset).save_as(path, enforce_file_format=True)
+        reader.SetFileName(str(path))
+        try:
+            stored: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
+        except (
+            RuntimeError
+        ):  # a newer kind of compression, or damage: pydicom knows, if its packages are there
+            stored = dataset.pixel_array
+    return stored
+
+
+def _pixels_alone(dataset: Dataset) -> Dataset:
+    """Return what it takes to decode the pixels: nothing of the patient, no scaling, not inverted."""
+    alone = Dataset()
+    for keyword in _OF_PIXELS:
+        if keyword in dataset:
+            alone[keyword] = dataset[keyword]
+    alone.PhotometricInterpretation = "MONOCHROME2"
+    alone.SOPClassUID, alone.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+    alone.file_meta = FileMetaDataset()
+    alone.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+    return alone
+
+
+def _scaled(stored: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:
+    """Return the values of a frame in their unit: whole numbers where slope and intercept are."""
+    try:
+        if dataset.get("ModalityLUTSequence"):
+            return np.asarray(apply_modality_lut(stored, dataset))
+        slope, intercept = scaling_of(dataset, frame)
+    except DAMAGE as error:
+        raise InputUnreadableError("The header of a DICOM file is damaged.", "Copy it again.") from error
+    if (slope, intercept) == (1, 0):
+        return stored
+    scaled = stored * slope + intercept
+    if slope.is_integer() and intercept.is_integer() and stored.dtype.kind != "f":
+        for dtype in (np.int16, np.int32):
+            if np.iinfo(dtype).min <= scaled.min() and scaled.max() <= np.iinfo(dtype).max:
+                return scaled.astype(dtype)
+    return scaled.astype(np.float32)
 
 
 def _widened(voxels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -16,15 +16,15 @@ def has_image_type(dataset: Dataset, word: str) -> bool:
     return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
 
 
-def frame_scalings(dataset: Dataset) -> list[tuple[float, float]]:
-    """Return rescale slope and intercept of each frame of an enhanced object; empty for others."""
-    groups = [
-        _group(dataset, frame, "PixelValueTransformationSequence")
-        for frame in dataset.get("PerFrameFunctionalGroupsSequence") or ()
-    ]
-    return [
-        (float(group.get("RescaleSlope", 1)), float(group.get("RescaleIntercept", 0))) for group in groups
-    ]
+def scaling_of(dataset: Dataset, frame: int) -> tuple[float, float]:
+    """Return rescale slope and intercept of a frame (from 0): its own, else those of the whole file."""
+    frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
+    own = _group(dataset, frames[frame], "PixelValueTransformationSequence") if frame < len(frames) else {}
+    slope, intercept = (
+        next((value for value in (own.get(keyword), dataset.get(keyword)) if value not in (None, "")), usual)
+        for keyword, usual in (("RescaleSlope", 1), ("RescaleIntercept", 0))
+    )
+    return float(slope), float(intercept)
 
 
 def image_planes(dataset: Dataset) -> list[Plane]:
@@ -41,7 +41,7 @@ def image_planes(dataset: Dataset) -> list[Plane]:
 
 
 def _require_grey(dataset: Dataset) -> None:
-    grey = str(dataset.get("PhotometricInterpretation", "")).startswith("MONOCHROME")
+    grey = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2").startswith("MONOCHROME")
     if int(dataset.get("SamplesPerPixel") or 1) != 1 or not grey:
         raise VolumeInvalidError(
             "The DICOM image is a colour picture.", "Choose the series of the scan itself."
