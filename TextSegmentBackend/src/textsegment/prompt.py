@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from textsegment.errors import LimitExceededError, PromptError
@@ -47,8 +47,3 @@ def unique_prompts(prompts: Iterable[Prompt | str]) -> tuple[Prompt, ...]:
     if not found:
         raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
     return tuple(found)
-
-
-def merged_warning(asked: Sequence[Prompt | str], unique: Sequence[Prompt]) -> tuple[str, ...]:
-    """Return the sentence for a user who asked for something twice, or nothing."""
-    return ("Structures that were asked for twice are given once.",) if len(asked) > len(unique) else ()

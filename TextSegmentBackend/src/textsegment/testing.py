@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from textsegment.caution import Caution
 from textsegment.geometry import Box, Geometry
-from textsegment.prompt import Prompt, merged_warning, unique_prompts
+from textsegment.prompt import Prompt
+from textsegment.request import Request
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.segmenter import (
     CancelToken,
@@ -58,19 +59,16 @@ class FakeSegmenter:
     ) -> Segmentation:
         """Find a ball for every prompt; see ``Segmenter.segment``."""
         cancel = cancel or CancelToken()
-        warnings = volume.require_segmentable()
-        wanted = unique_prompts(prompts)
-        self.info().require_known(wanted, volume.modality)
+        request = Request.of(volume, prompts)
+        request.require_known(self.info())
         on_event(Progress(0.0, "preparing"))
         masks = []
-        for count, prompt in enumerate(wanted, start=1):
+        for count, prompt in enumerate(request.prompts, start=1):
             self._work(cancel)
             masks.append(_found(prompt.text, volume))
-            on_event(Progress(count / len(wanted), "finishing"))
+            on_event(Progress(count / len(request.prompts), "finishing"))
             on_event(MaskReady(masks[-1]))
-        return Segmentation(
-            volume.geometry, tuple(masks), {"model": "fake"}, (*warnings, *merged_warning(prompts, wanted))
-        )
+        return Segmentation(volume.geometry, tuple(masks), {"model": "fake"}, request.warnings)
 
     def _work(self, cancel: CancelToken) -> None:
         cancel.raise_if_cancelled()

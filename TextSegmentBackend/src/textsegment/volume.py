@@ -64,6 +64,7 @@ class Volume:
         geometry: The grid; ``geometry.spatial_shape`` equals ``voxels.shape``.
         modality: ``CT``, ``MR``, ``PT`` or ``US``.
         warnings: Sentences that the user should see (sheared grid, missing slices, …).
+        known_digest: The digest, where it was proved before: it is not computed again.
 
     Raises:
         VolumeInvalidError: Not three-dimensional, not real numbers, or the shapes differ.
@@ -74,6 +75,7 @@ class Volume:
     geometry: Geometry
     modality: str
     warnings: tuple[str, ...] = ()
+    known_digest: str | None = None
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels)
@@ -95,11 +97,18 @@ class Volume:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of voxels, type, shape, affine and modality: equal digests mean equal requests."""
+        if self.known_digest is not None:
+            return self.known_digest
         h = hashlib.sha256()
         h.update(f"{self.modality}|{self.voxels.dtype.str}|{self.voxels.shape}|".encode())
         h.update(np.ascontiguousarray(self.geometry.affine).tobytes())
         h.update(np.ascontiguousarray(self.voxels).reshape(-1).view(np.uint8).data)
         return h.hexdigest()
+
+    @cached_property
+    def value_range(self) -> tuple[float, float]:
+        """Smallest and largest voxel value; NaN if there is a NaN."""
+        return float(self.voxels.min()), float(self.voxels.max())
 
     def require_segmentable(self) -> tuple[str, ...]:
         """Check the voxel values and return every warning of this volume, its own ones first.
@@ -107,7 +116,7 @@ class Volume:
         Raises:
             VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
         """
-        require_range(float(self.voxels.min()), float(self.voxels.max()))
+        require_range(*self.value_range)
         return self.warnings + self._geometry_warnings()
 
     def _geometry_warnings(self) -> tuple[str, ...]:

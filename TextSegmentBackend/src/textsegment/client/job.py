@@ -140,5 +140,5 @@ class RemoteJob:
             geometry=self._request.volume.geometry,
             masks=tuple(self._masks[prompt.text] for prompt in self._request.prompts),
             provenance=MappingProxyType(dict(done.provenance)),
-            warnings=tuple(dict.fromkeys((*self._request.warnings, *done.warnings))),
+            warnings=tuple(dict.fromkeys((*self._request.request.warnings, *done.warnings))),
         )

@@ -23,6 +23,7 @@ from textsegment.errors import (
     VolumeUnknownError,
 )
 from textsegment.prompt import Prompt
+from textsegment.request import Request
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
@@ -134,7 +135,7 @@ class RemoteSegmenter:
         with self._transport() as transport:
 
             def work(call: BackgroundCall) -> Segmentation:
-                request = PreparedRequest.of(volume, self._identities.of(volume), prompts, encoding)
+                request = PreparedRequest(Request.of(volume, prompts), self._identities.of(volume), encoding)
                 retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
                 self._require_accepted(request, transport, retry)
                 return RemoteJob(request, transport, retry, call.emit).run()

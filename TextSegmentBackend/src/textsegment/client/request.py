@@ -1,12 +1,12 @@
-"""What is wanted from a server, checked as far as that is possible without it."""
+"""A request to a server, checked as far as that is possible without it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from textsegment.prompt import Prompt, merged_warning, unique_prompts
+from textsegment.prompt import Prompt
+from textsegment.request import Request
 from textsegment.volume import Volume
 from textsegment.wire.messages import ServerInfo
 from textsegment.wire.volume_codec import wire_volume
@@ -20,12 +20,10 @@ class VolumeIdentity:
     Attributes:
         header: The volume as it travels, without voxels.
         digest: Its name on a server.
-        warnings: Of ``Volume.require_segmentable``.
     """
 
     header: VolumeHeader
     digest: str
-    warnings: tuple[str, ...]
 
 
 class VolumeIdentities:
@@ -38,43 +36,39 @@ class VolumeIdentities:
         """Return the identity of a volume.
 
         Raises:
-            VolumeInvalidError: It cannot be segmented, or not be sent.
+            VolumeInvalidError: It cannot be sent.
         """
         identity = self._known.get(volume)
         if identity is None:
-            warnings = volume.require_segmentable()
             wired = wire_volume(volume)
-            identity = VolumeIdentity(VolumeHeader.of(wired), wired.digest, warnings)
+            identity = VolumeIdentity(VolumeHeader.of(wired), wired.digest)
             self._known[volume] = identity
         return identity
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PreparedRequest:
-    """One request.
+    """A request on its way to a server.
 
     Attributes:
-        volume: The scan.
-        identity: Of the scan.
-        prompts: What to look for, each once.
-        warnings: What is known before anything is sent.
+        request: What is asked.
+        identity: Of its volume.
         encoding: How the volume travels.
     """
 
-    volume: Volume
+    request: Request
     identity: VolumeIdentity
-    prompts: tuple[Prompt, ...]
-    warnings: tuple[str, ...]
     encoding: Encoding
 
-    @classmethod
-    def of(
-        cls, volume: Volume, identity: VolumeIdentity, prompts: Sequence[Prompt | str], encoding: Encoding
-    ) -> PreparedRequest:
-        """Make the order for prompts as they were given."""
-        wanted = unique_prompts(prompts)
-        warnings = (*identity.warnings, *merged_warning(prompts, wanted))
-        return cls(volume, identity, wanted, warnings, encoding)
+    @property
+    def volume(self) -> Volume:
+        """The scan."""
+        return self.request.volume
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """What to look for, each once."""
+        return self.request.prompts
 
     def require_accepted(self, info: ServerInfo) -> None:
         """Check against what a server says about itself, before a long upload that would be in vain.
@@ -87,4 +81,4 @@ class PreparedRequest:
         header = self.identity.header
         info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)
         info.limits.require_prompts(tuple(prompt.text for prompt in self.prompts))
-        info.model.require_known(self.prompts, header.modality)
+        self.request.require_known(info.model)

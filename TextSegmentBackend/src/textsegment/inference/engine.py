@@ -31,7 +31,8 @@ from textsegment.inference.pipeline import Pipeline
 from textsegment.inference.progress import Reporter, watched
 from textsegment.inference.prompts import choose_orientation, structures_of
 from textsegment.model.config import MODALITY_INDEX
-from textsegment.prompt import Prompt, merged_warning, unique_prompts
+from textsegment.prompt import Prompt
+from textsegment.request import Request
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
@@ -100,19 +101,18 @@ class LocalSegmenter:
     ) -> Segmentation:
         """Segment every prompt in the volume; see ``Segmenter.segment``."""
         cancel = cancel or CancelToken()
-        warnings = volume.require_segmentable()
-        wanted = unique_prompts(prompts)
-        self.info().require_known(wanted, volume.modality)
-        orientation = choose_orientation(self._orientation, volume, wanted)
-        job = LocalJob(volume, wanted, orientation, Reporter(on_event), on_event, cancel)
+        request = Request.of(volume, prompts)
+        request.require_known(self.info())
+        orientation = choose_orientation(self._orientation, volume, request.prompts)
+        job = LocalJob(request, orientation, Reporter(on_event), on_event, cancel)
         with self._my_turn(cancel):
             plan = self._run_down_the_ladder(job)
         job.reporter.done()
         return Segmentation(
             geometry=volume.geometry,
-            masks=tuple(job.masks[prompt] for prompt in wanted),
+            masks=tuple(job.masks[prompt] for prompt in request.prompts),
             provenance=self._provenance(job, plan),
-            warnings=(*warnings, *merged_warning(prompts, wanted), *job.warnings),
+            warnings=(*request.warnings, *job.warnings),
         )
 
     @contextmanager

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from textsegment.inference.progress import Reporter
 from textsegment.prompt import Prompt
+from textsegment.request import Request
 from textsegment.segmentation import StructureMask
 from textsegment.segmenter import CancelToken, EventCallback
-from textsegment.volume import Volume
 
 
 @dataclass(eq=False)
@@ -16,8 +16,7 @@ class LocalJob:
     """One request on its way.
 
     Attributes:
-        volume: The scan.
-        prompts: What is asked, each once.
+        request: What is asked.
         orientation: Axes of the canonical image.
         reporter: Of progress.
         on_event: Told of each mask.
@@ -26,8 +25,7 @@ class LocalJob:
         warnings: Of the canonical image.
     """
 
-    volume: Volume
-    prompts: tuple[Prompt, ...]
+    request: Request
     orientation: str
     reporter: Reporter
     on_event: EventCallback
@@ -38,4 +36,4 @@ class LocalJob:
     @property
     def missing(self) -> list[Prompt]:
         """Prompts without a mask yet."""
-        return [prompt for prompt in self.prompts if prompt not in self.masks]
+        return [prompt for prompt in self.request.prompts if prompt not in self.masks]

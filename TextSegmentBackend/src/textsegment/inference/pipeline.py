@@ -52,14 +52,14 @@ class Pipeline:
     def run(self, job: LocalJob, plan: MemoryPlan) -> None:
         """Make the masks that a job lacks; may be called again with another plan after a failure."""
         scan = self._prepared(job, plan)
-        queries = self._embedded(job.prompts, job.volume.modality)
+        queries = self._embedded(job.request.prompts, job.request.volume.modality)
         embeddings: dict[int, Tensor] = {}
         groups = self._groups(job.missing, scan.grid, plan)
         patches = len(scan.grid.boxes)
         to_encode = patches - len(scan.patches)
         job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
         for group, device in groups:
-            rows = [job.prompts.index(prompt) for prompt in group]
+            rows = [job.request.prompts.index(prompt) for prompt in group]
             found = self._probabilities(job, scan, rows, device, embeddings, queries, plan)
             self._finish(job, scan, group, found)
 
@@ -99,13 +99,15 @@ class Pipeline:
         return accumulator.finish()
 
     def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
-        key: Hashable = (job.volume.digest, self._model.digest, job.orientation)
+        key: Hashable = (job.request.volume.digest, self._model.digest, job.orientation)
         scan = self._cache.get(key)
         if scan is None:
             job.reporter.expect(1.0)
             job.reporter.advance(0.0, "preparing")
             job.cancel.raise_if_cancelled()
-            image = to_canonical(job.volume, spacing=self._config.spacing, orientation=job.orientation)
+            image = to_canonical(
+                job.request.volume, spacing=self._config.spacing, orientation=job.orientation
+            )
             image = replace(image, voxels=normalize(image.voxels, image.modality))
             scan = PreparedScan(image, PatchGrid(image.geometry.spatial_shape, self._config.patch_size))
             job.reporter.advance(_PREPARING, "preparing")
@@ -160,7 +162,7 @@ class Pipeline:
     ) -> None:
         for prompt, probability in zip(group, found, strict=True):
             job.cancel.raise_if_cancelled()
-            mask = restore_mask(prompt.text, probability, scan.image, job.volume)
+            mask = restore_mask(prompt.text, probability, scan.image, job.request.volume)
             job.masks[prompt] = mask
             job.reporter.advance(_FINISHING, "finishing")
             job.on_event(MaskReady(mask))

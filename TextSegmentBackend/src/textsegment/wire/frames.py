@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from textsegment.errors import LimitExceededError, StreamBrokenError, TextSegmentError
@@ -25,6 +26,19 @@ _MAX_DONE_BYTES = 2**20
 _MAX_POSITION = 2**31
 _MAX_WARNINGS = 1024
 _STAGE_CHARACTERS = 64
+
+
+class FrameKind(bytes, Enum):
+    """The first four bytes of a frame: what it holds."""
+
+    QUEUED = b"QUEU"
+    PROGRESS = b"PROG"
+    MASK = b"MASK"
+    DONE = b"DONE"
+    ERROR = b"ERRO"
+
+
+_KINDS = {kind.value: kind for kind in FrameKind}
 
 
 @dataclass(frozen=True)
@@ -57,22 +71,24 @@ def encode_frame(frame: Frame) -> bytes:
         LimitExceededError: Warnings or provenance are longer than 1 MiB together.
     """
     if isinstance(frame, Queued):
-        return _framed(b"QUEU", write_object({"position": frame.position}))
+        return _framed(FrameKind.QUEUED, write_object({"position": frame.position}))
     if isinstance(frame, Progress):
-        return _framed(b"PROG", write_object({"fraction": float(frame.fraction), "stage": frame.stage}))
+        return _framed(
+            FrameKind.PROGRESS, write_object({"fraction": float(frame.fraction), "stage": frame.stage})
+        )
     if isinstance(frame, MaskReady):
-        return _framed(b"MASK", encode_mask(frame.mask))
+        return _framed(FrameKind.MASK, encode_mask(frame.mask))
     if isinstance(frame, Failed):
-        return _framed(b"ERRO", frame.report.to_json())
+        return _framed(FrameKind.ERROR, frame.report.to_json())
     payload = write_object({"provenance": dict(frame.provenance), "warnings": list(frame.warnings)})
     if len(payload) > _MAX_DONE_BYTES or len(frame.warnings) > _MAX_WARNINGS:
         raise LimitExceededError("The result has too many or too long warnings to be sent.")
-    return _framed(b"DONE", payload)
+    return _framed(FrameKind.DONE, payload)
 
 
-def split_frame(frame: bytes) -> tuple[bytes, bytes]:
+def split_frame(frame: bytes) -> tuple[FrameKind, bytes]:
     """Return kind and payload of one frame from ``encode_frame``."""
-    return frame[:4], frame[_HEAD.size :]
+    return FrameKind(frame[:4]), frame[_HEAD.size :]
 
 
 class FrameDecoder:
@@ -94,11 +110,11 @@ class FrameDecoder:
         self._has_begun = False
         self._buffer = bytearray()
         self._max_bytes = {
-            b"QUEU": _MAX_SMALL_BYTES,
-            b"PROG": _MAX_SMALL_BYTES,
-            b"MASK": max_mask_bytes(spatial_shape),
-            b"DONE": _MAX_DONE_BYTES,
-            b"ERRO": MAX_REPORT_BYTES,
+            FrameKind.QUEUED: _MAX_SMALL_BYTES,
+            FrameKind.PROGRESS: _MAX_SMALL_BYTES,
+            FrameKind.MASK: max_mask_bytes(spatial_shape),
+            FrameKind.DONE: _MAX_DONE_BYTES,
+            FrameKind.ERROR: MAX_REPORT_BYTES,
         }
 
     def push(self, data: bytes) -> Iterator[Frame]:
@@ -143,15 +159,16 @@ class FrameDecoder:
         self._has_begun = True
         return True
 
-    def _next_payload(self) -> tuple[bytes, bytearray] | None:
+    def _next_payload(self) -> tuple[FrameKind, bytearray] | None:
         if self.is_finished:
             if self._buffer:
                 raise StreamBrokenError("Something follows the last frame of the answer.")
             return None
         if len(self._buffer) < _HEAD.size:
             return None
-        kind, length, checksum = _HEAD.unpack_from(self._buffer)
-        if length > self._max_bytes.get(kind, -1):
+        name, length, checksum = _HEAD.unpack_from(self._buffer)
+        kind = _KINDS.get(name)
+        if kind is None or length > self._max_bytes[kind]:
             raise StreamBrokenError("The answer holds a frame of unknown kind or impossible size.")
         end = _HEAD.size + length
         if len(self._buffer) < end:
@@ -162,23 +179,23 @@ class FrameDecoder:
             raise StreamBrokenError("The answer was damaged on the way.", "Ask again.")
         return kind, payload
 
-    def _decode(self, kind: bytes, payload: bytearray) -> Frame:
+    def _decode(self, kind: FrameKind, payload: bytearray) -> Frame:
         try:
-            if kind == b"MASK":
+            if kind is FrameKind.MASK:
                 return MaskReady(decode_mask(payload, self._spatial_shape))
-            if kind == b"ERRO":
+            if kind is FrameKind.ERROR:
                 return Failed(ErrorReport.from_json(payload))
             return _decode_small(kind, payload)
         except TextSegmentError as error:
             raise StreamBrokenError(f"A frame of the answer cannot be understood: {error.message}") from error
 
 
-def _decode_small(kind: bytes, payload: bytearray) -> Queued | Progress | Done:
-    given = read_object(payload, f"The frame {kind.decode('ascii')}")
+def _decode_small(kind: FrameKind, payload: bytearray) -> Queued | Progress | Done:
+    given = read_object(payload, f"The frame {kind.value.decode('ascii')}")
     frame: Queued | Progress | Done
-    if kind == b"QUEU":
+    if kind is FrameKind.QUEUED:
         frame = Queued(given.whole("position", 0, _MAX_POSITION))
-    elif kind == b"PROG":
+    elif kind is FrameKind.PROGRESS:
         frame = Progress(given.real("fraction", 0, 1), given.text("stage", _STAGE_CHARACTERS))
     else:
         frame = Done(given.scalars("provenance"), given.texts("warnings", _MAX_WARNINGS, _MAX_DONE_BYTES))
@@ -186,7 +203,7 @@ def _decode_small(kind: bytes, payload: bytearray) -> Queued | Progress | Done:
     return frame
 
 
-def _framed(kind: bytes, payload: bytes) -> bytes:
+def _framed(kind: FrameKind, payload: bytes) -> bytes:
     return _HEAD.pack(kind, len(payload), _checksum(kind, payload)) + payload
 
 

@@ -57,10 +57,16 @@ def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
     return segmenter
 
 
-def map_volume(header: VolumeHeader, voxels: Path) -> Volume:
-    """Return a stored volume; its voxels are read from the file when they are looked at."""
+def map_volume(header: VolumeHeader, voxels: Path, digest: str) -> Volume:
+    """Return a stored volume; its voxels are read from the file when they are looked at.
+
+    Args:
+        header: Grid, type and modality.
+        voxels: File with the bare voxels.
+        digest: Of the volume, proved when it was stored.
+    """
     mapped = np.memmap(voxels, dtype=header.dtype, mode="r", shape=header.geometry.spatial_shape)
-    return Volume(mapped, header.geometry, header.modality)
+    return Volume(mapped, header.geometry, header.modality, known_digest=digest)
 
 
 def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) -> None:
@@ -108,9 +114,7 @@ class _Worker:
     def _run(self, job: dict[str, Any], cancel: CancelToken) -> bytes:
         try:
             header, _, _ = read_header(bytes.fromhex(job["header"]), _NO_LIMITS)
-            volume = map_volume(header, Path(job["voxels"]))
-            # Proved when it was stored; the cached property would read all voxels again.
-            volume.__dict__["digest"] = job["digest"]
+            volume = map_volume(header, Path(job["voxels"]), job["digest"])
             prompts = [Prompt(text) for text in job["prompts"]]
             result = self._segmenter.segment(volume, prompts, on_event=self._send, cancel=cancel)
             self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))

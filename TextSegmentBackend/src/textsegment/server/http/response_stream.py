@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Send
 from textsegment.segmenter import Queued
 from textsegment.server.http.body import ClientGoneError
 from textsegment.wire.contract import ANSWER_TYPE, HEARTBEAT_S, PROTOCOL_HEADER, PROTOCOL_VERSION
-from textsegment.wire.frames import STREAM_MAGIC, encode_frame, split_frame
+from textsegment.wire.frames import STREAM_MAGIC, FrameKind, encode_frame, split_frame
 
 # The connection keeps what a reader has not taken, and waits until it has: so it keeps no more of each.
 _PIECE_BYTES = 2**16
@@ -44,7 +44,7 @@ async def send_frames(frames: AsyncIterator[bytes], receive: Receive, send: Send
                 continue
             if (frame := following.result()) is None:
                 break
-            if split_frame(frame)[0] in (b"QUEU", b"PROG"):
+            if split_frame(frame)[0] in (FrameKind.QUEUED, FrameKind.PROGRESS):
                 last = frame
             for begin in range(0, len(frame), _PIECE_BYTES):
                 await send(_piece(frame[begin : begin + _PIECE_BYTES]))

@@ -13,7 +13,7 @@ from textsegment.server.jobs.schedule import QueuePlace
 from textsegment.server.logs import log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import Failed, encode_frame, split_frame
+from textsegment.wire.frames import Failed, FrameKind, encode_frame, split_frame
 
 
 class ServerJob:
@@ -21,7 +21,7 @@ class ServerJob:
 
     Args:
         work: What to do.
-        ticket: Its place in the queue.
+        place: Its place in the queue.
         engine: Does it.
         metrics: Where it is counted.
     """
@@ -59,10 +59,10 @@ class ServerJob:
         async with aclosing(self._engine.run(self._work)) as frames:
             async for frame in frames:
                 kind, _ = split_frame(frame)
-                if kind == b"MASK":
+                if kind is FrameKind.MASK:
                     self._masks += 1
                     self._note("first_mask")
-                elif kind == b"DONE":
+                elif kind is FrameKind.DONE:
                     self._outcome = "done"
                 yield frame
         self._note("computing")

@@ -9,7 +9,7 @@ from dataclasses import replace
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import Progress
 from textsegment.server.engines.engine import StoredRequest
-from textsegment.wire.frames import encode_frame, split_frame
+from textsegment.wire.frames import FrameKind, encode_frame, split_frame
 from textsegment.wire.mask_codec import mask_structure
 from textsegment.wire.strict_json import read_object
 
@@ -46,13 +46,13 @@ async def resumed(
             async with aclosing(attempt(replace(work, prompts=prompts))) as frames:
                 async for frame in frames:
                     kind, payload = split_frame(frame)
-                    if kind == b"MASK":
+                    if kind is FrameKind.MASK:
                         structure = mask_structure(payload)
                         if structure in sent:
                             continue
                         sent.add(structure)
                         yield frame
-                    elif kind == b"PROG":
+                    elif kind is FrameKind.PROGRESS:
                         progress = _progress(payload, floor)
                         reached = max(reached, progress.fraction)
                         yield encode_frame(progress)

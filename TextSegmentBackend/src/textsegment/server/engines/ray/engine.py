@@ -17,7 +17,7 @@ from textsegment.segmenter import ModelInfo, Progress
 from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.jobs.resume import resumed
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import encode_frame, split_frame
+from textsegment.wire.frames import FrameKind, encode_frame, split_frame
 
 # A job that takes its replica with it every time must not take all.
 _TRIES = 3
@@ -72,7 +72,7 @@ class RayEngine:
         try:
             async for frame in response:
                 kind, payload = split_frame(frame)
-                if kind == b"ERRO":
+                if kind is FrameKind.ERROR:
                     raise ErrorReport.from_json(payload).to_error()
                 yield frame
         except RayTaskError:

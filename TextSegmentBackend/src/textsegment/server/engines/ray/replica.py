@@ -67,9 +67,7 @@ class SegmenterReplica:
         Yields:
             Encoded frames; ``DONE`` or ``ERRO`` is the last.
         """
-        volume = Volume(voxels, header.geometry, header.modality)
-        # Proved when it was stored; the cached property would read all voxels again.
-        volume.__dict__["digest"] = digest
+        volume = Volume(voxels, header.geometry, header.modality, known_digest=digest)
         frames: asyncio.Queue[bytes | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 

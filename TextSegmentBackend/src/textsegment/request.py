@@ -1,0 +1,53 @@
+"""A request: one volume, and the structures that are looked for in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textsegment.prompt import Prompt, unique_prompts
+from textsegment.segmenter import ModelInfo
+from textsegment.volume import Volume
+
+_MERGED = "Structures that were asked for twice are given once."
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a segmenter is asked for, checked; every engine makes one of what it is given.
+
+    Attributes:
+        volume: The scan; its voxels can be segmented.
+        prompts: What to look for, at least one, each once.
+        warnings: Sentences that are known before anything is computed.
+
+    Example:
+        >>> from textsegment.testing import phantom
+        >>> request = Request.of(phantom(), ["liver", "Left  kidney", "liver"])
+        >>> [prompt.text for prompt in request.prompts]
+        ['liver', 'left kidney']
+        >>> request.warnings
+        ('Structures that were asked for twice are given once.',)
+    """
+
+    volume: Volume
+    prompts: tuple[Prompt, ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, volume: Volume, prompts: Sequence[Prompt | str]) -> Request:
+        """Check a volume and prompts as they were given.
+
+        Raises:
+            VolumeInvalidError: The voxels are NaN, infinite or all the same.
+            PromptError: There is no prompt, or one is not valid.
+            LimitExceededError: A prompt is too long.
+        """
+        warnings = volume.require_segmentable()
+        each_once = unique_prompts(prompts)
+        merged = (_MERGED,) if len(prompts) > len(each_once) else ()
+        return cls(volume, each_once, (*warnings, *merged))
+
+    def require_known(self, model: ModelInfo) -> None:
+        """Check that a model can be asked; see ``ModelInfo.require_known``."""
+        model.require_known(self.prompts, self.volume.modality)
