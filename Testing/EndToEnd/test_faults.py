@@ -1,4 +1,4 @@
-"""What goes wrong in Slicer while the panel works with a real server; named by rows of the list of faults."""
+"""What goes wrong in Slicer while the panel works with a real server (faults.md in the docs)."""
 
 import os
 import signal

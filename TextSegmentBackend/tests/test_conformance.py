@@ -143,7 +143,8 @@ def test_suggestions_for_a_structure_that_is_not_known(contestant):
 
 
 @pytest.mark.parametrize("voxels", ["constant", "not a number", "infinite"])
-def test_rows_14_and_15_voxels_that_cannot_be_segmented(contestant, voxels):
+def test_voxels_that_cannot_be_segmented(contestant, voxels):
+    """Faults 14 and 15."""
     array = phantom(SMALL).voxels.astype(np.float32)
     array[3, 4, 5] = {"constant": 0, "not a number": np.nan, "infinite": np.inf}[voxels]
     if voxels == "constant":

@@ -73,6 +73,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_refused_with_a_typed_error_and_nothing_written(tmp_path, name):
+    """Faults 9 to 17, as files."""
     make, code = BAD[name]
     path = tmp_path / "doe^john.nii.gz"
     make(path)
@@ -85,6 +86,7 @@ def test_refused_with_a_typed_error_and_nothing_written(tmp_path, name):
 
 
 def test_zero_spacing_in_nrrd(tmp_path):
+    """Fault 17."""
     directions = np.diag([3.0, 0.0, 3.0])
     header = {"space": "LPS", "space directions": directions, "space origin": np.zeros(3)}
     nrrd.write(str(tmp_path / "scan.nrrd"), VOXELS, header)
@@ -103,7 +105,7 @@ def test_no_image_at_all(tmp_path, name):
 
 
 def test_warnings_reach_the_user(tmp_path):
-    """Sheared, thin, two geometries that differ, asked twice, guessed modality: it runs, and says so."""
+    """Faults 22 to 25: sheared, thin, two geometries that differ, asked twice: it runs, and says so."""
     sheared = np.array([[3.0, 0, 0, 0], [0, 3, 4, 0], [0, 0, 30, 0], [0, 0, 0, 1]])
     voxels = np.full((20, 18, 3), -1000, np.int16)
     voxels[3:17, 3:15] = VOXELS[3:17, 3:15, :3]
@@ -120,6 +122,7 @@ def test_warnings_reach_the_user(tmp_path):
 
 
 def test_a_structure_outside_the_image_is_said_to_be_missing(tmp_path):
+    """Fault 26."""
     out, report = tmp_path / "out.seg.nrrd", tmp_path / "report.json"
     command = ("urinary bladder, sacrum", "-o", out, "--json", report, "--modality", "CT")
     ended = textsegment("segment", CHEST, *command)

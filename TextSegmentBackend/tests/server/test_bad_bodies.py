@@ -1,4 +1,4 @@
-"""Requests that must be refused, by the rows of the list of faults, while the server's memory stays flat."""
+"""Requests that must be refused (docs/faults.md), while the server's memory stays flat."""
 
 from __future__ import annotations
 
@@ -135,7 +135,8 @@ def test_declared_size_over_the_cap(server, shape):
 
 
 @pytest.mark.usefixtures("flat_memory")
-def test_rows_06_and_07_too_many_or_too_long_prompts(server):
+def test_too_many_or_too_long_prompts(server):
+    """Faults 6 and 7."""
     for prompts in (["liver"] * 21, [f"p{n}" for n in range(50_000)], ["x" * 51], ["x" * 900_000]):
         answer = server.post_raw(json.dumps({"volume": DIGEST, "prompts": prompts}).encode())
         assert (answer.status_code, report(answer).code) == TOO_LARGE
@@ -166,7 +167,8 @@ def test_truncated(server):
         assert refused(server, body[:end]) == (422, "request_invalid")
 
 
-def test_rows_11_and_12_not_three_positive_dimensions(server):
+def test_not_three_positive_dimensions(server):
+    """Faults 11 and 12."""
     for shape in ((0, 4, 4), (4, 0, 4), (4, 4, 0)):
         assert refused(server, header(shape=shape)) == (422, "geometry_invalid")
 
@@ -194,7 +196,8 @@ def test_constant_volume(server):
     assert refused(server, *bad_volume(np.full((9, 9, 9), 7, np.int16))) == (422, "volume_invalid")
 
 
-def test_rows_16_and_17_affine_that_is_no_map(server):
+def test_affine_that_is_no_map(server):
+    """Faults 16 and 17."""
     singular = OBLIQUE.copy()
     singular[:3, 0] = singular[:3, 1]
     for affine in (singular, OBLIQUE * 0, OBLIQUE * np.nan, OBLIQUE * [1, 1, 0, 1]):

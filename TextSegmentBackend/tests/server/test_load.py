@@ -68,7 +68,8 @@ def test_queued_job_is_cancelled_at_once(volume):
         running.close()
 
 
-def test_rows_46_and_47_disconnect_cancels_a_running_job(volume):
+def test_disconnect_cancels_a_running_job(volume):
+    """Faults 46 and 47."""
     with ServerProcess(arguments=ENDLESS) as server:
         server.put(volume)
         worker = server.workers()

@@ -25,7 +25,8 @@ def answer(server, volume, prompts) -> tuple[dict, Done]:
     return {e.mask.structure: e.mask for e in events if isinstance(e, MaskReady)}, last
 
 
-def test_rows_22_and_29_sheared_grid_is_warned_about(server):
+def test_sheared_grid_is_warned_about(server):
+    """Faults 22 and 29."""
     tilted = OBLIQUE.copy()
     tilted[1, 2] = 0.7
     _, end = answer(server, wire_volume(phantom((30, 30, 20), tilted)), ["liver"])

@@ -63,7 +63,8 @@ def test_overlong_prompt():
         read(body(prompts=["x" * 51]), Limits(max_prompt_characters=50))
 
 
-def test_rows_1_and_2_oversized_body_is_not_parsed():
+def test_oversized_body_is_not_parsed():
+    """Faults 1 and 2."""
     with memory_bound(2**16), pytest.raises(LimitExceededError):
         read(body(), Limits(max_request_bytes=20))
 
@@ -100,7 +101,8 @@ def test_rows_1_and_2_oversized_body_is_not_parsed():
         b'{"volume":1e999,"prompts":["liver"]}',
     ],
 )
-def test_rows_8_to_10_and_18_are_typed(data):
+def test_what_is_no_request_is_typed(data):
+    """Faults 8, 9, 10 and 18."""
     with pytest.raises(RequestError):
         read(data)
 

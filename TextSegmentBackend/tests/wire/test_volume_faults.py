@@ -1,4 +1,4 @@
-"""Uploads that must be refused, by the rows of the list of faults."""
+"""Uploads that must be refused (docs/faults.md)."""
 
 import pickle
 import struct
@@ -51,7 +51,8 @@ def upload(data: bytes) -> None:
     decoded([data])
 
 
-def test_rows_1_and_5_declared_size_is_refused_before_allocating():
+def test_declared_size_is_refused_before_allocating():
+    """Faults 1 and 5."""
     with memory_bound(MEBIBYTE):
         for shape in [(2**32 - 1,) * 3, (1024, 1024, 1025), (1, 1, 2**32 - 1)]:
             with pytest.raises(LimitExceededError):
@@ -140,7 +141,8 @@ def test_truncated_at_every_byte(encoding):
         assert type(error) is RequestError, length
 
 
-def test_rows_11_and_12_zero_dimension():
+def test_zero_dimension():
+    """Faults 11 and 12."""
     for shape in [(0, 4, 4), (4, 4, 0), (0, 0, 0)]:
         with pytest.raises(GeometryError):
             upload(header(shape=shape))
@@ -164,7 +166,8 @@ def test_unknown_voxel_type_or_encoding():
         {(2, 2): 1e-200},  # whose square vanishes
     ],
 )
-def test_rows_16_and_17_affine(change):
+def test_affine(change):
+    """Faults 16 and 17."""
     affine = OBLIQUE.copy()
     for place, value in change.items():
         affine[place] = value
@@ -173,7 +176,8 @@ def test_rows_16_and_17_affine(change):
 
 
 @given(st.lists(st.floats(), min_size=12, max_size=12))
-def test_rows_16_and_17_any_affine_is_good_or_typed(numbers):
+def test_any_affine_is_good_or_typed(numbers):
+    """Faults 16 and 17."""
     data = header(shape=(2, 2, 2), affine=[*numbers, 0, 0, 0, 1]) + chunk(zlib.compress(bytes(16)))
     error = error_or_none(lambda: upload(data))
     assert error is None or type(error) is GeometryError
