@@ -11,7 +11,7 @@ NUMBERED = [str(number) for number in range(1, 73)]
 
 
 @lru_cache
-def tests_of(path):
+def names_in(path):
     """Return the names of the tests of a file, and one that is empty for itself."""
     return {name for name, _ in fault_table.tests_of(path)}
 
@@ -21,7 +21,7 @@ def test_every_test_in_the_table_exists():
         begin = "Testing/" if file.startswith("Testing/") else ""
         path = fault_table.FOLDERS[begin] / file.removeprefix(begin)
         assert path.is_file(), f"{file}: tools/fault_table.py writes the table anew"
-        there = tests_of(path)
+        there = names_in(path)
         missing = [name for name in names.split(", ") if name not in there]
         assert not missing, f"{missing} in {file}: tools/fault_table.py writes the table anew"
 
