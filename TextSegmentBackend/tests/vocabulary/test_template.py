@@ -76,7 +76,7 @@ def test_results_get_tg263_names() -> None:
     [
         ("OAR prostate", "oar_pelvis_prostate"),
         ("oars for head & neck", "oar_head_neck"),
-        ("Organs at risk: breast", "oar_breast"),
+        ("Organs at risk breast", "oar_breast"),
         ("Risikoorgane Lunge", "oar_thorax_lung"),
         ("all abdominal organs", "abdominal_organs"),
         ("全身", "whole_body"),

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textsegment.errors import ModalityError
+from textsegment.vocabulary.headings import has_heading
 from textsegment.vocabulary.language.parse import split_terms, split_weakly
 from textsegment.vocabulary.language.phrase import PhraseMeaning, resolve_phrase
 from textsegment.vocabulary.language.sides import take_side
 from textsegment.vocabulary.language.words import clean, stem, tokens, word_lists
 from textsegment.vocabulary.lexicon import load_concepts
+from textsegment.vocabulary.marks import read_marks
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
 from textsegment.vocabulary.structures import load_structures
 
@@ -34,8 +36,11 @@ def resolve(text: str, modality: str) -> list[Resolution]:
     """
     if modality not in MODALITIES:
         raise ModalityError(f"The modality {modality!r} is not supported.", "Use CT, MR or PT.")
-    groups = split_terms(text)
+    marked = read_marks(text)
+    groups = split_terms(marked.text)
     results = [each for terms in groups for each in _resolve_list(terms, modality)]
+    if marked.question:
+        return [questioned(each, marked.question) for each in results]
     if any(_is_heading_of_side(term) for terms in groups for term in terms):
         results = [_asked_for_side(each) for each in results]
     return results
@@ -61,6 +66,9 @@ def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
         before = range(index)
         if any(sides[other] and _last_word(terms[other]) == _last_word(term) for other in before):
             found[index] = [_asked_for_side(each) for each in found[index]]
+        if ":" not in term and any(map(has_heading, terms[:index])):
+            reason = "The heading before it may concern it; name it by itself."
+            found[index] = [questioned(each, reason) for each in found[index]]
         if index and _is_narrowed(found[index - 1], terms[index - 1], term, modality):
             reason = f'"{term}" may belong to it; name them as one, or apart.'
             found[index - 1] = [questioned(each, reason) for each in found[index - 1]]

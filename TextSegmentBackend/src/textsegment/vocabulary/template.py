@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -40,6 +41,7 @@ LITTLE_WORDS = {
     "cancer",
     "ca",
 }
+NO_PHRASE = re.compile(r"[:_]|oars?-", re.IGNORECASE)  # "OAR_bladder" is the bladder, not the set for it
 FULL_WORDS = {"full", "all", "complete", "extended", "optional", "alle"}
 
 
@@ -172,7 +174,7 @@ def find_template(text: str) -> Template | None:
     for phrase in OAR_PHRASES:
         line = line.replace(f" {phrase} ", " oar ")
     words = line.split()
-    if not OAR_WORDS & set(words):
+    if not OAR_WORDS & set(words) or NO_PHRASE.search(text):
         return None
     site = [word for word in words if word not in OAR_WORDS | LITTLE_WORDS | FULL_WORDS]
     found = sites.get(bag_key(site)) if site else None

@@ -79,11 +79,16 @@ def read_parts(text: str) -> list[str]:
 
 
 def read_numbers(parts: Sequence[str]) -> list[int] | None:
-    """Return the numbers of "3, 5-7 and 9" in order, or None if there is anything else."""
+    """Return the numbers of "3, 5-7 and 9" in order, or None if there is anything else.
+
+    Two numbers side by side ("5 1", "5 third") are no list.
+    """
     found: list[int] = []
     expect_end = False
-    for part in parts:
+    for part, before in zip(parts, ("", *parts), strict=False):
         number = ROMAN.get(part, int(part) if part.isdigit() else None)
+        if number is not None and before and before not in ("-", "to", ",", "/"):
+            return None
         if part in ("-", "to"):
             if not found or expect_end:
                 return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from textsegment.vocabulary.language.words import CJK, clean, word_lists
+from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
 # Ophthalmologists name the sides so; elsewhere "os" is a bone or an article.
 EYE_SIDE = re.compile(r"\b(?:os|od)\b")
@@ -39,6 +39,14 @@ def _without_one(text: str) -> str:
     closed = _closers().search(rest)
     rest = rest[: closed.start()] if closed else rest
     return rest.strip() or text
+
+
+@lru_cache(maxsize=1)
+def request_words() -> frozenset[str]:
+    """Return the words of requests, those that may stand alone before a colon: "please segment:"."""
+    lists = word_lists()
+    phrases = [*lists["openers"], *lists["closers"], "segment", "segmentiere", "the", "following"]
+    return frozenset(word for phrase in phrases for word in tokens(clean(phrase)))
 
 
 @lru_cache(maxsize=1)

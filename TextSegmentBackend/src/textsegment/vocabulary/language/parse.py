@@ -9,9 +9,8 @@ from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
 HARD = re.compile(r"[;；\n\r\t|]+")
 COMMA = re.compile(r"[,，、､]+")
-WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie)\s+", re.IGNORECASE)
+WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie|u\.?)\s+", re.IGNORECASE)
 WEAK_CJK = re.compile(r"[/&+]|和|与|與|及|と|および|以及")
-LIST_NUMBER = re.compile(r"^\s*\d+[.)]\s+", re.MULTILINE)
 MORE_NUMBERS = re.compile(
     r"(?:(?:and|und|et|y|e|en|&)\s+)?(?:\d{1,2}|[ivx]{1,4})[ab]?"
     r"(?:\s*(?:and|und|et|y|e|en|to|[-&+/])\s*(?:\d{1,2}|[ivx]{1,4})[ab]?)*"
@@ -28,10 +27,9 @@ def split_terms(text: str) -> list[list[str]]:
     """
     groups = []
     text = "\n".join(map(_with_side_column, text.splitlines()))
-    numbered_list = len(LIST_NUMBER.findall(text)) > 1
     for part in HARD.split(text):
         terms: list[str] = []
-        for item in COMMA.split(LIST_NUMBER.sub("", part) if numbered_list else part):
+        for item in COMMA.split(part):
             item = re.sub(r"^\s*[-*•]\s+", "", item).strip()
             item = re.sub(r"^(?:and|und|et|y|e|ed|en)\s+", "", item, flags=re.IGNORECASE) if terms else item
             if not item:
@@ -55,7 +53,10 @@ def _with_side_column(line: str) -> str:
 def _continues(previous: str, item: str) -> bool:
     words = tokens(clean(item))
     lists = word_lists()
-    if words and all(word in lists["sides"] or word in lists["side_joins"] for word in words):
+    said = ("sides", "side_joins", "side_leads", "side_nouns", "function_words")
+    if any(word in lists["sides"] for word in words) and all(
+        any(word in lists[n] for n in said) for word in words
+    ):
         return not any(word in lists["sides"] for word in tokens(clean(previous)))
     named = any(word in lists["sides"] for word in tokens(clean(previous)))
     numbers = [word for word in clean(item).split() if named or word not in lists["sides"]]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from textsegment.vocabulary.headings import find_heading
 from textsegment.vocabulary.language import choose
 from textsegment.vocabulary.language.openers import other_readings, without_request
 from textsegment.vocabulary.language.parse import split_weakly
@@ -27,6 +28,9 @@ from textsegment.vocabulary.structures import find_structure
 from textsegment.vocabulary.suggest import suggest
 from textsegment.vocabulary.template import find_template
 from textsegment.vocabulary.tree import find_terms, load_tree
+
+LOST_AT_END = word_lists()["function_words"] - {"os"}  # "riñón der", "kidney A": no article stands at the end
+LOBE = re.compile(r"\blobes?\b")
 
 
 class PhraseMeaning(NamedTuple):
@@ -54,17 +58,31 @@ def _resolve_as_typed(term: str, modality: str) -> PhraseMeaning:
         return PhraseMeaning(choose.of_structures(term, [structure], modality))
     if NOT_SIGN.search(clean(term)) and (refusal := find_negation(term)):
         return _refused(term, refusal)
+    if heading := find_heading(term):
+        return _of_heading(term, heading, modality)
     if template := find_template(term):
         return PhraseMeaning(choose.of_template(term, template, modality))
     body = without_request(term)
     found = _of_two_names(term, body, modality) or _of_numbers(term, body, modality)
     if found is None and (found := _of_words(term, body, modality) or _of_joined(term, body, modality)):
         subtraction = find_subtraction(body)
-        if subtraction and found.runs and not _dash_before_side(body):
+        if (
+            subtraction
+            and found.runs
+            and not (_dash_before_side(body) or _dash_before_part(body, found, modality))
+        ):
             return _refused(term, subtraction)
     if found is None:
         return _of_last_resort(term, body, modality)
     return PhraseMeaning(found, firm=take_side(body).side != "conflict")
+
+
+def _of_heading(term: str, reason: str, modality: str) -> PhraseMeaning:
+    """Return the question that a heading asks, with what stands behind it as the suggestion."""
+    rest = term.rpartition(":")[2].strip() or term
+    behind = resolve_phrase(rest, modality).resolution if rest != term else None
+    suggestions = behind.structures or behind.suggestions if behind else ()
+    return PhraseMeaning(Resolution(term, "ambiguous", warnings=(reason,), suggestions=suggestions))
 
 
 def _dash_before_side(body: str) -> bool:
@@ -73,9 +91,16 @@ def _dash_before_side(body: str) -> bool:
     return any(all(word in sides for word in tokens(part)) for part in body.split("-"))
 
 
+def _dash_before_part(body: str, found: Resolution, modality: str) -> bool:
+    """Return whether the dash leads from a thing to its part: "Lung - lower lobe of left", but not "lung - tumor"."""
+    _, _, part = body.partition(" - ")
+    behind = resolve_phrase(part, modality).resolution if LOBE.search(part) else None
+    return behind is not None and behind.structures == found.structures
+
+
 def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
-    """Return the resolution of "inferior vena cava (IVC)" if both names mean the same."""
-    found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body)
+    """Return the resolution of "inferior vena cava (IVC)" and "Atlas - C1" if both mean the same."""
+    found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body) or re.fullmatch(r"(.+?) - (.+)", body)
     if not found or not take_side(found[2]).words:
         return None
     first, second = (resolve_phrase(name, modality).resolution for name in found.groups())
@@ -115,7 +140,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
         exact = named is not None and named[0] in ("exact", "composite")
         if named and exact and its_side is None and not lexicon.find_raw(words):
             return choose.of_tg263(term, *named, None, modality)
-        found = lexicon.find(words)
+        found = lexicon.find(words) if words[-1] not in LOST_AT_END else lexicon.find_raw(words)
         if isinstance(found, Ambiguity):
             return choose.of_ambiguity(term, found, modality)
         if found:
@@ -145,10 +170,17 @@ def _refused(term: str, refusal: Refusal) -> PhraseMeaning:
     return PhraseMeaning(resolution, firm=False, reach=refusal.reach)
 
 
+def _subtraction(body: str, modality: str) -> Refusal | None:
+    """Return the refusal of a spaced dash behind something that the model has; else it only leads to a part."""
+    found = find_subtraction(body)
+    minuend = re.split(r"\s-|-\s", clean(body), maxsplit=1)[0]
+    return found if found and resolve_phrase(minuend, modality).resolution.runs else None
+
+
 def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
     """Return why a phrase that nothing knows is refused, or suggestions."""
     words = tokens(clean(body))
-    for refusal in (find_negation(body), find_derived(body), find_subtraction(body)):
+    for refusal in (find_negation(body), find_derived(body), _subtraction(body, modality)):
         if refusal:
             return _refused(term, refusal)
     sideless = take_side(body).words

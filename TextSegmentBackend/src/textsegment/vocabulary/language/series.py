@@ -13,6 +13,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from textsegment.vocabulary.language.levels import (
+    ROMAN,
     Span,
     is_level,
     levels_between,
@@ -36,6 +37,8 @@ LIVER_SEGMENTS = {
 }
 # "a third of the rib" is a part of it.
 PART_OF = re.compile(r"\b(?:third|quarter|fourth|fifth|sixth|eighth|tenth|spine) of\b")
+# "5) rib" is the fifth line of a list.
+LIST_ITEM = re.compile(r"^\(?\d+\)")
 # "7 ribs" counts ribs; it does not name the seventh.
 COUNTED = re.compile(r"^\W*\d+ (?:ribs|vertebrae|segments|discs|disks|liver|hepatic|rippen|wirbel)\b")
 
@@ -84,13 +87,15 @@ def parse_numbered(text: str) -> Numbered | None:
     Args:
         text: One term, with any side already taken away.
     """
-    if COUNTED.search(clean(text)) or PART_OF.search(clean(text)):
+    if any(pattern.search(clean(text)) for pattern in (COUNTED, PART_OF, LIST_ITEM)):
         return None
     parts = read_parts(clean(text))
     words, known = {part for part in parts if part.isalpha() and part != "to"}, series_words()
     if words & known["rib"]:
-        return _ribs(_without(parts, "rib", "little"))
+        return _ribs(_without(parts, "rib", "little")) if _on_one_side(parts, "rib") else None
     if words & known["liver"] and words & (known["segment"] | known["couinaud"]):
+        if not _on_one_side(parts, "segment", "couinaud"):
+            return None
         return _segments(_without(parts, "liver", "segment", "couinaud", "little"))
     if not any(re.fullmatch(r"[ctlsd]\d{1,2}", part) for part in parts):
         return None
@@ -103,6 +108,17 @@ def parse_numbered(text: str) -> Numbered | None:
 def _without(parts: Sequence[str], *kinds: str) -> list[str]:
     words = series_words()
     return [part for part in parts if not any(part in words[kind] for kind in kinds)]
+
+
+def _on_one_side(parts: Sequence[str], *kinds: str) -> bool:
+    """Return whether all numbers stand before the noun, or all behind it: not "1. rib 5", "i.e. rib 5"."""
+    words = series_words()
+    nouns = [at for at, part in enumerate(parts) if any(part in words[kind] for kind in kinds)]
+    numbers = [at for at, part in enumerate(parts) if part in ROMAN or re.fullmatch(r"\d+[ab]?", part)]
+    before = [at for at in numbers if at < nouns[0]]
+    if any(len(parts[at]) == 1 and parts[at].isalpha() and parts[at] != "i" for at in before):
+        return False  # "x rib" and "v. segment" are no numbers
+    return not before or len(before) == len(numbers)
 
 
 def _unsupported(message: str, *suggestions: str) -> Numbered:

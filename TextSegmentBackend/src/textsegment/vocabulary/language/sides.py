@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
+from textsegment.vocabulary.structures import load_structures
 
 # "left of the kidney" is beside it.
 BESIDE = re.compile(
-    r"\b(?:(?:left|right) of|(?:links|rechts) (?:von|vom|neben|van|der|des)|a (?:gauche|droite) (?:de|du|des)"
+    r"\b(?:(?:left|right|lt|rt) of|(?:links|rechts) (?:von|vom|neben|van|der|des)|a (?:gauche|droite) (?:de|du|des)"
     r"|a la (?:izquierda|derecha) del?|a (?:sinistra|destra) d(?:i|el|ella|ello)"
     r"|a (?:esquerda|direita) d[eoa])\b"
 )
@@ -38,7 +40,7 @@ def _take_words(words: list[str]) -> Sided:
     marks = [lists["sides"].get(word) for word in words]
     if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
         marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
-    if BESIDE.search(" ".join(words)):
+    if BESIDE.search(" ".join(words)) or _says_something_else(words):
         return Sided(words, "conflict")
     found = [mark for mark in marks if mark]
     rest: list[str] = []
@@ -48,6 +50,13 @@ def _take_words(words: list[str]) -> Sided:
         after = index + 1 < len(words) and marks[index + 1] is not None
         if marks[index] or (before and word in lists["side_nouns"]):
             continue
+        if (
+            after
+            and word in lists["function_words"]
+            and index > 0
+            and words[index - 1] in lists["side_leads"]
+        ):
+            continue
         if word in lists["side_leads"] and _leads_to_side(words, marks, index + 1):
             continue
         if before and after and word in lists["side_joins"]:
@@ -55,6 +64,18 @@ def _take_words(words: list[str]) -> Sided:
             continue
         rest.append(word)
     return Sided(rest, _side_of(found, joined))
+
+
+def _says_something_else(words: list[str]) -> bool:
+    """Return whether an abbreviation before a name is no side: a diagnosis ("Dx lung") or a subject ("Re lung")."""
+    if len(words) < 2:
+        return False
+    return words[0] in ("dx", "sx") or (words[0] == "re" and words[1] in _english_words())
+
+
+@lru_cache(maxsize=1)
+def _english_words() -> frozenset[str]:
+    return frozenset(word for name in load_structures() for word in tokens(clean(name)))
 
 
 def _leads_to_side(words: list[str], marks: list[str | None], index: int) -> bool:
@@ -70,7 +91,7 @@ def _side_of(found: list[str], joined: bool) -> str | None:
         return None
     if distinct == {"left", "right"}:
         return "each" if joined and len(found) == 2 else "conflict"
-    return distinct.pop() if len(distinct) == 1 else "conflict"
+    return distinct.pop() if len(found) == 1 else "conflict"
 
 
 def _take_cjk(text: str) -> Sided:
