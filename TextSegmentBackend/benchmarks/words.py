@@ -4,10 +4,10 @@
     python benchmarks/words.py FOLDER_OR_FILE... [--failures] [--json]
     python benchmarks/words.py --resolver other_tool:prompts_of
 
-A list is a file of JSON lines: ``{"text": …, "modality": "CT", "expected": ["liver"]}``, or ``"ASK"`` where no
-prompt may run. The answer to a text is the set of prompts that run without a question; a text with one open
-word runs nothing. *Right* is exactly what was expected; *asked* did not run though it could; *wrong* ran with
-anything else than expected, and nobody was told.
+A list is a file of JSON lines: ``{"text": …, "modality": "CT", "expected": ["liver"]}``, or ``"ASK"`` where
+no prompt may run. The answer to a text is the set of prompts that run without a question; a text with one
+open word runs nothing. *Right* is exactly what was expected; *asked* did not run though it could; *wrong*
+ran with anything else than expected, and nobody was told.
 
 Another tool is judged by a function ``prompts_of(text, modality) -> set of prompts, or None for a question``.
 """

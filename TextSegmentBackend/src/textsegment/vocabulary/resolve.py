@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from textsegment.errors import ModalityError
-from textsegment.vocabulary.headings import has_heading
+from textsegment.vocabulary.language.headings import has_heading
+from textsegment.vocabulary.language.marks import read_marks
 from textsegment.vocabulary.language.parse import split_terms, split_weakly
 from textsegment.vocabulary.language.phrase import PhraseMeaning, resolve_phrase
 from textsegment.vocabulary.language.sides import take_side
 from textsegment.vocabulary.language.words import clean, stem, tokens, word_lists
 from textsegment.vocabulary.lexicon import load_concepts
-from textsegment.vocabulary.marks import read_marks
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
 from textsegment.vocabulary.structures import load_structures
 

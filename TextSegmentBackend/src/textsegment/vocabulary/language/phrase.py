@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from textsegment.vocabulary.headings import find_heading
 from textsegment.vocabulary.language import choose
+from textsegment.vocabulary.language.headings import find_heading
 from textsegment.vocabulary.language.openers import other_readings, without_request
 from textsegment.vocabulary.language.parse import split_weakly
 from textsegment.vocabulary.language.refuse import (
@@ -29,7 +29,8 @@ from textsegment.vocabulary.suggest import suggest
 from textsegment.vocabulary.template import find_template
 from textsegment.vocabulary.tree import find_terms, load_tree
 
-LOST_AT_END = word_lists()["function_words"] - {"os"}  # "riñón der", "kidney A": no article stands at the end
+# "riñón der", "kidney A": no article stands at the end.
+LOST_AT_END = [[word] for word in word_lists()["function_words"] if word != "os"]
 LOBE = re.compile(r"\blobes?\b")
 
 
@@ -92,7 +93,7 @@ def _dash_before_side(body: str) -> bool:
 
 
 def _dash_before_part(body: str, found: Resolution, modality: str) -> bool:
-    """Return whether the dash leads from a thing to its part: "Lung - lower lobe of left", but not "lung - tumor"."""
+    """Return whether the dash leads to a part: "Lung - lower lobe of left", but not "lung - tumor"."""
     _, _, part = body.partition(" - ")
     behind = resolve_phrase(part, modality).resolution if LOBE.search(part) else None
     return behind is not None and behind.structures == found.structures
@@ -125,6 +126,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
     """Return the resolution if the lexicon knows all words of the phrase."""
     lexicon = load_lexicon()
     sideless, side = take_side(body)
+    ends_in_article = tokens(clean(body))[-1:] in LOST_AT_END
     for words, its_side in (
         (tokens(clean(body)), None),
         (sideless, side),
@@ -140,7 +142,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
         exact = named is not None and named[0] in ("exact", "composite")
         if named and exact and its_side is None and not lexicon.find_raw(words):
             return choose.of_tg263(term, *named, None, modality)
-        found = lexicon.find(words) if words[-1] not in LOST_AT_END else lexicon.find_raw(words)
+        found = lexicon.find_raw(words) if ends_in_article else lexicon.find(words)
         if isinstance(found, Ambiguity):
             return choose.of_ambiguity(term, found, modality)
         if found:
@@ -171,7 +173,7 @@ def _refused(term: str, refusal: Refusal) -> PhraseMeaning:
 
 
 def _subtraction(body: str, modality: str) -> Refusal | None:
-    """Return the refusal of a spaced dash behind something that the model has; else it only leads to a part."""
+    """Return the refusal of a spaced dash behind what the model has; else it leads to a part."""
     found = find_subtraction(body)
     minuend = re.split(r"\s-|-\s", clean(body), maxsplit=1)[0]
     return found if found and resolve_phrase(minuend, modality).resolution.runs else None

@@ -11,7 +11,8 @@ from textsegment.vocabulary.structures import load_structures
 
 # "left of the kidney" is beside it.
 BESIDE = re.compile(
-    r"\b(?:(?:left|right|lt|rt) of|(?:links|rechts) (?:von|vom|neben|van|der|des)|a (?:gauche|droite) (?:de|du|des)"
+    r"\b(?:(?:left|right|lt|rt) of|(?:links|rechts) (?:von|vom|neben|van|der|des)"
+    r"|a (?:gauche|droite) (?:de|du|des)"
     r"|a la (?:izquierda|derecha) del?|a (?:sinistra|destra) d(?:i|el|ella|ello)"
     r"|a (?:esquerda|direita) d[eoa])\b"
 )
@@ -67,7 +68,7 @@ def _take_words(words: list[str]) -> Sided:
 
 
 def _says_something_else(words: list[str]) -> bool:
-    """Return whether an abbreviation before a name is no side: a diagnosis ("Dx lung") or a subject ("Re lung")."""
+    """Return whether an abbreviation before a name is no side: "Dx lung" is a diagnosis."""
     if len(words) < 2:
         return False
     return words[0] in ("dx", "sx") or (words[0] == "re" and words[1] in _english_words())

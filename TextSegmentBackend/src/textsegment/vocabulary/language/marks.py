@@ -1,7 +1,7 @@
 """Marks: ticks, crosses, strokes, comments and list numbers, read from the text before it is cut into words.
 
-What a mark says is lost in words: "☐ spleen", "~~liver~~", "liver, -spleen" and "r/o tumor" all hold names that
-were not asked for. So a text runs only if every sign in it is known to say nothing; the others ask.
+What a mark says is lost in words: "☐ spleen", "~~liver~~", "liver, -spleen" and "r/o tumor" all hold names
+that were not asked for. So a text runs only if every sign in it is known to say nothing; the others ask.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Marked(NamedTuple):
 
 
 def read_marks(text: str) -> Marked:
-    """Return a text without ticks, bullets and list numbers, and what its other marks leave open.
+    r"""Return a text without ticks, bullets and list numbers, and what its other marks leave open.
 
     Example:
-        >>> read_marks("1. liver\\n2. spleen")
-        Marked(text='liver\\nspleen', question='')
-        >>> bool(read_marks("☑ liver\\n☐ spleen").question)
+        >>> read_marks("1. liver\n2. spleen")
+        Marked(text='liver\nspleen', question='')
+        >>> bool(read_marks("☑ liver\n☐ spleen").question)
         True
     """
     text = "".join(
@@ -70,9 +70,8 @@ def _question(text: str) -> str:
         return UNDECIDED.format(found[0].strip())
     if any(clean(word) in word_lists()["sides"] for word in ASKED.findall(bare)):
         return UNDECIDED.format("?")
-    if found := SHORTHAND.search(bare):
-        if {part.lower() for part in found.groups()} != {"l", "r"}:
-            return UNDECIDED.format(found[0])
+    if (found := SHORTHAND.search(bare)) and {part.lower() for part in found.groups()} != {"l", "r"}:
+        return UNDECIDED.format(found[0])
     if found := FOR_EXAMPLE.search(bare):
         return UNDECIDED.format(found[0])
     return _question_of_items([item.strip() for item in ITEM.split(bare) if item.strip()])
@@ -93,7 +92,7 @@ def _question_of_items(items: list[str]) -> str:
 
 
 def _without_list_numbers(text: str) -> tuple[str, str]:
-    """Return the text without the numbers of a list, and a question where they may name a rib or a vertebra."""
+    """Return the text without the numbers of a list, and a question where they may belong to a name."""
     lines = [line for line in text.splitlines() if line.strip()]
     for pattern, number_at in ((LINE_NUMBER, 0), (NUMBER_BEHIND, -1)):
         found = [pattern.fullmatch(line) for line in lines]

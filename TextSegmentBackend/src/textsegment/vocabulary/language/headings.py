@@ -27,8 +27,8 @@ def find_heading(term: str) -> str:
     """Return the question that a heading or a default name in a term asks, or an empty text.
 
     Example:
-        >>> find_heading("kidney: right"), bool(find_heading("Dx: lung")), bool(find_heading("Segment_1 liver"))
-        ('', True, True)
+        >>> find_heading("kidney: right"), bool(find_heading("Dx: lung"))
+        ('', True)
     """
     text = clean(term)
     if found := DEFAULT_NAME.search(text):
@@ -46,7 +46,7 @@ def has_heading(term: str) -> bool:
 
 
 def _says_a_side(head: str) -> bool:
-    """Return whether a heading is a side in a plain word or one letter; "Dx", "Re" and "RT" say other things too."""
+    """Return whether a heading is a plain side; "Dx", "Re" and "RT" say other things too."""
     words = [word for word in tokens(head) if word not in word_lists()["side_nouns"]]
     return bool(words) and all(word in SIDE_NAMES for word in words)
 
