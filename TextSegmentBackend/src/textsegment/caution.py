@@ -22,6 +22,13 @@ _PHRASES = {
     "slices_without_contours": "There are slices without a contour between its contours, where it stays "
     "empty: {count}.",
     "regions_elsewhere": "Regions of another frame of reference were left out: {count}.",
+    "regions_of_other_images": "Regions that were drawn on other images were left out: {count}.",
+    "other_frame_of_same_images": "The {noun} was made on the images of this scan, but names another frame "
+    "of reference for them.",
+    "no_images_named": "The {noun} does not say on which images it was made; only the frame of reference is "
+    "the same.",
+    "object_rejected": "A person has rejected the {noun}.",
+    "approval_lost": "The structure set that was extended was approved by a person; the new one is not.",
     "not_found": "Not found in this image: {structure}.",
     "operand_not_found": "{operand} was not found, so it has no part in it.",
     "operand_cut_off": "It reaches the border of the image, where a part of it may be missing.",

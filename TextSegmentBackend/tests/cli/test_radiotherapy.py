@@ -211,6 +211,38 @@ def test_what_should_be_known_of_a_structure_that_is_empty_is_said(tmp_path, fol
     assert "A_Aorta: Contours that lie beside the slices" in " ".join(ended.out.split())
 
 
+def test_an_approved_set_is_extended_with_a_warning_and_another_phase_is_refused_at_once(
+    tmp_path, folder, monkeypatch
+):
+    """rt2."""
+    older, new = tmp_path / "older.rtstruct.dcm", tmp_path / "new.rtstruct.dcm"
+    assert textsegment("segment", folder, "aorta", "-o", older).code == 0
+    dataset = pydicom.dcmread(older)
+    dataset.ApprovalStatus = "APPROVED"
+    dataset.save_as(older)
+    command = ("liver", "-o", new, "--append-to", older, "--json", tmp_path / "report.json")
+    ended = textsegment("segment", folder, *command)
+    assert ended.code == 0, ended.err
+    said = "The structure set that was extended was approved by a person; the new one is not."
+    assert f"! {said}" in " ".join(ended.out.split())
+    assert said in json.loads((tmp_path / "report.json").read_text())["warnings"]
+    new.unlink()
+
+    def same_frame(image, k):
+        image.FrameOfReferenceUID, image.StudyInstanceUID = (
+            dataset.FrameOfReferenceUID,
+            dataset.StudyInstanceUID,
+        )
+
+    write_series(tmp_path / "phase", stored(1), AFFINE, change=same_frame)
+    monkeypatch.setattr(FakeSegmenter, "segment", None)
+    for options in (command, ("liver", "-o", new, "--use", older, "--derive", "A = liver - A_Aorta")):
+        ended = textsegment("segment", tmp_path / "phase", *options)
+        assert ended.code == 3
+        assert "made on other images than those of this scan" in ended.err
+        assert not new.exists()
+
+
 def test_no_input_is_overwritten(tmp_path, folder):
     older = tmp_path / "older.rtstruct.dcm"
     assert textsegment("segment", folder, "aorta", "-o", older).code == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.console import Console
 
+from textsegment.caution import Caution
 from textsegment.cli.outputs import OutputOptions, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
 from textsegment.cli.selection import SelectionCriteria
@@ -104,12 +105,13 @@ class Session:
             notes += (f"Taken from the structures that were given: {', '.join(plan.given)}.",)
         with watch.measure("write"), self._status(f"{label}Writing"):
             said = write_masks(scan, result, plan, targets)
+        cautions = tuple(sentence for sentence in said if isinstance(sentence, Caution))
         report = make_report(
             volume,
-            result,
+            replace(result, warnings=(*result.warnings, *cautions)),
             names=plan.names,
             missing=plan.missing,
-            notes=(*notes, *said),
+            notes=(*notes, *(sentence for sentence in said if sentence not in cautions)),
             seconds=watch.seconds,
         )
         write_reports(volume, result, plan, report, targets)

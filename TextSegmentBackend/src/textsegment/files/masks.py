@@ -27,7 +27,7 @@ def read_masks(path: Path | str, scan: Scan) -> Segmentation:
     Raises:
         InputNotFoundError: No such file.
         InputUnreadableError: It holds no masks, or is damaged, or is a structure set of another kind of scan.
-        InputError: A structure set of another frame of reference.
+        InputError: They belong to another patient, other images, or another frame of reference.
         GeometryError: The masks lie on another grid than the scan.
     """
     path = Path(path)
@@ -38,7 +38,7 @@ def read_masks(path: Path | str, scan: Scan) -> Segmentation:
     elif not _is_structure_set(path):
         from textsegment.files.dicom_seg.reader import read_dicom_seg
 
-        found = read_dicom_seg(path, geometry=scan.volume.geometry)
+        found = read_dicom_seg(path, geometry=scan.volume.geometry, source=scan.source)
     elif scan.source is None:
         raise InputUnreadableError(
             "A structure set needs the DICOM scan that it was drawn on.", "Give the DICOM folder."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textsegment.errors import InputNotFoundError, OutputError
+from textsegment.errors import OutputError
 from textsegment.files.file_names import file_stems
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
 from textsegment.files.images.seg_nrrd import write_seg_nrrd
@@ -94,6 +94,8 @@ def require_writable(
     Raises:
         OutputError: A DICOM format, and the scan is no DICOM scan or one that no object can refer to.
         InputNotFoundError: There is no structure set to extend.
+        InputUnreadableError: It is no structure set, or damaged.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
     if not is_dicom_output(path):
         return source
@@ -103,8 +105,10 @@ def require_writable(
             f"Give the DICOM folder, or write {_SEG_NRRD}, {LABELMAP_SUFFIXES[0]} or a folder.",
         )
     source.require_referable()
-    if append_to is not None and not Path(append_to).is_file():
-        raise InputNotFoundError("There is no structure set to extend.", "Check the path.")
+    if append_to is not None and is_structure_set(path):
+        from textsegment.files.rtstruct.extension import copy_to_extend
+
+        copy_to_extend(append_to, source)
     return source
 
 

@@ -19,6 +19,8 @@ from pydicom.uid import UID, SegmentationStorage
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
 from textsegment.files.description import warnings_in
 from textsegment.files.dicom.header import DAMAGE, quiet_pydicom
+from textsegment.files.dicom.match import references_of_segmentation, require_same_scan
+from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
@@ -48,7 +50,9 @@ class _Frames:
     geometry: Geometry
 
 
-def read_dicom_seg(path: Path | str, *, geometry: Geometry | None = None) -> Segmentation:
+def read_dicom_seg(
+    path: Path | str, *, geometry: Geometry | None = None, source: SourceSeries | None = None
+) -> Segmentation:
     """Read the masks of a DICOM segmentation under the labels of its segments.
 
     Intensities and confidences are not in it and become NaN.
@@ -57,11 +61,13 @@ def read_dicom_seg(path: Path | str, *, geometry: Geometry | None = None) -> Seg
         path: The file: binary, fractional (cut at one half, with a warning) or label map.
         geometry: The grid of the scan that was segmented. Without it the grid is the one of the file, which
             ends where its first and last frames lie.
+        source: The scan, to check that the segmentation belongs to it; None if it was not read from DICOM.
 
     Raises:
         InputNotFoundError: No such file.
         InputUnreadableError: It is no DICOM segmentation, or damaged.
         GeometryError: The frames make no regular grid, or not the one that is given.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
     path = Path(path)
     if not path.is_file():
@@ -71,8 +77,10 @@ def read_dicom_seg(path: Path | str, *, geometry: Geometry | None = None) -> Seg
             dataset = pydicom.dcmread(path)
             if dataset.get("SOPClassUID") not in (SegmentationStorage, _LABEL_MAP):
                 raise InputUnreadableError("The file is no DICOM segmentation.", "Give one with masks.")
-            frames = _frames(dataset, geometry)
-            return _segmentation(dataset, frames)
+            references = references_of_segmentation(dataset)
+            said = require_same_scan(references, source) if source is not None else ()
+            found = _segmentation(dataset, _frames(dataset, geometry))
+            return replace(found, warnings=said + found.warnings)
     except (InvalidDicomError, *DAMAGE) as error:
         raise InputUnreadableError("The file is no DICOM segmentation, or it is damaged.") from error
 

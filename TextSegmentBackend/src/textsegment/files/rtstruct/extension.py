@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from textsegment.errors import InputError
+from textsegment.caution import Caution
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.rtstruct.reader import read_structure_set
 
@@ -14,6 +14,7 @@ from textsegment.files.rtstruct.reader import read_structure_set
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 
 # What was said of the older instance: who approved or signed it, and which device made it.
+_APPROVAL = ("ReviewerName", "SOPAuthorizationDateTime", "DigitalSignaturesSequence")
 _OF_THE_OLD_ONE = (
     "ReviewDate", "ReviewTime", "ReviewerName",
     "SOPInstanceStatus", "SOPAuthorizationDateTime", "SOPAuthorizationComment",
@@ -22,18 +23,20 @@ _OF_THE_OLD_ONE = (
 )  # fmt: skip
 
 
-def copy_to_extend(path: Path | str, source: SourceSeries) -> Dataset:
+def copy_to_extend(path: Path | str, source: SourceSeries) -> tuple[Dataset, tuple[Caution, ...]]:
     """Read a structure set that shall be extended, and turn it into a successor of itself.
+
+    Returns:
+        The data set, and what should be known about it, such as that it was approved and is no longer.
 
     Raises:
         InputNotFoundError: There is no such file.
         InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another frame of reference or patient.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
-    dataset = read_structure_set(path, source.frame_of_reference_uid)
-    patients = {str(d.get("PatientID") or "") for d in (dataset, source.datasets[0])} - {""}
-    if len(patients) > 1:
-        raise InputError("The structure set belongs to another patient.", "Give the one of this scan.")
+    dataset, said = read_structure_set(path, source)
+    if dataset.get("ApprovalStatus") == "APPROVED" or any(keyword in dataset for keyword in _APPROVAL):
+        said = (*said, Caution("approval_lost"))
     predecessor = Dataset()
     predecessor.ReferencedSOPClassUID = dataset.SOPClassUID
     predecessor.ReferencedSOPInstanceUID = dataset.SOPInstanceUID
@@ -41,7 +44,7 @@ def copy_to_extend(path: Path | str, source: SourceSeries) -> Dataset:
     for keyword in _OF_THE_OLD_ONE:
         if keyword in dataset:
             del dataset[keyword]
-    return dataset
+    return dataset, said
 
 
 def refer_to_images(dataset: Dataset, source: SourceSeries) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,12 +12,17 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from textsegment.caution import Caution, about
-from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
+from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.description import warnings_in
 from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.dicom.match import (
+    ScanNames,
+    references_of_structure_set,
+    require_same_scan,
+)
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.rtstruct.contours import Points
-from textsegment.files.rtstruct_planes import lay_on_slices
+from textsegment.files.rtstruct.planes import lay_on_slices
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
@@ -43,31 +49,33 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     Raises:
         InputNotFoundError: There is no such file.
         InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another frame of reference.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
     with quiet_pydicom():
-        dataset = read_structure_set(path, source.frame_of_reference_uid)
+        dataset, said = read_structure_set(path, source)
         try:
             regions = [(roi, item) for roi, item in _regions(dataset) if _areas(item)]
-            here = [
-                (roi, item) for roi, item in regions if _frame(roi) in ("", source.frame_of_reference_uid)
-            ]
+            names = ScanNames.of(dataset, source)
+            reasons = [names.why_elsewhere(roi, item) for roi, item in regions]
+            here = [region for region, reason in zip(regions, reasons, strict=True) if not reason]
             masks = [_mask(roi, _areas(item), source.geometry) for roi, item in here]
         except DAMAGE as error:
             raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
-    elsewhere = len(regions) - len(here)
-    warnings = (Caution("regions_elsewhere", count=elsewhere),) if elsewhere else ()
+    left_out = tuple(Caution(code, count=count) for code, count in Counter(reasons).items() if code)
     # A region that lost all of its contours stays, since something has to carry the word of it.
-    return Segmentation(source.geometry, tuple(masks), warnings=warnings)
+    return Segmentation(source.geometry, tuple(masks), warnings=said + left_out)
 
 
-def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset:
-    """Read a structure set; the sequences of its regions are there, perhaps empty.
+def read_structure_set(path: Path | str, source: SourceSeries) -> tuple[Dataset, tuple[Caution, ...]]:
+    """Read a structure set of a scan; the sequences of its regions are there, perhaps empty.
+
+    Returns:
+        The data set, and what should be known about it.
 
     Raises:
         InputNotFoundError: There is no such file.
         InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another frame of reference.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
     if not Path(path).is_file():
         raise InputNotFoundError("There is no such structure set.", "Check the path.")
@@ -83,21 +91,12 @@ def read_structure_set(path: Path | str, frame_of_reference_uid: str) -> Dataset
                 setattr(dataset, keyword, [])
         _ = [int(roi.ROINumber) for roi in dataset.StructureSetROISequence]
         _ = [int(item.ObservationNumber) for item in dataset.RTROIObservationsSequence]
+        references = references_of_structure_set(dataset)
     except (InvalidDicomError, *DAMAGE) as error:
         raise InputUnreadableError(
             "The structure set is damaged, or no DICOM file.", "Copy it again."
         ) from error
-    frames = {
-        str(item.get("FrameOfReferenceUID", ""))
-        for item in dataset.get("ReferencedFrameOfReferenceSequence") or []
-    }
-    frames |= {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence}
-    if not frame_of_reference_uid or frame_of_reference_uid not in frames:
-        raise InputError(
-            "The structure set belongs to another frame of reference than the scan.",
-            "Give the structure set of this scan.",
-        )
-    return dataset
+    return dataset, require_same_scan(references, source)
 
 
 def _regions(dataset: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
@@ -109,10 +108,6 @@ def _regions(dataset: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
 
 def _name(roi: Dataset) -> str:
     return str(roi.get("ROIName", ""))
-
-
-def _frame(roi: Dataset) -> str:
-    return str(roi.get("ReferencedFrameOfReferenceUID") or "")
 
 
 def _areas(roi: Dataset) -> list[Points]:

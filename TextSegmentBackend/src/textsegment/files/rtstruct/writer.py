@@ -51,8 +51,8 @@ def write_rtstruct(
         path: The file to write.
         names: Name of the region of interest for a structure; the structure's own name where it is missing.
         short_names: At most 16 characters a name.
-        append_to: A structure set with the same frame of reference. It is left as it is; the new file is a
-            new instance with all of its regions, then the new ones.
+        append_to: A structure set of the same scan. It is left as it is; the new file is a new instance with
+            all of its regions, then the new ones.
         keep_empty: Keep structures that were not found as regions without contours.
 
     Returns:
@@ -64,13 +64,13 @@ def write_rtstruct(
         DiskFullError: There is no room.
         InputNotFoundError: There is no structure set to extend.
         InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another frame of reference or patient.
+        InputError: It belongs to another patient, other images, or another frame of reference.
     """
     if segmentation.geometry != source.geometry:
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
     source.require_referable()
     with quiet_pydicom():
-        dataset = copy_to_extend(append_to, source) if append_to is not None else _new_set(source)
+        dataset, said = (_new_set(source), ()) if append_to is None else copy_to_extend(append_to, source)
         outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
         missing = [mask for mask, contours in outlined if not contours]
         kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
@@ -90,7 +90,7 @@ def write_rtstruct(
             _add_roi(dataset, name, mask, contours, segmentation)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
-    warnings = _warnings(segmentation, source, missing, keep_empty)
+    warnings = (*said, *_warnings(segmentation, source, missing, keep_empty))
     return (*warnings, f"Written under another name: {', '.join(renamed)}.") if renamed else warnings
 
 
