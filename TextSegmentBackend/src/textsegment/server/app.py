@@ -50,6 +50,8 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
             expiry = asyncio.create_task(service.expire_volumes())
             yield
             expiry.cancel()
+            await engine.stop()
+            service.store.clear()
         finally:
             await engine.stop()
             folder.remove()

@@ -45,6 +45,7 @@ class Service:
         metrics: Metrics,
     ) -> None:
         self.engine = engine
+        self._folder = folder
         self.settings = settings
         self.metrics = metrics
         self.info = ServerInfo(textsegment.__version__, model, vocabulary_digest(), settings.limits)
@@ -59,6 +60,7 @@ class Service:
         """Forget volumes that nobody uses, for ever."""
         while True:
             await asyncio.sleep(min(self.settings.store_expiry_s / 4, _EXPIRY_CHECK_S))
+            self._folder.keep()
             self.store.expire()
 
     async def stop(self) -> None:

@@ -27,17 +27,16 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
-
 from textsegment.errors import DependencyMissingError, TextSegmentError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, Event, Segmenter
 from textsegment.server.logs import describe_defect, log, use_json_logs
+from textsegment.server.volumes.stored_file import map_voxels
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import Done, encode_frame
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_header import VolumeHeader, read_header
+from textsegment.wire.volume_header import read_header
 
 INFO, FRAME, END = b"I", b"F", b"E"
 
@@ -55,18 +54,6 @@ def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
     module, _, name = factory.partition(":")
     segmenter: Segmenter = getattr(importlib.import_module(module), name)(**arguments)
     return segmenter
-
-
-def map_volume(header: VolumeHeader, voxels: Path, digest: str) -> Volume:
-    """Return a stored volume; its voxels are read from the file when they are looked at.
-
-    Args:
-        header: Grid, type and modality.
-        voxels: File with the bare voxels.
-        digest: Of the volume, proved when it was stored.
-    """
-    mapped = np.memmap(voxels, dtype=header.dtype, mode="r", shape=header.geometry.spatial_shape)
-    return Volume(mapped, header.geometry, header.modality, known_digest=digest)
 
 
 def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) -> None:
@@ -114,7 +101,8 @@ class _Worker:
     def _run(self, job: dict[str, Any], cancel: CancelToken) -> bytes:
         try:
             header, _, _ = read_header(bytes.fromhex(job["header"]), _NO_LIMITS)
-            volume = map_volume(header, Path(job["voxels"]), job["digest"])
+            voxels = map_voxels(Path(job["voxels"]), header)
+            volume = Volume(voxels, header.geometry, header.modality, known_digest=job["digest"])
             prompts = [Prompt(text) for text in job["prompts"]]
             result = self._segmenter.segment(volume, prompts, on_event=self._send, cancel=cancel)
             self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from textsegment.errors import SettingsError
+from textsegment.errors import SettingsError, StorageError
 
 MARKER, LOCK = ".textsegment.json", ".lock"
 """Files inside such a folder: what proves that it is ours, and what its server holds as long as it lives."""
@@ -38,30 +38,52 @@ class PrivateFolder:
     """
 
     def __init__(self, base: Path) -> None:
+        self._base = base
+        self._abandoned: list[tuple[Path, FileLock]] = []
         try:
             base.mkdir(mode=_ALONE, parents=True, exist_ok=True)
             _require_own(base)
             _remove_leftovers(base)
-            self.path = base / f"volumes-{secrets.token_hex(8)}"
-            self.path.mkdir(mode=_ALONE)
-            self._lock = FileLock(self.path / LOCK)
-            self._lock.acquire(timeout=0)
-            _mark(self.path)  # after the lock: a folder without a marker is nobody's leftover
+            self.path, self._lock = _new_folder(base)
         except (OSError, Timeout) as error:
             raise SettingsError(
                 "The folder for volumes cannot be made.", "Choose another one with --store-folder."
             ) from error
 
     def new_file(self) -> Path:
-        """Return a path for a new file, under a name that nobody can guess."""
+        """Return a path for a new file, under a name that nobody can guess.
+
+        If the folder was taken away, or what proves that it is ours, another one is made: what cleans
+        temporary folders must not stop the server.
+
+        Raises:
+            StorageError: It cannot be made.
+        """
+        if not _is_whole(self.path):
+            try:
+                self._base.mkdir(mode=_ALONE, parents=True, exist_ok=True)
+                folder = _new_folder(self._base)
+            except (OSError, Timeout) as error:
+                raise StorageError(
+                    "The server cannot keep the volume.", "Ask its operator to look at the disk."
+                ) from error
+            self._abandoned.append((self.path, self._lock))
+            self.path, self._lock = folder
         return self.path / secrets.token_hex(16)
+
+    def keep(self) -> None:
+        """Make the folder look used, so that nothing that cleans temporary folders takes it for forgotten."""
+        for path in (self.path, self.path / MARKER, self.path / LOCK):
+            with suppress(OSError):
+                os.utime(path)
 
     def remove(self) -> None:
         """Remove the folder with everything in it, if it is still ours; harmless when called twice."""
-        if _is_ours(self.path):
-            _remove(self.path, self._lock)
-        else:
-            self._lock.release()
+        for path, lock in (*self._abandoned, (self.path, self._lock)):
+            if _is_ours(path):
+                _remove(path, lock)
+            else:
+                lock.release()
 
 
 def _require_own(base: Path) -> None:
@@ -73,7 +95,7 @@ def _require_own(base: Path) -> None:
 
 def _remove_leftovers(base: Path) -> None:
     for folder in base.iterdir():
-        if not (_is_ours(folder) and _is_file(folder / LOCK)):
+        if not _is_whole(folder):
             continue
         lock = FileLock(folder / LOCK)
         try:
@@ -84,6 +106,15 @@ def _remove_leftovers(base: Path) -> None:
             _remove(folder, lock)
         else:
             lock.release()
+
+
+def _new_folder(base: Path) -> tuple[Path, FileLock]:
+    path = base / f"volumes-{secrets.token_hex(8)}"
+    path.mkdir(mode=_ALONE)
+    lock = FileLock(path / LOCK)
+    lock.acquire(timeout=0)
+    _mark(path)  # after the lock: a folder without a marker is nobody's leftover
+    return path, lock
 
 
 def _mark(folder: Path) -> None:
@@ -107,6 +138,10 @@ def _is_ours(folder: Path) -> bool:
         return bool(json.loads(marker.read_text(encoding="utf-8")) == _mark_of(folder))
     except (OSError, ValueError):
         return False
+
+
+def _is_whole(folder: Path) -> bool:
+    return _is_ours(folder) and _is_file(folder / LOCK)
 
 
 def _belongs_to_us(folder: Path) -> bool:

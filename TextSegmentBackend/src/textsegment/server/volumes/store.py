@@ -11,6 +11,7 @@ from functools import partial as bind
 from pathlib import Path
 
 from textsegment.errors import StorageError, TextSegmentError, VolumeUnknownError
+from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.server.volumes.upload import PartialVolume, Upload, store_full
 from textsegment.wire.limits import Limits
@@ -29,21 +30,27 @@ class StoredVolume:
 
     Attributes:
         header: Grid, type, modality.
-        voxels: File with the bare voxels.
+        file: The bare voxels.
         touched: When it was last asked for, on the monotonic clock.
         users: Jobs that need it now.
     """
 
     header: VolumeHeader
-    voxels: Path
+    file: StoredFile
     touched: float
     users: int = 0
+
+    @property
+    def voxels(self) -> Path:
+        """File with the bare voxels."""
+        return self.file.path
 
 
 class VolumeStore:
     """Volumes and broken uploads in a private folder, the least recently used ones thrown out first.
 
-    Safe to use from several threads.
+    What has vanished from the folder, or was changed there, is forgotten when it is asked for: it can be
+    uploaded again. Safe to use from several threads.
 
     Args:
         folder: For the files.
@@ -83,9 +90,10 @@ class VolumeStore:
     def next_chunk(self, name: Name) -> int:
         """Return how many chunks of a volume are there, broken uploads included."""
         with self._lock:
-            if (volume := self._volumes.get(name)) is not None:
+            if (volume := self._touch(name)) is not None:
                 return volume.header.chunk_count
-            return self._parked[name].next_chunk if name in self._parked else 0
+            partial = self._look_at_parked(name)
+            return 0 if partial is None else partial.next_chunk
 
     def has(self, name: Name) -> bool:
         """Whether the volume is complete; asking keeps it from expiring."""
@@ -119,7 +127,8 @@ class VolumeStore:
         once are harmless: each has its own file.
         """
         with self._lock:
-            partial = self._parked.pop(name, None) or PartialVolume(self._folder.new_file())
+            partial = self._look_at_parked(name) or PartialVolume(self._folder.new_file())
+            self._parked.pop(name, None)
             self._active[partial] = partial.header
             self._arriving.append(name)
         upload = Upload(self._limits, partial, bind(self._reserve, partial))
@@ -151,11 +160,10 @@ class VolumeStore:
             upload.partial.discard()
             raise
         with self._lock:
-            if name in self._volumes:
+            if self._touch(name) is not None:
                 upload.partial.discard()
             else:
                 self._volumes[name] = StoredVolume(header, upload.partial.hand_over(), time.monotonic())
-            self._touch(name)
 
     def expire(self) -> None:
         """Forget what nobody has touched for long."""
@@ -166,17 +174,35 @@ class VolumeStore:
             for name in [n for n, p in self._parked.items() if p.touched < oldest]:
                 self._parked.pop(name).discard()
 
+    def clear(self) -> None:
+        """Forget everything, at the end of the server."""
+        with self._lock:
+            for volume in self._volumes.values():
+                volume.voxels.unlink(missing_ok=True)
+            for partial in self._parked.values():
+                partial.discard()
+            self._volumes.clear()
+            self._parked.clear()
+
     def _touch(self, name: Name) -> StoredVolume | None:
         volume = self._volumes.pop(name, None)
         if volume is None:
             return None
         now = time.monotonic()
-        if volume.users == 0 and now - volume.touched > self._expiry_s:
+        is_old = volume.users == 0 and now - volume.touched > self._expiry_s
+        if is_old or not volume.file.is_intact:
             volume.voxels.unlink(missing_ok=True)
             return None
         volume.touched = now
         self._volumes[name] = volume
         return volume
+
+    def _look_at_parked(self, name: Name) -> PartialVolume | None:
+        partial = self._parked.get(name)
+        if partial is not None and not partial.is_intact:
+            self._parked.pop(name).discard()
+            return None
+        return partial
 
     def _park(self, name: Name, partial: PartialVolume) -> None:
         other = self._parked.get(name)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from textsegment.errors import ChecksumError, RequestError, StorageError
+from textsegment.errors import ChecksumError, RequestError, StorageError, UploadOutOfStepError
+from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.volume import require_range
 from textsegment.wire.limits import Limits
 from textsegment.wire.volume_decoder import VolumeDecoder
@@ -38,6 +39,12 @@ class PartialVolume:
         self.header: VolumeHeader | None = None
         self.next_chunk = 0
         self.touched = time.monotonic()
+        self._file: StoredFile | None = None
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether the chunks that have arrived are still in the file."""
+        return self._file is None or self._file.is_intact
 
     def begin(self, header: VolumeHeader) -> None:
         """Forget what is there, and be ready for chunk 0."""
@@ -48,6 +55,7 @@ class PartialVolume:
         with _disk():
             self.path.unlink(missing_ok=True)
             self.path.touch(mode=0o600, exist_ok=False)
+        self._file = StoredFile.of(self.path)
 
     def add(self, raw: bytes) -> None:
         """Append the voxel bytes of the next chunk.
@@ -55,8 +63,10 @@ class PartialVolume:
         Raises:
             RequestError: A boolean voxel is neither 0 nor 1.
             StorageError: There is no room, or the disk fails.
+            UploadOutOfStepError: The chunks before are not in the file any more.
         """
         assert self.header is not None
+        self._require_intact()
         voxels = np.frombuffer(raw, dtype=self.header.dtype)
         if self.header.dtype == "|b1" and voxels.view(np.uint8).max() > 1:
             raise RequestError("A boolean voxel is neither 0 nor 1.")
@@ -68,6 +78,7 @@ class PartialVolume:
             rest = memoryview(raw)
             while rest:
                 rest = rest[file.write(rest) :]
+        self._file = StoredFile.of(self.path)
         self.next_chunk += 1
         self.touched = time.monotonic()
 
@@ -77,8 +88,10 @@ class PartialVolume:
         Raises:
             ChecksumError: It is not the one that was announced.
             VolumeInvalidError: NaN, infinite or absurdly large voxels, or all the same.
+            UploadOutOfStepError: The chunks are not in the file any more.
         """
         assert self.header is not None
+        self._require_intact()
         if self._digest.hexdigest() != digest:
             raise ChecksumError(
                 "The volume that arrived is not the one that was announced.", "Upload it again."
@@ -86,15 +99,22 @@ class PartialVolume:
         require_range(self._low, self._high)
         return self.header
 
-    def hand_over(self) -> Path:
+    def _require_intact(self) -> None:
+        if not self.is_intact:
+            self.discard()
+            raise UploadOutOfStepError("The server has lost what it had of the volume.", "Begin at chunk 0.")
+
+    def hand_over(self) -> StoredFile:
         """Return the file, which is not this object's any more."""
+        file, self._file = self._file, None
+        assert file is not None
         self.header, self.next_chunk = None, 0
-        return self.path
+        return file
 
     def discard(self) -> None:
         """Remove the file, unless it was handed over."""
         if self.header is not None:
-            self.hand_over().unlink(missing_ok=True)
+            self.hand_over().path.unlink(missing_ok=True)
 
 
 class Upload:

@@ -16,6 +16,7 @@ from textsegment.errors import EngineLostError, OutOfMemoryError
 from textsegment.segmenter import ModelInfo, Progress
 from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.jobs.resume import resumed
+from textsegment.server.volumes.stored_file import map_voxels
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import FrameKind, encode_frame, split_frame
 
@@ -85,7 +86,7 @@ class RayEngine:
 
 def _share(work: StoredRequest) -> Any:
     """Put the voxels of a job into the object store; they stay there as long as the reference lives."""
-    voxels = np.memmap(work.voxels, work.header.dtype, "r", shape=work.header.geometry.spatial_shape)
+    voxels = map_voxels(work.voxels, work.header)
     try:
         # As a memmap they would be copied in and out; a plain array is read where it lies.
         return ray.put(voxels.view(np.ndarray))
