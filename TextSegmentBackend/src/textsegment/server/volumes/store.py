@@ -11,8 +11,8 @@ from functools import partial as bind
 from pathlib import Path
 
 from textsegment.errors import StorageError, TextSegmentError, VolumeUnknownError
-from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.server.volumes.private_folder import PrivateFolder
+from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.server.volumes.upload import PartialVolume, Upload, store_full
 from textsegment.wire.limits import Limits
 from textsegment.wire.volume_header import VolumeHeader
