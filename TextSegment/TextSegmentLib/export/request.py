@@ -25,7 +25,7 @@ from textsegment.errors import (
     OutputError,
     TextSegmentError,
 )
-from textsegment.files.dicom.generation import GENERATION
+from textsegment.origin import Maker
 from textsegment.segmentation import StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
@@ -195,7 +195,8 @@ class Export:
             "shape": geometry.spatial_shape,
             "affine": geometry.affine.tolist(),
             "sample": _sample(self._volume),
-            "provenance": _provenance([source.region for source in self._sources], edited),
+            "provenance": {"model": _models([source.region for source in self._sources])},
+            "makers": [_maker(source.region, edited) for source in self._sources],
             "masks": [(mask.structure, _encoded(mask)) for mask in masks],
         }
         answer = _ask(self._interpreter, order)
@@ -231,15 +232,14 @@ def _moved_note() -> str:
     )
 
 
-def _provenance(regions: Sequence[SegmentRegion], edited: Collection[str]) -> dict[str, Any]:
-    models = sorted({region.model for region in regions} - {""})
-    generation = {}
-    for region in regions:
-        if not region.model:
-            generation[region.structure] = ""
-        elif region.segment_id in edited:
-            generation[region.structure] = "SEMIAUTOMATIC"
-    return {"model": ", ".join(models) or "none", GENERATION: generation}
+def _models(regions: Sequence[SegmentRegion]) -> str:
+    return ", ".join(sorted({region.model for region in regions} - {""})) or "none"
+
+
+def _maker(region: SegmentRegion, edited: Collection[str]) -> str:
+    if not region.model:
+        return Maker.UNKNOWN.value
+    return Maker.EDITED.value if region.segment_id in edited else Maker.MODEL.value
 
 
 def _said_whose(mask: StructureMask, region: SegmentRegion, is_edited: bool) -> StructureMask:

@@ -13,6 +13,7 @@ from textsegment.files.dicom.series import list_series
 from textsegment.files.dicom.source import DicomScan
 from textsegment.files.results import write_result
 from textsegment.geometry import Geometry
+from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.wire.mask_codec import decode_mask
 
@@ -41,7 +42,8 @@ def write(order: dict[str, Any]) -> list[str]:
     Args:
         order: ``path``; ``files`` or ``folder`` of the DICOM images; ``shape`` and ``affine`` of the grid;
             ``sample``: indices and values of voxels; ``masks``: structure and encoded mask of each;
-            ``names`` by structure; ``short_names``; ``append_to``; ``provenance``.
+            ``names`` by structure; ``short_names``; ``append_to``; ``provenance``;
+            ``makers``: who made each mask, see ``Maker``.
 
     Returns:
         Sentences for the user.
@@ -53,9 +55,9 @@ def write(order: dict[str, Any]) -> list[str]:
     grid = Geometry(tuple(order["shape"]), np.array(order["affine"]))
     scan, move = _find_scan(order, grid)
     masks = []
-    for structure, encoded in order["masks"]:
-        mask = decode_mask(base64.b64decode(encoded), grid.spatial_shape)
-        masks.append(replace(move.apply(mask, scan.volume.geometry), structure=structure))
+    for (structure, encoded), maker in zip(order["masks"], order["makers"], strict=True):
+        mask = move.apply(decode_mask(base64.b64decode(encoded), grid.spatial_shape), scan.volume.geometry)
+        masks.append(replace(mask, structure=structure, origin=Origin(Maker(maker))))
     said: list[str] = []
     write_result(
         Segmentation(scan.volume.geometry, tuple(masks), order["provenance"]),

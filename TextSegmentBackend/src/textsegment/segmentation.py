@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from textsegment.errors import GeometryError
 from textsegment.geometry import Box, Geometry
+from textsegment.origin import BY_MODEL, Origin
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class StructureMask:
         mask: bool ``[i, j, k]``, shape of the box.
         statistics: Numbers of this mask.
         warnings: Sentences that the user should see.
+        origin: Who made it, and of what.
     """
 
     structure: str
@@ -56,6 +58,7 @@ class StructureMask:
     mask: NDArray[np.bool_]
     statistics: MaskStatistics
     warnings: tuple[str, ...] = ()
+    origin: Origin = BY_MODEL
 
     def __post_init__(self) -> None:
         if self.mask.dtype != np.bool_ or self.mask.shape != self.box.shape:

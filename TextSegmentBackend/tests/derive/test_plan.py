@@ -57,7 +57,8 @@ def test_lines_made_of_several_prompts_are_their_union():
     assert [mask.structure for mask in result] == ["Lungs", "left lung", "left kidney"]
     both = ball("left lung", volume.geometry) | ball("right lung", volume.geometry)
     assert np.array_equal(result.full_mask("Lungs"), both)
-    assert result.provenance["recipes"] == ['Lungs = "left lung" + "right lung"']
+    assert result["Lungs"].origin.recipe == 'Lungs = "left lung" + "right lung"'
+    assert result["Lungs"].origin.union_of == ("left lung", "right lung")
     assert result.provenance["template"] == "mine"
     assert result["Lungs"].statistics.mean_intensity == pytest.approx(volume.voxels[both].mean())
 

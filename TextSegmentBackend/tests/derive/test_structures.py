@@ -31,11 +31,14 @@ def test_what_is_there_stays_and_recipes_are_kept(found):
     assert np.array_equal(
         result.full_mask("Rest"), (masks["liver"] | masks["kidney"]) & ~masks["left kidney"]
     )
-    assert result.provenance["recipes"] == ['Both = "liver" + "kidney"', 'Rest = "Both" - "left_kidney"']
+    assert result["Both"].origin.recipe == 'Both = "liver" + "kidney"'
+    assert result["Both"].origin.union_of == ("liver", "kidney")
+    assert result["Rest"].origin.recipe == 'Rest = "Both" - "left_kidney"'
+    assert result["Rest"].origin.union_of == ()
     assert result.provenance["model"] == found.provenance["model"]
-    assert "recipes" not in found.provenance
+    assert not any(mask.origin.is_derived for mask in found)
     again = derived(result, "More = Rest")
-    assert len(again.provenance["recipes"]) == 3
+    assert [mask.structure for mask in again if mask.origin.is_derived] == ["Both", "Rest", "More"]
 
 
 def test_numbers_beside_a_derived_mask(found):

@@ -1,15 +1,16 @@
 """Regions and segments say who made them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pydicom
 import pytest
 from made_dicom import write_series
 
-from textsegment.files.dicom.generation import GENERATION
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.writer import write_dicom_seg
 from textsegment.files.rtstruct.writer import write_rtstruct
-from textsegment.segmentation import Segmentation
+from textsegment.origin import Maker, Origin
 from textsegment.testing import FakeSegmenter
 
 STRUCTURES = ["liver", "kidney", "aorta"]
@@ -21,8 +22,9 @@ def result(tmp_path):
     write_series(tmp_path / "dicom", stored, np.diag([-2.0, -2.0, 3.0, 1.0]))
     scan = read_dicom(tmp_path / "dicom")
     found = FakeSegmenter().segment(scan.volume, STRUCTURES)
-    provenance = {**found.provenance, GENERATION: {"kidney": "SEMIAUTOMATIC", "aorta": ""}}
-    return Segmentation(found.geometry, found.masks, provenance), scan.source
+    makers = {"kidney": Maker.EDITED, "aorta": Maker.UNKNOWN}
+    masks = [replace(mask, origin=Origin(makers.get(mask.structure, Maker.MODEL))) for mask in found]
+    return replace(found, masks=tuple(masks)), scan.source
 
 
 def test_a_structure_set_leaves_open_what_nobody_knows(result, tmp_path):

@@ -1,5 +1,6 @@
 """Structure sets, read back by programs of other people: matplotlib, scikit-image, OpenCV."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -11,6 +12,8 @@ from matplotlib.path import Path as Polygon
 from pydicom.uid import generate_uid
 
 from textsegment import __version__
+from textsegment.derive.expression import parse_definition
+from textsegment.derive.structures import derive
 from textsegment.errors import (
     GeometryError,
     InputError,
@@ -20,7 +23,7 @@ from textsegment.errors import (
 )
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.rtstruct.writer import write_rtstruct
-from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.segmentation import StructureMask
 
 SHAPE = (44, 36, 14)
 AXIAL = np.diag([-1.0, -1, 1])
@@ -202,26 +205,38 @@ def test_regions_say_what_they_are(tmp_path, scan):
 def test_descriptions_hold_structure_recipe_and_what_should_be_known(tmp_path, scan):
     masks = pictures()
     found = segmentation(
-        scan.volume.geometry.affine, {"left kidney": masks["liver"], "Kidneys": masks["liver"]}
+        scan.volume.geometry.affine,
+        {
+            "left kidney": masks["liver"],
+            "right kidney": masks["left kidney"],
+            "kidney tumor": masks["prostate"],
+        },
     )
-    cut = StructureMask.measured("spleen", masks["spleen"], found.geometry, warnings=("Ends at µ.",))
-    recipes = ["Kidneys = left kidney + right kidney", "spleen = body + kidney tumor"]
-    provenance = {"model": "sat-nano", "recipes": recipes}
+    spleen = StructureMask.measured("spleen", masks["spleen"], found.geometry, warnings=("Ends at µ.",))
+    recipes = [
+        "Kidneys = left kidney + right kidney",
+        "Mixed = spleen + kidney tumor",
+        "Ring = spleen - Kidneys",
+    ]
+    made = derive(replace(found, masks=(*found.masks, spleen)), [parse_definition(text) for text in recipes])
     write_rtstruct(
-        Segmentation(found.geometry, (*found.masks, cut), provenance),
+        replace(
+            made, masks=tuple(made[name] for name in ("left kidney", "Kidneys", "Mixed", "Ring", "spleen"))
+        ),
         scan.source,
         tmp_path / "plan.dcm",
         names={"left kidney": "Kidney_L"},
     )
     dataset = pydicom.dcmread(tmp_path / "plan.dcm")
     regions = dataset.StructureSetROISequence
-    assert [roi.ROIDescription for roi in regions] == [
-        "left kidney.",
-        "Kidneys = left kidney + right kidney.",
-        "spleen = body + kidney tumor. Reaches the border of the image: perhaps cut off. Note: Ends at ?.",
-    ]
+    told = {roi.ROIName: roi.ROIDescription for roi in regions}
+    assert told["Kidney_L"] == "left kidney."
+    assert told["Kidneys"].startswith('Kidneys = "left kidney" + "right kidney".')
+    assert told["Mixed"].startswith('Mixed = "spleen" + "kidney tumor". Reaches the border of the image')
+    assert told["Ring"].startswith('Ring = "spleen" - "Kidneys".')
+    assert told["spleen"] == "spleen. Reaches the border of the image: perhaps cut off. Note: Ends at ?."
     types = [item.RTROIInterpretedType for item in dataset.RTROIObservationsSequence]
-    assert types == ["ORGAN", "ORGAN", ""]
+    assert types == ["ORGAN", "ORGAN", "", "", "ORGAN"]
     assert {roi.ROIGenerationDescription for roi in regions} == {f"TextSegment {__version__} sat-nano"}
 
 

@@ -92,6 +92,22 @@ class Definition:
         return f"{self.name} = {text[1:-1] if text.startswith('(') else text}"
 
 
+def united(expression: Expression) -> tuple[str, ...]:
+    """Return the names whose plain union an expression is, in order; none if it is anything else.
+
+    >>> united(parse_definition("Lungs = 'left lung' + 'right lung'").expression)
+    ('left lung', 'right lung')
+    >>> united(parse_definition("Rest = body - liver").expression)
+    ()
+    """
+    if isinstance(expression, Name):
+        return (expression.text,)
+    if isinstance(expression, Combined) and expression.sign == "+":
+        left, right = united(expression.left), united(expression.right)
+        return left + right if left and right else ()
+    return ()
+
+
 def _names(expression: Expression) -> list[str]:
     if isinstance(expression, Name):
         return [expression.text]

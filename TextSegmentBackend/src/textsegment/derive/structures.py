@@ -1,4 +1,4 @@
-"""Derived structures of a segmentation, with the recipe in the provenance."""
+"""Derived structures of a segmentation; each says of what it was made."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from textsegment.caution import Caution, about
-from textsegment.derive.expression import Combined, Definition, Expression, Name
+from textsegment.derive.expression import Combined, Definition, Expression, Name, united
 from textsegment.derive.margin import Margin, reach_of
 from textsegment.derive.region import Region, difference, intersection, union, with_margin
 from textsegment.errors import ExpressionError, InputError, UnknownStructureError
 from textsegment.geometry import Geometry
+from textsegment.origin import Origin
 from textsegment.segmentation import Segmentation, StructureMask
-
-RECIPES = "recipes"
-"""Key of the provenance: one recipe a derived structure."""
 
 _OPERATIONS = {"+": union, "&": intersection, "-": difference}
 # What leaves nothing of a region.
@@ -43,8 +41,8 @@ def derive(
         voxels: The image on the grid of the segmentation, for the mean intensities.
 
     Returns:
-        The segmentation with one more mask a definition. Each recipe is in the provenance under ``recipes``,
-        and each mask says in its warnings what should be known: operands that were not found, a margin that
+        The segmentation with one more mask a definition. Each mask has its recipe in its origin,
+        and says in its warnings what should be known: operands that were not found, a margin that
         the grid rounded or the border of the image cut off, and all that is to be known of its operands.
 
     Raises:
@@ -52,7 +50,6 @@ def derive(
         ExpressionError: A name is taken already.
     """
     masks = {mask.structure: mask for mask in segmentation}
-    recipes = list(segmentation.provenance.get(RECIPES, ()))
     for definition in definitions:
         known = _Names(masks, names or {})
         known.require_free(definition.name)
@@ -63,17 +60,11 @@ def derive(
             definition.name, region.voxels, segmentation.geometry, start=region.start, voxels=voxels
         )
         said = _of_operands(operands.values(), mask) + [about(definition.name, note) for note in work.notes]
-        masks[definition.name] = replace(mask, warnings=tuple(dict.fromkeys(said)))
-        recipes.append(str(definition))
-    provenance = {**segmentation.provenance, RECIPES: recipes} if recipes else segmentation.provenance
+        parts = united(definition.expression)
+        origin = Origin(recipe=str(definition), union_of=tuple(known.structure(part) for part in parts))
+        masks[definition.name] = replace(mask, warnings=tuple(dict.fromkeys(said)), origin=origin)
     added = tuple(masks.values())[len(segmentation) :]
-    return Segmentation(segmentation.geometry, segmentation.masks + added, provenance, segmentation.warnings)
-
-
-def recipe_of(structure: str, provenance: Mapping[str, Any]) -> str:
-    """Return the recipe of a derived structure, or nothing for one that the model found."""
-    recipes = (str(recipe) for recipe in provenance.get(RECIPES, ()))
-    return next((recipe for recipe in recipes if recipe.startswith(f"{structure} = ")), "")
+    return replace(segmentation, masks=segmentation.masks + added)
 
 
 def require_derivable(

@@ -6,11 +6,7 @@ it on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from textsegment.caution import Caution
-from textsegment.derive.structures import recipe_of
 from textsegment.segmentation import StructureMask
 
 # A short text of DICOM (VR ST).
@@ -19,15 +15,14 @@ _NOTE = "Note: "
 _MORE = "And more: see the report."
 
 
-def description_of(mask: StructureMask, provenance: Mapping[str, Any], *remarks: str) -> str:
+def description_of(mask: StructureMask, *remarks: str) -> str:
     """Return what is to be said of a structure; sentences that have no room are left out, which is said.
 
     Args:
         mask: The structure.
-        provenance: That of the segmentation.
         remarks: Sentences that come before what should be known.
     """
-    words = " ".join([f"{recipe_of(mask.structure, provenance) or mask.structure}.", *remarks])
+    words = " ".join([f"{mask.origin.recipe or mask.structure}.", *remarks])
     if note := joined(mask.warnings, LONGEST_DESCRIPTION - len(words) - len(_NOTE) - 1):
         words = f"{words} {_NOTE}{note}"
     return words[:LONGEST_DESCRIPTION]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from textsegment.origin import Maker, Origin
 
-GENERATION = "generation"
-"""Key of the provenance: structures that the model did not make, or not alone, see ``generation_of``."""
+_GENERATION = {Maker.MODEL: "AUTOMATIC", Maker.EDITED: "SEMIAUTOMATIC", Maker.UNKNOWN: ""}
 
 
-def generation_of(structure: str, provenance: Mapping[str, Any]) -> str:
-    """Return ``AUTOMATIC``; ``SEMIAUTOMATIC`` if it was edited since; nothing if nobody knows who made it."""
-    return str(provenance.get(GENERATION, {}).get(structure, "AUTOMATIC"))
+def generation_of(origin: Origin) -> str:
+    """Return the value of ROI Generation Algorithm (3006,0036): nothing if nobody knows who made it.
+
+    >>> generation_of(Origin())
+    'AUTOMATIC'
+    """
+    return _GENERATION[origin.maker]

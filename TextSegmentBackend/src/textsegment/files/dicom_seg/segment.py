@@ -42,7 +42,7 @@ def describe_segment(
         regions = [_concept(coded.region)]
         if coded.region_modifier is not None:
             regions[0].AnatomicRegionModifierSequence = [_concept(coded.region_modifier)]
-    generation = generation_of(structure, provenance)
+    generation = generation_of(mask.origin)
     description = hd.seg.SegmentDescription(
         segment_number=number,
         segment_label=label,
@@ -56,7 +56,7 @@ def describe_segment(
         anatomic_regions=regions,
         display_color=hd.color.CIELabColor.from_rgb(*appearance_of(structure).color),
     )
-    description.SegmentDescription = description_of(mask, provenance).replace("\\", "/").removesuffix(".")
+    description.SegmentDescription = description_of(mask).replace("\\", "/").removesuffix(".")
     return description
 
 

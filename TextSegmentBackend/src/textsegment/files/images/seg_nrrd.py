@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,12 +25,14 @@ from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, joined
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
+from textsegment.origin import Origin
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.appearance import appearance_of
 
 _LABELS_PER_LAYER = 255
 _PREFIX = "TextSegment."
 _WARNINGS = f"{_PREFIX}warnings"
+_RECIPE = f"{_PREFIX}recipe"
 # What slicerio and pynrrd raise on damaged files; an empty one has not even a first line.
 _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, StopIteration, zlib.error, nrrd.NRRDError)
 # What the file format uses as punctuation in tags, and line ends.
@@ -72,7 +75,7 @@ def write_seg_nrrd(
                 "layer": layer,
                 "extent": extent,
                 "terminology": terminology_entry_from_string(_ascii(look.terminology)),
-                "tags": tags | _warning_tag(mask),
+                "tags": tags | _own_tags(mask),
             }
         )
     content = {
@@ -112,16 +115,18 @@ def read_seg_nrrd(path: Path | str) -> Segmentation:
     known = {
         key.removeprefix(_PREFIX): value
         for key, value in provenance.items()
-        if key.startswith(_PREFIX) and key != _WARNINGS
+        if key.startswith(_PREFIX) and key not in (_WARNINGS, _RECIPE)
     }
     return Segmentation(geometry, masks, MappingProxyType(known))
 
 
 def _mask(segment: Mapping[str, Any], region: NDArray[np.bool_], geometry: Geometry) -> StructureMask:
     name = str(segment["name"])
-    note = str(segment.get("tags", {}).get(_WARNINGS, ""))
+    tags = segment.get("tags", {})
+    note = str(tags.get(_WARNINGS, ""))
     warnings = (Caution("said_in_file", name, note=note),) if note else ()
-    return StructureMask.measured(name, region, geometry, warnings=warnings)
+    mask = StructureMask.measured(name, region, geometry, warnings=warnings)
+    return replace(mask, origin=Origin(recipe=str(tags.get(_RECIPE, ""))))
 
 
 def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
@@ -157,8 +162,9 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
     return {f"{_PREFIX}{key}": _ascii(str(value)) for key, value in segmentation.provenance.items()}
 
 
-def _warning_tag(mask: StructureMask) -> dict[str, str]:
-    return {_WARNINGS: _ascii(joined(mask.warnings, LONGEST_DESCRIPTION))} if mask.warnings else {}
+def _own_tags(mask: StructureMask) -> dict[str, str]:
+    warnings = {_WARNINGS: _ascii(joined(mask.warnings, LONGEST_DESCRIPTION))} if mask.warnings else {}
+    return warnings | ({_RECIPE: _ascii(mask.origin.recipe)} if mask.origin.is_derived else {})
 
 
 def _ascii(text: str) -> str:

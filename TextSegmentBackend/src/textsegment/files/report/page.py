@@ -102,7 +102,7 @@ def _table(entries: Sequence[Mapping[str, Any]], colors: Sequence[str]) -> str:
 
 def _row(entry: Mapping[str, Any], color: str) -> str:
     confidence = entry["mean_confidence"]
-    made_of = entry["recipe"].split(" = ", 1)[1] if entry["recipe"] else entry["name"]
+    made_of = entry["recipe"] or entry["name"]
     cells = (
         f'<td><span class="swatch" style="background:{color}"></span></td>',
         f"<td><strong>{escape(entry['output'])}</strong></td>",

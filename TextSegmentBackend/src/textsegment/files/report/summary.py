@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from textsegment.caution import about
-from textsegment.derive.structures import recipe_of
 from textsegment.files.atomic import atomic_output
 from textsegment.segmentation import MaskStatistics, Segmentation
 from textsegment.volume import Volume
@@ -67,7 +66,7 @@ def make_report(
             {
                 "name": mask.structure,
                 "output": output,
-                "recipe": recipe_of(mask.structure, result.provenance) or None,
+                "recipe": mask.origin.recipe or None,
                 "state": state_of(mask.statistics),
                 "voxels": mask.statistics.voxel_count,
                 "volume_ml": round(mask.statistics.volume_ml, 4),

@@ -60,36 +60,35 @@ def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -
     return item
 
 
-def observation_item(observation: int, number: int, structure: str, name: str, recipe: str) -> Dataset:
+def observation_item(observation: int, number: int, mask: StructureMask, name: str) -> Dataset:
     """Return the item of the RT ROI Observations Sequence, with the codes of the vocabulary.
 
     Args:
         observation: Number of the item.
         number: Number of the region.
-        structure: Name of the structure.
+        mask: The structure.
         name: Name of the region.
-        recipe: How the structure was derived, or nothing.
     """
     item = Dataset()
     item.ObservationNumber = observation
     item.ReferencedROINumber = number
-    item.RTROIInterpretedType = _interpreted_type(structure, name, recipe)
+    item.RTROIInterpretedType = _interpreted_type(mask, name)
     item.ROIInterpreter = ""
-    known = find_structure(structure)
+    known = find_structure(mask.structure)
     if known is not None:
         _add_codes(item, known.codes)
     return item
 
 
-def _interpreted_type(structure: str, name: str, recipe: str) -> str:
+def _interpreted_type(mask: StructureMask, name: str) -> str:
     """Return ``EXTERNAL`` for the outline of the body, ``ORGAN`` for anatomy, and nothing for all else.
 
     Organs together are an organ. Whether a lesion is a target is for a person to decide.
     """
-    if {structure.lower(), name.lower()} & _EXTERNAL:
+    if {mask.structure.lower(), name.lower()} & _EXTERNAL:
         return "EXTERNAL"
-    parts = recipe.partition(" = ")[2].split(" + ") if recipe else [structure]
-    return "ORGAN" if all(_is_organ(part) for part in parts) else ""
+    parts = mask.origin.union_of if mask.origin.is_derived else (mask.structure,)
+    return "ORGAN" if parts and all(_is_organ(part) for part in parts) else ""
 
 
 def _is_organ(name: str) -> bool:

@@ -16,7 +16,6 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from textsegment import __version__
-from textsegment.derive.structures import recipe_of
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
@@ -141,15 +140,14 @@ def _add_roi(
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
     number = _new_number(int(roi.ROINumber) for roi in regions)
     observation = _new_number(int(item.ObservationNumber) for item in observations)
-    recipe = recipe_of(mask.structure, segmentation.provenance)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = _ascii(description_of(mask, segmentation.provenance, *remarks), LONGEST_DESCRIPTION)
+    description = _ascii(description_of(mask, *remarks), LONGEST_DESCRIPTION)
     frame = dataset.FrameOfReferenceUID
-    generation = generation_of(mask.structure, segmentation.provenance)
+    generation = generation_of(mask.origin)
     algorithm = _algorithm(segmentation) if generation else ""
     regions.append(roi_item(number, name, frame, description, generation, algorithm))
     dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
-    observations.append(observation_item(observation, number, mask.structure, name, recipe))
+    observations.append(observation_item(observation, number, mask, name))
 
 
 def _new_number(used: Iterable[int]) -> int:
