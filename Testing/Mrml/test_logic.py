@@ -4,6 +4,7 @@ import time
 
 import pytest
 from cases import names, volume_node
+from textsegment.client.address import Address
 from textsegment.errors import BusyError, ModalityError, SettingsError, UnknownStructureError
 from textsegment.segmenter import ModelInfo
 from textsegment.testing import FakeSegmenter
@@ -111,14 +112,15 @@ def test_a_script_sends_nothing_to_a_server_without_consent(store):
 
 
 def test_consent_is_given_and_taken_back_for_each_server(store):
-    settings.set_consent("https://a.example.org/", agreed=True)
-    assert settings.has_consent("https://a.example.org")
-    assert not settings.has_consent("https://b.example.org")
-    assert settings.has_consent("http://127.0.0.1:8000")
-    settings.set_consent("https://a.example.org", agreed=False)
-    assert not settings.has_consent("https://a.example.org")
+    a, b = Address("https://a.example.org"), Address("https://b.example.org")
+    settings.set_consent(Address("https://a.example.org/"), agreed=True)
+    assert settings.has_consent(a)
+    assert not settings.has_consent(b)
+    assert settings.has_consent(Address("http://127.0.0.1:8000"))
+    settings.set_consent(a, agreed=False)
+    assert not settings.has_consent(a)
     store["TextSegment/consents"] = "{broken"
-    assert not settings.has_consent("https://a.example.org")
+    assert not settings.has_consent(a)
 
 
 def test_settings_have_sensible_beginnings_and_keep_what_is_set(store):

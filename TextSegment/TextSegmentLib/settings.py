@@ -44,24 +44,15 @@ def set_server_key(key: str) -> None:
     _set("serverKey", key.strip())
 
 
-def has_consent(address: str) -> bool:
-    """Whether the user agreed that scans go to this server; never asked for this computer itself.
-
-    Raises:
-        SettingsError: This is no address.
-    """
-    where = Address(address, allow_plain_http=True)
-    return where.is_loopback or where.url in _consents()
+def has_consent(address: Address) -> bool:
+    """Whether the user agreed that scans go to this server; never asked for this computer itself."""
+    return address.is_loopback or address.url in _consents()
 
 
-def set_consent(address: str, agreed: bool) -> None:
-    """Keep, or take back, the consent for one server.
-
-    Raises:
-        SettingsError: This is no address.
-    """
-    url = Address(address, allow_plain_http=True).url
-    _set("consents", json.dumps(sorted(_consents() - {url} | ({url} if agreed else set()))))
+def set_consent(address: Address, agreed: bool) -> None:
+    """Keep, or take back, the consent for one server."""
+    url = {address.url}
+    _set("consents", json.dumps(sorted(_consents() - url | (url if agreed else set()))))
 
 
 def model() -> str:

@@ -31,11 +31,13 @@ def _server() -> Segmenter:
     address = settings.server_address()
     if not address:
         raise SettingsError(_("No server is chosen."), _("Give its address in the module's panel."))
-    if not settings.has_consent(address):
+    segmenter = RemoteSegmenter(address, settings.server_key() or None)
+    if not settings.has_consent(segmenter.address):
+        segmenter.close()
         raise SettingsError(
             _("Nobody has agreed yet to send scans to this server."), _("Agree once in the module's panel.")
         )
-    return RemoteSegmenter(address, settings.server_key() or None)
+    return segmenter
 
 
 def _local(wait: Callable[[], None]) -> Segmenter:

@@ -39,6 +39,8 @@ class ExportDialog:
     def __init__(self, parent: Any, segmentation_node: Any, volume_node: Any) -> None:
         self._segmentation_node = segmentation_node
         self._volume_node = volume_node
+        # One for the whole dialog: another Slicer may change the settings.
+        self._interpreter = chosen_interpreter(settings.interpreter())
         self._export: Export | None = None
         self._installation: Installation | None = None
         self._missing: Sequence[str] = ()
@@ -84,7 +86,7 @@ class ExportDialog:
                 self._volume_node,
                 self.form.chosen,
                 self.form.request,
-                chosen_interpreter(settings.interpreter()),
+                self._interpreter,
             )
         except TextSegmentError as error:
             self._say_error(error)
@@ -120,7 +122,7 @@ class ExportDialog:
         self._show()
 
     def _install(self) -> None:
-        interpreter, wheels = chosen_interpreter(settings.interpreter()), settings.wheels_folder()
+        interpreter, wheels = self._interpreter, settings.wheels_folder()
         lacking = Environment((), tuple(self._missing), (), ())
         text = question(lacking, interpreter, wheels)
         if not slicer.util.confirmOkCancelDisplay(text, _("Install the packages?"), parent=self.window):

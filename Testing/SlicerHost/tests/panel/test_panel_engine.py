@@ -6,7 +6,10 @@ import sys
 import pytest
 import slicer
 import slicer.util
+from textsegment.client.address import Address
+from textsegment.client.remote import RemoteSegmenter
 from TextSegmentLib import settings
+from TextSegmentLib.panel.engine import server_section
 
 from slicer_host import driver
 
@@ -114,12 +117,24 @@ def test_run_goes_on_while_the_user_looks_elsewhere_and_comes_back(on_server, se
     assert [row[1] for row in on_server.rows()] == ["done"] * 4
 
 
+class Elsewhere(RemoteSegmenter):
+    """A connection to a real server on this computer that stands for one elsewhere: no packet leaves here."""
+
+    @property
+    def address(self):
+        return Address("https://segment.example.org")
+
+
+def connected_elsewhere(hands, server, monkeypatch):
+    monkeypatch.setattr(server_section, "RemoteSegmenter", Elsewhere)
+    enter(hands, server)
+    wait_for_answer(hands)
+    hands.ui.promptEdit.text = "liver"
+    hands.wait_until_offered()
+
+
 def test_consent_is_asked_once_for_a_server_and_can_be_withdrawn(on_server, server, monkeypatch):
-    enter(on_server, server)
-    wait_for_answer(on_server)
-    monkeypatch.setattr(settings, "server_address", lambda: "https://segment.example.org")
-    on_server.ui.promptEdit.text = "liver"
-    on_server.wait_until_offered()
+    connected_elsewhere(on_server, server, monkeypatch)
     asked = answer_questions(monkeypatch, False)
     driver.click(on_server.ui.segmentButton)
     assert on_server.widget.logic.run is None
@@ -134,7 +149,57 @@ def test_consent_is_asked_once_for_a_server_and_can_be_withdrawn(on_server, serv
     on_server.wait_for_end()
     assert asked == []
     driver.click(on_server.ui.consentButton)
-    assert not settings.has_consent("https://segment.example.org")
+    assert not settings.has_consent(Address("https://segment.example.org"))
+
+
+def test_consent_is_for_the_server_that_gets_the_image(on_server, server, monkeypatch):
+    """sl1: another Slicer has changed the address in the settings since the connection was made."""
+    connected_elsewhere(on_server, server, monkeypatch)
+    settings.set_server_address("http://127.0.0.1:9")
+    asked = answer_questions(monkeypatch, False)
+    driver.click(on_server.ui.segmentButton)
+    assert "https://segment.example.org" in asked[0]
+    assert on_server.widget.logic.run is None
+
+
+def test_consent_for_an_address_in_the_settings_is_none_for_the_connection(on_server, server, monkeypatch):
+    """sl1: what was agreed to is not the server that is connected."""
+    other = Address("https://other.example.org")
+    settings.set_consent(other, True)
+    connected_elsewhere(on_server, server, monkeypatch)
+    settings.set_server_address(other.url)
+    asked = answer_questions(monkeypatch, False)
+    driver.click(on_server.ui.segmentButton)
+    assert len(asked) == 1
+    assert on_server.widget.logic.run is None
+
+
+def test_a_server_that_was_left_while_the_question_was_open_gets_nothing(on_server, server, monkeypatch):
+    """sl1: windows live on while a question is open."""
+    connected_elsewhere(on_server, server, monkeypatch)
+    left = on_server.panel.engine._server._segmenter
+
+    def ask(_text, *_arguments, **_options):
+        enter(on_server, "http://127.0.0.1:9")
+        return True
+
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", ask)
+    driver.click(on_server.ui.segmentButton)
+    left.close()
+    assert on_server.widget.logic.run is None
+
+
+def test_the_model_that_is_shown_is_the_one_that_starts(hands, monkeypatch):
+    """sl1: another Slicer has chosen another model and device since."""
+    settings.set_model("sat-pro")
+    settings.set_device("cuda:1")
+    started = []
+    local = hands.panel.engine._local
+    monkeypatch.setattr(local._server, "start", lambda _python, **what: started.append(what))
+    local._start()
+    shown = (hands.ui.modelBox.currentText, hands.ui.deviceBox.currentText)
+    assert shown == ("sat-demo (small, for a first look)", "Automatic")
+    assert started == [{"model": "sat-demo", "device": "auto"}]
 
 
 def test_panel_waits_for_no_server(on_server):
@@ -158,7 +223,7 @@ def test_status_leads_to_the_engine(hands):
 
 
 def test_engine_on_this_computer_is_found_started_and_used(hands, monkeypatch):
-    monkeypatch.setattr(settings, "interpreter", lambda: sys.executable)
+    hands.panel.engine._local._choice.interpreter_path = sys.executable
     hands.panel.engine._given = None
     hands.ui.engineButton.collapsed = False
     driver.click(hands.ui.localButton)

@@ -9,13 +9,11 @@ from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo, Segmenter
 
-from TextSegmentLib import settings
-from TextSegmentLib.engine.interpreter import chosen_interpreter
 from TextSegmentLib.engine.server_process import ServerState, local_server
+from TextSegmentLib.panel.engine.local_choice import MODELS, LocalChoice
 from TextSegmentLib.panel.engine.local_setup import LocalSetup
 from TextSegmentLib.panel.engine.log_window import LogWindow
 
-_MODELS = ("sat-demo", "sat-nano", "sat-pro")
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -35,13 +33,17 @@ class LocalSection:
         self._on_changed = on_changed
         self._on_error = on_error
         self._server = local_server()
-        self._setup = LocalSetup(ui, on_error)
+        self._choice = LocalChoice()
+        self._setup = LocalSetup(ui, self._choice, on_error)
         self._seen: tuple[Any, ...] = ()
         self._log = LogWindow(ui.logButton, lambda: "\n".join((self._setup.log, self._server.log)).strip())
-        models = (_("sat-demo (small, for a first look)"), *_MODELS[1:])
+        models = (_("sat-demo (small, for a first look)"), *MODELS[1:])
         devices = (_("Automatic"), _("Processor"), _("Graphics card (CUDA)"), _("Apple graphics"))
-        _fill(ui.modelBox, models, _MODELS, settings.model())
-        _fill(ui.deviceBox, devices, _DEVICES, settings.device())
+        self._devices = _DEVICES
+        if self._choice.device not in self._devices:  # such as "cuda:1", by hand
+            devices, self._devices = (*devices, self._choice.device), (*self._devices, self._choice.device)
+        _fill(ui.modelBox, models, MODELS, self._choice.model)
+        _fill(ui.deviceBox, devices, self._devices, self._choice.device)
         ui.modelBox.connect("activated(int)", self._model_chosen)
         ui.deviceBox.connect("activated(int)", self._device_chosen)
         ui.engineButton.connect("contentsCollapsed(bool)", self._section_folded)
@@ -67,7 +69,7 @@ class LocalSection:
     @property
     def status(self) -> str:
         """How it stands."""
-        state, name = self._server.state, settings.model()
+        state, name = self._server.state, self._choice.model
         if state is ServerState.READY and (model := self._server.model):
             return _("{model} on this computer ({device})").format(model=model.model, device=model.device)
         if state is ServerState.STARTING:
@@ -125,8 +127,8 @@ class LocalSection:
             self._setup.look_again()
 
     def _begin(self) -> None:
-        interpreter = chosen_interpreter(settings.interpreter())
-        self._server.start(interpreter, model=settings.model(), device=settings.device())
+        choice = self._choice
+        self._server.start(choice.interpreter, model=choice.model, device=choice.device)
         self.watch()
 
     def _start(self) -> None:
@@ -140,11 +142,11 @@ class LocalSection:
         self.watch()
 
     def _model_chosen(self, index: int) -> None:
-        settings.set_model(_MODELS[index])
+        self._choice.choose_model(MODELS[index])
         self._tell()
 
     def _device_chosen(self, index: int) -> None:
-        settings.set_device(_DEVICES[index])
+        self._choice.choose_device(self._devices[index])
         self._tell()
 
     def _tell(self) -> None:
@@ -162,4 +164,4 @@ class LocalSection:
 
 def _fill(box: Any, texts: tuple[str, ...], values: tuple[str, ...], chosen: str) -> None:
     box.addItems(list(texts))
-    box.currentIndex = values.index(chosen) if chosen in values else 0
+    box.currentIndex = values.index(chosen)

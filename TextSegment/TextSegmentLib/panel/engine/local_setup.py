@@ -11,12 +11,11 @@ import slicer
 from slicer.i18n import tr as _
 from textsegment.errors import SettingsError, TextSegmentError
 
-from TextSegmentLib import settings
 from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.engine.environment import Environment, look_at
 from TextSegmentLib.engine.installer import Installation, InstallState, question, steps_for
-from TextSegmentLib.engine.interpreter import chosen_interpreter
 from TextSegmentLib.engine.weights_download import DownloadState, WeightsDownload
+from TextSegmentLib.panel.engine.local_choice import LocalChoice
 
 _DEMO = "sat-demo"
 _STEPS = 1000
@@ -27,6 +26,7 @@ class LocalSetup:
 
     Args:
         ui: Widgets of the panel by name.
+        choice: Python, model and device of the engine.
         on_error: Called when something cannot be done.
 
     Attributes:
@@ -34,8 +34,9 @@ class LocalSetup:
         log: What was printed by the last installation.
     """
 
-    def __init__(self, ui: Any, on_error: Callable[[TextSegmentError], None]) -> None:
+    def __init__(self, ui: Any, choice: LocalChoice, on_error: Callable[[TextSegmentError], None]) -> None:
         self._ui = ui
+        self._choice = choice
         self._on_error = on_error
         self._job: BackgroundTask[Environment] | None = None
         self._installation: Installation | None = None
@@ -44,12 +45,12 @@ class LocalSetup:
         self._is_asking = False
         self.environment: Environment | None = None
         self.log = ""
-        ui.interpreterEdit.currentPath = settings.interpreter()
+        ui.interpreterEdit.currentPath = choice.interpreter_path
         ui.interpreterEdit.connect("currentPathChanged(QString)", self._interpreter_chosen)
-        ui.wheelsEdit.currentPath = str(settings.wheels_folder() or "")
-        ui.proxyEdit.text = settings.proxy()
-        ui.wheelsEdit.connect("currentPathChanged(QString)", settings.set_wheels_folder)
-        ui.proxyEdit.connect("editingFinished()", lambda: settings.set_proxy(ui.proxyEdit.text))
+        ui.wheelsEdit.currentPath = str(choice.wheels or "")
+        ui.proxyEdit.text = choice.proxy
+        ui.wheelsEdit.connect("currentPathChanged(QString)", choice.choose_wheels)
+        ui.proxyEdit.connect("editingFinished()", lambda: choice.choose_proxy(ui.proxyEdit.text))
         ui.installButton.connect("clicked()", self._install)
         ui.downloadButton.connect("clicked()", self._fetch)
         ui.engineCancelButton.connect("clicked()", self._cancel)
@@ -61,15 +62,15 @@ class LocalSetup:
         if self._installation is not None:
             return _("being installed…")
         if self._download is not None:
-            return _("downloading {model}…").format(model=settings.model())
+            return _("downloading {model}…").format(model=self._choice.model)
         if self._failure is not None:
             return str(self._failure)
         if self.environment is None:
             return _("looking for it on this computer…")
         if self.environment.missing:
             return _("not installed. Install it, or choose a server.")
-        if settings.model() not in self.environment.models:
-            return _("{model} has to be downloaded first.").format(model=settings.model())
+        if self._choice.model not in self.environment.models:
+            return _("{model} has to be downloaded first.").format(model=self._choice.model)
         return ""
 
     @property
@@ -97,7 +98,7 @@ class LocalSetup:
         """Find out what the interpreter has now, and how much memory is free."""
         if self._job is None and self._installation is None:
             self._failure = None
-            self._job = look_at(chosen_interpreter(settings.interpreter()))
+            self._job = look_at(self._choice.interpreter)
             self.show()
 
     def watch(self) -> None:
@@ -118,8 +119,8 @@ class LocalSetup:
         lacks_packages = environment is not None and bool(environment.missing)
         self._ui.installButton.visible = lacks_packages
         self._ui.installButton.enabled = not has_task
-        has_weights = environment is not None and settings.model() in environment.models
-        self._ui.downloadButton.visible = settings.model() != _DEMO and not has_weights
+        has_weights = environment is not None and self._choice.model in environment.models
+        self._ui.downloadButton.visible = self._choice.model != _DEMO and not has_weights
         self._ui.downloadButton.enabled = not has_task and environment is not None and not lacks_packages
         _fits, sentence = self._memory()
         self._ui.memoryStateLabel.text = sentence
@@ -136,7 +137,7 @@ class LocalSetup:
         """Return whether the model fits the memory, and a sentence; empty if that is not known."""
         if self.environment is None or not self.environment.devices:
             return True, ""
-        fits, sentence = self.environment.memory_sentence(settings.model(), settings.device())
+        fits, sentence = self.environment.memory_sentence(self._choice.model, self._choice.device)
         return fits, sentence if fits else _("{sentence} It may fail.").format(sentence=sentence)
 
     def _installed(self) -> str:
@@ -151,9 +152,9 @@ class LocalSetup:
     def _interpreter_chosen(self, path: str) -> None:
         """Called at every key: nothing is started before there is such a file."""
         path = path.strip()
-        if path == settings.interpreter():
+        if path == self._choice.interpreter_path:
             return
-        settings.set_interpreter(path)
+        self._choice.choose_interpreter(path)
         self.environment = self._job = None
         if not path or Path(path).is_file():
             self.look()
@@ -172,11 +173,11 @@ class LocalSetup:
         self.show()
 
     def _install(self) -> None:
-        interpreter, wheels = chosen_interpreter(settings.interpreter()), settings.wheels_folder()
+        interpreter, wheels = self._choice.interpreter, self._choice.wheels
         text = question(self.environment, interpreter, wheels)
         if not slicer.util.confirmOkCancelDisplay(text, _("Install the engine?")):
             return
-        steps = steps_for(self.environment, wheels=wheels, proxy=settings.proxy())
+        steps = steps_for(self.environment, wheels=wheels, proxy=self._choice.proxy)
         try:
             self._installation = Installation(interpreter, steps)
         except TextSegmentError as error:
@@ -190,9 +191,9 @@ class LocalSetup:
         self.look()
 
     def _fetch(self) -> None:
-        interpreter = chosen_interpreter(settings.interpreter())
+        choice = self._choice
         try:
-            self._download = WeightsDownload(interpreter, settings.model(), proxy=settings.proxy())
+            self._download = WeightsDownload(choice.interpreter, choice.model, proxy=choice.proxy)
         except TextSegmentError as error:
             self._on_error(error)
         self.show()

@@ -8,7 +8,6 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
-from textsegment.client.address import Address
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo
@@ -19,6 +18,8 @@ from TextSegmentLib.background import BackgroundTask, Pump
 
 class ServerSection:
     """A server that the user named; see ``EngineSource``.
+
+    What the widgets show is what is asked: the settings are read once, since another Slicer may change them.
 
     Args:
         ui: Widgets of the panel by name.
@@ -32,7 +33,7 @@ class ServerSection:
         self._on_changed = on_changed
         self._segmenter: RemoteSegmenter | None = None
         self._pump: Pump | None = None
-        self._asked = ("", "")
+        self._named = ("", "")  # address and key that the connection was made for
         self.model: ModelInfo | None = None
         self.status, self.obstacle = _unknown()
         ui.addressEdit.text = settings.server_address()
@@ -50,25 +51,29 @@ class ServerSection:
 
     def agreed_segmenter(self) -> RemoteSegmenter | None:
         """Return what asks the server; None if the user did not agree to send the image."""
-        address = settings.server_address()
-        if not settings.has_consent(address):
-            if not slicer.util.confirmOkCancelDisplay(_consent_text(address), _("Send images to a server?")):
-                return None
-            settings.set_consent(address, True)
-            self._show_consent()
-        return self._segmenter
+        segmenter = self._segmenter
+        if segmenter is None or settings.has_consent(segmenter.address):
+            return segmenter
+        text = _consent_text(segmenter.address.url)
+        if not slicer.util.confirmOkCancelDisplay(text, _("Send images to a server?")):
+            return None
+        settings.set_consent(segmenter.address, True)
+        self._show_consent()
+        # Windows live on while a question is open: what was agreed to is this server, not a later one.
+        return segmenter if segmenter is self._segmenter else None
 
     def look(self) -> None:
         """Ask the server what it is; in a thread, no image is sent."""
-        address, key = settings.server_address(), settings.server_key()
-        if (address, key) != self._asked:
+        named = address, key = self._ui.addressEdit.text.strip(), self._ui.keyEdit.text.strip()
+        if named != self._named:
             self._forget()
-            self._asked = (address, key)
+            self._named = named
         if not address:
             return
         try:
             # A run may be using the connection that there is: it is kept.
             self._segmenter = self._segmenter or RemoteSegmenter(address, key or None)
+            self._show_consent()
         except TextSegmentError as error:
             self._refused(error)
             return
@@ -107,7 +112,7 @@ class ServerSection:
 
     def _edited(self) -> None:
         address, key = self._ui.addressEdit.text.strip(), self._ui.keyEdit.text.strip()
-        if (address, key) != (settings.server_address(), settings.server_key()):
+        if (address, key) != self._named:
             settings.set_server_address(address)
             settings.set_server_key(key)
             self.look()
@@ -156,15 +161,13 @@ class ServerSection:
         self._on_changed()
 
     def _show_consent(self) -> None:
-        address = settings.server_address()
-        try:
-            is_elsewhere = not Address(address, allow_plain_http=True).is_loopback
-            self._ui.consentButton.visible = is_elsewhere and settings.has_consent(address)
-        except TextSegmentError:  # no address yet
-            self._ui.consentButton.visible = False
+        address = self._segmenter.address if self._segmenter else None
+        is_elsewhere = address is not None and not address.is_loopback
+        self._ui.consentButton.visible = is_elsewhere and settings.has_consent(address)
 
     def _withdraw(self) -> None:
-        settings.set_consent(settings.server_address(), False)
+        if self._segmenter is not None:
+            settings.set_consent(self._segmenter.address, False)
         self._show_consent()
 
 

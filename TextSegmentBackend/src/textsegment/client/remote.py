@@ -84,6 +84,11 @@ class RemoteSegmenter:
     def __repr__(self) -> str:
         return f"RemoteSegmenter({self._address.url!r})"
 
+    @property
+    def address(self) -> Address:
+        """Where scans go: consent to send them belongs to this, not to what was typed since."""
+        return self._address
+
     def __enter__(self) -> RemoteSegmenter:
         return self
 
