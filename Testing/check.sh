@@ -1,17 +1,75 @@
 #!/usr/bin/env bash
-# Every gate, the same here and in CI: style, types, layers, tests. Needs the extras
-# [engine,server,ray,dicom,dev]; arguments go to the backend's pytest.
-set -euo pipefail
-cd "$(dirname "$0")/../TextSegmentBackend"
+# Every gate, the same here and in CI: style, types, layers, tests, coverage. Needs the extras
+# [engine,server,ray,dicom,dev]; arguments go to the backend's pytest. WORKERS says how many processes run tests at
+# once, MISSING which packages of the system are not there.
+set -uo pipefail
+here="$(cd "$(dirname "$0")" && pwd)"
+cd "$here/../TextSegmentBackend"
 PYTHON="${PYTHON:-python}"
+WORKERS="${WORKERS:-2}"
+MISSING="${MISSING:-}"
+PATH="$PATH:/usr/sbin" # nginx, on Debian
+results="$(mktemp -d)"
+trap 'rm -rf "$results"' EXIT
+export TEST_TIMES="$results/times"
+stages=() failed=0 left_out=()
 
-"$PYTHON" -m ruff check . ../TextSegment ../Testing
-"$PYTHON" -m ruff format --check . ../TextSegment ../Testing
-"$PYTHON" -m mypy src
-"$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
-"$PYTHON" -m pytest "$@"
+# stage NAME COMMAND…: runs a gate, and remembers how it ended and how long it took.
+stage() {
+  local name="$1" begin="$SECONDS" result=passed
+  shift
+  printf '\n──── %s\n' "$name"
+  "$@" || { result=FAILED; failed=1; }
+  stages+=("$(printf '%6d s  %-6s  %s' "$((SECONDS - begin))" "$result" "$name")")
+}
+
+finish() {
+  printf '\n──── time\n'
+  printf '%s\n' "${stages[@]}"
+  printf '%6d s          all\n' "$SECONDS"
+  if [ -s "$TEST_TIMES" ]; then
+    printf '\nslowest files with tests: wall time, CPU time\n'
+    sort -rn "$TEST_TIMES" | head -n 15
+  fi
+  if [ "${#left_out[@]}" -gt 0 ]; then
+    printf '\n!!!! LEFT OUT: %s\n' "${left_out[@]}"
+    printf '!!!! To run that too: sudo apt-get install --yes --no-install-recommends %s\n' "$(echo $MISSING)"
+    [ -z "${COMPLETE:-}" ] || failed=1
+  fi
+  [ "$failed" = 0 ] && printf '\nAll that ran passed.\n' || printf '\nFAILED\n'
+  exit "$failed"
+}
+
+lacks() { grep --quiet --line-regexp --extended-regexp "$1" <<< "$MISSING"; }
+
+tests() {
+  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table --numprocesses "$WORKERS" --dist loadfile "$@"
+}
+
+coverage() {
+  "$PYTHON" -m coverage combine --quiet && "$PYTHON" -m coverage report --skip-covered --skip-empty
+}
+
+stage "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
+stage "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
+stage "types" "$PYTHON" -m mypy src
+stage "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
+[ "$failed" = 0 ] || finish
+
+# Every Python process from here on is measured, those that tests start too.
+export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/coverage"
+! lacks nginx-light || left_out+=("tests behind nginx (TextSegmentBackend/tests/server/test_deployment.py)")
+stage "tests of the backend" tests "$@"
 cd ..
-# One process each: the host's stand-ins replace modules of Qt and Slicer for good.
+# One run each: the host's stand-ins replace modules of Qt and Slicer for good.
 for folder in Testing/Mrml Testing/SlicerHost Testing/EndToEnd; do
-  "$PYTHON" -m pytest -c Testing/pytest.ini "$folder"
+  if lacks 'lib.*|fonts.*'; then
+    left_out+=("$folder (tests of the Slicer module: they draw)")
+  else
+    stage "$folder" tests -c Testing/pytest.ini "$folder"
+  fi
 done
+cd TextSegmentBackend
+unset COVERAGE_PROCESS_START
+[ "$#" -gt 0 ] || stage "coverage of lines of the backend" coverage
+finish

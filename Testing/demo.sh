@@ -3,4 +3,5 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 "$here/environment.sh" engine
+printf '\n%s\n\n' "──── textsegment demo ────────────────────────────────────────────────────────" >&2
 exec "$here/../.venv/bin/textsegment" demo "$@"

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Every gate in an environment of its own; arguments go to pytest.
+# Every gate, on a machine that may have nothing yet: installs what is missing where it may, and says what was left
+# out where it may not. Arguments go to the backend's pytest. With COMPLETE=1 it fails if anything was left out.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
+MISSING="$("$here/system_packages.sh")"
 "$here/environment.sh" engine,server,ray,dicom,dev
-PYTHON="$here/../.venv/bin/python" exec "$here/check.sh" "$@"
+export MISSING PYTHON="$here/../.venv/bin/python"
+exec "$here/check.sh" "$@"
