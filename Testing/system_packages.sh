@@ -28,7 +28,7 @@ if [ "${#wanted[@]}" -gt 0 ]; then
   if [ "${#as_root[@]}" -gt 0 ]; then
     echo "Installing packages of the system: ${wanted[*]}" >&2
     as_root+=(DEBIAN_FRONTEND=noninteractive)
-    { "${as_root[@]}" apt-get update -qq && "${as_root[@]}" $line -qq -o Dpkg::Use-Pty=0; } >&2 || true
+    { "${as_root[@]}" apt-get update -qq; "${as_root[@]}" $line -qq -o Dpkg::Use-Pty=0; } >&2 || true
   fi
   mapfile -t wanted < <(missing)
   if [ "${#wanted[@]}" -gt 0 ]; then

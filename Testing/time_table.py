@@ -1,6 +1,7 @@
-"""A plugin of pytest: adds a line for each file of tests to the file ``TEST_TIMES``, for ``Testing/check.sh``.
+"""A plugin of pytest for ``Testing/check.sh``: adds a line for each file of tests to the file ``TEST_TIMES``.
 
-A line holds wall time and CPU time in seconds; the latter counts child processes too, and tells more on a busy machine.
+A line holds wall time and CPU time in seconds; the latter counts child processes too, and tells more on a busy
+machine.
 """
 
 from __future__ import annotations
@@ -24,12 +25,14 @@ def _cpu_s() -> float:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
+    """Remember when a test begins."""
     item.stash[_begun] = _cpu_s()
     return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
+    """Send what a test has used along with its last report."""
     report = yield
     if call.when == "teardown":
         report.user_properties.append((_CPU, _cpu_s() - item.stash[_begun]))
