@@ -1,7 +1,7 @@
 """A plugin of pytest for ``Testing/check.sh``: adds a line for each file of tests to the file ``TEST_TIMES``.
 
-A line holds wall time and CPU time in seconds; the latter counts child processes too, and tells more on a busy
-machine.
+A line holds wall time and CPU time in seconds; the latter counts child processes too, and tells more on a
+busy machine.
 """
 
 from __future__ import annotations
