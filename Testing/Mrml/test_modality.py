@@ -5,14 +5,16 @@ import pytest
 import slicer
 from cases import volume_node
 from textsegment.errors import VolumeInvalidError
+from textsegment.files.images.nifti import write_nifti
+from textsegment.files.reading import read_volume
 from textsegment.testing import phantom
 from textsegment.volume import Volume
-from TextSegmentLib.scene.modality import guess_modality
+from TextSegmentLib.scene.modality import guess_modality, reason_of
 
 
-def named(name, low=0):
+def named(name, low=0, high=3000):
     volume = phantom()
-    voxels = np.clip(volume.voxels, low, None)
+    voxels = np.clip(volume.voxels, low, high)
     return volume_node(Volume(voxels, volume.geometry, "CT"), name=name)
 
 
@@ -29,7 +31,7 @@ def of_series(modality):
 def test_dicom_is_believed(modality):
     guess = guess_modality(of_series(modality))
     assert (guess.code, guess.is_certain) == (modality, True)
-    assert guess.reason
+    assert reason_of(guess)
 
 
 def test_a_modality_of_dicom_that_no_model_knows_is_not_taken():
@@ -62,17 +64,38 @@ def test_the_unit_of_the_voxels_is_believed():
 def test_names_give_hints(name, code):
     guess = guess_modality(named(name))
     assert (guess.code, guess.is_certain) == (code, False)
-    assert "name" in guess.reason
+    assert "name" in reason_of(guess)
 
 
 @pytest.mark.parametrize("name", ["PET CT", "doctor", "petra", "Octopus", "segment", "T-shirt", ""])
 def test_names_that_do_not_say_it_do_not_decide(name):
-    assert "values" in guess_modality(named(name)).reason
+    assert "values" in reason_of(guess_modality(named(name)))
 
 
 def test_values_like_air_are_a_ct_and_others_are_not():
     assert guess_modality(named("scan", low=-1000)).code == "CT"
     assert guess_modality(named("scan", low=0)).code == "MR"
+
+
+@pytest.mark.parametrize("kind", ["fat without air", "padded", "metal", "magnetic resonance"])
+def test_the_command_line_and_slicer_guess_the_same(kind, tmp_path):
+    """One function decides for both; they differed on these images."""
+    values = np.random.default_rng(1).normal(40, 30, (40, 36, 24))
+    if kind == "fat without air":
+        values[:8] = -100
+    elif kind == "padded":
+        values[:2, :3, :4] = -1000
+    elif kind == "metal":
+        values[:8] = -1000
+        values.flat[-70:] = 20_000
+    else:
+        values += 200
+    volume = Volume(values, phantom().geometry, "CT")
+    node = volume_node(volume, name="scan")
+    write_nifti(tmp_path / "scan.nii", values, volume.geometry.affine, "test")
+    code = "MR" if kind == "magnetic resonance" else "CT"
+    assert guess_modality(node).code == code
+    assert read_volume(tmp_path / "scan.nii").modality == code
 
 
 def test_no_scan_no_guess():

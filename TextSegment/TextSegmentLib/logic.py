@@ -10,13 +10,14 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 from textsegment.errors import BusyError
+from textsegment.modality import ModalityGuess
 from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.selection import check_text, find_structures
 
 from TextSegmentLib.engine.default import default_segmenter
-from TextSegmentLib.scene.modality import ModalityGuess, guess_modality
+from TextSegmentLib.scene.modality import guess_modality
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow
 from TextSegmentLib.scene.run import Run

@@ -11,6 +11,7 @@ from textsegment.errors import TextSegmentError
 from textsegment.vocabulary.resolve import MODALITIES
 
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.scene.modality import reason_of
 from TextSegmentLib.scene.parameters import Parameters
 
 _UNKNOWN = "CT"
@@ -108,7 +109,7 @@ class InputSection:
             except TextSegmentError as error:
                 self.obstacle = reason = str(error)
             else:
-                guessed, reason = guess.code, guess.reason
+                guessed, reason = guess.code, reason_of(guess)
         self.modality = chosen or (guessed if guessed in MODALITIES else _UNKNOWN)
         if guessed and guessed not in MODALITIES and not chosen:
             self.obstacle = reason = _("The model knows no images of the modality {code}.").format(

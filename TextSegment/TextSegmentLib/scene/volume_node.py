@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 from textsegment.errors import VolumeInvalidError
 from textsegment.geometry import Geometry
-from textsegment.volume import Volume, modality_code
+from textsegment.modality import modality_code
+from textsegment.volume import Volume
 from vtk.util import numpy_support
 
 

@@ -35,6 +35,8 @@ _PHRASES = {
     "margin_cut_off": "the margin reaches beyond the image and ends at its border.",
     "margin_rounded": "on this grid the margin is {changes}.",
     "contours_too_small": "Its contours hold no centre of a voxel.",
+    "modality_guessed": "The modality was guessed to be {modality}, from the {source} of the image: if that "
+    "is wrong, give the right one with --modality.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

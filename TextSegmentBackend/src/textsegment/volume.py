@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import ModalityError, VolumeInvalidError
+from textsegment.errors import VolumeInvalidError
 from textsegment.geometry import Geometry
+from textsegment.modality import modality_code
 
-MODALITIES = ("CT", "MR", "PT", "US")
-"""DICOM's codes (PS3.3 C.7.3.1.1.1) of the modalities that SAT was trained for."""
-
-_ALIASES = {"MRI": "MR", "PET": "PT"}
 # Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
 _TINY_EXTENT_MM = 20.0
 _ANISOTROPY = 8.0
@@ -40,19 +37,6 @@ def require_range(low: float, high: float) -> None:
         raise VolumeInvalidError("The voxel values are too large to compute with.", "Repair the file.")
     if low == high:
         raise VolumeInvalidError("All voxels have the same value: there is nothing to segment.")
-
-
-def modality_code(text: str) -> str:
-    """Return the DICOM code for a modality as people write it (``ct``, ``MRI``, ``PET``).
-
-    Raises:
-        ModalityError: It is none of CT, MR, PT, US.
-    """
-    code = text.strip().upper()
-    code = _ALIASES.get(code, code)
-    if code not in MODALITIES:
-        raise ModalityError("The modality is not known.", f"Use one of {', '.join(MODALITIES)}.")
-    return code
 
 
 @dataclass(frozen=True, eq=False)

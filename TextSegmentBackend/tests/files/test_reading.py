@@ -15,7 +15,7 @@ from textsegment.errors import (
 )
 from textsegment.files.images.itk_image import write_itk_image
 from textsegment.files.images.nifti import write_nifti
-from textsegment.files.reading import guess_modality, read_volume
+from textsegment.files.reading import read_volume
 
 CHEST = Path(slicerio.__file__).parent / "data" / "CTChest4.nrrd"
 
@@ -52,25 +52,6 @@ def test_chest_ct_is_guessed_to_be_ct():
     assert "--modality" in volume.warnings[0]
     assert read_volume(CHEST, modality="CT").warnings == ()
     assert volume.require_segmentable()
-
-
-@pytest.mark.parametrize(
-    ("values", "modality"),
-    [
-        ([-1000, -100, 40, 60, 1200], "CT"),
-        ([-3024, -900, 0, 100, 3071], "CT"),
-        ([-120, -90, -60, 20, 40], "CT"),
-        ([0, 100, 300, 800, 1500], "MR"),
-        ([-40, 0, 100, 300, 1300], "MR"),
-        ([-2.5, -1.0, 0.0, 1.5, 4.0], "MR"),
-        ([-900, 0, 100, 9000, 30000], "MR"),
-        ([np.nan, np.nan, np.nan, np.nan, np.nan], "MR"),
-        ([np.nan, -1000, np.inf, 40, 300], "CT"),
-    ],
-)
-def test_guess(values, modality):
-    voxels = np.random.default_rng(0).permutation(np.repeat(values, 200)).reshape(10, 10, 10)
-    assert guess_modality(voxels) == modality
 
 
 def test_unknown_modality(tmp_path):

@@ -14,9 +14,10 @@ from wire_samples import decoded
 
 from textsegment.errors import StreamBrokenError
 from textsegment.geometry import Box, Geometry
+from textsegment.modality import MODALITIES
 from textsegment.prompt import Prompt
 from textsegment.segmenter import MaskReady, Progress, Queued
-from textsegment.volume import MODALITIES, Volume
+from textsegment.volume import Volume
 from textsegment.wire import contract
 from textsegment.wire.failures import ErrorReport, error_classes, status_of
 from textsegment.wire.frames import Done, FrameDecoder, encode_frame

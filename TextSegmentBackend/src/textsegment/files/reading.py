@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from pydicom.misc import is_dicom
 
+from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, read_nifti
 from textsegment.files.images.raw_image import RawImage
-from textsegment.volume import Volume, modality_code
-
-# Hounsfield units: fat lies around -100 and air at -1000; hardly a voxel of other images is that negative.
-_FAT_HU = -80.0
-_DENSEST_HU = 6000.0
-_LEAST_FRACTION = 0.005
-_SAMPLES = 500_000
+from textsegment.modality import guess_modality, modality_code
+from textsegment.volume import Volume
 
 
 class Scan(NamedTuple):
@@ -78,9 +72,9 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
         raise InputUnreadableError("The image may not be read.", "Check its permissions.") from error
     if wanted is not None:
         return Scan(Volume(raw.voxels, raw.geometry, wanted, raw.warnings), None)
-    guess = guess_modality(raw.voxels)
-    warning = f"The modality was guessed to be {guess}: if that is wrong, give the right one with --modality."
-    return Scan(Volume(raw.voxels, raw.geometry, guess, (*raw.warnings, warning)), None)
+    guess = guess_modality(raw.voxels, path.name)
+    warning = Caution("modality_guessed", modality=guess.code, source=guess.source.value)
+    return Scan(Volume(raw.voxels, raw.geometry, guess.code, (*raw.warnings, warning)), None)
 
 
 def _read_file(path: Path) -> RawImage:
@@ -93,18 +87,3 @@ def _read_file(path: Path) -> RawImage:
         "The file is no image of a known type.",
         f"Known are DICOM and {', '.join(NIFTI_SUFFIXES + ITK_SUFFIXES)}.",
     )
-
-
-def guess_modality(voxels: NDArray[Any]) -> str:
-    """Guess ``CT`` for values that look like Hounsfield units (fat and air below zero), else ``MR``.
-
-    Args:
-        voxels: ``[i, j, k]``; NaN and infinite values are ignored.
-    """
-    step = max(1, round((voxels.size / _SAMPLES) ** (1 / 3)))
-    sample = np.asarray(voxels[::step, ::step, ::step], dtype=np.float64)
-    sample = sample[np.isfinite(sample)]
-    if sample.size == 0:
-        return "MR"
-    has_fat_or_air = float(np.mean(sample < _FAT_HU)) >= _LEAST_FRACTION
-    return "CT" if has_fat_or_air and np.percentile(sample, 99.9) < _DENSEST_HU else "MR"

@@ -29,8 +29,8 @@ from textsegment.errors import InputError, InputNotFoundError
 from textsegment.files.reading import read_volume
 from textsegment.inference.canonical import labels_to_canonical, to_canonical
 from textsegment.inference.intensity import normalize
+from textsegment.modality import modality_code
 from textsegment.model.config import SATConfig
-from textsegment.volume import modality_code
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 
 from textsegment.errors import ChecksumError, RequestError
 from textsegment.geometry import Geometry
-from textsegment.volume import MODALITIES, Volume
+from textsegment.modality import MODALITIES
+from textsegment.volume import Volume
 from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.limits import Limits
 

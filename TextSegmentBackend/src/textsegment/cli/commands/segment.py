@@ -14,8 +14,8 @@ from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import read_criteria
 from textsegment.cli.session import Session
 from textsegment.errors import SettingsError
+from textsegment.modality import modality_code
 from textsegment.server.settings import KEY_VARIABLE
-from textsegment.volume import modality_code
 
 
 def segment_command(

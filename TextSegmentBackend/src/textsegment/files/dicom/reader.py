@@ -19,7 +19,8 @@ from textsegment.files.dicom.pixels import load_voxels
 from textsegment.files.dicom.series import Where, choose_series
 from textsegment.files.dicom.source import DicomScan, source_series
 from textsegment.files.dicom.stack import stack_planes
-from textsegment.volume import MODALITIES, Volume, modality_code
+from textsegment.modality import MODALITIES, modality_code
+from textsegment.volume import Volume
 
 
 def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> Volume:
