@@ -10,8 +10,8 @@ import numpy as np
 from textsegment.errors import TextSegmentError
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom.series import list_series
-from textsegment.files.dicom.source import DicomScan
 from textsegment.files.results import write_result
+from textsegment.files.scan import Scan
 from textsegment.geometry import Geometry
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
@@ -116,7 +116,7 @@ def move_between(grid: Geometry, other: Geometry) -> Move | None:
     return Move(turn, shift) if is_same else None
 
 
-def _find_scan(order: dict[str, Any], grid: Geometry) -> tuple[DicomScan, Move]:
+def _find_scan(order: dict[str, Any], grid: Geometry) -> tuple[Scan, Move]:
     """Read the images; of several series in a folder, the one that is on the grid and has its voxels."""
     if "files" in order:
         scan = read_dicom(order["files"])
@@ -140,7 +140,7 @@ def _find_scan(order: dict[str, Any], grid: Geometry) -> tuple[DicomScan, Move]:
     raise Mismatch("other" if has_grid else "none")
 
 
-def _is_same_image(sample: dict[str, Any], scan: DicomScan, move: Move) -> bool:
+def _is_same_image(sample: dict[str, Any], scan: Scan, move: Move) -> bool:
     """Whether voxels are alike, up to a factor and a constant: activity may have become an uptake value."""
     ours = np.array(sample["values"], dtype=np.float64)
     theirs = scan.volume.voxels[move.index(sample["index"])].astype(np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from textsegment.segmentation import MaskStatistics
+from textsegment.segmentation import MaskState, MaskStatistics
 
 
 class RunState(StrEnum):
@@ -32,11 +32,16 @@ class RowState(StrEnum):
     REMOVED = "removed"
 
 
+_ROW_STATES = {
+    MaskState.FOUND: RowState.DONE,
+    MaskState.NOT_FOUND: RowState.NOT_FOUND,
+    MaskState.CUT_OFF: RowState.CUT_OFF,
+}
+
+
 def state_of(statistics: MaskStatistics) -> RowState:
     """Return how a structure stands whose mask has these figures."""
-    if statistics.is_empty:
-        return RowState.NOT_FOUND
-    return RowState.CUT_OFF if statistics.touches_border else RowState.DONE
+    return _ROW_STATES[statistics.state]
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,15 @@ from numpy.typing import NDArray
 from textsegment.errors import GeometryError
 from textsegment.geometry import Box, Geometry
 from textsegment.origin import BY_MODEL, Origin
+
+
+class MaskState(str, Enum):
+    """What came of looking for a structure."""
+
+    FOUND = "found"
+    NOT_FOUND = "not found"
+    CUT_OFF = "cut off"
+    """Found, and it reaches the border of the image: a part of it may be missing."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,17 @@ class MaskStatistics:
     def is_empty(self) -> bool:
         """Whether the structure was not found in this image."""
         return self.voxel_count == 0
+
+    @property
+    def state(self) -> MaskState:
+        """What came of looking for the structure.
+
+        >>> MaskStatistics(10, 0.1, 40.0, 0.9, touches_border=True).state.value
+        'cut off'
+        """
+        if self.is_empty:
+            return MaskState.NOT_FOUND
+        return MaskState.CUT_OFF if self.touches_border else MaskState.FOUND
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from textsegment.errors import (
     VolumeInvalidError,
 )
 from textsegment.files.dicom.header import quiet_pydicom
-from textsegment.files.dicom.reader import read_dicom, read_series
+from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom.series import list_series
 
 SHAPE = (12, 10, 6)
@@ -32,7 +32,7 @@ RIGHT_HANDED = [matrix for matrix in all_orientations() if np.linalg.det(matrix)
 @pytest.mark.parametrize("matrix", [*RIGHT_HANDED[::3], OBLIQUE])
 def test_series_is_read_exactly(tmp_path, matrix):
     write_series(tmp_path, STORED, matrix)
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert np.array_equal(volume.voxels, HU)
     assert np.allclose(volume.geometry.affine, matrix, atol=1e-5)
     assert volume.modality == "CT"
@@ -42,19 +42,19 @@ def test_series_is_read_exactly(tmp_path, matrix):
 def test_one_file_stands_for_its_series(tmp_path):
     paths = write_series(tmp_path, STORED, OBLIQUE)
     write_series(tmp_path, STORED[:, :, :4], OBLIQUE, series_number=8)
-    assert np.array_equal(read_series(paths[3]).voxels, HU)
+    assert np.array_equal(read_dicom(paths[3]).volume.voxels, HU)
 
 
 def test_series_in_a_folder_below(tmp_path):
     write_series(tmp_path / "study" / "series", STORED, OBLIQUE)
     (tmp_path / "readme.txt").write_text("no image")
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 def test_gantry_tilt_is_kept_exactly_and_warned_of(tmp_path):
     """Fault 29."""
     write_series(tmp_path, STORED, SHEARED)
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert np.allclose(volume.geometry.affine, SHEARED, atol=1e-5)
     assert np.array_equal(volume.voxels, HU)
     assert any("tilt" in warning for warning in volume.require_segmentable())
@@ -64,7 +64,7 @@ def test_missing_slices_are_filled_in_with_a_warning(tmp_path):
     """Fault 29."""
     for path in write_series(tmp_path, STORED, OBLIQUE)[2:4]:
         path.unlink()
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert volume.geometry.spatial_shape == SHAPE
     assert np.allclose(volume.geometry.affine, OBLIQUE, atol=1e-5)
     # The phantom is linear along k, so filling in gives the lost slices back.
@@ -75,7 +75,7 @@ def test_missing_slices_are_filled_in_with_a_warning(tmp_path):
 def test_each_slice_has_its_own_scaling(tmp_path):
     slopes = [1.0, 2.0, 0.37, 1.25, 3.0, 0.1]
     write_series(tmp_path, STORED, OBLIQUE, modality="PT", slopes=slopes, intercept=0)
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert volume.modality == "PT"
     assert volume.voxels.dtype == np.float32
     assert np.allclose(volume.voxels, STORED * np.array(slopes), rtol=1e-6)
@@ -84,7 +84,7 @@ def test_each_slice_has_its_own_scaling(tmp_path):
 def test_copies_of_a_file_are_read_once(tmp_path):
     paths = write_series(tmp_path, STORED, OBLIQUE)
     (tmp_path / "copy.dcm").write_bytes(paths[2].read_bytes())
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 def test_emptied_identifiers_are_no_copies(tmp_path):
@@ -93,14 +93,14 @@ def test_emptied_identifiers_are_no_copies(tmp_path):
         del dataset.SeriesNumber
 
     write_series(tmp_path, STORED, OBLIQUE, change=anonymise)
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, JPEGLSLossless])
 def test_compressed_pixels(tmp_path, syntax):
     stored = np.kron(STORED, np.ones((8, 8, 1), dtype=np.uint16))
     write_series(tmp_path, stored, OBLIQUE, change=lambda dataset, k: dataset.compress(syntax))
-    assert np.array_equal(read_series(tmp_path).voxels, stored.astype(int) - 1024)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, stored.astype(int) - 1024)
 
 
 def test_lossless_jpeg(tmp_path):
@@ -121,7 +121,7 @@ def test_lossless_jpeg(tmp_path):
         dataset["PixelData"].is_undefined_length = True
 
     write_series(tmp_path / "series", stored, OBLIQUE, change=compress)
-    assert np.array_equal(read_series(tmp_path / "series").voxels, stored.astype(int) - 1024)
+    assert np.array_equal(read_dicom(tmp_path / "series").volume.voxels, stored.astype(int) - 1024)
 
 
 @pytest.mark.parametrize("name", [
@@ -135,13 +135,13 @@ def test_real_slices_in_all_transfer_syntaxes_read_as_pydicom_reads_them(tmp_pat
         dataset = pydicom.dcmread(path)
         stored = dataset.pixel_array
     scaled = stored * float(dataset.get("RescaleSlope", 1)) + float(dataset.get("RescaleIntercept", 0))
-    assert np.array_equal(read_series(tmp_path).voxels[:, :, 0], scaled.T)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels[:, :, 0], scaled.T)
 
 
 def test_old_files_without_a_preamble(tmp_path):
     for path in write_series(tmp_path, STORED, OBLIQUE):
         path.write_bytes(path.read_bytes()[132:])
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 def test_time_points_are_refused(tmp_path):
@@ -150,7 +150,7 @@ def test_time_points_are_refused(tmp_path):
 
     write_series(tmp_path, STORED, OBLIQUE, change=early_and_late)
     with pytest.raises(VolumeInvalidError, match="same place"):
-        read_series(tmp_path)
+        read_dicom(tmp_path)
 
 
 def test_mixed_orientation_is_refused(tmp_path):
@@ -160,7 +160,7 @@ def test_mixed_orientation_is_refused(tmp_path):
 
     write_series(tmp_path, STORED, affine(np.eye(3)), change=turn)
     with pytest.raises(GeometryError, match="directions"):
-        read_series(tmp_path)
+        read_dicom(tmp_path)
 
 
 def test_scout_is_left_out(tmp_path):
@@ -169,13 +169,13 @@ def test_scout_is_left_out(tmp_path):
 
     write_series(tmp_path, STORED, OBLIQUE)
     write_series(tmp_path, STORED, SHEARED, series_number=1, change=scout)
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 def test_short_series_beside_a_long_one_is_left_out_with_a_warning(tmp_path):
     write_series(tmp_path, STORED, OBLIQUE)
     write_series(tmp_path, STORED[:, :, :2], OBLIQUE, series_number=9)
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert np.array_equal(volume.voxels, HU)
     assert "series 3 (CT, 6 slices) was taken, the only one of 4 slices or more" in volume.warnings[0]
     assert "Beside it: series 9 (CT, 2 slices)" in volume.warnings[0]
@@ -186,11 +186,11 @@ def test_several_series_are_listed_without_patient_data(tmp_path):
     write_series(tmp_path, STORED, OBLIQUE)
     write_series(tmp_path, STORED[:, :, :5], OBLIQUE, series_number=9, modality="MR")
     with pytest.raises(InputError) as caught:
-        read_series(tmp_path)
+        read_dicom(tmp_path)
     text = str(caught.value)
     assert "series 3 (CT, 6 slices); series 9 (MR, 5 slices)" in text
     assert "ecret" not in text.lower()
-    assert read_series(tmp_path, modality="MR").geometry.spatial_shape == (12, 10, 5)
+    assert read_dicom(tmp_path, modality="MR").volume.geometry.spatial_shape == (12, 10, 5)
 
 
 def test_a_folder_of_several_patients_is_said_to_be_one(tmp_path):
@@ -200,7 +200,7 @@ def test_a_folder_of_several_patients_is_said_to_be_one(tmp_path):
     write_series(tmp_path / "a", STORED, OBLIQUE)
     write_series(tmp_path / "b", STORED, OBLIQUE, change=other)
     with pytest.raises(InputError) as caught:
-        read_series(tmp_path)
+        read_dicom(tmp_path)
     assert "several patients: give a folder for each" in caught.value.hint
     assert "ecret" not in str(caught.value).lower()
 
@@ -211,10 +211,10 @@ def test_modality_can_be_overruled_and_has_to_be_known(tmp_path):
 
     write_series(tmp_path, STORED, OBLIQUE, change=secondary)
     with pytest.raises(ModalityError, match=r"OT.*--modality"):
-        read_series(tmp_path)
-    assert read_series(tmp_path, modality="ct").modality == "CT"
+        read_dicom(tmp_path)
+    assert read_dicom(tmp_path, modality="ct").volume.modality == "CT"
     with pytest.raises(ModalityError):
-        read_series(tmp_path, modality="XX")
+        read_dicom(tmp_path, modality="XX")
 
 
 @pytest.mark.parametrize(
@@ -222,11 +222,11 @@ def test_modality_can_be_overruled_and_has_to_be_known(tmp_path):
 )
 def test_objects_that_are_no_scan(name):
     with pytest.raises(VolumeInvalidError, match="no scan"):
-        read_series(get_testdata_file(name))
+        read_dicom(get_testdata_file(name))
 
 
 def test_real_slice_with_signed_values_reads_as_pydicom_does():
-    volume = read_series(get_testdata_file("CT_small.dcm"))
+    volume = read_dicom(get_testdata_file("CT_small.dcm")).volume
     assert volume.geometry.spatial_shape == (128, 128, 1)
     assert volume.voxels[0, 0, 0] == 175 - 1024
     assert volume.modality == "CT"
@@ -254,23 +254,23 @@ def test_colour_mosaic_and_radiograph_are_refused(tmp_path):
         folder = tmp_path / change.__name__
         write_series(folder, STORED, OBLIQUE, change=change)
         with pytest.raises(error):
-            read_series(folder)
+            read_dicom(folder)
 
 
 def test_missing_empty_and_damaged(tmp_path):
     with pytest.raises(InputNotFoundError):
-        read_series(tmp_path / "nothing")
+        read_dicom(tmp_path / "nothing")
     with pytest.raises(InputUnreadableError, match="no DICOM"):
-        read_series(tmp_path)
+        read_dicom(tmp_path)
     path = write_series(tmp_path / "series", STORED, OBLIQUE)[2]
     whole = path.read_bytes()
     for content in (whole[:-300], whole[: len(whole) // 3]):
         path.write_bytes(content)
         with pytest.raises((InputUnreadableError, GeometryError)):
-            read_series(path)
+            read_dicom(path)
     path.write_bytes(b"")
     with pytest.raises(InputUnreadableError):
-        read_series(path)
+        read_dicom(path)
 
 
 def test_no_damage_gives_another_error_or_speaks_of_the_patient(tmp_path):
@@ -289,7 +289,7 @@ def test_no_damage_gives_another_error_or_speaks_of_the_patient(tmp_path):
 
 def message_of(path):
     try:
-        read_series(path)
+        read_dicom(path)
     except TextSegmentError as error:
         return str(error)
     return ""
@@ -297,7 +297,7 @@ def message_of(path):
 
 def test_enhanced_multi_frame(tmp_path):
     write_enhanced(tmp_path / "enhanced.dcm", STORED, OBLIQUE, order=[5, 3, 1, 0, 2, 4])
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert np.array_equal(volume.voxels, STORED * 2)
     assert np.allclose(volume.geometry.affine, OBLIQUE, atol=1e-5)
     assert volume.modality == "MR"
@@ -307,7 +307,7 @@ def test_enhanced_multi_frame_that_is_not_simple(tmp_path):
     path = tmp_path / "enhanced.dcm"
     write_enhanced(path, STORED, OBLIQUE, order=[0, 1, 2, 0, 1, 2])
     with pytest.raises(VolumeInvalidError, match="same place"):
-        read_series(path)
+        read_dicom(path)
 
 
 @pytest.mark.parametrize("compression", [None, RLELossless, JPEG2000Lossless])
@@ -317,7 +317,7 @@ def test_each_frame_has_its_own_scaling(tmp_path, compression):
     order = [5, 3, 1, 0, 2, 4]
     write_enhanced(tmp_path / "e.dcm", stored, OBLIQUE, order=order, slopes=slopes, compression=compression)
     expected = stored * np.array([slopes[order.index(k)] for k in range(6)])
-    assert np.allclose(read_series(tmp_path / "e.dcm").voxels, expected, rtol=1e-6)
+    assert np.allclose(read_dicom(tmp_path / "e.dcm").volume.voxels, expected, rtol=1e-6)
 
 
 def test_frames_without_a_place_are_refused(tmp_path):
@@ -327,7 +327,7 @@ def test_frames_without_a_place_are_refused(tmp_path):
 
     write_series(tmp_path, STORED, OBLIQUE, change=cine)
     with pytest.raises(GeometryError, match="frames"):
-        read_series(tmp_path)
+        read_dicom(tmp_path)
 
 
 def test_same_identifier_in_every_slice(tmp_path):
@@ -338,7 +338,7 @@ def test_same_identifier_in_every_slice(tmp_path):
         dataset.SOPInstanceUID = uid
 
     write_series(tmp_path, STORED, affine(rotation(0, 0, 0.2)), change=same)
-    assert np.array_equal(read_series(tmp_path).voxels, HU)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, HU)
 
 
 def test_files_given_one_by_one(tmp_path):

@@ -11,10 +11,10 @@ from textsegment.errors import InputError
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.writer import write_dicom_seg
 from textsegment.files.masks import read_masks
-from textsegment.files.reading import Scan
 from textsegment.files.results import require_writable
 from textsegment.files.rtstruct.reader import read_rtstruct
 from textsegment.files.rtstruct.writer import write_rtstruct
+from textsegment.files.scan import Scan
 
 SHAPE = (20, 16, 6)
 FRAME, STUDY = generate_uid(), generate_uid()

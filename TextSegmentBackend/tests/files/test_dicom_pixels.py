@@ -11,7 +11,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless
 
 from textsegment.errors import InputUnreadableError, VolumeInvalidError
 from textsegment.files.dicom.header import quiet_pydicom
-from textsegment.files.dicom.reader import read_series
+from textsegment.files.dicom.reader import read_dicom
 
 SHAPE = (40, 32, 3)
 SYNTAXES = [ExplicitVRLittleEndian, RLELossless, JPEGLSLossless, JPEG2000Lossless]
@@ -55,7 +55,7 @@ def test_every_photometric_interpretation_and_sign(tmp_path, allocated, bits, si
     stored = stored_values(bits, signed)
     change = pixels_of(allocated, bits, signed, photometric, stored, syntax)
     paths = write_series(tmp_path, stored, OBLIQUE, change=change)
-    voxels = read_series(tmp_path).voxels
+    voxels = read_dicom(tmp_path).volume.voxels
     assert np.array_equal(voxels, stored - 1024)
     assert np.array_equal(voxels, as_pydicom_reads(paths))
 
@@ -69,7 +69,7 @@ def test_every_scaling(tmp_path, photometric, signed, slope, intercept):
     scaling = {"RescaleSlope": slope, "RescaleIntercept": intercept}
     change = pixels_of(16, 12, signed, photometric, stored, **scaling)
     paths = write_series(tmp_path, stored, OBLIQUE, change=change)
-    voxels = read_series(tmp_path).voxels
+    voxels = read_dicom(tmp_path).volume.voxels
     assert np.array_equal(voxels, stored * float(slope) + float(intercept))
     assert np.array_equal(voxels, as_pydicom_reads(paths))
 
@@ -84,7 +84,7 @@ def test_enhanced_objects(tmp_path, photometric, compression):
     dataset = pydicom.dcmread(path)
     dataset.PhotometricInterpretation = photometric
     dataset.save_as(path)
-    assert np.array_equal(read_series(path).voxels, stored * 2)
+    assert np.array_equal(read_dicom(path).volume.voxels, stored * 2)
 
 
 def test_frames_without_a_scaling_of_their_own_take_that_of_the_file(tmp_path):
@@ -96,7 +96,7 @@ def test_frames_without_a_scaling_of_their_own_take_that_of_the_file(tmp_path):
         del frame.PixelValueTransformationSequence
     dataset.RescaleSlope, dataset.RescaleIntercept = "3", "-7"
     dataset.save_as(path)
-    assert np.array_equal(read_series(path).voxels, stored * 3 - 7)
+    assert np.array_equal(read_dicom(path).volume.voxels, stored * 3 - 7)
 
 
 @pytest.mark.parametrize("photometric", PHOTOMETRIC)
@@ -109,7 +109,7 @@ def test_a_table_in_place_of_slope_and_intercept(tmp_path, photometric):
     table.ModalityLUTType = "HU"
     change = pixels_of(16, 8, False, photometric, stored, ModalityLUTSequence=[table])
     paths = write_series(tmp_path, stored, OBLIQUE, change=change)
-    voxels = read_series(tmp_path).voxels
+    voxels = read_dicom(tmp_path).volume.voxels
     assert np.array_equal(voxels, (stored * 7) % 4000)
     assert np.array_equal(voxels, as_pydicom_reads(paths))
 
@@ -124,7 +124,7 @@ def test_overlays_in_unused_bits_are_no_part_of_the_values(tmp_path, signed):
         dataset.PixelData = np.ascontiguousarray(overlaid[:, :, k].T).astype("<u2").tobytes()
 
     write_series(tmp_path, stored, OBLIQUE, change=change)
-    assert np.array_equal(read_series(tmp_path).voxels, stored - 1024)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, stored - 1024)
 
 
 def test_elements_that_careless_writers_leave_out(tmp_path):
@@ -135,7 +135,7 @@ def test_elements_that_careless_writers_leave_out(tmp_path):
         del dataset.PhotometricInterpretation, dataset.PixelRepresentation, dataset.SamplesPerPixel
 
     write_series(tmp_path, stored, OBLIQUE, change=change)
-    assert np.array_equal(read_series(tmp_path).voxels, stored - 1024)
+    assert np.array_equal(read_dicom(tmp_path).volume.voxels, stored - 1024)
 
 
 @pytest.mark.parametrize("slope", ["1E300", "NaN"])
@@ -144,7 +144,7 @@ def test_absurd_scaling_is_no_crash(tmp_path, slope):
     change = pixels_of(16, 12, False, "MONOCHROME2", stored, RescaleSlope=slope)
     with quiet_pydicom():
         write_series(tmp_path, stored, OBLIQUE, change=change)
-    volume = read_series(tmp_path)
+    volume = read_dicom(tmp_path).volume
     assert volume.voxels.shape == SHAPE
     with pytest.raises(VolumeInvalidError):
         volume.require_segmentable()
@@ -157,10 +157,10 @@ def test_no_pixels_of_a_patient_stay_behind(tmp_path, monkeypatch):
     stored = stored_values(12, signed=False)
     change = pixels_of(16, 12, False, "MONOCHROME2", stored, JPEGLSLossless)
     paths = write_series(tmp_path / "series", stored, OBLIQUE, change=change)
-    read_series(tmp_path / "series")
+    read_dicom(tmp_path / "series")
     dataset = pydicom.dcmread(paths[2])
     dataset.PixelData = dataset.PixelData[:40]
     dataset.save_as(paths[2])
     with pytest.raises(InputUnreadableError):
-        read_series(tmp_path / "series")
+        read_dicom(tmp_path / "series")
     assert list((tmp_path / "temporary").iterdir()) == []

@@ -12,7 +12,7 @@ from textsegment.segmentation import Segmentation
 from textsegment.volume import Volume
 
 if TYPE_CHECKING:
-    from textsegment.files.reading import Scan
+    from textsegment.files.scan import Scan
 
 
 def write_masks(

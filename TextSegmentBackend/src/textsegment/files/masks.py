@@ -11,7 +11,7 @@ from pydicom.uid import RTStructureSetStorage
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
 from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
-from textsegment.files.reading import Scan
+from textsegment.files.scan import Scan
 from textsegment.segmentation import Segmentation
 
 _SAME_GRID_MM = 1e-3

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from pydicom.misc import is_dicom
 
 from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
 from textsegment.files.dicom.reader import read_dicom
-from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, read_nifti
 from textsegment.files.images.raw_image import RawImage
+from textsegment.files.scan import Scan
 from textsegment.modality import guess_modality, modality_code
 from textsegment.volume import Volume
-
-
-class Scan(NamedTuple):
-    """A scan, and what DICOM objects made of it refer to.
-
-    Attributes:
-        volume: What is segmented: no patient data.
-        source: The DICOM series, or None if the scan was not read from DICOM files.
-    """
-
-    volume: Volume
-    source: SourceSeries | None
 
 
 def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
@@ -63,8 +50,7 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
         if not path.exists():
             raise InputNotFoundError("There is no such file or folder.", "Check the path.")
         if path.is_dir() or path.suffix.lower() == ".dcm" or is_dicom(path):
-            found = read_dicom(path, modality=wanted, series=series)
-            return Scan(found.volume, found.source)
+            return read_dicom(path, modality=wanted, series=series)
         if series is not None:
             raise InputError("Only DICOM files belong to a series.", "Leave --series out.")
         raw = _read_file(path)

@@ -8,7 +8,6 @@ scaling, ignores gantry tilt, and stacks uneven slices evenly.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
@@ -17,18 +16,14 @@ from textsegment.files.dicom.header import ImageHeader, quiet_pydicom
 from textsegment.files.dicom.pet import suv_factor
 from textsegment.files.dicom.pixels import load_voxels
 from textsegment.files.dicom.series import Where, choose_series
-from textsegment.files.dicom.source import DicomScan, source_series
+from textsegment.files.dicom.source import source_series
 from textsegment.files.dicom.stack import stack_planes
+from textsegment.files.scan import Scan
 from textsegment.modality import MODALITIES, modality_code
 from textsegment.volume import Volume
 
 
-def read_series(folder_or_file: Path | str, *, modality: str | None = None) -> Volume:
-    """Read the voxels alone, see ``read_dicom``."""
-    return read_dicom(folder_or_file, modality=modality).volume
-
-
-def read_dicom(where: Where, *, modality: str | None = None, series: str | None = None) -> DicomScan:
+def read_dicom(where: Where, *, modality: str | None = None, series: str | None = None) -> Scan:
     """Read a scan from DICOM files.
 
     Slices are sorted by their position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced
@@ -69,9 +64,7 @@ def read_dicom(where: Where, *, modality: str | None = None, series: str | None 
                 voxels = np.multiply(voxels, factor, dtype=np.float32, casting="unsafe")
             warnings += about_unit
         source = source_series(stack.geometry, planes, stack.places.tolist())
-    return DicomScan(
-        Volume(voxels, stack.geometry, wanted or chosen.modality, warnings + stack.warnings), source
-    )
+    return Scan(Volume(voxels, stack.geometry, wanted or chosen.modality, warnings + stack.warnings), source)
 
 
 def _without_repeats(headers: Iterable[ImageHeader]) -> list[ImageHeader]:

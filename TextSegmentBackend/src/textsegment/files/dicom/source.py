@@ -12,7 +12,6 @@ from pydicom.dataset import Dataset
 from textsegment.errors import OutputError
 from textsegment.files.dicom.stack import Plane
 from textsegment.geometry import Geometry
-from textsegment.volume import Volume
 
 if TYPE_CHECKING:
     from textsegment.files.dicom.header import ImageHeader
@@ -124,19 +123,6 @@ class SourceSeries:
             f"No DICOM object can refer to this scan: its images {reason}.",
             "Use the original files, or write the result to another format.",
         )
-
-
-@dataclass(frozen=True, eq=False)
-class DicomScan:
-    """A scan that was read from DICOM files.
-
-    Attributes:
-        volume: What is segmented: no patient data.
-        source: What objects made of the result refer to: patient data, in memory only.
-    """
-
-    volume: Volume
-    source: SourceSeries
 
 
 def source_series(

@@ -10,18 +10,11 @@ from typing import Any
 
 from textsegment.caution import about
 from textsegment.files.atomic import atomic_output
-from textsegment.segmentation import MaskStatistics, Segmentation
+from textsegment.segmentation import Segmentation
 from textsegment.volume import Volume
 
 DEMONSTRATION = "sat-demo is a demonstration, not for clinical use."
 RESEARCH = "For research only: not a medical device."
-
-
-def state_of(statistics: MaskStatistics) -> str:
-    """Return ``found``, ``not found``, or ``cut off`` for a mask that reaches the border of the image."""
-    if statistics.is_empty:
-        return "not found"
-    return "cut off" if statistics.touches_border else "found"
 
 
 def disclaimer_of(model: str) -> str:
@@ -67,7 +60,7 @@ def make_report(
                 "name": mask.structure,
                 "output": output,
                 "recipe": mask.origin.recipe or None,
-                "state": state_of(mask.statistics),
+                "state": mask.statistics.state.value,
                 "voxels": mask.statistics.voxel_count,
                 "volume_ml": round(mask.statistics.volume_ml, 4),
                 "mean_intensity": _number(mask.statistics.mean_intensity),
