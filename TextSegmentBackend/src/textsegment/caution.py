@@ -34,6 +34,9 @@ _PHRASES = {
     "operand_cut_off": "It reaches the border of the image, where a part of it may be missing.",
     "margin_cut_off": "the margin reaches beyond the image and ends at its border.",
     "margin_rounded": "on this grid the margin is {changes}.",
+    "contours_unreadable": "Contours that cannot be read were left out: {count}.",
+    "points_miscounted": "Contours have other numbers of points than they say: {count}.",
+    "items_unassigned": "Contours that belong to no region, or to several, were left out: {count}.",
     "contours_too_small": "Its contours hold no centre of a voxel.",
     "modality_guessed": "The modality was guessed to be {modality}, from the {source} of the image: if that "
     "is wrong, give the right one with --modality.",

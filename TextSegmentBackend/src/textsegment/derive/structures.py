@@ -20,7 +20,7 @@ from textsegment.segmentation import Segmentation, StructureMask
 
 _OPERATIONS = {"+": union, "&": intersection, "-": difference}
 # What leaves nothing of a region.
-_LOSSES = {"contours_left_out", "contours_beyond_image", "contours_too_small"}
+_LOSSES = {"contours_left_out", "contours_beyond_image", "contours_too_small", "contours_unreadable"}
 # A margin that the grid turns into one that differs by more than this is worth a warning.
 _HONEST_MM = 0.5
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,13 @@ from textsegment.files.dicom.match import (
     require_same_scan,
 )
 from textsegment.files.dicom.source import SourceSeries
-from textsegment.files.rtstruct.contours import Points
+from textsegment.files.dicom.values import convert_values, require_complete
 from textsegment.files.rtstruct.planes import lay_on_slices
+from textsegment.files.rtstruct.regions import RegionItem, list_regions
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
-_AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
+_SEQUENCES = ("StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence")
 _LPS = np.array([-1.0, -1.0, 1.0])
 
 
@@ -35,7 +35,8 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
 
     A voxel belongs to a region if its centre lies inside an odd number of contours of its slice, so both
     keyholes and separate contours of holes are understood. A slice takes the contours that are nearest to it,
-    up to half a slice away; contours farther apart than the slices are interpolated between.
+    up to half a slice away; contours farther apart than the slices are interpolated between. What cannot be
+    read in a file is left out, which is said; the rest is read.
 
     Args:
         path: The structure set.
@@ -54,14 +55,15 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     with quiet_pydicom():
         dataset, said = read_structure_set(path, source)
         try:
-            regions = [(roi, item) for roi, item in _regions(dataset) if _areas(item)]
+            regions, lost = list_regions(dataset)
             names = ScanNames.of(dataset, source)
-            reasons = [names.why_elsewhere(roi, item) for roi, item in regions]
+            reasons = [names.why_elsewhere(region.roi, region.item) for region in regions]
             here = [region for region, reason in zip(regions, reasons, strict=True) if not reason]
-            masks = [_mask(roi, _areas(item), source.geometry) for roi, item in here]
+            masks = [_mask(region, source.geometry) for region in here]
         except DAMAGE as error:
             raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
-    left_out = tuple(Caution(code, count=count) for code, count in Counter(reasons).items() if code)
+    counts = Counter(reasons) + Counter({"items_unassigned": lost})
+    left_out = tuple(Caution(code, count=count) for code, count in counts.items() if code)
     # A region that lost all of its contours stays, since something has to carry the word of it.
     return Segmentation(source.geometry, tuple(masks), warnings=said + left_out)
 
@@ -83,14 +85,19 @@ def read_structure_set(path: Path | str, source: SourceSeries) -> tuple[Dataset,
         dataset = read_dataset(Path(path))
         if dataset.get("SOPClassUID") != RTStructureSetStorage:
             raise InputUnreadableError("The file is no structure set (RTSTRUCT).", "Choose another file.")
-        # pydicom converts values when they are first asked for: damage shall show here.
-        for _ in dataset.iterall():
-            pass
-        for keyword in ("StructureSetROISequence", "ROIContourSequence", "RTROIObservationsSequence"):
+        require_complete(dataset)
+        convert_values(dataset)
+        if "ROIContourSequence" not in dataset and dataset.get("StructureSetROISequence"):
+            raise InputUnreadableError(
+                "The structure set names regions but holds no contours: it was cut short.", "Copy it again."
+            )
+        for keyword in _SEQUENCES:
             if keyword not in dataset:
                 setattr(dataset, keyword, [])
-        _ = [int(roi.ROINumber) for roi in dataset.StructureSetROISequence]
-        _ = [int(item.ObservationNumber) for item in dataset.RTROIObservationsSequence]
+            if dataset[keyword].VR != "SQ":
+                raise InputUnreadableError(
+                    "The regions of the structure set cannot be read.", "Copy it again."
+                )
         references = references_of_structure_set(dataset)
     except (InvalidDicomError, *DAMAGE) as error:
         raise InputUnreadableError(
@@ -99,30 +106,9 @@ def read_structure_set(path: Path | str, source: SourceSeries) -> tuple[Dataset,
     return dataset, require_same_scan(references, source)
 
 
-def _regions(dataset: Dataset) -> Iterator[tuple[Dataset, Dataset]]:
-    """Give the descriptions and the outlines of each region."""
-    described = {int(roi.ROINumber): roi for roi in dataset.StructureSetROISequence}
-    for item in dataset.ROIContourSequence:
-        yield described[int(item.ReferencedROINumber)], item
-
-
-def _name(roi: Dataset) -> str:
-    return str(roi.get("ROIName", ""))
-
-
-def _areas(roi: Dataset) -> list[Points]:
-    """Return the points of each contour that bounds an area, LPS."""
-    return [
-        np.array(contour.ContourData, dtype=np.float64).reshape(-1, 3)
-        for contour in roi.get("ContourSequence") or []
-        if contour.ContourGeometricType in _AREAS and contour.NumberOfContourPoints
-    ]
-
-
-def _mask(roi: Dataset, areas_lps: Iterable[Points], geometry: Geometry) -> StructureMask:
-    name = _name(roi)
-    areas = [geometry.to_index(points_lps * _LPS) for points_lps in areas_lps]
+def _mask(region: RegionItem, geometry: Geometry) -> StructureMask:
+    areas = [geometry.to_index(points_lps * _LPS) for points_lps in region.areas]
     whole, cautions = lay_on_slices(areas, geometry.spatial_shape, geometry.spacing)
-    said = [about(name, caution) for caution in cautions]
-    said += warnings_in(name, str(roi.get("ROIDescription") or ""))
-    return StructureMask.measured(name, whole, geometry, warnings=tuple(said))
+    said = [about(region.name, caution) for caution in (*region.cautions, *cautions)]
+    said += warnings_in(region.name, str(region.roi.get("ROIDescription") or ""))
+    return StructureMask.measured(region.name, whole, geometry, warnings=tuple(said))

@@ -24,6 +24,7 @@ from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
+from textsegment.files.rtstruct.regions import number_of
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.roi_names import roi_names
 
@@ -138,8 +139,11 @@ def _add_roi(
     dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
 ) -> None:
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
-    number = _new_number(int(roi.ROINumber) for roi in regions)
-    observation = _new_number(int(item.ObservationNumber) for item in observations)
+    # Contours of others may refer to a region that is not there.
+    used = [number_of(roi, "ROINumber") for roi in regions]
+    used += [number_of(item, "ReferencedROINumber") for item in dataset.ROIContourSequence]
+    number = _new_number(used)
+    observation = _new_number(number_of(item, "ObservationNumber") for item in observations)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
     description = _ascii(description_of(mask, *remarks), LONGEST_DESCRIPTION)
     frame = dataset.FrameOfReferenceUID
@@ -150,9 +154,9 @@ def _add_roi(
     observations.append(observation_item(observation, number, mask, name))
 
 
-def _new_number(used: Iterable[int]) -> int:
+def _new_number(used: Iterable[int | None]) -> int:
     """Return the number behind all others, or the first free one where that is more than DICOM can hold."""
-    numbers = {0, *used}
+    numbers = {0, *(number for number in used if number is not None)}
     behind = max(numbers) + 1
     return behind if behind <= _LARGEST_NUMBER else next(n for n in count(1) if n not in numbers)
 
