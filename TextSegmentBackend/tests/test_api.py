@@ -10,7 +10,16 @@ import textsegment
 
 PUBLIC = {
     *("Box", "CancelToken", "Geometry", "MaskReady", "MaskStatistics", "Progress", "Prompt", "Segmentation"),
-    *("Segmenter", "StructureMask", "TextSegmentError", "Volume", "__version__", "errors", "load"),
+    *(
+        "LocalSegmenter",
+        "Origin",
+        "StructureMask",
+        "TextSegmentError",
+        "Volume",
+        "__version__",
+        "errors",
+        "load",
+    ),
     *("Queued", "RemoteSegmenter", "read_scan", "read_volume", "write_result"),
 }
 THIN = (
@@ -32,7 +41,9 @@ def test_names_are_the_ones_of_their_modules():
     from textsegment.inference.engine import LocalSegmenter
     from textsegment.volume import Volume
 
-    assert textsegment.Segmenter is LocalSegmenter
+    assert textsegment.LocalSegmenter is LocalSegmenter
+    with pytest.warns(DeprecationWarning, match="LocalSegmenter"):
+        assert textsegment.Segmenter is LocalSegmenter
     assert textsegment.Volume is Volume
     assert issubclass(textsegment.errors.InputError, textsegment.TextSegmentError)
 

@@ -2,7 +2,7 @@
 
 >>> import textsegment
 >>> volume = textsegment.read_volume("scan.nii.gz", modality="CT")
->>> result = textsegment.Segmenter("sat-demo").segment(volume, ["liver", "left kidney"])
+>>> result = textsegment.LocalSegmenter("sat-demo").segment(volume, ["liver", "left kidney"])
 >>> result["liver"].statistics.volume_ml
 >>> textsegment.write_result(result, "result.seg.nrrd")
 
@@ -12,6 +12,7 @@ package of the extra ``engine``.
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from textsegment import errors
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from textsegment.files.reading import read_scan, read_volume
     from textsegment.files.results import write_result
     from textsegment.geometry import Box, Geometry
-    from textsegment.inference.engine import LocalSegmenter as Segmenter
+    from textsegment.inference.engine import LocalSegmenter
+    from textsegment.origin import Origin
     from textsegment.prompt import Prompt
     from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
     from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
@@ -33,14 +35,15 @@ __all__ = [
     "Box",
     "CancelToken",
     "Geometry",
+    "LocalSegmenter",
     "MaskReady",
     "MaskStatistics",
+    "Origin",
     "Progress",
     "Prompt",
     "Queued",
     "RemoteSegmenter",
     "Segmentation",
-    "Segmenter",
     "StructureMask",
     "TextSegmentError",
     "Volume",
@@ -58,6 +61,8 @@ _HOMES = {
     "textsegment.files.reading": ("read_scan", "read_volume"),
     "textsegment.files.results": ("write_result",),
     "textsegment.geometry": ("Box", "Geometry"),
+    "textsegment.inference.engine": ("LocalSegmenter",),
+    "textsegment.origin": ("Origin",),
     "textsegment.prompt": ("Prompt",),
     "textsegment.segmentation": ("MaskStatistics", "Segmentation", "StructureMask"),
     "textsegment.segmenter": ("CancelToken", "MaskReady", "Progress", "Queued"),
@@ -66,8 +71,8 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "auto") -> "Segmenter":
-    """Load a model by its name; the same as ``Segmenter(model, …)``.
+def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "auto") -> "LocalSegmenter":
+    """Load a model by its name; the same as ``LocalSegmenter(model, …)``.
 
     Args:
         model: ``sat-demo``, which is part of this package; ``sat-nano`` or ``sat-pro``, whose weights
@@ -85,12 +90,12 @@ def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "aut
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Segmenter":
-        value = import_module("textsegment.inference.engine").LocalSegmenter
-    elif name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name]), name)
-    else:
+    if name == "Segmenter":  # the name of the protocol; it goes with version 1.0
+        warn("textsegment.Segmenter is called LocalSegmenter.", DeprecationWarning, stacklevel=2)
+        name = "LocalSegmenter"
+    if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 
