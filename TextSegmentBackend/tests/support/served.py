@@ -25,6 +25,9 @@ def main() -> None:
     settings["limits"] = Limits(**settings.get("limits", {}))
     if wanted["max_file_bytes"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (wanted["max_file_bytes"],) * 2)
+    if limit := wanted["max_open_files"]:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (abs(limit), limit if limit > 0 else hard))
     engine = LocalEngine(wanted["arguments"], wanted["segmenter"], **wanted["engine"])
     try:
         run_server(engine, ServerSettings(port=0, **settings), announce_json=True, stop_with_stdin=True)

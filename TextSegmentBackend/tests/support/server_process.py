@@ -55,6 +55,7 @@ class ServerProcess:
         arguments: Keyword arguments, for one worker each.
         engine: Keyword arguments of ``LocalEngine``.
         max_file_bytes: Largest file that the server can write: its disk is full beyond.
+        max_open_files: How many files the server can have open; negative if it may raise that.
         command: A command line to start instead, which announces itself as JSON.
         environment: Added to that of the server.
         settings: Of ``ServerSettings``; ``limits`` as a dictionary.
@@ -66,6 +67,7 @@ class ServerProcess:
         arguments: Sequence[Mapping[str, Any]] = ({},),
         engine: Mapping[str, Any] | None = None,
         max_file_bytes: int = 0,
+        max_open_files: int = 0,
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         **settings: Any,
@@ -83,6 +85,7 @@ class ServerProcess:
             "arguments": list(arguments),
             "engine": dict(engine or {}),
             "max_file_bytes": max_file_bytes,
+            "max_open_files": max_open_files,
             "settings": settings,
         }
         self._log = self._folder / "log"

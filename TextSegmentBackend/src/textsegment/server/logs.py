@@ -1,6 +1,7 @@
 """What the server writes about itself: one JSON object a line on stderr, and never about a patient.
 
-No line holds a prompt, a volume digest, a key or an address of a client.
+No line holds a prompt, a volume digest, a key or an address of a client. Kinds of lines that strangers can
+cause as often as they like are bounded: they must not fill a disk.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any
 from textsegment.errors import place_of
 
 _LOGGER = logging.getLogger("textsegment.server")
+_FREE_LINES = 50
+_LINES_PER_S = 1.0
 
 
 class _JsonLines(logging.Formatter):
@@ -33,19 +36,54 @@ class _JsonLines(logging.Formatter):
         return json.dumps(fields)
 
 
+class _Throttle(logging.Filter):
+    """Lets some lines of each bounded kind through at once, and one a second after that.
+
+    Bounded are those of libraries, by their logger, and those of ours that say so, by their event.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._levels: dict[str, tuple[float, float]] = {}
+        self._left_out: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "event") and not getattr(record, "is_bounded", False):
+            return True
+        kind = getattr(record, "event", record.name)
+        level, then = self._levels.get(kind, (0.0, 0.0))
+        level = max(0.0, level - (record.created - then) * _LINES_PER_S)
+        if level > _FREE_LINES - 1:
+            self._left_out[kind] = self._left_out.get(kind, 0) + 1
+            return False
+        self._levels[kind] = (level + 1, record.created)
+        if left_out := self._left_out.pop(kind, 0):
+            record.fields = {**getattr(record, "fields", {}), "left_out": left_out}
+        return True
+
+
 def use_json_logs() -> None:
     """Write the lines of all loggers of this process to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
+    handler.addFilter(_Throttle())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     _LOGGER.setLevel(logging.INFO)
 
 
-def log(event: str, *, level: int = logging.INFO, **fields: Any) -> None:
-    """Write a line."""
-    _LOGGER.log(level, event, extra={"event": event, "fields": fields})
+def log(event: str, *, level: int = logging.INFO, is_bounded: bool = False, **fields: Any) -> None:
+    """Write a line.
+
+    Args:
+        event: What happened, a word.
+        level: How bad it is.
+        is_bounded: Whether strangers can cause such lines: if there are too many, some are left out, and the
+            next one says how many.
+        fields: Of the line.
+    """
+    _LOGGER.log(level, event, extra={"event": event, "fields": fields, "is_bounded": is_bounded})
 
 
-def describe_defect(error: BaseException) -> dict[str, str]:
+def describe_defect(error: BaseException) -> dict[str, Any]:
     """Return type and place of an error, for a line."""
     return {"error": type(error).__name__, "place": place_of(error)}

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -21,7 +22,9 @@ import textsegment
 from textsegment.errors import PortInUseError, SettingsError
 from textsegment.server.app import create_app
 from textsegment.server.engines.engine import Engine
+from textsegment.server.http.acceptor import Acceptor
 from textsegment.server.http.connection import bounded_connection
+from textsegment.server.http.descriptors import fitted_bounds
 from textsegment.server.logs import use_json_logs
 from textsegment.server.settings import ServerSettings
 
@@ -92,13 +95,15 @@ class Server(uvicorn.Server):
         settings: Of the application, too.
 
     Raises:
-        SettingsError: Certificate and key cannot be used.
+        SettingsError: Certificate and key cannot be used, or the process may have too few open files.
     """
 
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
+        has_tls = settings.certfile is not None
+        self._bounds = fitted_bounds(settings.max_connections, has_tls=has_tls)
         config = uvicorn.Config(
             app,
-            http=bounded_connection(settings),
+            http=bounded_connection(settings, self._bounds.connections),
             ws="none",
             lifespan="off",  # ``run_until_stopped`` does it, so that its errors stay typed
             log_config=None,
@@ -146,6 +151,23 @@ class Server(uvicorn.Server):
         """Leave the signals alone; uvicorn would send them again before the engine is stopped."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to take in connections of the sockets, which there have to be."""
+        await self.lifespan.startup()
+
+        def protocol() -> asyncio.Protocol:
+            kind: Any = self.config.http_protocol_class
+            made: asyncio.Protocol = kind(self.config, self.server_state, self.lifespan.state)
+            return made
+
+        self.servers: list[Any] = [
+            Acceptor(
+                listener, protocol, self.config.ssl, self._settings.head_timeout_s, self._bounds.handshakes
+            )
+            for listener in sockets or ()
+        ]
+        self.started = True
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End jobs and connections."""
         jobs = asyncio.create_task(self._app.state.service.stop())
@@ -170,6 +192,13 @@ class Server(uvicorn.Server):
             file=sys.stderr,
             flush=True,
         )
+        if (room := self._bounds.connections) < settings.max_connections:
+            print(
+                f"Warning: the limit of open files leaves room for {room} connections, "
+                f"not {settings.max_connections}. Raise it: ulimit -n, LimitNOFILE=.",
+                file=sys.stderr,
+                flush=True,
+            )
         if as_json:
             print(json.dumps({"url": url, "host": host, "port": port, "pid": os.getpid()}), flush=True)
 

@@ -39,8 +39,8 @@ class ServerSettings:
         max_queue: Jobs that wait.
         max_queue_per_client: Jobs of one client that wait.
         max_uploads: Uploads at once.
-        max_connections: Open connections.
-        head_timeout_s: For the request line and headers.
+        max_connections: Open connections; fewer if the process may not have so many open files.
+        head_timeout_s: For a TLS handshake, and for the request line and headers.
         body_idle_s: Longest silence inside a body.
         min_body_rate: Bytes a second, on average, after ``body_idle_s``.
         send_timeout_s: For a client to take a piece of its answer, 64 KiB; and in all, for the engine to wait

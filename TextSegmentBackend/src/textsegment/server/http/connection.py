@@ -32,12 +32,12 @@ _MOST_TOLD = 64
 _RETRY_AFTER_S = 5
 
 
-def bounded_connection(settings: ServerSettings) -> type[HttpToolsProtocol]:
+def bounded_connection(settings: ServerSettings, max_connections: int) -> type[HttpToolsProtocol]:
     """Return the class of connections with the time limits of a server."""
     limits = {
         "head_timeout_s": settings.head_timeout_s,
         "send_timeout_s": settings.send_timeout_s,
-        "max_connections": settings.max_connections,
+        "max_connections": max_connections,
     }
     return type("Connection", (BoundedConnection,), limits)
 

@@ -75,6 +75,7 @@ class ErrorMiddleware:
         if route not in _QUIET:
             log(
                 "request",
+                is_bounded="client" not in scope.get("state", {}),  # whoever that was had no right to ask
                 method=scope["method"] if scope["method"] in _METHODS else "other",
                 route=route,
                 status=status,
