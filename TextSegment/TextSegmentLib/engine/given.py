@@ -12,7 +12,7 @@ class GivenEngine:
         segmenter: Answers ``info`` at once.
     """
 
-    obstacle = ""
+    obstacle = remedy = ""
     is_starting = is_busy = False
 
     def __init__(self, segmenter: Segmenter) -> None:
@@ -23,6 +23,9 @@ class GivenEngine:
     def agreed_segmenter(self) -> Segmenter:
         """Return the segmenter."""
         return self._segmenter
+
+    def remove_obstacle(self) -> None:
+        """There is none."""
 
     def look(self) -> None:
         """Nothing changes."""

@@ -16,6 +16,7 @@ class EngineSource(Protocol):
         obstacle: Why nothing can be segmented with it; empty if it can be tried.
         is_starting: Whether it was asked to start and has not answered yet.
         is_busy: Whether the obstacle goes away by itself.
+        remedy: What takes the obstacle away when the user clicks it; empty if nothing here does.
     """
 
     model: ModelInfo | None
@@ -23,6 +24,11 @@ class EngineSource(Protocol):
     obstacle: str
     is_starting: bool
     is_busy: bool
+    remedy: str
+
+    def remove_obstacle(self) -> None:
+        """Do what ``remedy`` says; asks the user first."""
+        ...
 
     def agreed_segmenter(self) -> Segmenter | None:
         """Return what finds the structures of the next run.

@@ -41,9 +41,7 @@ class RunSection:
         self._ui.segmentButton.enabled = not obstacle
         self._ui.obstacleLabel.text = obstacle
         self._ui.obstacleLabel.visible = bool(obstacle) and is_worth_a_line
-        self._ui.segmentButton.toolTip = obstacle or _(
-            "Segments everything that is listed above (Ctrl+Enter)."
-        )
+        self._ui.segmentButton.toolTip = obstacle or _("Segments what the line above asks for (Enter).")
 
     def show_run(self, run: Run | None) -> None:
         """Show how a run stands."""

@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import Segmenter
+from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.structures import known_in
 
 from TextSegmentLib.background import Pump
@@ -25,12 +26,15 @@ from TextSegmentLib.panel.prompt.recent_menu import RecentMenu
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.panel.sets_menu import SetsMenu
+from TextSegmentLib.panel.shown_image import ShownImage
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import RunState
 from TextSegmentLib.scene.run import Run
 
 _RUN_KEYS = ("Ctrl+Return", "Ctrl+Enter")
+_MOST_TERMS = 3
+_LONGEST_TERM = 40
 
 
 class Panel(VTKObservationMixin):
@@ -53,6 +57,7 @@ class Panel(VTKObservationMixin):
         self.run_section = run_section = RunSection(ui)
         self.results = ResultsSection(ui, self._redo, self._undo)
         self.inputs = InputSection(ui, logic, self._case_changed)
+        self.shown_image = ShownImage(ui.inputSelector, ui.viewsLabel)
         self.engine = EngineSection(ui, self._engine_changed, run_section.show_error)
         self.tree = AnatomyTree(
             ui.anatomyTree, ui.anatomySearchBox, ui.anatomyViewBox, ui.availableOnlyBox, self._term_toggled
@@ -83,12 +88,15 @@ class Panel(VTKObservationMixin):
         self._is_entered = True
         self._take_parameters()
         self.inputs.choose_shown_volume()
+        self.shown_image.start()
         self.results.refresh()
-        self.engine.look()
+        self.engine.enter()
 
     def exit(self) -> None:
         """The user turned to another module; a run goes on."""
         self._is_entered = False
+        self.shown_image.stop()
+        self.engine.leave()
 
     def cleanup(self) -> None:
         """The panel goes away: nothing of it may be called any more."""
@@ -99,7 +107,7 @@ class Panel(VTKObservationMixin):
         self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
         if self._pump is not None:
             self._pump.stop()
-        for part in (self.prompt, self.tree, self.results, self.engine):
+        for part in (self.prompt, self.tree, self.results, self.engine, self.shown_image):
             part.stop()
 
     def segment(self) -> None:
@@ -255,7 +263,7 @@ class Panel(VTKObservationMixin):
     def _offer(self) -> None:
         """Say what the button would do, or what is in the way."""
         obstacle = self._obstacle()
-        is_said_elsewhere = self._is_running or obstacle == self.engine.obstacle
+        is_said_elsewhere = self._is_running or obstacle in (self.engine.obstacle, self.prompt.problem)
         is_worth_a_line = bool(self.prompt.text) and not is_said_elsewhere
         self.run_section.offer(len(self.prompt.structures), obstacle, is_worth_a_line)
 
@@ -264,9 +272,10 @@ class Panel(VTKObservationMixin):
             return _("A run is not over.")
         if self._parameters is None or self.inputs.obstacle:
             return self.inputs.obstacle or _("The scene is being closed.")
+        if self.prompt.problem:
+            return self.prompt.problem
         if self.prompt.questions:
-            terms = ", ".join(each.term for each in self.prompt.questions)
-            return _("Answer first, or leave out: {terms}").format(terms=terms)
+            return _("Answer first, or leave out: {terms}").format(terms=_few(self.prompt.questions))
         if not self.prompt.structures:
             return _("Name a structure, or check one in the anatomy.")
         return self.engine.obstacle
@@ -315,3 +324,9 @@ class Panel(VTKObservationMixin):
     def _scene_changed(self, _caller: Any, _event: str) -> None:
         if self._is_entered:
             self._take_parameters()
+
+
+def _few(questions: Sequence[Resolution]) -> str:
+    """Return the terms of the first questions, cut short."""
+    terms = [each.term[:_LONGEST_TERM] for each in questions[:_MOST_TERMS]]
+    return ", ".join([*terms, *(["…"] if len(questions) > len(terms) else [])])

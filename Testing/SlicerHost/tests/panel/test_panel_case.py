@@ -204,3 +204,60 @@ def test_no_results_are_shown_for_a_segmentation_of_others(hands):
     node.GetSegmentation().AddEmptySegment("mine")
     hands.ui.outputSelector.setCurrentNode(node)
     assert not hands.ui.resultsButton.visible
+
+
+def slice_views(count=2):
+    nodes = []
+    for number in range(count):
+        node = slicer.vtkMRMLSliceCompositeNode()
+        node.SetLayoutName(f"view {number}")
+        nodes.append(slicer.mrmlScene.AddNode(node))
+    return nodes
+
+
+def enter_again(widget):
+    widget.parent.exit()
+    widget.parent.enter()
+
+
+def test_image_that_the_user_chooses_is_shown(hands):
+    """sl7: choosing an image shows it."""
+    views = slice_views()
+    first, second = hands.ui.inputSelector.currentNode(), add_volume("CT abdomen")
+    for view in views:
+        view.SetBackgroundVolumeID(first.GetID())
+    enter_again(hands.widget)
+    hands.ui.inputSelector.setCurrentNode(second)
+    hands.ui.inputSelector.nodeActivated.emit(second)
+    assert [view.GetBackgroundVolumeID() for view in views] == [second.GetID()] * 2
+    assert not hands.ui.viewsLabel.visible
+
+
+def test_image_that_a_script_chooses_leaves_the_views_alone(hands):
+    views = slice_views()
+    first = hands.ui.inputSelector.currentNode()
+    views[0].SetBackgroundVolumeID(first.GetID())
+    enter_again(hands.widget)
+    hands.ui.inputSelector.setCurrentNode(add_volume("CT abdomen"))
+    assert views[0].GetBackgroundVolumeID() == first.GetID()
+
+
+def test_other_image_in_the_views_is_said_and_mended_with_a_click(hands):
+    """sl7: the image of the views and that of the panel differed without a hint."""
+    (view,) = slice_views(1)
+    enter_again(hands.widget)
+    assert not hands.ui.viewsLabel.visible  # nothing is shown at all
+    view.SetBackgroundVolumeID(add_volume("<MR> head").GetID())
+    assert "The views show &lt;MR&gt; head." in hands.ui.viewsLabel.text
+    assert hands.ui.viewsLabel.visible
+    hands.ui.viewsLabel.linkActivated.emit("show")
+    assert not hands.ui.viewsLabel.visible
+    assert view.GetBackgroundVolumeID() == hands.ui.inputSelector.currentNodeID
+
+
+def test_image_in_front_of_another_one_counts_as_shown(hands):
+    (view,) = slice_views(1)
+    enter_again(hands.widget)
+    view.SetBackgroundVolumeID(add_volume("MR head").GetID())
+    view.SetForegroundVolumeID(hands.ui.inputSelector.currentNodeID)
+    assert not hands.ui.viewsLabel.visible

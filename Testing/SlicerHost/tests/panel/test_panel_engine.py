@@ -8,7 +8,9 @@ import slicer
 import slicer.util
 from textsegment.client.address import Address
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.testing import FakeSegmenter
 from TextSegmentLib import settings
+from TextSegmentLib.engine.given import GivenEngine
 from TextSegmentLib.panel.engine import server_section
 
 from slicer_host import driver
@@ -218,7 +220,7 @@ def test_panel_waits_for_no_server(on_server):
 
 def test_status_leads_to_the_engine(hands):
     hands.ui.engineButton.collapsed = True
-    hands.ui.engineStatusLabel.linkActivated.emit("engine")
+    hands.ui.engineStatusLabel.linkActivated.emit("section")
     assert not hands.ui.engineButton.collapsed
 
 
@@ -261,14 +263,52 @@ def test_missing_packages_are_installed_after_consent_only(hands, monkeypatch):
     assert "torch>=2.10" in asked[0]
     assert "gigabytes" in asked[0]
     assert setup._installation is None
+    assert "Install…" in hands.ui.engineStatusLabel.text  # without a search for the section (sl7)
+    hands.ui.engineStatusLabel.linkActivated.emit("remedy")
+    assert len(asked) == 2
+
+
+def test_nothing_is_polled_while_the_module_is_left(hands):
+    """Extensions Index, tier 3: a module that is not looked at costs nothing."""
+
+    class Counting(GivenEngine):
+        watched = 0
+
+        def watch(self):
+            self.watched += 1
+
+    engine = Counting(FakeSegmenter())
+    hands.panel.engine._given = engine
+    driver.wait_until(lambda: engine.watched > 1, "a look at the engine")
+    hands.widget.parent.exit()
+    driver.run_events(300)
+    before = engine.watched
+    driver.run_events(700)
+    assert engine.watched == before
+    hands.widget.parent.enter()
+    driver.wait_until(lambda: engine.watched > before, "a look at the engine")
+
+
+def test_what_is_on_its_way_is_followed_also_when_the_module_is_left(hands):
+    class Busy(GivenEngine):
+        watched, is_busy = 0, True
+
+        def watch(self):
+            self.watched += 1
+
+    engine = Busy(FakeSegmenter())
+    hands.panel.engine._given = engine
+    hands.widget.parent.exit()
+    driver.run_events(300)
+    before = engine.watched
+    driver.wait_until(lambda: engine.watched > before, "news of an installation")
 
 
 def test_run_that_had_to_wait_for_the_engine_runs_a_group_too(hands, monkeypatch):
     """What was seen before the engine had to start needs no second look."""
-    from textsegment.testing import FakeSegmenter
 
     class Starting:
-        model, status, obstacle, is_starting, is_busy = None, "", "", False, False
+        model, status, obstacle, is_starting, is_busy, remedy = None, "", "", False, False, ""
         started = None
 
         def agreed_segmenter(self):

@@ -59,8 +59,9 @@ def test_mnemonics_are_unique():
 
 def test_tab_goes_through_the_panel_in_the_order_of_work(hands):
     names = [stop.text for stop in UI.iter("tabstop")]
-    order = ["inputSelector", "modalityBox", "outputSelector", "promptEdit", "anatomySearchBox"]
-    order += ["anatomyTree", "segmentButton", "resultsTable", "acceptButton", "editorButton", "engineButton"]
+    order = ["inputSelector", "modalityBox", "outputSelector", "promptEdit", "segmentButton"]
+    order += ["anatomySearchBox", "anatomyTree", "resultsTable", "acceptButton", "editorButton"]
+    order += ["engineButton"]
     assert [name for name in names if name in order] == order
     focusable = {w.get("name") for w in widgets(*FOCUSED, "QPushButton", "QToolButton", "QCheckBox")}
     assert focusable <= set(names)
@@ -125,3 +126,11 @@ def test_widgets_are_bound_to_the_scene(widget):
 def test_what_is_in_them_does_not_widen_the_panel(hands, name):
     """Slicer gives its module panel what it asks for, and asks again: the window would grow for ever."""
     assert getattr(hands.ui, name).sizePolicy.horizontalPolicy() == qt.QSizePolicy.Ignored
+
+
+def test_segment_is_directly_under_the_text_line_and_the_tree_is_shut(widget):
+    """sl7: as a first-time radiologist expects it."""
+    edit, button = widget.ui.promptEdit, widget.ui.segmentButton
+    gap = button.geometry.top() - edit.geometry.bottom()
+    assert 0 < gap < 12
+    assert widget.ui.anatomyButton.collapsed

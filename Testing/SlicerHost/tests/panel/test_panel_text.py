@@ -1,7 +1,9 @@
+import pytest
 import qt
 from textsegment.testing import FakeSegmenter
 
 from slicer_host import driver
+from slicer_host.heartbeat import Heartbeat
 
 
 def follow(hands, link_text):
@@ -122,6 +124,7 @@ def test_enter_segments(hands):
 def test_control_enter_segments_from_anywhere_in_the_panel(hands):
     hands.ui.promptEdit.text = "aorta"
     hands.wait_until_offered()
+    hands.ui.anatomyButton.collapsed = False
     hands.ui.anatomySearchBox.setFocus()
     driver.press(hands.ui.anatomySearchBox, qt.Qt.Key_Return, qt.Qt.ControlModifier)
     hands.wait_for_end()
@@ -199,3 +202,87 @@ def test_own_set_is_saved_and_offered(hands):
     assert own.text == "My && set: 2 of 2"
     own.trigger()
     assert hands.panel.prompt.structures == ("liver", "left kidney")
+
+
+REPORT = (
+    "There is a large lesion in the left lobe, measuring 3 cm. The gallbladder is unremarkable, "
+    "no pleural effusion; adrenals within normal limits. "
+)
+
+
+def lines(hands):
+    return hands.ui.resolutionLabel.text.split("<br>")
+
+
+def test_pasted_report_leaves_the_panel_as_high_as_it_was(hands):
+    """sl7: 400 words made it 2,900 pixels high."""
+    qt.QApplication.clipboard().setText(REPORT * 25)
+    hands.ui.promptEdit.paste()
+    hands.wait_until_read()
+    driver.fit_panel(hands.widget.parent)
+    assert len(hands.panel.prompt.questions) > 50
+    assert len(lines(hands)) < 12
+    assert hands.widget.parent.height < 700
+    assert len(hands.ui.obstacleLabel.text) < 200
+
+
+@pytest.mark.parametrize(
+    "text", [REPORT * 200, "x" * 32_000, "liver " * 5000], ids=["report", "word", "liver"]
+)
+def test_thirty_thousand_characters_are_refused_at_once(hands, text):
+    """sl7: they blocked Slicer for three seconds."""
+    qt.QApplication.clipboard().setText(text)
+    with Heartbeat() as heartbeat:
+        hands.ui.promptEdit.paste()
+        hands.wait_for_meaning("Name less at once")
+    assert heartbeat.longest().blocked_s < 0.3
+    assert not hands.ui.segmentButton.enabled
+    hands.ui.promptEdit.text = "liver"
+    hands.wait_until_offered()
+
+
+def test_long_text_is_read_in_the_background(hands):
+    """sl7: the kind, with as many characters as may be."""
+    text = REPORT * 60
+    qt.QApplication.clipboard().setText(text)
+    with Heartbeat() as heartbeat:
+        hands.ui.promptEdit.paste()
+        hands.wait_until_read()
+    assert heartbeat.longest().blocked_s < 0.3
+    assert len(hands.panel.prompt.resolutions) > 100
+
+
+def test_hundred_names_share_a_line(hands):
+    """sl7: one line for 100 names, which can be opened."""
+    names = sorted(hands.panel.engine.model.structures["CT"])[:100]
+    hands.ui.promptEdit.text = "; ".join(names)
+    hands.wait_until_read()
+    assert len(lines(hands)) < 12
+    assert "structures" in lines(hands)[-1]
+    hands.ui.resolutionLabel.linkActivated.emit("plain")
+    assert names[50] in lines(hands)[-1]
+
+
+def test_one_click_takes_all_suggestions(hands):
+    """w9: what leaves a choice stays a question."""
+    hands.ui.promptEdit.text = "kidny, livr, aorta"
+    hands.wait_for_meaning("Take all suggestions")
+    hands.ui.resolutionLabel.linkActivated.emit("suggested")
+    assert hands.panel.prompt.structures == ("kidney", "liver", "aorta")
+    assert hands.panel.prompt.questions == []
+
+
+def test_one_click_leaves_all_open_words_out(hands):
+    """w9: the way out of a pasted report."""
+    hands.ui.promptEdit.text = "qwertz, liver, asdfgh, aorta"
+    hands.wait_for_meaning("Leave all out")
+    hands.ui.resolutionLabel.linkActivated.emit("none")
+    assert hands.panel.prompt.structures == ("liver", "aorta")
+    assert hands.panel.prompt.questions == []
+
+
+def test_text_that_changes_while_a_long_one_is_read_is_read_too(hands):
+    hands.ui.promptEdit.text = REPORT * 10
+    hands.ui.promptEdit.text = "; ".join(["liver"] * 5 + ["aorta"])
+    hands.wait_until_read()
+    assert hands.panel.prompt.structures == ("liver", "aorta")

@@ -88,6 +88,15 @@ class LocalSection:
             return ""
         return _("The engine is starting.") if self.is_starting else self._setup.obstacle
 
+    @property
+    def remedy(self) -> str:
+        """What the user can click to take the obstacle away; empty if nothing."""
+        return self._setup.remedy if self.obstacle else ""
+
+    def remove_obstacle(self) -> None:
+        """Install or download what is missing; asks first."""
+        self._setup.remove_obstacle()
+
     def agreed_segmenter(self) -> Segmenter | None:
         """Return what asks it; None if it has to start first, which begins here.
 

@@ -68,10 +68,26 @@ class LocalSetup:
         if self.environment is None:
             return _("looking for it on this computer…")
         if self.environment.missing:
-            return _("not installed. Install it, or choose a server.")
+            return _("not installed.")
         if self._choice.model not in self.environment.models:
             return _("{model} has to be downloaded first.").format(model=self._choice.model)
         return ""
+
+    @property
+    def remedy(self) -> str:
+        """What the user can click to take the obstacle away; empty if nothing."""
+        if self._has_task or self.environment is None or self._failure is not None:
+            return ""
+        if self.environment.missing:
+            return _("Install…")
+        return "" if self._choice.model in self.environment.models else _("Download…")
+
+    def remove_obstacle(self) -> None:
+        """Install or download what is missing; asks first."""
+        if self.remedy and self.environment.missing:
+            self._install()
+        elif self.remedy:
+            self._fetch()
 
     @property
     def is_busy(self) -> bool:

@@ -21,6 +21,7 @@ from TextSegmentLib.panel.theme import colors_of
 
 _WATCH_MS = 250
 _BUSY_MS = 20
+_REMEDY, _SECTION = "remedy", "section"
 
 
 class EngineSection:
@@ -43,11 +44,11 @@ class EngineSection:
         button = ui.serverButton if settings.uses_server() else ui.localButton
         button.checked = True
         ui.serverButton.connect("toggled(bool)", self._choose)
-        ui.engineStatusLabel.connect("linkActivated(QString)", self.open)
+        ui.engineStatusLabel.connect("linkActivated(QString)", self._follow)
         self._timer = qt.QTimer(ui.engineButton)
         self._timer.setInterval(_WATCH_MS)
         self._timer.connect("timeout()", self._watch)
-        self._timer.start()
+        self._is_looked_at = False
         self._show()
 
     @property
@@ -81,13 +82,29 @@ class EngineSection:
         self._given = GivenEngine(segmenter)
         self._tell()
 
+    def enter(self) -> None:
+        """The user turned to the panel: find out how the engine stands, and follow it."""
+        self._is_looked_at = True
+        self._engine.look()
+        self._timer.start()
+
+    def leave(self) -> None:
+        """The user turned away: follow it only as long as something is on its way."""
+        self._is_looked_at = False
+
     def look(self) -> None:
         """Find out how the engine stands."""
         self._engine.look()
 
-    def open(self, *_link: str) -> None:
+    def open(self) -> None:
         """Show this section."""
         self._ui.engineButton.collapsed = False
+
+    def _follow(self, link: str) -> None:
+        if link == _REMEDY:
+            self._engine.remove_obstacle()
+        if link == _SECTION or self._engine.is_busy:  # there is the progress, and the button to stop it
+            self.open()
 
     def stop(self) -> None:
         """Stop what belongs to the panel."""
@@ -105,6 +122,8 @@ class EngineSection:
         if is_busy:
             let_workers_run()
         self._timer.interval = _BUSY_MS if is_busy else _WATCH_MS
+        if not (self._is_looked_at or is_busy):
+            self._timer.stop()
 
     def _choose(self, uses_server: bool) -> None:
         self._given = None
@@ -123,7 +142,9 @@ class EngineSection:
         engine = self._engine
         colors = colors_of(self._ui.engineStatusLabel)
         color = colors.problem if engine.obstacle and not engine.is_busy else colors.muted
+        links = [(_REMEDY, engine.remedy)] if engine.remedy else []
+        links.append((_SECTION, _("Change")))
+        shown = " · ".join(f"<a href='{link}'>{escape(text)}</a>" for link, text in links)
         self._ui.engineStatusLabel.text = (
-            f"<span style='color:{color}'>{escape(_('Engine:'))} {escape(engine.status)}</span> "
-            f"<a href='engine'>{escape(_('Change'))}</a>"
+            f"<span style='color:{color}'>{escape(_('Engine:'))} {escape(engine.status)}</span> {shown}"
         )

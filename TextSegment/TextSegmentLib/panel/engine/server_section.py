@@ -27,6 +27,7 @@ class ServerSection:
     """
 
     is_starting = False
+    remedy = ""
 
     def __init__(self, ui: Any, on_changed: Callable[[], None]) -> None:
         self._ui = ui
@@ -100,6 +101,9 @@ class ServerSection:
             return False
 
         self._pump = Pump(take)
+
+    def remove_obstacle(self) -> None:
+        """There is nothing that this computer could do."""
 
     def watch(self) -> None:
         """Nothing: what the server says comes by itself."""

@@ -14,6 +14,7 @@ from textsegment.vocabulary.tree import load_tree
 
 _SEPARATOR = re.compile(r"[,;，；、\n\t|]")
 _MOST = 12
+_LONGEST = 60
 _TREE_HITS = 60
 
 
@@ -57,8 +58,8 @@ def complete(fragment: str, modality: str, known: Collection[str]) -> list[Compl
         modality: ``CT``, ``MR`` or ``PT``.
         known: Structures that can be asked for.
     """
-    typed = clean(fragment)
-    if len(typed) < 2:
+    typed = clean(fragment[: _LONGEST + 1])
+    if not 2 <= len(typed) <= _LONGEST:
         return []
     found = dict.fromkeys(name for name in sorted(known, key=len) if name.startswith(typed))
     best = [Completion(name) for name in found]

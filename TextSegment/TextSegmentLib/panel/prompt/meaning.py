@@ -12,8 +12,14 @@ from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.tree import find_terms, load_tree
 
 _MOST_NAMES = 4
+_MOST_PLAIN_NAMES = 8
 _MOST_ANSWERS = 6
+_MOST_QUESTIONS = 4
+_MOST_LINES = 5
+_MOST_NOTES = 20
+_LONGEST_TERM = 60
 _ALL = "all"
+_SUGGESTED, _NONE, _REST, _PLAIN = "suggested", "none", "rest", "plain"
 
 
 class Colors(NamedTuple):
@@ -23,20 +29,11 @@ class Colors(NamedTuple):
     problem: str
 
 
-class Choice(NamedTuple):
-    """What a link stands for.
-
-    Attributes:
-        index: Number of the term.
-        name: What takes its place; empty to leave the term out.
-    """
-
-    index: int
-    name: str
-
-
 class Meaning:
     """What a text means to the model at hand.
+
+    However long the text is, its lines are few: the rest of the questions comes when the first are answered,
+    the rest of the answers when they are asked for.
 
     Args:
         resolutions: One a term.
@@ -48,32 +45,74 @@ class Meaning:
         self._resolutions = resolutions
         self._modality = modality
         self._known = known
-        self._opened: set[int] = set()
+        self._opened: set[str] = set()
 
     def html(self, colors: Colors) -> str:
         """Return the lines, questions first; what was named as the model names it shares one."""
         numbered = list(enumerate(self._resolutions))
-        lines = [self._question(n, each, colors) for n, each in numbered if not each.runs]
-        lines += [
-            self._found(n, each, colors) for n, each in numbered if each.runs and not _is_said_as_is(each)
-        ]
-        plain = [escape(each.structures[0]) for each in self._resolutions if _is_said_as_is(each)]
-        return "<br>".join([*lines, *([f"✓ {', '.join(plain)}"] if plain else [])])
+        questions = [(n, each) for n, each in numbered if not each.runs]
+        lines = [self._question(n, each, colors) for n, each in questions[:_MOST_QUESTIONS]]
+        lines += self._for_all(len(questions))
+        mapped = [(n, each) for n, each in numbered if each.runs and not _is_said_as_is(each)]
+        shown = mapped if _REST in self._opened else mapped[:_MOST_LINES]
+        lines += [self._found(n, each, colors) for n, each in shown]
+        if len(mapped) > len(shown):
+            more = _("{count} more…").format(count=len(mapped) - len(shown))
+            lines.append(f"<a href='{_REST}'>{escape(more)}</a>")
+        plain = [each.structures[0] for each in self._resolutions if _is_said_as_is(each)]
+        return "<br>".join([*lines, *self._plain_line(list(dict.fromkeys(plain)))])
+
+    def _for_all(self, count: int) -> list[str]:
+        """Return the line with what can be done about all questions at once."""
+        if count < 2:
+            return []
+        links = [f"<a href='{_NONE}'>{escape(_('Leave all out'))}</a>"]
+        if len(self._suggested()) > 1:
+            links.insert(0, f"<a href='{_SUGGESTED}'>{escape(_('Take all suggestions'))}</a>")
+        hidden = count - _MOST_QUESTIONS
+        lead = escape(_("{count} more questions.").format(count=hidden)) + " " if hidden > 0 else ""
+        return [lead + ", ".join(links)]
+
+    def _plain_line(self, names: Sequence[str]) -> list[str]:
+        if len(names) <= _MOST_PLAIN_NAMES or _PLAIN in self._opened:
+            return [f"✓ {escape(', '.join(names))}"] if names else []
+        count = escape(_("{count} structures").format(count=len(names)))
+        first = escape(", ".join(names[:2]))
+        return [f"✓ <b>{count}</b>: {first}, <a href='{_PLAIN}'>{escape(_('all…'))}</a>"]
 
     @property
     def notes(self) -> str:
         """What is worth knowing about single structures, a line each."""
         single = [each for each in self._resolutions if each.status == "resolved" and each.warnings]
-        return "\n".join(f"{each.structures[0]}: {' '.join(each.warnings)}" for each in single)
+        lines = dict.fromkeys(f"{each.structures[0]}: {' '.join(each.warnings)}" for each in single)
+        shown = list(lines)[:_MOST_NOTES]
+        return "\n".join([*shown, *(["…"] if len(lines) > len(shown) else [])])
 
-    def follow(self, link: str) -> Choice | None:
-        """Return the answer that a link in the lines stands for; None if it only opens a list of names."""
+    def follow(self, link: str) -> dict[int, str]:
+        """Return the answers that a link in the lines stands for; none if it only opens a list of names.
+
+        Returns:
+            What takes the place of the terms with these numbers; empty to leave a term out.
+        """
+        if link == _SUGGESTED:
+            return self._suggested()
+        if link == _NONE:
+            return {n: "" for n, each in enumerate(self._resolutions) if not each.runs}
         number, _slash, choice = link.partition("/")
+        if choice == _ALL or not number.isdecimal():
+            self._opened.add(number)
+            return {}
         index = int(number)
-        if choice == _ALL:
-            self._opened.add(index)
-            return None
-        return Choice(index, self._answers(self._resolutions[index])[int(choice)] if choice else "")
+        return {index: self._answers(self._resolutions[index])[int(choice)] if choice else ""}
+
+    def _suggested(self) -> dict[int, str]:
+        """Return the best suggestion for each term that has one; what leaves a choice stays open."""
+        best = {}
+        for index, each in enumerate(self._resolutions):
+            names = [name for name in each.suggestions if name in self._known]
+            if not each.runs and (len(names) == 1 or (names and each.status == "unknown")):
+                best[index] = names[0]
+        return best
 
     def _answers(self, resolution: Resolution) -> list[str]:
         """Return what may be meant, or what comes nearest above it in the anatomy."""
@@ -88,7 +127,7 @@ class Meaning:
         if len(names) == 1 and resolution.status == "resolved":
             return f"✓ {term} → <b>{escape(names[0])}</b>"
         shown = escape(", ".join(names))
-        if len(names) > _MOST_NAMES and index not in self._opened:
+        if len(names) > _MOST_NAMES and str(index) not in self._opened:
             shown = escape(", ".join(names[:_MOST_NAMES]))
             shown += f", <a href='{index}/{_ALL}'>{escape(_('all…'))}</a>"
         count = escape(_("{count} structures").format(count=len(names)))
@@ -98,7 +137,8 @@ class Meaning:
 
     def _question(self, index: int, resolution: Resolution, colors: Colors) -> str:
         reason = " ".join(resolution.warnings) or _("not understood.")
-        term = f"<span style='color:{colors.problem}'>✗ <b>{escape(resolution.term)}</b></span>"
+        written = resolution.term[:_LONGEST_TERM] + ("…" if len(resolution.term) > _LONGEST_TERM else "")
+        term = f"<span style='color:{colors.problem}'>✗ <b>{escape(written)}</b></span>"
         line = f"{term}: {escape(reason)}"
         names = self._answers(resolution)
         if names:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Any
 
 import qt
+from textsegment.errors import TextSegmentError
 from textsegment.segmenter import ModelInfo
 from textsegment.vocabulary.resolve import Resolution
+from textsegment.vocabulary.selection import check_length
 
 from TextSegmentLib.background import BackgroundTask, Pump
 from TextSegmentLib.panel.prompt.completer import TermCompleter
@@ -15,7 +18,7 @@ from TextSegmentLib.panel.prompt.meaning import Meaning
 from TextSegmentLib.panel.prompt.request_text import (
     count_terms,
     structures_of,
-    with_answer,
+    with_answers,
     with_structures,
     without_structures,
 )
@@ -23,6 +26,7 @@ from TextSegmentLib.panel.theme import colors_of
 
 _READ_DELAY_MS = 120
 _FEW = 4  # terms, understood before anybody notices
+_SHORT = 200
 
 Resolve = Callable[[str, str, ModelInfo | None], Sequence[Resolution]]
 
@@ -65,6 +69,7 @@ class PromptBox:
         self._is_entered = False
         self._model: ModelInfo | None = None
         self._pump: Pump | None = None
+        self._problem = ""
         self.resolutions: Sequence[Resolution] = ()
         self._completer = TermCompleter(edit)
         self._timer = qt.QTimer(edit)
@@ -104,12 +109,20 @@ class PromptBox:
         self.is_unread = True
         self._read()
 
+    @property
+    def problem(self) -> str:
+        """Why the whole text cannot be read; empty if it can."""
+        return self._problem
+
     def toggle(self, phrase: str, structures: Sequence[str], wanted: bool) -> None:
         """Add structures to the text or take them out, as the anatomy tree asks."""
+        if self.is_unread:
+            self._take(lambda: self._understand(*self._asked()))
+        found = self.resolutions
         if wanted:
-            self.text = with_structures(self.text, structures, self._modality, phrase.lower())
+            self.text = with_structures(self.text, found, structures, self._modality, phrase.lower())
         else:
-            self.text = without_structures(self.text, structures, self._modality, self._known)
+            self.text = without_structures(found, structures, self._modality, self._known)
 
     def add(self, words: str) -> None:
         """Put words behind the text."""
@@ -135,25 +148,47 @@ class PromptBox:
 
     def _read(self) -> None:
         """Find out what the text means; a long one in the background, where it may take its time."""
-        self._stop_reading()
-        text, modality, model = self.text, self._modality, self._model
-        if count_terms(text) <= _FEW:
-            self._show(self._resolve(text, modality, model))
-            return
-        job = BackgroundTask(lambda _report, _cancel: self._resolve(text, modality, model)).start()
+        self._timer.stop()
+        asked = self._asked()
+        if len(asked[0]) <= _SHORT and count_terms(asked[0]) <= _FEW:
+            self._stop_reading()
+            self._take(lambda: self._understand(*asked))
+        elif self._pump is None:  # else what is being read is taken first, and then this
+            job = BackgroundTask(lambda _report, _cancel: self._understand(*asked)).start()
+            self._pump = Pump(lambda: self._is_being_read(job, asked))
 
-        def take() -> bool:
-            if not job.is_over:
-                return True
-            self._show(job.result())
-            return False
+    def _asked(self) -> tuple[str, str, ModelInfo | None]:
+        return self.text, self._modality, self._model
 
-        self._pump = Pump(take)
+    def _understand(self, text: str, modality: str, model: ModelInfo | None) -> Sequence[Resolution]:
+        if not text.strip(" ,;"):
+            return ()
+        check_length(text)
+        return self._resolve(text, modality, model)
+
+    def _is_being_read(self, job: BackgroundTask, asked: tuple[str, str, ModelInfo | None]) -> bool:
+        if not job.is_over:
+            return True
+        self._pump = None
+        if asked == self._asked():
+            self._take(job.result)
+        else:
+            self._read()
+        return False
 
     def _stop_reading(self) -> None:
         self._timer.stop()
         if self._pump is not None:
             self._pump.stop()
+        self._pump = None
+
+    def _take(self, read: Callable[[], Sequence[Resolution]]) -> None:
+        """Take what was understood, or why nothing was."""
+        try:
+            resolutions, self._problem = read(), ""
+        except TextSegmentError as error:
+            resolutions, self._problem = (), str(error)
+        self._show(resolutions)
 
     def _show(self, resolutions: Sequence[Resolution]) -> None:
         self.is_unread = False
@@ -166,15 +201,18 @@ class PromptBox:
             self._on_enter()
 
     def _write(self) -> None:
-        html = self._meaning.html(colors_of(self._label))
+        colors = colors_of(self._label)
+        html = self._meaning.html(colors)
+        if self._problem:
+            html = f"<span style='color:{colors.problem}'>✗ {escape(self._problem)}</span>"
         self._label.text = html
         self._label.toolTip = self._meaning.notes
         self._label.visible = bool(html)
 
     def _answer(self, link: str) -> None:
-        answer = self._meaning.follow(link)
-        if answer is None:
+        answers = self._meaning.follow(link)
+        if not answers:
             self._write()
-        else:
-            self.text = with_answer(self.text, answer.index, answer.name, self._modality)
+        elif not self.is_unread:  # else they belong to what was typed before
+            self.text = with_answers(self.resolutions, answers, self._modality)
             self._edit.setFocus()

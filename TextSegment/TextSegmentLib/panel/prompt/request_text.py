@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from textsegment.vocabulary.language.parse import split_terms
 from textsegment.vocabulary.resolve import Resolution, resolve
@@ -20,16 +20,19 @@ def count_terms(text: str) -> int:
     return sum(map(len, split_terms(text)))
 
 
-def with_structures(text: str, wanted: Sequence[str], modality: str, phrase: str = "") -> str:
+def with_structures(
+    text: str, found: Sequence[Resolution], wanted: Sequence[str], modality: str, phrase: str = ""
+) -> str:
     """Return the text with structures added; what it names already is not named again.
 
     Args:
         text: As typed.
+        found: What its terms stand for.
         wanted: Exact names of structures.
         modality: ``CT``, ``MR`` or ``PT``.
         phrase: Shorter words for all of ``wanted``; used if they are understood so.
     """
-    held = structures_of(resolve(text, modality))
+    held = structures_of(found)
     missing = [name for name in wanted if name not in held]
     if not missing:
         return text
@@ -38,18 +41,20 @@ def with_structures(text: str, wanted: Sequence[str], modality: str, phrase: str
     return _joined([text.rstrip(" ,;"), *missing], {*held, *wanted}, modality)
 
 
-def without_structures(text: str, unwanted: Collection[str], modality: str, known: Collection[str]) -> str:
+def without_structures(
+    found: Sequence[Resolution], unwanted: Collection[str], modality: str, known: Collection[str]
+) -> str:
     """Return the text without structures; a group is replaced by what is left of it.
 
     Args:
-        text: As typed.
+        found: What the terms of the text stand for.
         unwanted: Names of structures.
         modality: ``CT``, ``MR`` or ``PT``.
         known: What can be asked for; nothing else is left of a group.
     """
     pieces: list[str] = []
     target: set[str] = set()
-    for each in resolve(text, modality):
+    for each in found:
         if set(each.structures).isdisjoint(unwanted):
             pieces.append(each.term)
             target.update(each.structures)
@@ -60,12 +65,17 @@ def without_structures(text: str, unwanted: Collection[str], modality: str, know
     return _joined(list(dict.fromkeys(pieces)), target, modality)
 
 
-def with_answer(text: str, index: int, name: str, modality: str) -> str:
-    """Return the text with its term number ``index`` replaced by a name; by nothing if it is empty."""
-    found = resolve(text, modality)
-    kept = structures_of([each for number, each in enumerate(found) if number != index])
-    pieces = [name if number == index else each.term for number, each in enumerate(found)]
-    return _joined(pieces, {*kept, name} - {""}, modality)
+def with_answers(found: Sequence[Resolution], answers: Mapping[int, str], modality: str) -> str:
+    """Return the text with terms replaced by names.
+
+    Args:
+        found: What the terms of the text stand for.
+        answers: Names by the number of the term; empty to leave a term out.
+        modality: ``CT``, ``MR`` or ``PT``.
+    """
+    kept = structures_of([each for number, each in enumerate(found) if number not in answers])
+    pieces = [answers.get(number, each.term) for number, each in enumerate(found)]
+    return _joined(pieces, {*kept, *answers.values()} - {""}, modality)
 
 
 def _means(phrase: str, wanted: Collection[str], modality: str) -> bool:

@@ -32,6 +32,20 @@ class Selection:
     notes: tuple[str, ...] = ()
 
 
+def check_length(text: str) -> None:
+    """Refuse a text that is no line of names, before any time is spent on what it means.
+
+    Raises:
+        PromptError: There is no term, or one is not valid.
+        LimitExceededError: The text or a term is too long.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise LimitExceededError(f"The text is longer than {_LONGEST_TEXT} characters.", "Name less at once.")
+    terms = [Prompt(term) for terms in split_terms(text) for term in terms]
+    if not terms:
+        raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
+
+
 def check_text(text: str) -> None:
     """Refuse a text that would not run whatever the modality of the image is, before the image is read.
 
@@ -40,11 +54,7 @@ def check_text(text: str) -> None:
         LimitExceededError: The text or a term is too long.
         UnknownStructureError: A term stands for no structure.
     """
-    if len(text) > _LONGEST_TEXT:
-        raise LimitExceededError(f"The text is longer than {_LONGEST_TEXT} characters.", "Name less at once.")
-    terms = [Prompt(term) for terms in split_terms(text) for term in terms]
-    if not terms:
-        raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")
+    check_length(text)
     refusals = [[r for r in resolve(text, modality) if not r.runs] for modality in MODALITIES]
     if all(refusals):
         raise _refused(min(refusals, key=len))
