@@ -12,7 +12,8 @@ FILES = words.lists_in([words.LISTS])
 
 def test_there_are_lists_of_every_kind() -> None:
     names = {file.stem for file in FILES}
-    assert {"marks_and_lists", "side_words", "headings_and_numbers"} <= names
+    assert {"marks_and_lists", "side_words", "headings_and_numbers", "radiotherapy", "languages"} <= names
+    assert sum(len(list(words.read_cases(file))) for file in FILES) > 1500
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from textsegment.errors import ModalityError
@@ -54,6 +54,7 @@ def test_every_structure_resolves_to_itself(name: str, modality: str) -> None:
 @given(st.sampled_from(PAIRS), st.randoms(use_true_random=False))
 def test_case_does_not_matter(pair: tuple[str, str], rng: random.Random) -> None:
     name, modality = pair
+    assume("hip" not in name.split())  # "Hip" is a name of radiotherapy, see w5
     mixed = "".join(rng.choice((c.upper(), c.lower())) for c in name)
     assert prompts(mixed, modality) == prompts(name, modality)
 

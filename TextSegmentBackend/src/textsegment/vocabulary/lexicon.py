@@ -20,12 +20,16 @@ from textsegment.vocabulary.language.words import (
     raw_key,
     read_data,
     read_table,
+    stem,
     tokens,
     word_lists,
 )
 from textsegment.vocabulary.structures import Structure, load_structures
 
 RELATIONS = ("exact", "sided", "broader", "overlaps")  # the surer first
+
+
+NOUNS_OF_KIND = ("bone", "muscle", "gland")  # "sternum bone" is the sternum
 
 
 @dataclass(frozen=True)
@@ -119,11 +123,13 @@ class Lexicon:
         self.groups: dict[str, Group] = {}
         self.groups_bag: dict[Key, Group] = {}
         self.tg263: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self.in_modality: dict[tuple[str, str], Entry] = {}
         self.twins: dict[tuple[str, str], str] = {}
         self.sided_by_parts: frozenset[str] = frozenset()
         self.one_sided: frozenset[str] = frozenset()
         self._read_names()
         self._read_lexicon()
+        self._read_modality_terms()
         self._read_ambiguous()
         self._read_groups()
         self._read_tg263()
@@ -147,8 +153,12 @@ class Lexicon:
             index[key] = entry
 
     def _read_names(self) -> None:
-        for name in load_concepts():
+        for name, both in load_concepts().items():
             self._add(name, Entry(name, "exact"))
+            one = both.unsided or both.left or both.right
+            longer = f"{name} {one.kind}" if one and one.kind in NOUNS_OF_KIND else name
+            if longer not in load_concepts() and longer.count(longer.split()[-1]) == 1:
+                self._add(longer, Entry(name, "exact"))
         for structure in load_structures().values():
             if structure.side:
                 concept = concept_name(structure)
@@ -160,6 +170,11 @@ class Lexicon:
         for target, relation, _, phrases in read_table("lexicon.tsv"):
             for phrase in phrases.split("; "):
                 self._add(phrase, Entry(target, relation))
+
+    def _read_modality_terms(self) -> None:
+        for modality, target, relation, phrases in read_table("modality_terms.tsv"):
+            for phrase in phrases.split("; "):
+                self.in_modality[modality, raw_key(phrase)] = Entry(target, relation)
 
     def _read_ambiguous(self) -> None:
         for phrases, candidates, question in read_table("ambiguous.tsv"):
@@ -191,6 +206,14 @@ class Lexicon:
     def find_sided(self, words: list[str]) -> Entry | None:
         """Return what the words mean beside a side only: "ventricle" in "left ventricle"."""
         return self.sided_raw.get(" ".join(words)) or self.sided_bag.get(bag_key(words))
+
+    def find_in(self, words: list[str], modality: str, *, sided: bool) -> Entry | None:
+        """Return what the words mean in a modality only: "LV" in an MR, "OR" on a side of one."""
+        singular = " ".join([*words[:-1], *map(stem, words[-1:])])
+        entry = self.in_modality.get((modality, " ".join(words))) or self.in_modality.get(
+            (modality, singular)
+        )
+        return entry if entry and (sided or entry.relation != "sided") else None
 
     def find_raw(self, words: list[str]) -> Entry | Ambiguity | None:
         """Return what the words mean as they stand."""

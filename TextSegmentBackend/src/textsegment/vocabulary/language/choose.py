@@ -55,6 +55,8 @@ def of_template(term: str, template: Template, modality: str) -> Resolution:
 def of_numbered(term: str, numbered: Numbered, side: str | None, modality: str) -> Resolution:
     """Return the resolution of vertebrae, discs, ribs or liver segments."""
     names = numbered.structures
+    if disc := _only_disc(numbered, modality):
+        return of_structures(term, [disc], modality)
     if numbered.problem:
         return Resolution(
             term, numbered.problem, warnings=(numbered.message,), suggestions=numbered.suggestions
@@ -66,6 +68,15 @@ def of_numbered(term: str, numbered: Numbered, side: str | None, modality: str) 
     if not all(found):
         return side_conflict(term, names)
     return of_structures(term, [structure for structures in found for structure in structures], modality)
+
+
+def _only_disc(numbered: Numbered, modality: str) -> Structure | None:
+    """Return the disc of "L5-S1" where the model lacks one of the two vertebrae in the modality."""
+    options = [load_structures()[name] for name in numbered.suggestions]
+    if numbered.problem != "ambiguous" or len(options) != 3 or options[0].kind != "disc":
+        return None
+    here = [modality in structure.modalities for structure in options]
+    return options[0] if here[0] and not all(here) else None
 
 
 def of_entry(term: str, entry: Entry, side: str | None, modality: str) -> Resolution:
@@ -102,6 +113,14 @@ def _of_wider(term: str, relation: str, options: Sequence[Structure]) -> Resolut
     if disease := find_disease(tokens(clean(term))):
         return Resolution(term, disease.status, warnings=(disease.reason,), suggestions=names)
     return Resolution(term, "ambiguous", relation=relation, warnings=(ASK[relation],), suggestions=names)
+
+
+def of_hip(term: str, side: str | None) -> Resolution:
+    """Return the question that a hip asks in the names of radiotherapy: the bone or the femoral head."""
+    concepts = load_concepts()
+    options = [s.name for name in ("hip", "head of femur") for s in on_side(concepts[name], side)]
+    warning = "In radiotherapy it may mean the hip bone or the femoral head."
+    return Resolution(term, "ambiguous", warnings=(warning,), suggestions=tuple(options))
 
 
 def of_ambiguity(term: str, found: Ambiguity, modality: str) -> Resolution:

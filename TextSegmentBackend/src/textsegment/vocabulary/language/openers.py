@@ -10,14 +10,30 @@ from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 # Ophthalmologists name the sides so; elsewhere "os" is a bone or an article.
 EYE_SIDE = re.compile(r"\b(?:os|od)\b")
 EYE = re.compile(r"\b(?:eyes?|eyeballs?|globes?|lens|lenses|optic|lacrimal)\b")
-BARE_SEGMENT = re.compile(r"segment(?: (?!of\b)|:\s*)(?=\D+$)")
+BARE_SEGMENT = re.compile(r"segment(?: (?!of\b)|:\s*)(?=\D+$|[ctls]\d)")
+SIDE_BEHIND_NUMBER = re.compile(r"(?<=\d)(?=[LR]$)")  # "Rib3L"
+SIDE_BEFORE = re.compile(r"^(linke[rns]?|rechte[rns]?|[lr])(?=[a-z]{4,}$)")  # "lkidney", "linkernier"
+IMAGE_WORDS = {
+    **dict.fromkeys(("ct", "cts", "cta", "cbct"), "CT"),
+    **dict.fromkeys(("mr", "mri", "mrt", "irm", "t1", "t2", "t1w", "t2w", "flair"), "MR"),
+    **dict.fromkeys(("pet", "fdg"), "PT"),
+}
+IMAGE = re.compile(
+    r"\s+(?:in|on|from|within|auf|im|dans|en|nel|na|no)\s+"
+    r"(?:(?:the|this|an?|my|that|these|our|given|attached|whole|axial|coronal|sagittal|abdominal|abdomen|chest"
+    r"|thoracic|thorax|pelvic|brain|head|neck|cardiac|spine|spinal|knee|contrast|enhanced|low|dose|planning"
+    r"|body|3d|venous|arterial|phase|patients?|diesem|der|dem|ce|cet|cette|esta?|questa?|uma?|el|la|t[12]w?|flair"
+    r"|weighted|fdg)[\s-]+)*"
+    r"(?:cts?|cta|cbct|mrs?|mris?|mrt|irm|pet|scans?|images?|volume|study|series|dataset|exam|scanner|bild"
+    r"|imagen|imagem|immagine|tac|tc)(?:[\s-]+(?:scans?|images?|volume|study|series|exam))?[\s.!?]*$"
+)
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
-def without_request(term: str) -> str:
-    """Return the cleaned term without "show me the" and the like, and with "V. cava" written out."""
+def without_request(term: str, modality: str) -> str:
+    """Return the cleaned term without "show me the" and "in this CT", and with "V. cava" written out."""
     text = clean(term).lstrip("-*• ")
-    while (shorter := _without_one(text)) != text:
+    while (shorter := _without_one(_without_image(text, modality))) != text:
         text = shorter
     text = re.sub(r"\bhand[- ]side\b", "side", text)
     if EYE.search(text):
@@ -29,8 +45,20 @@ def without_request(term: str) -> str:
 
 def other_readings(term: str) -> list[str]:
     """Return how else a term that nobody understood may be read: "Segment liver", "LParotid"."""
-    readings = [CAMEL.sub(" ", term), BARE_SEGMENT.sub("", clean(term))]
+    readings = [
+        CAMEL.sub(" ", term),
+        SIDE_BEHIND_NUMBER.sub(" ", term),
+        SIDE_BEFORE.sub(r"\1 ", clean(term)),
+        BARE_SEGMENT.sub("", clean(term)),
+    ]
     return [reading for reading in readings if reading.strip() and reading not in (term, clean(term))]
+
+
+def _without_image(text: str, modality: str) -> str:
+    """Return the text without "in abdominal CT", unless that names another modality than the image has."""
+    found = IMAGE.search(text)
+    named = {IMAGE_WORDS[word] for word in tokens(found[0]) if word in IMAGE_WORDS} if found else set()
+    return text[: found.start()].strip() or text if found and named <= {modality} else text
 
 
 def _without_one(text: str) -> str:
@@ -45,7 +73,7 @@ def _without_one(text: str) -> str:
 def request_words() -> frozenset[str]:
     """Return the words of requests, those that may stand alone before a colon: "please segment:"."""
     lists = word_lists()
-    phrases = [*lists["openers"], *lists["closers"], "segment", "segmentiere", "the", "following"]
+    phrases = [*lists["openers"], "segment", "segmentiere", "the", "following"]
     return frozenset(word for phrase in phrases for word in tokens(clean(phrase)))
 
 

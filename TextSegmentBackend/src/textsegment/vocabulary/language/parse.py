@@ -9,7 +9,11 @@ from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
 HARD = re.compile(r"[;；\n\r\t|]+")
 COMMA = re.compile(r"[,，、､]+")
-WEAK = re.compile(r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie|u\.?)\s+", re.IGNORECASE)
+WEAK = re.compile(
+    r"\s*[/&+]\s*|\s+(?:and|und|et|y|e|ed|en|as well as|sowie|u\.?|plus|along with"
+    r"|together with|and then)\s+",
+    re.IGNORECASE,
+)
 WEAK_CJK = re.compile(r"[/&+]|和|与|與|及|と|および|以及")
 MORE_NUMBERS = re.compile(
     r"(?:(?:and|und|et|y|e|en|&)\s+)?(?:\d{1,2}|[ivx]{1,4})[ab]?"
@@ -32,7 +36,7 @@ def split_terms(text: str) -> list[list[str]]:
         for item in COMMA.split(part):
             item = re.sub(r"^\s*[-*•]\s+", "", item).strip()
             item = re.sub(r"^(?:and|und|et|y|e|ed|en)\s+", "", item, flags=re.IGNORECASE) if terms else item
-            if not item:
+            if not item or (terms and clean(item).strip(" .!") in word_lists()["polite"]):
                 continue
             if terms and _continues(terms[-1], item):
                 terms[-1] = f"{terms[-1]}, {item}"

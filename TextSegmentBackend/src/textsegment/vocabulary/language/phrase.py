@@ -16,6 +16,7 @@ from textsegment.vocabulary.language.refuse import (
     Refusal,
     find_derived,
     find_disease,
+    find_hip,
     find_negation,
     find_subtraction,
 )
@@ -31,6 +32,8 @@ from textsegment.vocabulary.tree import find_terms, load_tree
 
 # "riñón der", "kidney A": no article stands at the end.
 LOST_AT_END = [[word] for word in word_lists()["function_words"] if word != "os"]
+ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
+RIB_OF_SIDE = re.compile(r"\b(ribs?)[\s_]*([lr])[\s_]*0?(\d{1,2})\b")
 LOBE = re.compile(r"\blobes?\b")
 
 
@@ -55,7 +58,9 @@ def resolve_phrase(term: str, modality: str) -> PhraseMeaning:
 
 
 def _resolve_as_typed(term: str, modality: str) -> PhraseMeaning:
-    if structure := find_structure(term):
+    if hip := find_hip(term):
+        return PhraseMeaning(choose.of_hip(term, hip.side))
+    if structure := find_structure(term) or find_structure(ARTICLE.sub("", term)):
         return PhraseMeaning(choose.of_structures(term, [structure], modality))
     if NOT_SIGN.search(clean(term)) and (refusal := find_negation(term)):
         return _refused(term, refusal)
@@ -63,7 +68,7 @@ def _resolve_as_typed(term: str, modality: str) -> PhraseMeaning:
         return _of_heading(term, heading, modality)
     if template := find_template(term):
         return PhraseMeaning(choose.of_template(term, template, modality))
-    body = without_request(term)
+    body = without_request(term, modality)
     found = _of_two_names(term, body, modality) or _of_numbers(term, body, modality)
     if found is None and (found := _of_words(term, body, modality) or _of_joined(term, body, modality)):
         subtraction = find_subtraction(body)
@@ -110,6 +115,7 @@ def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
 
 def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
     """Return the resolution of a vertebra, disc, rib or liver segment by number."""
+    body = RIB_OF_SIDE.sub(r"\1 \3 \2", body)
     if numbered := parse_numbered(body):
         return choose.of_numbered(term, numbered, None, modality)
     words, side = take_side(body)
@@ -134,6 +140,10 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
     ):
         if not words:
             continue
+        if entry := lexicon.find_in(words, modality, sided=its_side in ("left", "right", "each")):
+            return choose.of_entry(term, entry, its_side, modality)
+        if isinstance(found := lexicon.find_raw(words), Ambiguity) and its_side is None:
+            return choose.of_ambiguity(term, found, modality)
         if its_side in ("left", "right", "each") and (entry := lexicon.find_sided(words)):
             return choose.of_entry(term, entry, its_side, modality)
         if group := lexicon.find_group(words):

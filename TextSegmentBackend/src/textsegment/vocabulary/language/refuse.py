@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from textsegment.vocabulary.language.sides import Sided, take_side
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
 TARGET_VOLUME = re.compile(r"ptv|ctv|gtv|itv|prv")
@@ -59,6 +60,18 @@ def find_derived(text: str) -> Refusal | None:
             "derived_volume", "Target and planning volumes are drawn by a person; the model has none."
         )
     return None
+
+
+def find_hip(text: str) -> Sided | None:
+    """Return a hip that is written as in structure sets ("Hip_L", "LHip", "Hips"), with its side, or None.
+
+    There it is the femoral head as often as the bone.
+    """
+    sided = take_side(re.sub(r"(?<=[LR])(?=H)|(?<=p)(?=[LR]\b)", " ", text))
+    if [word.removesuffix("s") for word in sided.words] != ["hip"]:
+        return None
+    plain = {"left", "right", "hip"}.issuperset(tokens(clean(text))) and re.search(r"\bhip(?:\b|_)", text)
+    return None if plain else sided
 
 
 def find_subtraction(text: str) -> Refusal | None:

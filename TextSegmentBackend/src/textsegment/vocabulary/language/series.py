@@ -99,6 +99,8 @@ def parse_numbered(text: str) -> Numbered | None:
         return _segments(_without(parts, "liver", "segment", "couinaud", "little"))
     if not any(re.fullmatch(r"[ctlsd]\d{1,2}", part) for part in parts):
         return None
+    if below := _disc_of(clean(text), parts):
+        return below
     if words & (known["disc"] - known["between"]):
         parts = ["s1" if part == "sacrum" else part for part in parts]
         return _discs(_without(parts, "disc", "vertebra", "little"), bool(words & known["discs"]))
@@ -207,6 +209,15 @@ def _pair(span: Span) -> Numbered:
     candidates = [discs.get((above, below)), names.get(above), names.get(below)]
     message = f"The vertebrae {above.upper()} and {below.upper()}, or the disc between them?"
     return _ambiguous(message, [name for name in candidates if name])
+
+
+def _disc_of(text: str, parts: Sequence[str]) -> Numbered | None:
+    """Return the disc below a vertebra that is written out: "disc of fourth lumbar vertebra"."""
+    levels = [part for part in parts if re.fullmatch(r"[ctls]\d{1,2}", part)]
+    if not re.search(r"\bdis[ck]s? of (?:the )?(?:\w+ ){1,2}vertebra\b", text) or len(levels) != 1:
+        return None
+    names = [name for (above, _), name in disc_names().items() if above == levels[0]]
+    return Numbered(tuple(names)) if names else _unsupported("The model has the discs from T9/T10 to L5/S1.")
 
 
 def _discs(parts: Sequence[str], plural: bool) -> Numbered | None:

@@ -46,6 +46,7 @@ def word_lists() -> dict[str, Any]:
         "derived",
         "disease",
         "devices",
+        "polite",
     ):
         lists[name] = frozenset(clean(word) for word in lists[name])
     return lists
