@@ -17,7 +17,6 @@ from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume
 
 NAMES = ["liver", "left kidney", "right kidney"]
-FAILING = "made_segmenters:Failing"
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +24,19 @@ def volume():
     return wire_volume(phantom())
 
 
-@pytest.fixture
-def note(tmp_path):
-    return tmp_path / "failures_left"
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory, volume):
+    """A server whose engine fails as it is told to; it has the volume."""
+    note = tmp_path_factory.mktemp("fragile") / "failures_left"
+    note.write_text("0")
+    with ServerProcess("made_segmenters:Failing", [{"note": str(note)}]) as process:
+        process.put(volume)
+        process.note = note
+        yield process
 
 
-def failing(note, kind, failures):
-    note.write_text(str(failures))
-    return ServerProcess(FAILING, [{"note": str(note), "kind": kind}])
+def fail(server, kind, times):
+    server.note.write_text(f"{times} {kind}")
 
 
 def good(answer, volume, names=NAMES) -> None:
@@ -56,32 +60,29 @@ def failed(answer, volume) -> str:
     return last.report.code
 
 
-def test_out_of_memory_ends_the_job_and_nothing_else(note, volume):
+def test_out_of_memory_ends_the_job_and_nothing_else(fragile, volume):
     """Fault 53."""
-    with failing(note, "memory", 1) as server:
-        server.put(volume)
-        workers = server.workers()
-        assert failed(server.post(volume.digest, NAMES), volume) == "out_of_memory"
-        good(server.post(volume.digest, NAMES), volume)
-        assert server.workers() == workers
+    fail(fragile, "memory", times=1)
+    workers = fragile.workers()
+    assert failed(fragile.post(volume.digest, NAMES), volume) == "out_of_memory"
+    good(fragile.post(volume.digest, NAMES), volume)
+    assert fragile.workers() == workers
 
 
 @pytest.mark.parametrize("names", [NAMES, NAMES[:1]])
-def test_failing_device_gets_a_new_worker_and_the_job_goes_on(note, volume, names):
+def test_failing_device_gets_a_new_worker_and_the_job_goes_on(fragile, volume, names):
     """Fault 54."""
-    with failing(note, "device", 1) as server:
-        server.put(volume)
-        (worker,) = server.workers()
-        good(server.post(volume.digest, names), volume, names)
-        assert server.workers() != [worker]
+    fail(fragile, "device", times=1)
+    (worker,) = fragile.workers()
+    good(fragile.post(volume.digest, names), volume, names)
+    assert fragile.workers() != [worker]
 
 
-def test_device_that_fails_again_ends_the_job(note, volume):
+def test_device_that_fails_again_ends_the_job(fragile, volume):
     """Fault 54."""
-    with failing(note, "device", 2) as server:
-        server.put(volume)
-        assert failed(server.post(volume.digest, NAMES), volume) == "device_unavailable"
-        good(server.post(volume.digest, NAMES), volume)
+    fail(fragile, "device", times=2)
+    assert failed(fragile.post(volume.digest, NAMES), volume) == "device_unavailable"
+    good(fragile.post(volume.digest, NAMES), volume)
 
 
 def test_worker_that_is_killed_costs_one_job(volume):
@@ -99,12 +100,11 @@ def test_worker_that_is_killed_costs_one_job(volume):
         wait_until(lambda: server.workers() not in ([], [worker]), "a new worker")
 
 
-def test_next_job_runs_after_a_crash(note, volume):
+def test_next_job_runs_after_a_crash(fragile, volume):
     """Fault 55."""
-    with failing(note, "killed", 1) as server:
-        server.put(volume)
-        assert failed(server.post(volume.digest, NAMES), volume) == "engine_lost"
-        good(server.post(volume.digest, NAMES), volume)
+    fail(fragile, "killed", times=1)
+    assert failed(fragile.post(volume.digest, NAMES), volume) == "engine_lost"
+    good(fragile.post(volume.digest, NAMES), volume)
 
 
 def test_worker_that_dies_while_idle_is_not_missed(server, volume):
@@ -125,15 +125,14 @@ def _is_dead(pid: int) -> bool:
         return True
 
 
-def test_defect_of_the_engine_is_an_internal_error_without_its_text(note, volume):
-    with failing(note, "defect", 1) as server:
-        server.put(volume)
-        assert failed(server.post(volume.digest, NAMES), volume) == "internal"
-        good(server.post(volume.digest, NAMES), volume)
-        (line,) = server.events("engine_defect")
-        assert line["error"] == "ZeroDivisionError"
-        assert line["place"].startswith("made_segmenters:")
-        assert "PATIENT" not in server.log
+def test_defect_of_the_engine_is_an_internal_error_without_its_text(fragile, volume):
+    fail(fragile, "defect", times=1)
+    assert failed(fragile.post(volume.digest, NAMES), volume) == "internal"
+    good(fragile.post(volume.digest, NAMES), volume)
+    (line,) = fragile.events("engine_defect")
+    assert line["error"] == "ZeroDivisionError"
+    assert line["place"].startswith("made_segmenters:")
+    assert "PATIENT" not in fragile.log
 
 
 def test_job_that_does_not_hear_is_killed(volume):

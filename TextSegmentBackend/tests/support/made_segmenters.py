@@ -20,11 +20,12 @@ class Failing(FakeSegmenter):
     """Fails behind the first mask, as often as its note in a file says.
 
     Args:
-        note: File with the number of failures left; shared by all workers.
+        note: File with the number of failures left, and of which kind they are if not of this one; shared
+            by all workers.
         kind: ``device``, ``memory``, ``defect`` or ``killed``.
     """
 
-    def __init__(self, note: str, kind: str) -> None:
+    def __init__(self, note: str, kind: str = "device") -> None:
         super().__init__()
         self._note = Path(note)
         self._kind = kind
@@ -38,15 +39,16 @@ class Failing(FakeSegmenter):
         return super().segment(volume, prompts, on_event=watched, cancel=cancel)
 
     def _fail_or_not(self) -> None:
-        left = int(self._note.read_text())
-        if left == 0:
+        left, *named = self._note.read_text().split()
+        if left == "0":
             return
-        self._note.write_text(str(left - 1))
-        if self._kind == "device":
+        self._note.write_text(" ".join([str(int(left) - 1), *named]))
+        kind = named[0] if named else self._kind
+        if kind == "device":
             raise DeviceError("The device has failed.", "It is being restarted.")
-        if self._kind == "memory":
+        if kind == "memory":
             raise OutOfMemoryError("Memory did not suffice.", "Ask for fewer structures.")
-        if self._kind == "killed":
+        if kind == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         raise ZeroDivisionError("PATIENT^NAME")
 
