@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,118 @@ def test_second_server_leaves_the_volumes_of_one_whose_lock_has_aged_away(tmp_pa
             pass
         assert contents(tmp_path) == before
         assert first.head(volume).status_code == 200
+
+
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="gives folders to other users")
+SOMEBODY, US = 12345, 10001
+
+# Everything is imported before the rights are given up: Python may lie where others cannot read.
+AS_US = """
+import os, sys, tempfile
+from pathlib import Path
+from textsegment.errors import SettingsError
+from textsegment.server.volumes.private_folder import PrivateFolder
+PrivateFolder(Path(tempfile.mkdtemp()) / "first").remove()
+os.setgroups([int(sys.argv[2])]); os.setgid(10001); os.setuid(10001)
+try:
+    folder = PrivateFolder(Path(sys.argv[1]))
+except SettingsError as error:
+    sys.exit(f"{error} {error.hint}")
+file = folder.new_file()
+file.write_bytes(b"voxels")
+assert file.parent == folder.path, "the same folder for all"
+second = PrivateFolder(Path(sys.argv[1]))
+assert file.read_bytes() == b"voxels", "it lives"
+second.remove()
+folder.remove()
+print("used")
+"""
+
+
+def use_as_us(base: Path, group: int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", AS_US, str(base), str(group)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+
+@pytest.fixture
+def place():
+    """A folder that others reach; ``tmp_path`` is of this user alone."""
+    with tempfile.TemporaryDirectory(prefix="textsegment-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("owner", "group", "mode"),
+    [
+        (0, SOMEBODY, 0o2777),  # emptyDir with fsGroup
+        (0, SOMEBODY, 0o2775),  # a persistent volume with fsGroup
+        (SOMEBODY, SOMEBODY, 0o777),  # a folder of the host
+        (SOMEBODY, SOMEBODY, 0o2770),  # a share of the department
+        (SOMEBODY, SOMEBODY, 0o730),  # one that can be written, not listed
+        (US, US, 0o700),
+    ],
+)
+def test_folder_of_another_user_that_can_be_used_is_used(place, owner, group, mode):
+    """sv5: the volumes of our own Kubernetes file were refused, as belonging to another user."""
+    base = place / "volumes"
+    base.mkdir()
+    os.chown(base, owner, group)
+    base.chmod(mode)
+    done = use_as_us(base, SOMEBODY)
+    assert (done.returncode, done.stdout.strip()) == (0, "used"), done.stderr
+    assert list(base.iterdir()) == []
+
+
+@as_root
+@pytest.mark.parametrize("mode", [0o755, 0o2750])
+def test_folder_that_cannot_be_used_is_a_clear_error(place, mode):
+    """sv5, variant: what counts is whether a folder can be made in it."""
+    base = place / "volumes"
+    base.mkdir()
+    os.chown(base, 0, SOMEBODY)
+    base.chmod(mode)
+    done = use_as_us(base, SOMEBODY)
+    assert "cannot be made" in done.stderr
+    assert "--store-folder" in done.stderr
+
+
+@as_root
+@pytest.mark.parametrize("owner", [0, SOMEBODY])
+def test_folder_that_a_stranger_made_among_those_of_all_is_refused(place, owner):
+    """sv5, variant: in a folder like /tmp anybody could have laid a trap under the name of ours."""
+    place.chmod(0o1777)
+    base = place / "textsegment-10001"
+    base.mkdir()
+    os.chown(base, owner, owner)
+    base.chmod(0o777)
+    done = use_as_us(base, SOMEBODY)
+    if owner == 0:
+        assert done.stdout.strip() == "used", done.stderr
+    else:
+        assert "belongs to another user" in done.stderr
+
+
+@as_root
+def test_server_uses_a_folder_of_another_user(place):
+    """sv5, in a whole server."""
+    base = place / "volumes"
+    base.mkdir()
+    os.chown(base, SOMEBODY, SOMEBODY)
+    base.chmod(0o2777)
+    with ServerProcess(store_folder=str(base)) as server:
+        assert server.put(smooth_volume((20, 20, 20))).status_code == 201
+        assert len(list(base.iterdir())) == 1
+    assert list(base.iterdir()) == []
+
+
+def test_folder_of_all_can_be_used():
+    """sv5, without the rights of root: /var/tmp is of root, and used by everybody."""
+    folder = PrivateFolder(Path("/var/tmp"))
+    try:
+        assert folder.path.stat().st_mode & 0o077 == 0
+        folder.new_file().write_bytes(b"voxels")
+    finally:
+        folder.remove()
+    assert not folder.path.exists()

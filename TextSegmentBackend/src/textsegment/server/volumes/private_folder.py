@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -14,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from textsegment.errors import SettingsError, StorageError
+from textsegment.server.logs import log
 
 MARKER, LOCK = ".textsegment.json", ".lock"
 """Files inside such a folder: what proves that it is ours, and what its server holds as long as it lives."""
@@ -34,7 +36,7 @@ class PrivateFolder:
         base: Made if it does not exist.
 
     Raises:
-        SettingsError: ``base`` cannot be used, or belongs to another user.
+        SettingsError: ``base`` cannot be used, or was made by somebody else where everybody may.
     """
 
     def __init__(self, base: Path) -> None:
@@ -42,7 +44,7 @@ class PrivateFolder:
         self._abandoned: list[tuple[Path, FileLock]] = []
         try:
             base.mkdir(mode=_ALONE, parents=True, exist_ok=True)
-            _require_own(base)
+            _require_safe(base)
             _remove_leftovers(base)
             self.path, self._lock = _new_folder(base)
         except (OSError, Timeout) as error:
@@ -86,15 +88,24 @@ class PrivateFolder:
                 lock.release()
 
 
-def _require_own(base: Path) -> None:
-    if os.name == "posix" and base.stat().st_uid != os.getuid():
+def _require_safe(base: Path) -> None:
+    """Refuse a folder that somebody else has made where everybody may, as in ``/tmp``: it could be a trap.
+
+    Anywhere else the operator has chosen it, and that it can be used is all that counts: a mounted folder
+    often belongs to another user, and lets us in by a group.
+    """
+    if os.name != "posix":
+        return
+    above, status = base.resolve().parent.stat(), base.stat()
+    is_free_for_all = above.st_mode & stat.S_ISVTX and above.st_mode & stat.S_IWOTH
+    if is_free_for_all and status.st_uid not in (os.getuid(), 0):
         raise SettingsError(
             "The folder for volumes belongs to another user.", "Choose another one with --store-folder."
         )
 
 
 def _remove_leftovers(base: Path) -> None:
-    for folder in base.iterdir():
+    for folder in _entries(base):
         if not _is_whole(folder):
             continue
         lock = FileLock(folder / LOCK)
@@ -108,9 +119,18 @@ def _remove_leftovers(base: Path) -> None:
             lock.release()
 
 
+def _entries(base: Path) -> list[Path]:
+    try:
+        return list(base.iterdir())
+    except PermissionError:
+        return []  # a folder that may be written, not read: nothing can be found in it
+
+
 def _new_folder(base: Path) -> tuple[Path, FileLock]:
     path = base / f"volumes-{secrets.token_hex(8)}"
     path.mkdir(mode=_ALONE)
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        log("store_open_to_others", level=logging.WARNING)  # a file system without rights of its own
     lock = FileLock(path / LOCK)
     lock.acquire(timeout=0)
     _mark(path)  # after the lock: a folder without a marker is nobody's leftover
@@ -128,10 +148,10 @@ def _mark_of(folder: Path) -> dict[str, str]:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder was made by ``PrivateFolder`` for this user, as the marker in it says."""
+    """Whether a folder was made by ``PrivateFolder``, as the marker in it says."""
     marker = folder / MARKER
     try:
-        if not (_NAME.fullmatch(folder.name) and _belongs_to_us(folder) and _is_file(marker)):
+        if not (_NAME.fullmatch(folder.name) and _is_folder(folder) and _is_file(marker)):
             return False
         if marker.stat().st_size > _MARKER_BYTES:
             return False
@@ -144,9 +164,8 @@ def _is_whole(folder: Path) -> bool:
     return _is_ours(folder) and _is_file(folder / LOCK)
 
 
-def _belongs_to_us(folder: Path) -> bool:
-    status = folder.lstat()
-    return stat.S_ISDIR(status.st_mode) and (os.name != "posix" or status.st_uid == os.getuid())
+def _is_folder(path: Path) -> bool:
+    return stat.S_ISDIR(path.lstat().st_mode)
 
 
 def _is_file(path: Path) -> bool:
