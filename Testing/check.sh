@@ -54,6 +54,7 @@ stage "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
 stage "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
 stage "types" "$PYTHON" -m mypy src
 stage "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
+stage "documentation" env NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --quiet
 [ "$failed" = 0 ] || finish
 
 # Every Python process from here on is measured, those that tests start too.

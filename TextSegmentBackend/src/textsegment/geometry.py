@@ -68,6 +68,12 @@ class Geometry:
 
     Raises:
         GeometryError: The shape is not three positive numbers, or the affine is singular or not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> grid = Geometry((512, 512, 300), np.diag([-0.8, -0.8, 1.0, 1.0]))
+        >>> grid.spacing, grid.axis_codes
+        ((0.8, 0.8, 1.0), 'LPS')
     """
 
     spatial_shape: tuple[int, int, int]

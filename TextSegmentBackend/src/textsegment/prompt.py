@@ -20,6 +20,10 @@ class Prompt:
     Raises:
         PromptError: The text is blank or holds control characters.
         LimitExceededError: It is longer than 200 characters.
+
+    Example:
+        >>> Prompt("  Left  Kidney ").text
+        'left kidney'
     """
 
     text: str

@@ -113,7 +113,15 @@ class ModelInfo:
 
 
 class Segmenter(Protocol):
-    """Anything that turns a volume and prompts into masks."""
+    """Anything that turns a volume and prompts into masks.
+
+    Example:
+        >>> from textsegment.testing import FakeSegmenter, phantom
+        >>> segmenter: Segmenter = FakeSegmenter()
+        >>> result = segmenter.segment(phantom(), ["liver"])
+        >>> result["liver"].statistics.is_empty
+        False
+    """
 
     def info(self) -> ModelInfo:
         """Say what answers.

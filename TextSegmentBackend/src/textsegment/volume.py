@@ -53,6 +53,12 @@ class Volume:
     Raises:
         VolumeInvalidError: Not three-dimensional, not real numbers, or the shapes differ.
         ModalityError: Unknown modality.
+
+    Example:
+        >>> grid = Geometry((4, 3, 2), np.diag([2.0, 2.0, 5.0, 1.0]))
+        >>> volume = Volume(np.arange(24).reshape(4, 3, 2), grid, "CT")
+        >>> volume.value_range
+        (0.0, 23.0)
     """
 
     voxels: NDArray[Any]

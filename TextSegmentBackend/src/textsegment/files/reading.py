@@ -43,6 +43,14 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
         GeometryError: The header gives no valid grid.
         ModalityError: Unknown modality.
         InputError: A DICOM folder with several series, or a series of a file that has none.
+
+    Example:
+        >>> from textsegment.files.results import write_result
+        >>> from textsegment.testing import FakeSegmenter, phantom
+        >>> _ = write_result(FakeSegmenter().segment(phantom(), ["liver"]), "liver.nii.gz")
+        >>> scan = read_scan("liver.nii.gz", modality="MR")
+        >>> scan.volume.geometry.spatial_shape, scan.source
+        ((40, 36, 24), None)
     """
     path = Path(path)
     wanted = modality_code(modality) if modality is not None else None

@@ -59,6 +59,12 @@ def write_result(
         OverlapError: A label map was asked for and structures overlap.
         DiskFullError: There is no room.
         OutputError: The suffix is unknown, the format needs a DICOM scan, or the output cannot be written.
+
+    Example:
+        >>> from textsegment.testing import FakeSegmenter, phantom
+        >>> result = FakeSegmenter().segment(phantom(), ["liver", "left kidney"])
+        >>> [path.name for path in write_result(result, "out.seg.nrrd")]
+        ['out.seg.nrrd']
     """
     if is_folder(path):
         return write_mask_folder(segmentation, path, names=names)

@@ -33,6 +33,13 @@ def resolve(text: str, modality: str) -> list[Resolution]:
 
     Raises:
         ModalityError: The modality is none of these.
+
+    Example:
+        >>> kidney, lungs = resolve("lt kidney, lungs", "CT")
+        >>> kidney.status, kidney.structures
+        ('resolved', ('left kidney',))
+        >>> lungs.runs
+        True
     """
     if modality not in MODALITIES:
         raise ModalityError(f"The modality {modality!r} is not supported.", "Use CT, MR or PT.")

@@ -73,6 +73,11 @@ def find_structures(text: str, modality: str, available: Collection[str], consen
         ModalityError: Another modality.
         UnknownStructureError: A term stands for no structure in this modality, or its meaning is open.
         PromptError: Consent was refused.
+
+    Example:
+        >>> known = ["liver", "left kidney", "right kidney"]
+        >>> find_structures("liver, lt kidney", "CT", known, lambda question: False).structures
+        ('liver', 'left kidney')
     """
     resolutions = resolve(text, modality)
     refused = [resolution for resolution in resolutions if not resolution.runs]

@@ -130,7 +130,13 @@ def known_in(modality: str) -> tuple[str, ...]:
 
 
 def find_structure(name: str) -> Structure | None:
-    """Return the structure of exactly this name, whatever the case and spacing, or None."""
+    """Return the structure of exactly this name, whatever the case and spacing, or None.
+
+    >>> find_structure("Left Kidney").name
+    'left kidney'
+    >>> find_structure("flux capacitor") is None
+    True
+    """
     return load_structures().get(" ".join(name.lower().split()))
 
 

@@ -194,6 +194,11 @@ def template_named(name: str) -> Template:
     Raises:
         UnknownStructureError: There is no such template.
         TextSegmentError: The file is not there, or no template.
+
+    Example:
+        >>> template = template_named("prostate")
+        >>> template.id, len(template.wanted) > 5
+        ('oar_pelvis_prostate', True)
     """
     if built_in := load_templates().get(name):
         return built_in

@@ -215,6 +215,10 @@ def load_tree() -> Tree:
 
 
 def find_terms(words: Sequence[str]) -> tuple[Term, ...]:
-    """Return the terms that the words of a cleaned text name, in this order or else in any."""
+    """Return the terms that the words of a cleaned text name, in this order or else in any.
+
+    >>> [term.name for term in find_terms(["kidney", "left"])]
+    ['left kidney']
+    """
     tree = load_tree()
     return tree.named(" ".join(words)) or tree.of_words(words)
