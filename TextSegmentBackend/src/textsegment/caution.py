@@ -40,6 +40,25 @@ _PHRASES = {
     "contours_too_small": "Its contours hold no centre of a voxel.",
     "modality_guessed": "The modality was guessed to be {modality}, from the {source} of the image: if that "
     "is wrong, give the right one with --modality.",
+    "looks_like_ct": "The values look like Hounsfield units, and the modality is said to be {modality}: "
+    "check it.",
+    "looks_like_labels": "The image looks like a label map or mask, not like a scan.",
+    "not_hounsfield": "The values ({low:g} to {high:g}) can hardly be Hounsfield units: in another unit "
+    "the masks of a CT are wrong.",
+    "not_hounsfield_scaled": "The values ({low:g} to {high:g}) are no Hounsfield units, but seem to be "
+    "scaled: in another unit the masks of a CT are wrong. Use the original image.",
+    "not_hounsfield_shifted": "The values ({low:g} to {high:g}) are no Hounsfield units, but seem to be "
+    "shifted by about 1000: in another unit the masks of a CT are wrong. Subtract it, or use the "
+    "original image.",
+    "not_hounsfield_wrapped": "The values ({low:g} to {high:g}) are no Hounsfield units: negative ones "
+    "seem to have lost their sign, and lie just below 65536. The masks of such a CT are wrong: use the "
+    "original image.",
+    "padding_clipped": "Padding far outside the other values ({percent:g} % of the voxels) was clipped "
+    "to {low:g} … {high:g}.",
+    "rescale_missing": "The CT files do not say how stored values become Hounsfield units (no rescale "
+    "slope and intercept): if they are none already, the masks are wrong.",
+    "rescale_type": "The CT files say that their values are {unit}, not Hounsfield units: the masks may "
+    "be wrong.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

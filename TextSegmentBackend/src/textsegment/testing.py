@@ -104,6 +104,8 @@ def phantom(
 ) -> Volume:
     """Return a small volume whose voxels are all different, so that no flip or shift goes unseen.
 
+    They are Hounsfield units from air to soft bone, as a CT may have.
+
     Args:
         spatial_shape: Voxels along i, j, k.
         affine: IJK to RAS in millimetres; None for an oblique, mirrored grid of 2 × 2 × 3 mm.
@@ -119,7 +121,7 @@ def phantom(
                 [0, 0, 0, 1.0],
             ]
         )
-    voxels = np.arange(math.prod(spatial_shape), dtype=np.int32).reshape(spatial_shape) - 1000
+    voxels = np.linspace(-1000, 600, math.prod(spatial_shape), dtype=np.float32).reshape(spatial_shape)
     return Volume(voxels, Geometry(spatial_shape, affine), modality)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from textsegment.errors import VolumeInvalidError
 from textsegment.geometry import Geometry
 from textsegment.modality import modality_code
+from textsegment.plausibility import Plausibility, examine
 
 # Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
 _TINY_EXTENT_MM = 20.0
@@ -100,6 +101,11 @@ class Volume:
         """Smallest and largest voxel value; NaN if there is a NaN."""
         return float(self.voxels.min()), float(self.voxels.max())
 
+    @cached_property
+    def plausibility(self) -> Plausibility:
+        """What is odd about the voxel values: padding, another unit or modality than is said, a label map."""
+        return examine(self.voxels, self.modality)
+
     def require_segmentable(self) -> tuple[str, ...]:
         """Check the voxel values and return every warning of this volume, its own ones first.
 
@@ -107,7 +113,7 @@ class Volume:
             VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
         """
         require_range(*self.value_range)
-        return self.warnings + self._geometry_warnings()
+        return self.warnings + self._geometry_warnings() + self.plausibility.cautions
 
     def _geometry_warnings(self) -> tuple[str, ...]:
         found = []

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from command_line import CHEST, textsegment
 
+from textsegment.files.reading import read_volume
+
 pytestmark = pytest.mark.usefixtures("engine")
 
 SHAPE = (20, 18, 12)
@@ -132,3 +134,33 @@ def test_a_structure_outside_the_image_is_said_to_be_missing(tmp_path):
     assert missing, "a chest holds no bladder"
     assert all(entry["voxels"] == 0 and entry["mean_confidence"] is None for entry in missing)
     assert ended.out.count("not found") == len(missing)
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (lambda hu: hu + 1024, "not_hounsfield_shifted"),
+        (lambda hu: (hu.clip(-1000, 3000) + 1000) / 16, "not_hounsfield_scaled"),
+        (lambda hu: hu.astype(np.int16).view(np.uint16), "not_hounsfield_wrapped"),
+    ],
+)
+def test_a_ct_in_another_unit_is_said_on_terminal_report_and_page(tmp_path, make, code):
+    """io4: silent wrong masks."""
+    hu = read_volume(CHEST, modality="CT").voxels.clip(-1024, None)
+    nifti(
+        tmp_path / "scan.nii.gz", make(hu.astype(np.float32)).astype(np.uint16), sform=np.diag([3.0, 3, 7, 1])
+    )
+    outputs = (
+        "-o",
+        tmp_path / "out.seg.nrrd",
+        "--json",
+        tmp_path / "r.json",
+        "--report",
+        tmp_path / "r.html",
+    )
+    ended = textsegment("segment", tmp_path / "scan.nii.gz", "liver", "--modality", "CT", *outputs)
+    assert ended.code == 0, ended.err
+    report = json.loads((tmp_path / "r.json").read_text())
+    assert code in report["codes"]
+    assert "no Hounsfield units" in " ".join(ended.out.split())
+    assert "no Hounsfield units" in (tmp_path / "r.html").read_text()

@@ -81,6 +81,36 @@ def test_each_slice_has_its_own_scaling(tmp_path):
     assert np.allclose(volume.voxels, STORED * np.array(slopes), rtol=1e-6)
 
 
+@pytest.mark.parametrize("lacking", [("RescaleSlope", "RescaleIntercept"), ("RescaleIntercept",)])
+@pytest.mark.parametrize("how", ["absent", "empty"])
+def test_a_ct_without_rescale_tags_is_warned_of(tmp_path, lacking, how):
+    """io4: they must be given in a CT; what is stored is no Hounsfield unit then."""
+
+    def change(dataset, k):
+        for keyword in lacking:
+            if how == "absent":
+                del dataset[keyword]
+            else:
+                setattr(dataset, keyword, None)
+
+    write_series(tmp_path / "CT", STORED, OBLIQUE, change=change)
+    write_series(tmp_path / "MR", STORED, OBLIQUE, modality="MR", change=change)
+    volume = read_series(tmp_path / "CT")
+    assert [warning.code for warning in volume.warnings] == ["rescale_missing"]
+    assert np.array_equal(volume.voxels, STORED)
+    assert read_series(tmp_path / "MR").warnings == ()
+
+
+@pytest.mark.parametrize(("unit", "warns"), [("HU", False), ("", False), ("US", True), ("MGML", True)])
+def test_a_ct_of_another_unit_is_warned_of(tmp_path, unit, warns):
+    """io4: density or effective atomic number of dual energy, say."""
+    write_series(tmp_path, STORED, OBLIQUE, change=lambda dataset, k: setattr(dataset, "RescaleType", unit))
+    warnings = read_series(tmp_path).warnings
+    assert [(warning.code, dict(warning.values)) for warning in warnings] == (
+        [("rescale_type", {"unit": unit})] if warns else []
+    )
+
+
 def test_copies_of_a_file_are_read_once(tmp_path):
     paths = write_series(tmp_path, STORED, OBLIQUE)
     (tmp_path / "copy.dcm").write_bytes(paths[2].read_bytes())

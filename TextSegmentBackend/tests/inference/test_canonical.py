@@ -117,6 +117,20 @@ def test_nothing_above_zero_keeps_the_whole_image_and_warns() -> None:
     assert len(canonical.warnings) == 1
 
 
+def test_padding_does_not_spread_to_its_neighbours() -> None:
+    """io4: interpolated with -32768, the voxels beside the padding were none of the body any more."""
+    hu = np.random.default_rng(0).normal(40, 20, (40, 36, 20))
+    hu[:, :12] = np.random.default_rng(1).normal(-1000, 5, (40, 12, 20))
+    geometry = Geometry(hu.shape, np.diag([1.3, 1.3, 2.5, 1.0]))
+    clean, padded = hu.copy(), hu.copy()
+    clean[:6], padded[:6] = -1024, -32768
+    expected, found = (
+        to_canonical(Volume(v, geometry, "CT"), spacing=(1.5, 1.5, 3.0)) for v in (clean, padded)
+    )
+    assert np.array_equal(found.voxels, expected.voxels)
+    assert padded.min() == -32768
+
+
 def test_crop_is_part_of_the_full_grid() -> None:
     canonical = to_canonical(volume_on("plain"), spacing=(1, 1, 3))
     assert canonical.crop.shape == canonical.voxels.shape

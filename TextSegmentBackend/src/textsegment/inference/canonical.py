@@ -65,7 +65,7 @@ def to_canonical(
     axes, signs = axis_order(volume.geometry, orientation)
     turned = oriented(volume.geometry, axes, signs)
     grid = respaced(turned, spacing)
-    turned_voxels = volume.voxels.transpose(axes)[tuple(slice(None, None, sign) for sign in signs)]
+    turned_voxels = _without_padding(volume).transpose(axes)[tuple(slice(None, None, sign) for sign in signs)]
     voxels = resample(turned_voxels, index_map(turned, grid), grid.spatial_shape, order=1, dtype=np.float32)
     box = Box.around(voxels > 0)
     warnings: tuple[str, ...] = ()
@@ -82,6 +82,15 @@ def to_canonical(
         modality=volume.modality,
         warnings=warnings,
     )
+
+
+def _without_padding(volume: Volume) -> NDArray[Any]:
+    """Return the voxels; what lies far outside the others would spread to its neighbours by interpolation."""
+    bounds = volume.plausibility.bounds
+    if bounds is None:
+        return volume.voxels
+    low, high = (volume.voxels.dtype.type(bound) for bound in bounds)
+    return np.asarray(np.clip(volume.voxels, low, high))
 
 
 def labels_to_canonical(labels: NDArray[Any], geometry: Geometry, canonical: CanonicalImage) -> NDArray[Any]:

@@ -36,6 +36,7 @@ _NEEDED = [
 _KEPT = [
     *PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
     *PET_KEYWORDS, *PET_PRIVATE_TAGS,
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence",
 ]  # fmt: skip
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}

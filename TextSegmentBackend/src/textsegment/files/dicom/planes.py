@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 
+from textsegment.caution import Caution
 from textsegment.errors import GeometryError, VolumeInvalidError
 from textsegment.files.dicom.stack import Plane
 
@@ -18,13 +23,30 @@ def has_image_type(dataset: Dataset, word: str) -> bool:
 
 def scaling_of(dataset: Dataset, frame: int) -> tuple[float, float]:
     """Return rescale slope and intercept of a frame (from 0): its own, else those of the whole file."""
+    slope, intercept = (_of_frame(dataset, frame, key) for key in ("RescaleSlope", "RescaleIntercept"))
+    return float(1 if slope is None else slope), float(0 if intercept is None else intercept)
+
+
+def unit_caution(datasets: Iterable[Dataset]) -> tuple[Caution, ...]:
+    """Return what speaks against Hounsfield units in the headers of a CT.
+
+    There slope and intercept must be given (PS3.3 C.8.2.1), or a table in their place.
+    """
+    units = set()
+    for dataset in datasets:
+        scaling = [_of_frame(dataset, 0, key) for key in ("RescaleSlope", "RescaleIntercept")]
+        if None in scaling and not dataset.get("ModalityLUTSequence"):
+            return (Caution("rescale_missing"),)
+        units.add(str(_of_frame(dataset, 0, "RescaleType") or "HU").strip().upper())
+    others = sorted(unit for unit in units - {"HU", "HU_MOD"} if re.fullmatch("[A-Z_]{1,16}", unit))
+    return (Caution("rescale_type", unit=", ".join(others)),) if others else ()
+
+
+def _of_frame(dataset: Dataset, frame: int, keyword: str) -> Any:
     frames = dataset.get("PerFrameFunctionalGroupsSequence") or ()
     own = _group(dataset, frames[frame], "PixelValueTransformationSequence") if frame < len(frames) else {}
-    slope, intercept = (
-        next((value for value in (own.get(keyword), dataset.get(keyword)) if value not in (None, "")), usual)
-        for keyword, usual in (("RescaleSlope", 1), ("RescaleIntercept", 0))
-    )
-    return float(slope), float(intercept)
+    values = (own.get(keyword), dataset.get(keyword))
+    return next((value for value in values if value not in (None, "")), None)
 
 
 def image_planes(dataset: Dataset) -> list[Plane]:

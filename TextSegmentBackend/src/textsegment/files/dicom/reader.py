@@ -15,6 +15,7 @@ from textsegment.errors import ModalityError
 from textsegment.files.dicom.header import ImageHeader, quiet_pydicom
 from textsegment.files.dicom.pet import suv_factor
 from textsegment.files.dicom.pixels import load_voxels
+from textsegment.files.dicom.planes import unit_caution
 from textsegment.files.dicom.series import Where, choose_series
 from textsegment.files.dicom.source import source_series
 from textsegment.files.dicom.stack import stack_planes
@@ -63,6 +64,8 @@ def read_dicom(where: Where, *, modality: str | None = None, series: str | None 
             if factor != 1:
                 voxels = np.multiply(voxels, factor, dtype=np.float32, casting="unsafe")
             warnings += about_unit
+        if "CT" in (wanted, chosen.modality):
+            warnings += unit_caution(header.dataset for header in headers)
         source = source_series(stack.geometry, planes, stack.places.tolist())
     return Scan(Volume(voxels, stack.geometry, wanted or chosen.modality, warnings + stack.warnings), source)
 

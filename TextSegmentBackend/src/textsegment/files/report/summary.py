@@ -73,6 +73,7 @@ def make_report(
         ],
         "missing": {reason: list(lacking) for reason, lacking in (missing or {}).items()},
         "warnings": result.warnings,
+        "codes": [getattr(warning, "code", "said") for warning in result.warnings],
         "notes": list(notes),
         "disclaimer": disclaimer_of(str(result.provenance.get("model", ""))),
     }
