@@ -95,17 +95,17 @@ def test_a_ct_without_rescale_tags_is_warned_of(tmp_path, lacking, how):
 
     write_series(tmp_path / "CT", STORED, OBLIQUE, change=change)
     write_series(tmp_path / "MR", STORED, OBLIQUE, modality="MR", change=change)
-    volume = read_series(tmp_path / "CT")
+    volume = read_dicom(tmp_path / "CT").volume
     assert [warning.code for warning in volume.warnings] == ["rescale_missing"]
     assert np.array_equal(volume.voxels, STORED)
-    assert read_series(tmp_path / "MR").warnings == ()
+    assert read_dicom(tmp_path / "MR").volume.warnings == ()
 
 
 @pytest.mark.parametrize(("unit", "warns"), [("HU", False), ("", False), ("US", True), ("MGML", True)])
 def test_a_ct_of_another_unit_is_warned_of(tmp_path, unit, warns):
     """io4: density or effective atomic number of dual energy, say."""
     write_series(tmp_path, STORED, OBLIQUE, change=lambda dataset, k: setattr(dataset, "RescaleType", unit))
-    warnings = read_series(tmp_path).warnings
+    warnings = read_dicom(tmp_path).volume.warnings
     assert [(warning.code, dict(warning.values)) for warning in warnings] == (
         [("rescale_type", {"unit": unit})] if warns else []
     )
