@@ -111,7 +111,7 @@ def test_stop_now_waits_for_the_end_even_of_a_job(server):
     processes = family(server.pid)
     began = time.monotonic()
     server.stop_now()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20  # the job would take half a minute
     until(lambda: gone(processes), "the end of all processes")
     to_the_end(run)
     assert run.state in ("cancelled", "failed")

@@ -109,12 +109,12 @@ def test_a_cancelled_job_makes_room_for_the_next(server, connect):
         if isinstance(event, MaskReady):
             cancel.cancel()
 
-    many = [*STRUCTURES, "stomach", "pancreas", "urinary bladder", "right kidney", "trachea", "esophagus"]
+    many = remote.info().structures["CT"][:120]  # a minute of work
     start = time.monotonic()
     with pytest.raises(CancelledError):
         remote.segment(phantom(), many, on_event=on_event, cancel=cancel)
     remote.segment(phantom(), ["liver"])  # the only worker is free again
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 20
 
 
 def test_a_queued_job_is_cancelled_at_once(server, connect):

@@ -8,6 +8,7 @@ from odd_faults import breaking_stream, garbage, hanging_up, refusing, replying,
 from odd_server import OddServer, prompts_of, serving
 
 from textsegment import errors
+from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts
 from textsegment.errors import (
     BusyError,
@@ -45,7 +46,21 @@ def test_masks_that_came_before_a_break_are_kept_and_reported_once(remote, serve
     assert asked[1:] == [STRUCTURES, STRUCTURES[1:], STRUCTURES[:1]]
 
 
-def test_a_server_that_restarts_in_mid_job_is_waited_for(connect):
+@pytest.fixture
+def met_a_closed_port(monkeypatch):
+    """An event: a client has found that nobody listens."""
+    met, wait_or_raise = threading.Event(), RetryPolicy.wait_or_raise
+
+    def watched(self, error):
+        if isinstance(error, ServerUnreachableError):
+            met.set()
+        wait_or_raise(self, error)
+
+    monkeypatch.setattr(RetryPolicy, "wait_or_raise", watched)
+    return met
+
+
+def test_a_server_that_restarts_in_mid_job_is_waited_for(connect, met_a_closed_port):
     """Fault 56."""
     with serving(OddServer()) as first:
         port = first.server_address[1]
@@ -62,9 +77,7 @@ def test_a_server_that_restarts_in_mid_job_is_waited_for(connect):
             came.extend([event] if isinstance(event, MaskReady) else [])
 
         def come_back():
-            while not came:
-                time.sleep(0.01)
-            time.sleep(0.7)  # the client meets a closed port meanwhile
+            met_a_closed_port.wait(20)
             with serving(OddServer(port=port)) as second:
                 done.wait(20)
                 methods.extend(second.methods())

@@ -135,7 +135,8 @@ def test_job_that_is_given_up_in_the_moment_of_a_change_ends():
                 pass
 
         job = asyncio.create_task(wait())
-        await asyncio.sleep(0.1)
+        for _ in range(5):
+            await asyncio.sleep(0)  # until it waits
         leave(other)
         job.cancel()
         await asyncio.wait((job,), timeout=5)
