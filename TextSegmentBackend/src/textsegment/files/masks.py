@@ -9,7 +9,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.uid import RTStructureSetStorage
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
-from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.dicom.header import quiet_pydicom, read_dataset
+from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.files.scan import Scan
 from textsegment.segmentation import Segmentation

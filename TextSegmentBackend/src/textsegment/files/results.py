@@ -112,9 +112,11 @@ def require_writable(
         )
     source.require_referable()
     if append_to is not None and is_structure_set(path):
+        from textsegment.files.dicom.header import quiet_pydicom
         from textsegment.files.rtstruct.extension import copy_to_extend
 
-        copy_to_extend(append_to, source)
+        with quiet_pydicom():
+            copy_to_extend(append_to, source)
     return source
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import struct
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,14 +16,15 @@ from typing import Any
 import pydicom
 import pydicom.config
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless, MediaStorageDirectoryStorage
 
 from textsegment.errors import InputUnreadableError
+from textsegment.files.dicom.inherited import KEYWORDS, LOSSY
 from textsegment.files.dicom.pet import PET_KEYWORDS, PET_PRIVATE_TAGS
 from textsegment.files.dicom.planes import has_image_type, image_planes
-from textsegment.files.dicom.source import PATIENT_AND_STUDY
 from textsegment.files.dicom.stack import Plane
+from textsegment.files.dicom.values import DAMAGE, keep_text
 
 _NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",
@@ -34,17 +34,15 @@ _NEEDED = [
 ]  # fmt: skip
 # What objects made of the scan repeat. An odd value here is no reason to refuse the image: it is left out.
 _KEPT = [
-    *PATIENT_AND_STUDY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
+    *KEYWORDS, *LOSSY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
     *PET_KEYWORDS, *PET_PRIVATE_TAGS,
     "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence",
 ]  # fmt: skip
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
-# What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
-DAMAGE = (
-    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
-    struct.error, BytesLengthException,
-)  # fmt: skip
+_LOSSY = {
+    JPEGBaseline8Bit: "ISO_10918_1", JPEGExtended12Bit: "ISO_10918_1", JPEGLSNearLossless: "ISO_14495_1",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +170,9 @@ def read_dataset(path: Path, **options: Any) -> Dataset:
 
 def _read_header(path: Path) -> ImageHeader:
     dataset = read_dataset(path, stop_before_pixels=True, specific_tags=_NEEDED + _KEPT)
+    keep_text(dataset)
     _drop_odd(dataset)
+    _say_compression(path, dataset)
     # pydicom converts values when they are first asked for: damage shall show here.
     for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):
         pass
@@ -192,6 +192,17 @@ def _drop_odd(dataset: Dataset) -> None:
             odd = True
         if odd:
             del dataset[keyword]
+
+
+def _say_compression(path: Path, dataset: Dataset) -> None:
+    """Say what the encoding of the voxels says of them, if the header does not: they are not as they were."""
+    method = _LOSSY.get(dataset.file_meta.get("TransferSyntaxUID"))
+    if method is None or dataset.get("LossyImageCompression") == "01":
+        return
+    size = 2 * int(dataset.get("Rows") or 0) * int(dataset.get("Columns") or 0)
+    size *= int(dataset.get("NumberOfFrames") or 1) * int(dataset.get("SamplesPerPixel") or 1)
+    dataset.LossyImageCompression, dataset.LossyImageCompressionMethod = "01", method
+    dataset.LossyImageCompressionRatio = round(max(size / path.stat().st_size, 1.0), 2)
 
 
 def _damaged_header() -> InputUnreadableError:

@@ -214,6 +214,8 @@ def _images(dataset: Dataset, keyword: str) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bytes):  # of no character set that is declared
+        value = value.decode("latin-1")
     return "" if value is None else str(value).strip()
 
 

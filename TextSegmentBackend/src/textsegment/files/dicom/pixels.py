@@ -18,9 +18,10 @@ from pydicom.pixels import apply_modality_lut
 from pydicom.uid import RLELossless, SecondaryCaptureImageStorage, generate_uid
 
 from textsegment.errors import InputUnreadableError
-from textsegment.files.dicom.header import DAMAGE, ImageHeader, read_dataset
+from textsegment.files.dicom.header import ImageHeader, read_dataset
 from textsegment.files.dicom.planes import scaling_of
 from textsegment.files.dicom.stack import Stack
+from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.native_path import plain_folder
 
 # Values of elements that careless writers leave out.

@@ -10,26 +10,12 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 
 from textsegment.errors import OutputError
+from textsegment.files.dicom.inherited import LOSSY, add_due, inherited_from
 from textsegment.files.dicom.stack import Plane
 from textsegment.geometry import Geometry
 
 if TYPE_CHECKING:
     from textsegment.files.dicom.header import ImageHeader
-
-PATIENT_AND_STUDY = (
-    "SpecificCharacterSet",
-    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge",
-    "PatientSize", "PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod",
-    "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID", "StudyDescription", "AccessionNumber",
-    "ReferringPhysicianName",
-)  # fmt: skip
-"""Keywords that an object of the same study repeats from the images (PS3.3 C.7.1.1, C.7.2.1, C.7.2.2)."""
-
-MAY_BE_EMPTY = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex",
-    "StudyDate", "StudyTime", "StudyID", "AccessionNumber", "ReferringPhysicianName",
-)  # fmt: skip
-"""Those of them that must be in every object of the study, though perhaps empty (type 2)."""
 
 # Looser than the standard, as archives are.
 _IDENTIFIER = re.compile(r"[0-9.]{1,64}")
@@ -95,10 +81,17 @@ class SourceSeries:
 
     def patient_and_study(self) -> Dataset:
         """Return the attributes that an object of the same patient and study has to repeat."""
+        return inherited_from(self.datasets[0])
+
+    def compression(self) -> Dataset:
+        """Return what an image made of these says of its compression: the words of the first lossy one."""
         copy = Dataset()
-        for keyword in PATIENT_AND_STUDY:
-            if keyword in self.datasets[0]:
-                copy[keyword] = self.datasets[0][keyword]
+        for header in self.datasets:
+            if header.get("LossyImageCompression") == "01":
+                for keyword in LOSSY:
+                    if keyword in header:
+                        copy[keyword] = header[keyword]
+                break
         return copy
 
     def require_referable(self) -> None:
@@ -137,9 +130,7 @@ def source_series(
     """
     datasets = {header.path: header.dataset for header, _, _ in planes}
     for dataset in datasets.values():
-        for keyword in MAY_BE_EMPTY:
-            if keyword not in dataset:
-                setattr(dataset, keyword, "")
+        add_due(dataset)
     found = [
         SourcePlane(
             str(header.dataset.get("SOPClassUID") or ""),

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from typing import cast
 
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding, encode_string
 from pydicom.datadict import dictionary_VR
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag
+from pydicom.valuerep import PersonName
 
-from textsegment.files.dicom.header import DAMAGE
-
+# What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
+DAMAGE = (
+    OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
+    struct.error, BytesLengthException,
+)  # fmt: skip
+_TEXT = {"LO", "SH", "ST", "LT", "UC", "UT"}
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -36,6 +45,7 @@ def convert_values(dataset: Dataset) -> int:
     Returns:
         How many values cannot be converted.
     """
+    keep_text(dataset)
     odd = 0
     for tag in list(dataset.keys()):
         raw = _known(dataset.get_item(tag))
@@ -63,3 +73,83 @@ def _known(element: DataElement | RawDataElement) -> DataElement | RawDataElemen
         return element
     # What is unknown is encoded with implicit value representations inside (PS3.5 6.2.2).
     return RawDataElement(tag, own, len(element.value), element.value, 0, own == "SQ", True)
+
+
+def keep_text(dataset: Dataset, encodings: Sequence[str] = (default_encoding,)) -> None:
+    """Keep the bytes of texts that are not in the character set that is declared for them.
+
+    pydicom puts marks in the place of characters that it cannot decode, and would write these. With their
+    bytes such texts are written as they were, and whoever could read them can read them still.
+
+    Args:
+        dataset: Before its texts are asked for; items in it are looked through too.
+        encodings: Of the data set around it, as pydicom names them.
+    """
+    encodings = _encodings(dataset, encodings)
+    for tag in list(dataset.keys()):
+        raw = dataset.get_item(tag)
+        if not isinstance(raw, RawDataElement):
+            continue
+        try:
+            vr = raw.VR if raw.VR not in (None, "UN") else dictionary_VR(cast(BaseTag, raw.tag))
+            items = dataset[tag].value if vr == "SQ" else ()
+        except DAMAGE:
+            continue
+        for item in items or ():
+            keep_text(item, encodings)
+        if vr in (*_TEXT, "PN") and raw.value and not _is_faithful(raw.value, encodings):
+            value: bytes | PersonName = raw.value.rstrip(b" \0")
+            if vr == "PN":
+                value = PersonName(value, encodings)
+            dataset[tag] = DataElement(tag, vr, value, already_converted=True)
+
+
+def is_declared(dataset: Dataset, encodings: Sequence[str] | None = None) -> bool:
+    """Whether all texts are in the character set that is declared for them, and can be put into another one.
+
+    Without a declaration that is ASCII: other characters may be in any set.
+    """
+    # What declares nothing is taken for Latin-1 by pydicom.
+    encodings = [
+        "ascii" if encoding == default_encoding else encoding
+        for encoding in _encodings(dataset, encodings or ["ascii"])
+    ]
+    for element in dataset:
+        if element.VR == "SQ":
+            if not all(is_declared(item, encodings) for item in element.value or ()):
+                return False
+            continue
+        values = element.value if element.VM > 1 else [element.value]
+        for value in values:
+            if isinstance(value, PersonName):
+                value = value.original_string or str(value)
+                if isinstance(value, bytes) and not _is_faithful(value, encodings):
+                    return False
+            elif isinstance(value, bytes) and element.VR in _TEXT:
+                return False
+            if isinstance(value, str) and encodings[0] == "ascii" and not value.isascii():
+                return False
+    return True
+
+
+def _encodings(dataset: Dataset, outer: Sequence[str]) -> list[str]:
+    declared = dataset.get("SpecificCharacterSet")
+    if declared in (None, ""):
+        return list(outer)
+    try:
+        return list(convert_encodings(declared))
+    except DAMAGE:
+        return list(outer)
+
+
+def _is_faithful(raw: bytes, encodings: Sequence[str]) -> bool:
+    """Whether bytes can be decoded, and become the same bytes again."""
+    if raw.isascii() and b"\x1b" not in raw:
+        return True
+    try:
+        if len(encodings) == 1:
+            return raw.decode(encodings[0]).encode(encodings[0]) == raw
+        text = decode_bytes(raw, list(encodings), set())
+        return "\ufffd" not in text and encode_string(text, list(encodings)) == raw
+    except DAMAGE:
+        return False

@@ -18,9 +18,10 @@ from pydicom.uid import UID, SegmentationStorage
 
 from textsegment.errors import GeometryError, InputNotFoundError, InputUnreadableError
 from textsegment.files.description import warnings_in
-from textsegment.files.dicom.header import DAMAGE, quiet_pydicom
+from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.match import references_of_segmentation, require_same_scan
 from textsegment.files.dicom.source import SourceSeries
+from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask

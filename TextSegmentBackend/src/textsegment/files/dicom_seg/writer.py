@@ -22,11 +22,14 @@ import textsegment
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom
-from textsegment.files.dicom.source import MAY_BE_EMPTY, SourcePlane, SourceSeries
+from textsegment.files.dicom.inherited import inherited_from, now_for
+from textsegment.files.dicom.source import SourcePlane, SourceSeries
+from textsegment.files.dicom.values import is_declared
 from textsegment.files.dicom_seg.segment import describe_segment
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.roi_names import roi_names
 
 _DESCRIPTION = "machine-made, unapproved"
 # A long string of DICOM (VR LO).
@@ -95,6 +98,8 @@ def _without_frames(
     plane = np.zeros((1, rows, columns, len(found)), dtype=np.uint8)
     model = str(segmentation.provenance.get("model", "unknown"))
     labels = _labels([names.get(mask.structure, mask.structure) for mask in found])
+    if not _is_unicode(source):
+        labels = list(roi_names(labels))
     return hd.seg.Segmentation(
         source_images=[_plain_image(source)],
         pixel_array=plane,
@@ -133,8 +138,8 @@ def _plain_image(source: SourceSeries) -> Dataset:
     """
     first = source.planes[0].plane
     image = Dataset()
-    for keyword in MAY_BE_EMPTY:
-        setattr(image, keyword, "")
+    for element in inherited_from(Dataset()):
+        setattr(image, element.keyword, "")
     image.StudyInstanceUID = source.study_instance_uid
     image.SOPClassUID = CTImageStorage
     image.SOPInstanceUID = generate_uid(prefix=None)
@@ -150,9 +155,25 @@ def _plain_image(source: SourceSeries) -> Dataset:
 
 
 def _add_patient_and_study(dataset: Dataset, source: SourceSeries) -> None:
-    for element in source.patient_and_study():
-        if element.keyword != "SpecificCharacterSet":  # the object has its own, in which names are written
-            dataset[element.tag] = element
+    inherited = source.patient_and_study()
+    declared = inherited.pop("SpecificCharacterSet", None)
+    if not _is_unicode(source):
+        # As they are, in whatever set that is: it is known to those who gave the scan.
+        dataset.pop("SpecificCharacterSet", None)
+        if declared is not None:
+            dataset[declared.tag] = declared
+    dataset.update(inherited)
+    dataset.update(source.compression())
+    now = now_for(inherited)
+    for keyword in ("InstanceCreation", "Content", "Series"):
+        if f"{keyword}Date" in dataset:
+            setattr(dataset, f"{keyword}Date", now.strftime("%Y%m%d"))
+            setattr(dataset, f"{keyword}Time", now.strftime("%H%M%S"))
+
+
+def _is_unicode(source: SourceSeries) -> bool:
+    """Whether the texts of the scan can be written in Unicode, and so names in any script beside them."""
+    return is_declared(source.patient_and_study())
 
 
 def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:

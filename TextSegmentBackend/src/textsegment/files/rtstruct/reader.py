@@ -13,14 +13,14 @@ from pydicom.uid import RTStructureSetStorage
 from textsegment.caution import Caution, about
 from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.description import warnings_in
-from textsegment.files.dicom.header import DAMAGE, quiet_pydicom, read_dataset
+from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.match import (
     ScanNames,
     references_of_structure_set,
     require_same_scan,
 )
 from textsegment.files.dicom.source import SourceSeries
-from textsegment.files.dicom.values import convert_values, require_complete
+from textsegment.files.dicom.values import DAMAGE, convert_values, require_complete
 from textsegment.files.rtstruct.planes import lay_on_slices
 from textsegment.files.rtstruct.regions import RegionItem, list_regions
 from textsegment.geometry import Geometry

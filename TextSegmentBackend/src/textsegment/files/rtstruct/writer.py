@@ -8,7 +8,6 @@ file has implicit value representations, since contours may be longer than expli
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
 from textsegment.files.dicom.generation import generation_of
 from textsegment.files.dicom.header import quiet_pydicom
+from textsegment.files.dicom.inherited import now_for
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
@@ -105,7 +105,7 @@ def _new_set(source: SourceSeries) -> Dataset:
 
 def _describe(dataset: Dataset, segmentation: Segmentation, source: SourceSeries) -> None:
     """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
-    now = datetime.now()
+    now = now_for(dataset)
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     dataset.SOPClassUID = RTStructureSetStorage
     dataset.SOPInstanceUID = generate_uid(prefix=None)
