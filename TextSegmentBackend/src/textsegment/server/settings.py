@@ -112,6 +112,11 @@ class ServerSettings:
             return False
 
     @property
+    def max_uploads_per_key(self) -> int:
+        """Uploads at once of one key: all, if there is no other."""
+        return self.max_uploads if len(self.keys) < 2 else max(1, self.max_uploads // 2)
+
+    @property
     def volume_folder(self) -> Path:
         """Folder in which the server makes its private one."""
         if self.store_folder is not None:

@@ -48,7 +48,8 @@ async def take_volume(service: Service, client: Client, digest: str, receive: Re
 
 
 async def _take(service: Service, name: Name, receive: Receive) -> int:
-    if service.store.uploads >= service.settings.max_uploads:
+    store, settings = service.store, service.settings
+    if store.uploads >= settings.max_uploads or store.uploads_of(name[0]) >= settings.max_uploads_per_key:
         raise BusyError("Too many uploads are on their way.", "Try again later.", _RETRY_AFTER_S)
     with service.store.upload(name) as upload:
         async for data in read_body(receive, service.settings.limits.max_upload_bytes, service.settings):

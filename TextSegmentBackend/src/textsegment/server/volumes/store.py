@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,11 @@ class StoredVolume:
 
 
 class VolumeStore:
-    """Volumes and broken uploads in a private folder, the least recently used ones thrown out first.
+    """Volumes and broken uploads in a private folder.
+
+    What exists counts, not what was announced. Without room, or with a full disk, something goes: what nobody
+    uses, the least recently used first, of owners above their share; then uploads of such, if it is for one
+    below; then what nobody uses of others. All who have anything here have equal shares.
 
     What has vanished from the folder, or was changed there, is forgotten when it is asked for: it can be
     uploaded again. Safe to use from several threads.
@@ -67,25 +72,25 @@ class VolumeStore:
         self._lock = threading.RLock()
         self._volumes: dict[Name, StoredVolume] = {}  # least recently used first
         self._parked: dict[Name, PartialVolume] = {}  # oldest first
-        self._active: dict[PartialVolume, VolumeHeader | None] = {}
-        self._arriving: list[Name] = []
+        self._active: dict[PartialVolume, Name] = {}  # oldest first
 
     @property
     def bytes(self) -> int:
-        """What is kept and promised."""
-        with self._lock:
-            complete = (volume.header for volume in self._volumes.values())
-            parked = (partial.header for partial in self._parked.values())
-            return sum(map(_cost, (*complete, *parked, *self._active.values())))
+        """All that is there."""
+        return sum(self._bytes_by_owner().values())
 
     @property
     def uploads(self) -> int:
         """Uploads that are on their way."""
-        return len(self._arriving)
+        return len(self._active)
+
+    def uploads_of(self, owner: str) -> int:
+        """Uploads of one owner that are on their way."""
+        return sum(name[0] == owner for name in self._active.values())
 
     def is_arriving(self, name: Name) -> bool:
         """Whether an upload of a volume is on its way, or has broken and has not been put aside yet."""
-        return name in self._arriving
+        return name in self._active.values()
 
     def next_chunk(self, name: Name) -> int:
         """Return how many chunks of a volume are there, broken uploads included."""
@@ -129,9 +134,10 @@ class VolumeStore:
         with self._lock:
             partial = self._look_at_parked(name) or PartialVolume(self._folder.new_file())
             self._parked.pop(name, None)
-            self._active[partial] = partial.header
-            self._arriving.append(name)
-        upload = Upload(self._limits, partial, bind(self._reserve, partial))
+            self._active[partial] = name
+        upload = Upload(
+            self._limits, partial, bind(self._reserve, partial, name[0]), bind(self._make_room, name[0])
+        )
         try:
             yield upload
         except StorageError:  # room for others
@@ -143,7 +149,6 @@ class VolumeStore:
             with self._lock:
                 del self._active[partial]
                 self._park(name, partial)
-                self._arriving.remove(name)
 
     def complete(self, name: Name, upload: Upload) -> None:
         """Turn a whole upload into a volume.
@@ -215,23 +220,59 @@ class VolumeStore:
         else:
             partial.discard()
 
-    def _reserve(self, partial: PartialVolume, header: VolumeHeader) -> None:
-        """Make room for a whole volume before its first byte is written."""
+    def _reserve(self, partial: PartialVolume, owner: str, count: int) -> None:
+        """Make room for bytes that are about to be written."""
         with self._lock:
-            self._active[partial] = None
-            while self.bytes + _cost(header) > self._max_bytes:
-                self._evict_one()
-            self._active[partial] = header
+            while self.bytes + count > self._max_bytes:
+                self._make_room(owner)
+            partial.bytes += count
 
-    def _evict_one(self) -> None:
-        if self._parked:
-            self._parked.pop(next(iter(self._parked))).discard()
-            return
-        idle = next((name for name, volume in self._volumes.items() if not volume.users), None)
-        if idle is None:
+    def _make_room(self, owner: str) -> None:
+        """Remove something, for an upload of ``owner``.
+
+        Raises:
+            StorageError: All is in use, and the owner has its share.
+        """
+        with self._lock:
+            held = self._bytes_by_owner()
+            own = held[owner]
+            share = self._max_bytes / len(held)
+            heaviest_first = sorted(held, key=lambda one: held[one], reverse=True)
+            above = [other for other in heaviest_first if held[other] > share]
+            if any(map(self._evict_idle, above)):
+                return
+            if own < share:
+                if any(map(self._give_up_upload, (other for other in above if other != owner))):
+                    return
+                if any(map(self._evict_idle, heaviest_first)):
+                    return
+            elif self._evict_idle(owner):
+                return
             raise store_full()
-        self._volumes.pop(idle).voxels.unlink(missing_ok=True)
 
+    def _give_up_upload(self, owner: str) -> bool:
+        newest = next((p for p, name in reversed(self._active.items()) if name[0] == owner and p.bytes), None)
+        if newest is not None:
+            newest.give_up()
+        return newest is not None
 
-def _cost(header: VolumeHeader | None) -> int:
-    return 0 if header is None else max(header.volume_bytes, _LEAST_BYTES)
+    def _evict_idle(self, owner: str) -> bool:
+        broken = next((name for name in self._parked if name[0] == owner), None)
+        if broken is not None:
+            self._parked.pop(broken).discard()
+            return True
+        idle = next((n for n, volume in self._volumes.items() if n[0] == owner and not volume.users), None)
+        if idle is not None:
+            self._volumes.pop(idle).voxels.unlink(missing_ok=True)
+        return idle is not None
+
+    def _bytes_by_owner(self) -> dict[str, int]:
+        held: dict[str, int] = defaultdict(int)
+        with self._lock:
+            for (owner, _), volume in self._volumes.items():
+                held[owner] += max(volume.header.volume_bytes, _LEAST_BYTES)
+            for (owner, _), partial in self._parked.items():
+                held[owner] += max(partial.bytes, _LEAST_BYTES)
+            for partial, (owner, _) in self._active.items():
+                held[owner] += partial.bytes
+        return held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import math
 import threading
 import time
@@ -20,6 +21,7 @@ from textsegment.wire.volume_decoder import VolumeDecoder
 from textsegment.wire.volume_header import VolumeHeader
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # which removing other files mends
 
 
 class PartialVolume:
@@ -29,6 +31,7 @@ class PartialVolume:
 
     Attributes:
         path: The file; it exists as soon as there is a chunk.
+        bytes: What the file has, or is about to get.
         header: Of the volume; None before chunk 0.
         next_chunk: How many chunks are there.
         touched: When the last one came, on the monotonic clock.
@@ -36,6 +39,7 @@ class PartialVolume:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.bytes = 0
         self.header: VolumeHeader | None = None
         self.next_chunk = 0
         self.touched = time.monotonic()
@@ -49,7 +53,7 @@ class PartialVolume:
     def begin(self, header: VolumeHeader) -> None:
         """Forget what is there, and be ready for chunk 0."""
         self.header = header
-        self.next_chunk = 0
+        self.next_chunk = self.bytes = 0
         self._digest = header.begin_digest()
         self._low, self._high = math.inf, -math.inf
         with _disk():
@@ -57,8 +61,12 @@ class PartialVolume:
             self.path.touch(mode=0o600, exist_ok=False)
         self._file = StoredFile.of(self.path)
 
-    def add(self, raw: bytes) -> None:
+    def add(self, raw: bytes, make_room: Callable[[], object]) -> None:
         """Append the voxel bytes of the next chunk.
+
+        Args:
+            raw: The bytes.
+            make_room: Called as often as the disk is full; raises StorageError if it stays so.
 
         Raises:
             RequestError: A boolean voxel is neither 0 nor 1.
@@ -74,10 +82,15 @@ class PartialVolume:
         self._low = float(np.minimum(self._low, voxels.min()))
         self._high = float(np.maximum(self._high, voxels.max()))
         self._digest.update(raw)
-        with _disk(), self.path.open("ab", buffering=0) as file:
+        with _disk(), self._opened() as file:
             rest = memoryview(raw)
             while rest:
-                rest = rest[file.write(rest) :]
+                try:
+                    rest = rest[file.write(rest) :]
+                except OSError as error:
+                    if error.errno not in _NO_ROOM:
+                        raise
+                    make_room()
         self._file = StoredFile.of(self.path)
         self.next_chunk += 1
         self.touched = time.monotonic()
@@ -101,14 +114,31 @@ class PartialVolume:
 
     def _require_intact(self) -> None:
         if not self.is_intact:
-            self.discard()
-            raise UploadOutOfStepError("The server has lost what it had of the volume.", "Begin at chunk 0.")
+            raise self._lost()
+
+    def _opened(self) -> io.FileIO:
+        """Open the file at its end; one that is gone is not made again: its beginning would be missing."""
+        try:
+            file = io.FileIO(self.path, "r+")
+        except FileNotFoundError:
+            raise self._lost() from None
+        file.seek(0, io.SEEK_END)
+        return file
+
+    def _lost(self) -> UploadOutOfStepError:
+        self.discard()
+        return UploadOutOfStepError("The server has lost what it had of the volume.", "Begin at chunk 0.")
+
+    def give_up(self) -> None:
+        """Remove the file of an upload on its way, which has to begin anew: others need the room."""
+        self.bytes = 0
+        self.path.unlink(missing_ok=True)
 
     def hand_over(self) -> StoredFile:
         """Return the file, which is not this object's any more."""
         file, self._file = self._file, None
         assert file is not None
-        self.header, self.next_chunk = None, 0
+        self.header, self.next_chunk, self.bytes = None, 0, 0
         return file
 
     def discard(self) -> None:
@@ -123,15 +153,21 @@ class Upload:
     Args:
         limits: What is accepted.
         partial: What an earlier request brought, or an empty one; for this upload alone.
-        reserve: Called with a header before the first of its chunks is written; raises StorageError.
+        reserve: Called with the size of a chunk before it is written; raises StorageError.
+        make_room: See ``PartialVolume.add``.
     """
 
     def __init__(
-        self, limits: Limits, partial: PartialVolume, reserve: Callable[[VolumeHeader], None]
+        self,
+        limits: Limits,
+        partial: PartialVolume,
+        reserve: Callable[[int], None],
+        make_room: Callable[[], object],
     ) -> None:
         self.partial = partial
         self._decoder = VolumeDecoder(limits, partial.header, partial.next_chunk)
         self._reserve = reserve
+        self._make_room = make_room
         self._busy = threading.Lock()
 
     def push(self, data: bytes) -> None:
@@ -144,9 +180,9 @@ class Upload:
             for chunk, raw in self._decoder.push(data):
                 if chunk == 0:
                     assert self._decoder.header is not None
-                    self._reserve(self._decoder.header)
                     self.partial.begin(self._decoder.header)
-                self.partial.add(raw)
+                self._reserve(len(raw))
+                self.partial.add(raw, self._make_room)
 
     def finish(self) -> None:
         """Check that the body ended where the volume does; see ``VolumeDecoder.finish``."""
