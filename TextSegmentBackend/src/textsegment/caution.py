@@ -59,6 +59,12 @@ _PHRASES = {
     "slope and intercept): if they are none already, the masks are wrong.",
     "rescale_type": "The CT files say that their values are {unit}, not Hounsfield units: the masks may "
     "be wrong.",
+    "foreign_objects_left_out": "Objects of another kind in the series (screenshots, dose pages) were left "
+    "out: {count}.",
+    "stray_images_left_out": "Images of the series that do not fit to the others (size, direction or place) "
+    "were left out: {count}.",
+    "unplaced_images_left_out": "Images that do not say where they lie (screenshots, dose pages) were left "
+    "out: {count}.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from textsegment.errors import InputError, TextSegmentError
-from textsegment.files.dicom.header import quiet_pydicom, read_headers
+from textsegment.files.dicom.header import FEWEST_PLANES, quiet_pydicom, read_headers
 from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.images.labelmap import OWN_DESCRIPTION, table_of
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, nifti_description, read_nifti
+from textsegment.files.walking import walk_files
 from textsegment.plausibility import looks_like_labels
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
@@ -27,8 +28,6 @@ LABELS = "label maps"
 BESIDE_DICOM = "beside a DICOM series"
 
 _SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
-# Fewer planes are a screenshot or a scout.
-_FEWEST_PLANES = 4
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _search_folder(folder: Path) -> ScanSearch:
     if not candidates:
         return ScanSearch((folder,), tuple(left_out))
     slices = _count_slices(folder)
-    if slices >= _FEWEST_PLANES:
+    if slices >= FEWEST_PLANES:
         beside = [(path, BESIDE_DICOM) for path in candidates]
         return ScanSearch((folder,), (*left_out, *beside))
     if slices or _holds_dicom_below(folder):
@@ -172,10 +171,9 @@ def _holds_dicom_below(folder: Path) -> bool:
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if Path(root) != folder:
-            yield from (path for name in sorted(names) if _may_be_dicom(path := Path(root, name)))
+    levels = walk_files(folder)
+    next(levels, None)
+    return (path for _, files in levels for path in files if _may_be_dicom(path))
 
 
 def _may_be_dicom(path: Path) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from textsegment.files.dicom.pet import PET_KEYWORDS, PET_PRIVATE_TAGS
 from textsegment.files.dicom.planes import has_image_type, image_planes
 from textsegment.files.dicom.stack import Plane
 from textsegment.files.dicom.values import DAMAGE, keep_text
+from textsegment.files.walking import walk_files
 
 _NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",
@@ -38,6 +39,8 @@ _KEPT = [
     *PET_KEYWORDS, *PET_PRIVATE_TAGS,
     "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence",
 ]  # fmt: skip
+FEWEST_PLANES = 4
+"""A series of fewer planes is a scout or a screenshot if there is a longer one."""
 # Objects of these modalities hold pixels, but no scan.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 _LOSSY = {
@@ -77,6 +80,18 @@ class ImageHeader:
     def frame_count(self) -> int:
         """How many planes the file holds."""
         return int(self.dataset.get("NumberOfFrames") or 1)
+
+    @property
+    def sop_class(self) -> str:
+        """Kind of the object."""
+        return str(self.dataset.get("SOPClassUID") or "")
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the file says where its planes lie, as screenshots and dose pages do not."""
+        return bool(
+            self.dataset.get("ImagePositionPatient") or self.dataset.get("PerFrameFunctionalGroupsSequence")
+        )
 
     @property
     def is_scout(self) -> bool:
@@ -126,13 +141,20 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 def find_images(folder: Path) -> ImageFiles:
-    """Look for DICOM images in a folder, and below it if there are none in the folder itself."""
-    levels = ([Path(root) / name for name in sorted(names)] for root, _, names in os.walk(folder))
-    found = read_headers(next(levels, []))
-    if found.images:
+    """Look for DICOM images in a folder, and below it unless the folder itself holds a scan.
+
+    A scout or a screenshot on top is no scan. Links are followed.
+    """
+    levels = walk_files(folder)
+    found = read_headers(next(levels, (folder, []))[1])
+    counts = Counter[str]()
+    for header in found.images:
+        if header.is_placed and not header.is_scout:
+            counts[header.series] += header.frame_count
+    if max(counts.values(), default=0) >= FEWEST_PLANES:
         return found
-    below = read_headers(path for level in levels for path in level)
-    return ImageFiles(below.images, found.others | below.others, found.damaged + below.damaged)
+    below = read_headers(path for _, files in levels for path in files)
+    return ImageFiles(found.images + below.images, found.others | below.others, found.damaged + below.damaged)
 
 
 def read_headers(paths: Iterable[Path]) -> ImageFiles:

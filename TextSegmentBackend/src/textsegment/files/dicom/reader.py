@@ -1,8 +1,8 @@
 """DICOM series of slices, and enhanced multi-frame objects.
 
-pydicom reads the headers, ``dicom_series`` chooses a series, ``dicom_stack`` makes the grid of its planes,
-``dicom_pixels`` decodes the voxels. SimpleITK's series reader is not used: it trusts the first file's
-scaling, ignores gantry tilt, and stacks uneven slices evenly.
+pydicom reads the headers, ``series`` chooses a series, ``strays`` sets aside what is no part of it, ``stack``
+makes the grid of its planes, ``pixels`` decodes the voxels. SimpleITK's series reader is not used: it trusts
+the first file's scaling, ignores gantry tilt, and stacks uneven slices evenly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from textsegment.files.dicom.pixels import load_voxels
 from textsegment.files.dicom.planes import unit_caution
 from textsegment.files.dicom.series import Where, choose_series
 from textsegment.files.dicom.source import source_series
-from textsegment.files.dicom.stack import stack_planes
+from textsegment.files.dicom.strays import main_class, placed_frames, stack_most
 from textsegment.files.scan import Scan
 from textsegment.modality import MODALITIES, modality_code
 from textsegment.volume import Volume
@@ -29,10 +29,11 @@ def read_dicom(where: Where, *, modality: str | None = None, series: str | None 
 
     Slices are sorted by their position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced
     slices are interpolated onto a regular grid, with a warning. PET becomes SUV by body weight; where the
-    files lack what it takes it stays in Bq/ml, with a warning.
+    files lack what it takes it stays in Bq/ml, with a warning. Objects of another kind in the series, and a
+    few images that do not fit to the others, are set aside, with a warning.
 
     Args:
-        where: A folder (folders below it are searched if it holds no image itself), one file (the other
+        where: A folder (folders below it are searched if it holds no scan itself), one file (the other
             slices of its series are taken from the folder that it lies in), or the files themselves.
         modality: Overrules the one in the files, and chooses among several series.
         series: Number of the series, as ``list_series`` shows it, or its instance UID.
@@ -49,14 +50,15 @@ def read_dicom(where: Where, *, modality: str | None = None, series: str | None 
     wanted = modality_code(modality) if modality is not None else None
     with quiet_pydicom():
         chosen, warnings = choose_series(where, modality=wanted, series=series)
-        headers = _without_repeats(chosen.headers)
-        planes = [(header, frame, plane) for header in headers for frame, plane in enumerate(header.planes())]
+        headers, about_class = main_class(_without_repeats(chosen.headers))
+        planes, about_place = placed_frames(headers)
         if wanted is None and chosen.modality not in MODALITIES:
             raise ModalityError(
                 f"The series has the modality {chosen.modality}, which cannot be segmented.",
                 f"If it is one of {', '.join(MODALITIES)} after all, say so with --modality.",
             )
-        stack = stack_planes([plane for _, _, plane in planes])
+        stack, planes, about_stack = stack_most(planes)
+        warnings += (*about_class, *about_place, *about_stack)
         planes = [planes[index] for index in stack.order]
         voxels = load_voxels(stack, [(header, frame) for header, frame, _ in planes])
         if chosen.modality == "PT":

@@ -9,14 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase
 
+from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError, VolumeInvalidError
-from textsegment.files.dicom.header import ImageFiles, ImageHeader, find_images, quiet_pydicom, read_headers
-
-# A series of fewer planes is a scout or a screenshot if there is a longer one beside it.
-_FEWEST_PLANES = 4
+from textsegment.files.dicom.header import (
+    FEWEST_PLANES,
+    ImageFiles,
+    ImageHeader,
+    find_images,
+    quiet_pydicom,
+    read_headers,
+)
 
 Where = Path | str | Sequence[Path | str]
-"""A folder (folders below it are searched if it holds no image itself), one file (it stands for its series,
+"""A folder (folders below it are searched if it holds no scan itself), one file (it stands for its series,
 taken from the folder that it lies in), or the files themselves."""
 
 
@@ -77,20 +82,19 @@ def choose_series(
         InputNotFoundError, InputUnreadableError, VolumeInvalidError: As ``list_series``.
     """
     found = _find(where)
-    there = _grouped(found.images)
-    warnings: tuple[str, ...] = ()
+    there, warnings = _placed(_grouped(found.images))
     if found.damaged:
-        warnings = (f"{found.damaged} DICOM files are damaged and were left out.",)
+        warnings += (f"{found.damaged} DICOM files are damaged and were left out.",)
     if series is not None:
-        return _named(there, series), warnings
+        return _named(_grouped(found.images), series), warnings
     matching = [s for s in there if s.modality == modality] or list(there)
     if len(matching) == 1:
         return matching[0], warnings
-    long = [s for s in matching if s.plane_count >= _FEWEST_PLANES]
+    long = [s for s in matching if s.plane_count >= FEWEST_PLANES]
     if len(long) == 1:
         others = "; ".join(str(s) for s in there if s is not long[0])
         taken = (
-            f"There are several series: {long[0]} was taken, the only one of {_FEWEST_PLANES} slices or more."
+            f"There are several series: {long[0]} was taken, the only one of {FEWEST_PLANES} slices or more."
         )
         return long[0], (*warnings, f"{taken} Beside it: {others}.")
     several = len({_patient(s) for s in there}) > 1
@@ -99,6 +103,15 @@ def choose_series(
         f"There are several series: {'; '.join(map(str, there))}.",
         f"{patients}ay which with --series and its number, or give one file of it.",
     )
+
+
+def _placed(there: Sequence[Series]) -> tuple[Sequence[Series], tuple[str, ...]]:
+    """Leave out series that never say where they lie (screenshots, dose pages), unless there is no other."""
+    kept = [series for series in there if any(header.is_placed for header in series.headers)]
+    if not kept or len(kept) == len(there):
+        return there, ()
+    count = sum(s.plane_count for s in there) - sum(s.plane_count for s in kept)
+    return kept, (Caution("unplaced_images_left_out", count=count),)
 
 
 def _patient(series: Series) -> tuple[str, str]:
@@ -138,7 +151,7 @@ def _find(where: Where) -> ImageFiles:
 def _series_around(path: Path, found: ImageFiles) -> ImageFiles:
     if found.images[0].frame_count > 1:
         return found
-    beside = find_images(path.parent)
+    beside = read_headers(p for p in sorted(path.parent.iterdir()) if p.is_file())
     series = found.images[0].series
     return ImageFiles(tuple(header for header in beside.images if header.series == series), frozenset(), 0)
 

@@ -113,17 +113,29 @@ def stack_planes(planes: Sequence[Plane]) -> Stack:
     return Stack(geometry, order, at, lower, fraction, warnings)
 
 
+def are_alike(first: Plane, second: Plane) -> bool:
+    """Whether two planes have the same directions, size and pixel spacing, wherever they lie."""
+    return _turned(first, second) <= _SAME_DIRECTION and _have_one_size(first, second)
+
+
+def _turned(first: Plane, second: Plane) -> float:
+    return float(max(np.abs(second.i_lps - first.i_lps).max(), np.abs(second.j_lps - first.j_lps).max()))
+
+
+def _have_one_size(first: Plane, second: Plane) -> bool:
+    return first.shape == second.shape and np.allclose(second.spacing, first.spacing, rtol=1e-3)
+
+
 def _require_parallel(planes: Sequence[Plane]) -> None:
     first = planes[0]
     for plane in planes[1:]:
-        turned = max(np.abs(plane.i_lps - first.i_lps).max(), np.abs(plane.j_lps - first.j_lps).max())
-        if turned > _SAME_DIRECTION:
+        if _turned(first, plane) > _SAME_DIRECTION:
             raise GeometryError(
                 "The slices of the series point in different directions (localizer, radial or moving "
                 "acquisition).",
                 "Choose another series.",
             )
-        if plane.shape != first.shape or not np.allclose(plane.spacing, first.spacing, rtol=1e-3):
+        if not _have_one_size(first, plane):
             raise GeometryError(
                 "The slices of the series have different sizes.", "Separate them into one folder each."
             )
