@@ -53,7 +53,7 @@ class WeightsDownload:
         self.error: WeightsDownloadError | None = None
         variables = interpreter.environment() | (dict.fromkeys(_PROXY_VARIABLES, proxy) if proxy else {})
         script = str(Path(__file__).with_name("weights_script.py"))
-        self._process = LineProcess([interpreter.executable, script, model], variables)
+        self._process = LineProcess([interpreter.executable, script, "download", model], variables)
 
     @property
     def is_over(self) -> bool:

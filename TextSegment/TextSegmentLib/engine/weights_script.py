@@ -1,7 +1,7 @@
-"""Downloads the weights of a model. Runs in the Python of the engine, as a script.
+"""Downloads or removes the weights of a model. Runs in the Python of the engine, as a script.
 
-Its argument is the name of the model. It prints lines of JSON, and goes on after the offer only when it reads
-the line ``yes``.
+Its arguments are ``download`` or ``remove``, and the name of the model. It prints lines of JSON, and goes on
+after the offer of a download only when it reads the line ``yes``.
 """
 
 import json
@@ -10,6 +10,7 @@ import time
 
 from textsegment.errors import TextSegmentError
 from textsegment.inference.weights.acquire import download
+from textsegment.inference.weights.remove import remove
 
 _EVERY_S = 0.2
 
@@ -23,8 +24,7 @@ def _consent(offer):
     return sys.stdin.readline().strip() == "yes"
 
 
-def main():
-    """Download, and say how it goes."""
+def _download(model):
     last = 0.0
 
     def on_progress(file, done, total):
@@ -33,8 +33,17 @@ def main():
             last = time.monotonic()
             _print(file=file, done=done, total=total)
 
+    download(model, consent=_consent, on_progress=on_progress)
+
+
+def main():
+    """Do it, and say how it goes."""
+    verb, model = sys.argv[1:]
     try:
-        download(sys.argv[1], consent=_consent, on_progress=on_progress)
+        if verb == "remove":
+            _print(freed=remove(model))
+        else:
+            _download(model)
     except TextSegmentError as error:
         _print(error=error.message, hint=error.hint)
         sys.exit(1)

@@ -1,12 +1,20 @@
 """``textsegment weights`` against a local server that plays the hub."""
 
+import json
+
 import pytest
 from local_hub import LocalHub
 from tiny_model import TINY_PUBLISHED, write_tiny_pair
 from typer.testing import CliRunner
 
 from textsegment.cli.commands.weights import weights_app
-from textsegment.errors import CancelledError, WeightsDownloadError, WeightsMissingError, WeightsTamperedError
+from textsegment.errors import (
+    CancelledError,
+    WeightsDownloadError,
+    WeightsError,
+    WeightsMissingError,
+    WeightsTamperedError,
+)
 from textsegment.inference.weights.registry import PUBLISHED
 
 
@@ -98,3 +106,51 @@ def test_verify_of_all_that_is_here(published):
 
 def test_verify_of_what_is_not_here():
     assert isinstance(weights("verify", "sat-nano").exception, WeightsMissingError)
+
+
+def test_remove_frees_the_room_and_the_record_stays(published, tmp_path):
+    """Extensions Index, tier 3: what was downloaded can be deleted."""
+    weights("import", "sat-tiny", published)
+    folder = tmp_path / "home" / "weights"
+    mine = folder / "my notes.txt"
+    mine.write_text("keep")
+    assert weights("remove", "sat-tiny", answer="n\n").exit_code != 0
+    assert (folder / "sat-tiny.safetensors").exists()
+
+    result = weights("remove", "sat-tiny", answer="y\n")
+
+    assert result.exit_code == 0, result.output
+    assert not (folder / "sat-tiny.safetensors").exists()
+    assert mine.read_text() == "keep"
+    assert (folder / "lock.json").exists()
+    assert "not on this computer" in weights("list").output
+    assert weights("import", "sat-tiny", published).exit_code == 0
+
+
+def test_remove_takes_a_broken_download_too_and_no_file_of_the_user(server, tmp_path):
+    weights("download", "sat-tiny", "--yes")
+    (folder,) = [tmp_path / "home" / "weights"]
+    lock = json.loads((folder / "lock.json").read_text())
+    broken = folder / "downloads" / "sat-tiny" / lock["models"]["sat-tiny"]["revision"]
+    broken.mkdir(parents=True)
+    (broken / "network.pth.part").write_bytes(b"half")
+    (broken.parent / "mine.pth").write_bytes(b"mine")
+
+    assert weights("remove", "sat-tiny", "--yes").exit_code == 0
+
+    assert not broken.exists()
+    assert (broken.parent / "mine.pth").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("name", ["sat-demo", "sat-nonsense", "sat-tiny", "../sat-tiny"])
+def test_remove_what_is_not_there(name):
+    result = weights("remove", name, "--yes")
+    assert isinstance(result.exception, (WeightsError, WeightsMissingError))
+
+
+def test_remove_leaves_a_file_that_was_never_recorded(tmp_path):
+    folder = tmp_path / "home" / "weights"
+    folder.mkdir(parents=True)
+    (folder / "sat-tiny.safetensors").write_bytes(b"somebody else's")
+    assert isinstance(weights("remove", "sat-tiny", "--yes").exception, WeightsMissingError)
+    assert (folder / "sat-tiny.safetensors").exists()

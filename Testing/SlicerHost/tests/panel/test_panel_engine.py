@@ -404,3 +404,29 @@ def test_no_python_at_all_is_said(local):
     local.ui.interpreterEdit.currentPath = __file__
     driver.wait_until(lambda: "Python" in local.ui.installStateLabel.text, "what is wrong", 120)
     assert "installed (" not in local.ui.installStateLabel.text
+
+
+def test_weights_are_removed_after_a_question(local, monkeypatch, tmp_path):
+    """Extensions Index, tier 3: what was downloaded can be deleted, with a button."""
+    monkeypatch.setenv("TEXTSEGMENT_HOME", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    weights = tmp_path / "weights" / "sat-nano.safetensors"
+    weights.write_bytes(b"weights")
+    file = {"name": "nano.pth", "size": 7, "sha256": ""}
+    record = {"repository": "", "revision": "", "network": file, "text_encoder": file, "converted": file}
+    lock = {"format": 1, "models": {"sat-nano": record}}
+    (tmp_path / "weights" / "lock.json").write_text(json.dumps(lock))
+    assert not local.ui.removeButton.visible  # sat-demo is part of the package
+    local.ui.modelBox.currentIndex = 1
+    local.ui.modelBox.activated.emit(1)
+    local.panel.engine._local._setup.look_again()
+    driver.wait_until(lambda: local.ui.removeButton.visible, "a button to remove", 120)
+    asked = answer_questions(monkeypatch, False)
+    driver.click(local.ui.removeButton)
+    assert "sat-nano" in asked[0]
+    assert weights.exists()
+    answer_questions(monkeypatch, True)
+    driver.click(local.ui.removeButton)
+    driver.wait_until(lambda: local.ui.downloadButton.visible, "an offer to download", 120)
+    assert not weights.exists()
+    assert not local.ui.messageFrame.visible

@@ -169,6 +169,8 @@ class LocalSection:
         for widget in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
             widget.enabled = not runs
         self._setup.show()
+        if runs:  # it holds the weights
+            self._ui.removeButton.enabled = False
 
 
 def _fill(box: Any, texts: tuple[str, ...], values: tuple[str, ...], chosen: str) -> None:

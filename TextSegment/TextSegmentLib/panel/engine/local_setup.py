@@ -15,6 +15,7 @@ from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.engine.environment import Environment, look_at
 from TextSegmentLib.engine.installer import Installation, InstallState, question, steps_for
 from TextSegmentLib.engine.weights_download import DownloadState, WeightsDownload
+from TextSegmentLib.engine.weights_removal import remove_weights
 from TextSegmentLib.panel.engine.local_choice import LocalChoice
 
 _DEMO = "sat-demo"
@@ -41,6 +42,7 @@ class LocalSetup:
         self._job: BackgroundTask[Environment] | None = None
         self._installation: Installation | None = None
         self._download: WeightsDownload | None = None
+        self._removal: BackgroundTask[int] | None = None
         self._failure: TextSegmentError | None = None
         self._is_asking = False
         self.environment: Environment | None = None
@@ -53,6 +55,7 @@ class LocalSetup:
         ui.proxyEdit.connect("editingFinished()", lambda: choice.choose_proxy(ui.proxyEdit.text))
         ui.installButton.connect("clicked()", self._install)
         ui.downloadButton.connect("clicked()", self._fetch)
+        ui.removeButton.connect("clicked()", self._remove)
         ui.engineCancelButton.connect("clicked()", self._cancel)
         self.show()
 
@@ -63,6 +66,8 @@ class LocalSetup:
             return _("being installed…")
         if self._download is not None:
             return _("downloading {model}…").format(model=self._choice.model)
+        if self._removal is not None:
+            return _("removing {model}…").format(model=self._choice.model)
         if self._failure is not None:
             return str(self._failure)
         if self.environment is None:
@@ -125,6 +130,8 @@ class LocalSetup:
             self._end_installation(self._installation)
         if self._download is not None:
             self._go_on_with_download(self._download)
+        if self._removal is not None and self._removal.is_over:
+            self._end_removal(self._removal)
         if self._has_task:
             self._show_progress()
 
@@ -138,16 +145,19 @@ class LocalSetup:
         has_weights = environment is not None and self._choice.model in environment.models
         self._ui.downloadButton.visible = self._choice.model != _DEMO and not has_weights
         self._ui.downloadButton.enabled = not has_task and environment is not None and not lacks_packages
+        self._ui.removeButton.visible = self._choice.model != _DEMO and has_weights
+        self._ui.removeButton.enabled = not has_task
         _fits, sentence = self._memory()
         self._ui.memoryStateLabel.text = sentence
         for widget in (self._ui.memoryLabel, self._ui.memoryStateLabel):
             widget.visible = bool(sentence)
-        for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel, self._ui.engineCancelButton):
+        for widget in (self._ui.engineProgressBar, self._ui.engineProgressLabel):
             widget.visible = has_task
+        self._ui.engineCancelButton.visible = has_task and self._removal is None
 
     @property
     def _has_task(self) -> bool:
-        return self._installation is not None or self._download is not None
+        return any(task is not None for task in (self._installation, self._download, self._removal))
 
     def _memory(self) -> tuple[bool, str]:
         """Return whether the model fits the memory, and a sentence; empty if that is not known."""
@@ -237,6 +247,21 @@ class LocalSetup:
             self._download = None
             self.show()
 
+    def _remove(self) -> None:
+        model = self._choice.model
+        text = _("Remove the weights of {model} from this computer? They can be downloaded again.")
+        if slicer.util.confirmOkCancelDisplay(text.format(model=model), _("Remove the model?")):
+            self._removal = remove_weights(self._choice.interpreter, model)
+            self.show()
+
+    def _end_removal(self, removal: BackgroundTask[int]) -> None:
+        self._removal = self.environment = None
+        try:
+            removal.result()
+        except TextSegmentError as error:
+            self._on_error(error)
+        self.look()
+
     def _cancel(self) -> None:
         for task in (self._installation, self._download):
             if task is not None:
@@ -248,7 +273,7 @@ class LocalSetup:
             self._ui.engineProgressBar.maximum = _STEPS
             self._ui.engineProgressBar.value = round(self._download.fraction * _STEPS)
         else:
-            text = self._installation.last_line
+            text = self._installation.last_line if self._installation is not None else _("removing…")
             self._ui.engineProgressBar.maximum = 0  # moves without an end
         metrics = qt.QFontMetrics(self._ui.engineProgressLabel.font)
         width = self._ui.engineProgressLabel.width

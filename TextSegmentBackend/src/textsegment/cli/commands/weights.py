@@ -1,4 +1,4 @@
-"""``textsegment weights``: which weights are here, fetch, import, check."""
+"""``textsegment weights``: which weights are here, fetch, import, check, remove."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from textsegment.inference.weights.acquire import Offer
 
-weights_app = typer.Typer(no_args_is_help=True, help="Weights of the models: list, download, import, verify.")
+weights_app = typer.Typer(
+    no_args_is_help=True, help="Weights of the models: list, download, import, verify, remove."
+)
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="sat-nano or sat-pro.")]
 
@@ -95,3 +97,23 @@ def verify_command(
         typer.echo(f"{each}: unchanged, SHA-256 {verify(each)}")
     if not names:
         typer.echo("There are no weights on this computer.")
+
+
+@weights_app.command("remove")
+def remove_command(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them without being asked.")] = False,
+) -> None:
+    """Delete the weights of a model from this computer, and what a broken download has left."""
+    from textsegment.errors import CancelledError
+    from textsegment.inference.weights.remove import removable_bytes, remove
+
+    size = removable_bytes(name) / 1e9
+    if not yes:
+        try:
+            agrees = typer.confirm(f"Remove the weights of {name} ({size:.2f} GB)?")
+        except typer.Abort:  # nobody there to answer
+            agrees = False
+        if not agrees:
+            raise CancelledError("Nothing was removed.", "Answer yes, or add --yes.")
+    typer.echo(f"{name}: removed, {remove(name) / 1e9:.2f} GB are free again.")
