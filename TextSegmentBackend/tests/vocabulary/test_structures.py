@@ -47,8 +47,8 @@ def test_parts_and_unsided_parents_exist_and_do_not_go_in_circles() -> None:
 
 def test_terminology_is_what_slicer_reads() -> None:
     assert STRUCTURES["liver"].terminology == (
-        "Segmentation category and type - DICOM master list~SCT^123037004^Anatomical Structure"
-        "~SCT^10200004^Liver~^^~Anatomic codes - DICOM master list~^^~^^|"
+        "TextSegment structures~SCT^123037004^Anatomical Structure"
+        "~SCT^10200004^Liver~^^~TextSegment regions~^^~^^|"
     )
     assert "~SCT^64033007^Kidney~SCT^7771000^Left~" in STRUCTURES["left kidney"].terminology
     assert "~SCT^108369006^Neoplasm~^^~" in STRUCTURES["liver tumor"].terminology

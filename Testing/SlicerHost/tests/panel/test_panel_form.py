@@ -1,6 +1,7 @@
 """How the panel is made: room, names for screen readers, order of keys, strings for translators."""
 
 import ast
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import qt
 import slicer
 
-from slicer_host import driver
+from slicer_host import application, driver, host
 
 MODULE = Path(__file__).parents[4] / "TextSegment"
 UI = ElementTree.parse(MODULE / "Resources" / "UI" / "TextSegment.ui")
@@ -134,3 +135,41 @@ def test_segment_is_directly_under_the_text_line_and_the_tree_is_shut(widget):
     gap = button.geometry.top() - edit.geometry.bottom()
     assert 0 < gap < 12
     assert widget.ui.anatomyButton.collapsed
+
+
+OLD_PYTHON = (
+    "TextSegment.py",
+    "TextSegmentLib/__init__.py",
+    "TextSegmentLib/bundle.py",
+    "TextSegmentLib/version.py",
+)
+
+
+@pytest.mark.parametrize("name", OLD_PYTHON)
+def test_what_runs_in_an_old_slicer_is_written_for_its_python(name):
+    """Slicer 5.6 has Python 3.9: the text about the version must come before any error."""
+    ast.parse((MODULE / name).read_text("utf-8"), feature_version=(3, 9))
+
+
+def test_old_slicer_is_told_what_is_needed(module, monkeypatch):
+    """Extensions Index, tier 3: a clear text below 5.12."""
+    monkeypatch.setattr(application.HeadlessApplication, "minorVersion", 11)
+    slicer.util.reloadScriptedModule("TextSegment")
+    widget = host.show_panel(module)
+    labels = [
+        child.text for child in widget.parent.findChildren(qt.QLabel) if "needs Slicer 5.12" in child.text
+    ]
+    assert "this is Slicer 5.11" in labels[-1]
+    assert widget.panel is None
+    widget.parent.exit()
+    widget.parent.enter()
+    with pytest.raises(RuntimeError, match=r"needs Slicer 5\.12"):
+        sys.modules["TextSegment"].TextSegmentLogic  # noqa: B018
+    monkeypatch.undo()
+    slicer.util.reloadScriptedModule("TextSegment")
+    assert slicer.modules.TextSegmentWidget.panel is not None
+
+
+def test_module_file_is_short():
+    """A reader sees at a glance what Slicer loads at each start."""
+    assert len((MODULE / "TextSegment.py").read_text("utf-8").splitlines()) <= 100

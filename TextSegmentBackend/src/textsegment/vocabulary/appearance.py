@@ -6,12 +6,12 @@ import colorsys
 import hashlib
 from dataclasses import dataclass
 
-from textsegment.vocabulary.structures import find_structure
+from textsegment.vocabulary.structures import REGION_LIST, STRUCTURE_LIST, Code, find_structure
 
-_UNKNOWN_TERMINOLOGY = (
-    "Segmentation category and type - DICOM master list~SCT^85756007^Tissue~SCT^85756007^Tissue~^^"
-    "~Anatomic codes - DICOM master list~^^~^^"
-)
+TISSUE = Code("SCT", "85756007", "Tissue")
+"""What is said of a structure that the vocabulary does not have."""
+
+_UNKNOWN_TERMINOLOGY = f"{STRUCTURE_LIST}~{TISSUE}~{TISSUE}~^^~{REGION_LIST}~^^~^^"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 LEAST_LIKENESS = 0.68
+STRUCTURE_LIST = "TextSegment structures"
+REGION_LIST = "TextSegment regions"
+"""Names of the lists of codes that 3D Slicer gets from the extension; its own lack many of them."""
 
 
 class Code(NamedTuple):
@@ -90,9 +93,9 @@ class Structure:
         texts = [str(code) if code else "^^" for code in fields]
         return "~".join(
             [
-                "Segmentation category and type - DICOM master list",
+                STRUCTURE_LIST,
                 *texts[:3],
-                "Anatomic codes - DICOM master list",
+                REGION_LIST,
                 *texts[3:],
             ]
         ) + "|"  # fmt: skip
