@@ -11,7 +11,7 @@ import pydicom
 import pytest
 import slicer
 import vtk
-from cases import erase_a_voxel, matrix, segment, volume_node
+from cases import erase_a_voxel, matrix, row_of, segment, volume_node
 from slicer_host.dicom import ctkDICOMDatabase
 from textsegment.errors import GeometryError, InputError, InputNotFoundError, OutputError, TextSegmentError
 from textsegment.files.dicom.reader import read_dicom
@@ -176,9 +176,9 @@ def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_pat
     exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
     (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
     assert roi.ROIDescription.endswith("Note: Parts of it were left out.")
-    results = Results.of_segments(case.node, case.segmentation_node)
-    assert results.row("liver").warnings == ("Parts of it were left out.",)
-    assert results.row("kidney").warnings == ()
+    results = Results(case.node, case.segmentation_node)
+    assert row_of(results, "liver").warnings == ("Parts of it were left out.",)
+    assert row_of(results, "kidney").warnings == ()
 
 
 def test_the_image_as_slicer_itself_loads_it_has_the_grid_of_its_files(case, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 import slicer
-from cases import erase_a_voxel, labelmap, names, segment, to_the_end, volume_node
+from cases import erase_a_voxel, labelmap, names, row_of, segment, to_the_end, volume_node
 from textsegment.errors import BusyError
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
@@ -18,7 +18,7 @@ def finished(structures=("liver", "aorta", "spleen"), segmentation_node=None, vo
 
 def redo(run, structure):
     """Look for a structure of a run again, to the end."""
-    again = TextSegmentLogic().redo(run.results, structure, segmenter=FakeSegmenter())
+    again = TextSegmentLogic().redo(run.results, row_of(run.results, structure), segmenter=FakeSegmenter())
     assert [row.structure for row in again.rows] == [structure]
     to_the_end(again)
 
@@ -67,7 +67,7 @@ def test_undo_keeps_what_was_edited_and_says_so():
 
 def test_undo_keeps_what_was_accepted():
     run = finished()
-    run.results.accept("aorta")
+    run.results.accept(row_of(run.results, "aorta"))
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     assert logic.GetSegmentStatus(segment(run.segmentation_node, "aorta")) == logic.Completed
     assert run.undo() == ("aorta",)
@@ -110,7 +110,6 @@ def test_undo_while_it_runs_stops_it():
 def test_segments_that_somebody_else_removed_are_noticed():
     run = finished()
     run.segmentation_node.GetSegmentation().RemoveSegment("liver")
-    run.results.refresh()
     assert [row.state for row in run.rows] == ["removed", "done", "not_found"]
     assert run.undo() == ()
 
@@ -119,9 +118,11 @@ def test_a_segment_of_a_later_run_is_not_taken_for_one_of_this():
     """It has the same identifier and content, if somebody removed the first one."""
     run = finished(("liver", "aorta"))
     node = run.segmentation_node
-    node.GetSegmentation().RemoveSegment("liver")
+    identifier = run.rows[0].segment_id
+    node.GetSegmentation().RemoveSegment(identifier)
     later = finished(("liver",), node, volume=run.volume_node)
-    assert later.rows[0].segment_id == run.rows[0].segment_id
+    assert later.rows[0].segment_id == identifier
+    assert [row.state for row in run.rows] == ["removed", "done"]
     assert run.undo() == ()
     assert names(node) == ["liver"]
 
@@ -146,13 +147,13 @@ def test_redo_puts_a_new_segment_beside_an_edited_one():
     erase_a_voxel(run.segmentation_node, "liver")
     redo(run, "liver")
     assert names(run.segmentation_node) == ["liver", "aorta", "liver 2"]
-    assert run.undo() == ()
+    assert run.undo() == ("liver",)
     assert names(run.segmentation_node) == ["liver"]
 
 
 def test_redo_brings_back_what_was_deleted():
     run = finished()
-    run.results.delete("liver")
+    run.results.delete(row_of(run.results, "liver"))
     assert run.rows[0].state == "removed"
     assert names(run.segmentation_node) == ["aorta"]
     redo(run, "liver")
@@ -164,6 +165,6 @@ def test_redo_waits_for_the_end():
     logic = TextSegmentLogic()
     run = logic.start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(5))
     with pytest.raises(BusyError):
-        logic.redo(run.results, "liver", segmenter=FakeSegmenter())
+        logic.redo(run.results, run.rows[0], segmenter=FakeSegmenter())
     assert run.rows[0].state == "waiting"
     run.cancel()

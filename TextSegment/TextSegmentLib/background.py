@@ -11,21 +11,22 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import CancelToken
 
 Report = Callable[[Any], None]
+T = TypeVar("T")
 
 _TICK_MS = 20
 # Slicer's main thread keeps Python's lock between Qt's events: unless it sleeps, the worker hardly runs.
 _YIELD_S = 0.008
 
 
-class BackgroundTask:
-    """One function in a thread of its own.
+class BackgroundTask(Generic[T]):  # noqa: UP046 - Python 3.11 runs it too
+    """One function in a thread of its own; ``T`` is what it returns.
 
     Args:
         work: Called with a function that reports anything to the asking thread, and with the token that
@@ -33,17 +34,17 @@ class BackgroundTask:
         name: Of the thread, for debuggers.
     """
 
-    def __init__(self, work: Callable[[Report, CancelToken], Any], name: str = "TextSegment") -> None:
+    def __init__(self, work: Callable[[Report, CancelToken], T], name: str = "TextSegment") -> None:
         self._work = work
         self._reports: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._cancel = CancelToken()
-        self._result: Any = None
+        self._results: list[T] = []
         self._error: TextSegmentError | None = None
         # A daemon: an engine that does not answer must not keep Slicer from quitting.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> BackgroundTask:
-        """Begin; return this job."""
+    def start(self) -> BackgroundTask[T]:
+        """Begin; return this task."""
         self._thread.start()
         return self
 
@@ -64,15 +65,15 @@ class BackgroundTask:
             except queue.Empty:
                 return
 
-    def result(self) -> Any:
-        """Return what the function returned, once the job is over.
+    def result(self) -> T:
+        """Return what the function returned, once the task is over.
 
         Raises:
             TextSegmentError: The function failed.
         """
         if self._error is not None:
             raise self._error
-        return self._result
+        return self._results[0]
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the worker; return whether it came in time."""
@@ -81,15 +82,20 @@ class BackgroundTask:
 
     def _run(self) -> None:
         try:
-            self._result = self._work(self._reports.put, self._cancel)
+            self._results.append(self._work(self._reports.put, self._cancel))
         except TextSegmentError as error:
             self._error = error
-        except Exception as error:  # a thread has nobody else to tell
-            logging.exception("TextSegment: a worker failed")
-            self._error = TextSegmentError(
-                _("The program failed ({kind}).").format(kind=type(error).__name__),
-                _("The details are in Slicer's log."),
-            )
+        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
+            self._error = defect(error)
+
+
+def defect(error: Exception) -> TextSegmentError:
+    """Write an exception that nobody expected into Slicer's log, and return what the user is told."""
+    logging.error("TextSegment: a defect", exc_info=error)
+    return TextSegmentError(
+        _("The program failed ({kind}).").format(kind=type(error).__name__),
+        _("The details are in Slicer's log."),
+    )
 
 
 class Pump:

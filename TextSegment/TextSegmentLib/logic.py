@@ -9,14 +9,15 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
-from textsegment.errors import BusyError
-from textsegment.modality import ModalityGuess
+from textsegment.errors import BusyError, CancelledError
+from textsegment.modality import ModalityGuess, modality_code
 from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
 from textsegment.vocabulary.resolve import Resolution, resolve
-from textsegment.vocabulary.selection import check_text, find_structures
+from textsegment.vocabulary.selection import Selection, check_text, find_structures
 
 from TextSegmentLib.engine.default import default_segmenter
+from TextSegmentLib.scene.finding import Request
 from TextSegmentLib.scene.modality import guess_modality
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow
@@ -59,7 +60,8 @@ class TextSegmentLogic:
             text: Such as ``"liver, left kidney"``.
             segmentationNode: Where to; None for a new one.
             modality: ``CT``, ``MR`` or ``PT``; None for a guess, see ``guess_modality``.
-            segmenter: What finds the structures; None for the engine that was chosen in the panel.
+            segmenter: What finds the structures; None for the engine that was chosen in the panel, which is
+                started if it does not run.
             wait: Whether to return only at the end; windows stay alive meanwhile.
             on_event: Called with the run after every change.
 
@@ -67,22 +69,17 @@ class TextSegmentLogic:
             The segmentation node; without ``wait`` the ``Run``, whose ``process_events`` has to be called.
 
         Raises:
-            TextSegmentError: Anything that went wrong, typed.
+            TextSegmentError: Anything that went wrong, typed. Without ``wait``, what goes wrong later is the
+                ``error`` of the run.
         """
         check_text(text)
-        segmenter = segmenter or default_segmenter(_wait_a_moment)
-        modality = modality or self.guess_modality(volumeNode).code
-        available = segmenter.info().structures.get(modality, ())
-        wanted = find_structures(text, modality, available, consent=lambda meaning: True)
-        run = self.start(
-            volumeNode,
-            wanted.structures,
-            segmentationNode,
-            modality=modality,
-            segmenter=segmenter,
-            on_event=on_event,
-        )
-        run.warnings = (*run.warnings, *wanted.notes)
+        self._require_idle()
+        code = modality_code(modality or self.guess_modality(volumeNode).code)
+
+        def choose(model: ModelInfo) -> Selection:
+            return find_structures(text, code, model.structures.get(code, ()), lambda meaning: True)
+
+        run = self._begin(volumeNode, segmentationNode, Request(code, choose), (), segmenter, on_event)
         if not wait:
             return run
         while run.process_events():
@@ -119,16 +116,14 @@ class TextSegmentLogic:
             TextSegmentError: The nodes or the structures cannot be used; nothing was changed.
         """
         self._require_idle()
-        code = read_volume_node(volume_node, modality).modality
-        rows = [ResultRow(prompt.text) for prompt in unique_prompts(structures)]
-        results = Results(Target(volume_node, segmentation_node), rows, code)
-        self._run = Run(results, results.rows, segmenter, on_event)
-        return self._run
+        names = tuple(prompt.text for prompt in unique_prompts(structures))
+        request = Request(modality_code(modality), lambda model: Selection(names))
+        return self._begin(volume_node, segmentation_node, request, names, segmenter, on_event)
 
     def redo(
         self,
         results: Results,
-        structure: str,
+        row: ResultRow,
         *,
         segmenter: Segmenter,
         on_event: Callable[[Run], None] = lambda run: None,
@@ -136,8 +131,8 @@ class TextSegmentLogic:
         """Look for one structure again; see ``Results.make_way`` for what becomes of its segment.
 
         Args:
-            results: Of a run that is over.
-            structure: One of them.
+            results: Shows what was found before.
+            row: One of theirs.
             segmenter: What finds it.
             on_event: Called with the run after every change.
 
@@ -149,10 +144,36 @@ class TextSegmentLogic:
             TextSegmentError: The volume or the segmentation is gone, or cannot be used any more.
         """
         self._require_idle()
-        results.require_nodes()
+        volume_node, segmentation_node = results.volume_node, results.segmentation_node
+        if volume_node is None:
+            raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
+        if segmentation_node is None:
+            raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
         # Before a segment is removed for a run that cannot begin.
-        read_volume_node(results.volume_node, results.modality)
-        self._run = Run(results, [results.make_way(structure)], segmenter, on_event)
+        source = read_volume_node(volume_node)
+        target = Target.prepare(volume_node, segmentation_node)
+        results.make_way(row)
+        names = (row.structure,)
+        request = Request(row.modality, lambda model: Selection(names))
+        self._run = Run(
+            source, target, results, request, names, segmenter, run_id=row.run_id, on_event=on_event
+        )
+        return self._run
+
+    def _begin(
+        self,
+        volume_node: Any,
+        segmentation_node: Any,
+        request: Request,
+        structures: Sequence[str],
+        segmenter: Segmenter | None,
+        on_event: Callable[[Run], None],
+    ) -> Run:
+        source = read_volume_node(volume_node)
+        segmenter = segmenter or default_segmenter()
+        target = Target.prepare(volume_node, segmentation_node)
+        results = Results(volume_node, target.node)
+        self._run = Run(source, target, results, request, structures, segmenter, on_event=on_event)
         return self._run
 
     def _require_idle(self) -> None:

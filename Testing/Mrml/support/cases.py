@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import slicer
 import vtk
-from textsegment.geometry import Geometry
+from textsegment.geometry import Box, Geometry
+from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+from textsegment.segmenter import MaskReady, ModelInfo, ignore_events
 from textsegment.testing import phantom
+from textsegment.vocabulary.structures import known_in
 from textsegment.volume import Volume
 from vtk.util import numpy_support
 
@@ -90,6 +93,11 @@ def tag(made: slicer.vtkSegment, key: str) -> str:
     return str(value)
 
 
+def row_of(results, structure: str):
+    """Returns the newest row of a structure."""
+    return [row for row in results.rows if row.structure == structure][-1]
+
+
 def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
     """Takes the first voxel of a segment away, as a brush of the Segment Editor does."""
     scalars = labelmap(node, name).GetPointData().GetScalars()
@@ -110,3 +118,29 @@ def to_the_end(run) -> None:
 def _sorted(points: np.ndarray) -> np.ndarray:
     rounded = np.round(points, 4) + 0.0
     return rounded[np.lexsort(rounded.T)]
+
+
+class Blocks:
+    """A segmenter that gives each structure a block of its own, in rows and layers, none over another."""
+
+    def __init__(self, shape: tuple[int, int, int]) -> None:
+        self._shape = shape
+
+    def info(self) -> ModelInfo:
+        """Knows all structures in CT."""
+        return ModelInfo("blocks", "0" * 64, "cpu", {"CT": known_in("CT")})
+
+    def segment(self, volume, prompts, *, on_event=ignore_events, cancel=None) -> Segmentation:
+        """Gives the blocks in order, while there is room for them."""
+        counts = [
+            size // block for size, block in zip(volume.geometry.spatial_shape, self._shape, strict=True)
+        ]
+        places = itertools.product(*(range(count) for count in counts))
+        for prompt, place in zip(prompts, places, strict=False):
+            start = tuple(at * block for at, block in zip(place, self._shape, strict=True))
+            box = Box(start, tuple(at + block for at, block in zip(start, self._shape, strict=True)))
+            mask = np.ones(box.shape, dtype=bool)
+            mask[0, 0, 0] = False
+            statistics = MaskStatistics(int(mask.sum()), 1.0, 0.0, 0.9, False)
+            on_event(MaskReady(StructureMask(prompt, box, mask, statistics)))
+        return Segmentation(volume.geometry, ())

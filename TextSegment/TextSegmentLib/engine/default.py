@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from slicer.i18n import tr as _
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import SettingsError
-from textsegment.segmenter import Segmenter
+from textsegment.prompt import Prompt
+from textsegment.segmentation import Segmentation
+from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, Segmenter, ignore_events
+from textsegment.volume import Volume
 
 from TextSegmentLib import settings
 from TextSegmentLib.engine.interpreter import chosen_interpreter
-from TextSegmentLib.engine.server_process import ServerState, local_server
+from TextSegmentLib.engine.server_process import LocalServer, ServerState, local_server
+
+_LOOK_S = 0.5
 
 
-def default_segmenter(wait: Callable[[], None]) -> Segmenter:
+def default_segmenter() -> Segmenter:
     """Return what the settings say; the engine on this computer is started if it does not run.
 
-    Args:
-        wait: Called again and again until the engine is ready; waits a moment.
+    Nothing is waited for here: the segmenter waits for the engine itself, in the thread that asks it.
 
     Raises:
         SettingsError: A server without an address, or to which the user did not agree yet.
         TextSegmentError: The engine on this computer cannot be started.
     """
-    return _server() if settings.uses_server() else _local(wait)
+    return _server() if settings.uses_server() else _local()
 
 
 def _server() -> Segmenter:
@@ -40,11 +44,36 @@ def _server() -> Segmenter:
     return segmenter
 
 
-def _local(wait: Callable[[], None]) -> Segmenter:
+def _local() -> Segmenter:
     server = local_server()
     if server.state in (ServerState.STOPPED, ServerState.FAILED):
         interpreter = chosen_interpreter(settings.interpreter())
         server.start(interpreter, model=settings.model(), device=settings.device())
-    while server.state is ServerState.STARTING:
-        wait()
-    return server.segmenter()
+    return _Starting(server)
+
+
+class _Starting:
+    """The engine on this computer, which may not have answered yet."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self._server = server
+
+    def info(self) -> ModelInfo:
+        """Say what answers, once it does; see ``Segmenter``."""
+        return self._ready().info()
+
+    def segment(
+        self,
+        volume: Volume,
+        prompts: Sequence[Prompt | str],
+        *,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> Segmentation:
+        """Segment, once the engine answers; see ``Segmenter``."""
+        return self._ready().segment(volume, prompts, on_event=on_event, cancel=cancel)
+
+    def _ready(self) -> Segmenter:
+        while self._server.state is ServerState.STARTING:
+            self._server.wait(_LOOK_S)
+        return self._server.segmenter()

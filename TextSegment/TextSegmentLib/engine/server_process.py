@@ -57,6 +57,7 @@ class LocalServer:
         self._failure: TextSegmentError | None = None
         self._is_unwanted = True
         self._log: deque[str] = deque(maxlen=_LINES_OF_LOG)
+        self._news = threading.Condition()
 
     @property
     def state(self) -> ServerState:
@@ -127,6 +128,12 @@ class LocalServer:
         for watch in (self._watch_output, self._watch_log):
             threading.Thread(target=watch, args=(self._process, key), daemon=True).start()
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait for news of its start, so long at most; for a worker, not for the GUI thread."""
+        with self._news:
+            if self.state is ServerState.STARTING:
+                self._news.wait(timeout_s)
+
     def stop(self) -> None:
         """Ask it to stop, and make it stop a few seconds later; returns at once."""
         if self._process is not None and not self._is_unwanted:
@@ -164,6 +171,8 @@ class LocalServer:
             else:
                 if self._is_wanted(process):
                     self._segmenter, self._info = segmenter, info
+            with self._news:
+                self._news.notify_all()
         process.stdout.close()
 
     def _watch_log(self, process: subprocess.Popen[str], _key: str) -> None:

@@ -19,7 +19,9 @@ from textsegment.segmentation import StructureMask
 from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
-from TextSegmentLib.scene.segments import BINARY_LABELMAP, Content, content_in, tag_of
+from TextSegmentLib.scene.content import Content, LabelImage
+from TextSegmentLib.scene.record import tag_of
+from TextSegmentLib.scene.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
 # Two grids whose voxels are nearer than this to each other are the same; in voxels.
@@ -113,7 +115,7 @@ class RegionSource:
             original = Content.from_text(self.region.original)
         except ValueError:  # nobody can tell
             return True
-        now = None if self.image is None else content_in(self.image, self.label)
+        now = LabelImage(self.image).content(self.label)
         # Wherever it lies now: to move an image and its segments together is no edit.
         return now is None or now.digest != original.digest
 

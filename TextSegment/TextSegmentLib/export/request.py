@@ -146,7 +146,7 @@ class Export:
     ) -> None:
         regions = [region for region in list_regions(segmentation_node) if region.segment_id in segment_ids]
         _require_writable(regions, request)
-        self._volume = read_volume_node(volume_node, "CT")  # of any modality: only voxels and place count
+        self._volume = read_volume_node(volume_node)
         self._sources = [take_region(segmentation_node, volume_node, region) for region in regions]
         self._request = request
         self._interpreter = interpreter

@@ -11,6 +11,7 @@ from textsegment.errors import TextSegmentError
 from textsegment.vocabulary.resolve import MODALITIES
 
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.scene.alignment import belongs_to
 from TextSegmentLib.scene.modality import reason_of
 from TextSegmentLib.scene.parameters import Parameters
 
@@ -78,7 +79,8 @@ class InputSection:
         if self._parameters is None:
             return
         self._parameters.volume_node = node
-        if node is not None and _belongs_to_another(self._parameters.segmentation_node, node):
+        segmentation_node = self._parameters.segmentation_node
+        if node is not None and segmentation_node is not None and not belongs_to(segmentation_node, node):
             self._ui.outputSelector.setCurrentNode(None)
         self._tell()
 
@@ -118,14 +120,6 @@ class InputSection:
         automatic = _("Automatic: {code}").format(code=guessed) if guessed else _("Automatic")
         self._ui.modalityBox.setItemText(0, automatic)
         self._ui.modalityReasonLabel.text = _chosen_reason(chosen, guessed, reason)
-
-
-def _belongs_to_another(segmentation_node: Any, volume_node: Any) -> bool:
-    """Return whether a segmentation was made for another image."""
-    if segmentation_node is None:
-        return False
-    role = segmentation_node.GetReferenceImageGeometryReferenceRole()
-    return segmentation_node.GetNodeReference(role) not in (None, volume_node)
 
 
 def _chosen_reason(chosen: str, guessed: str, reason: str) -> str:

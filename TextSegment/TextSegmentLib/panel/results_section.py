@@ -9,11 +9,16 @@ import qt
 import slicer
 import vtk
 
+from TextSegmentLib.background import Pump
 from TextSegmentLib.panel.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
 from TextSegmentLib.panel.results_table import ResultsTable
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow, RowState
+
+# Changes that follow each other so quickly, such as those of a brush, are shown together.
+_TOGETHER_MS = 100
+_EVENTS = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SourceRepresentationModified")
 
 
 class ResultsSection:
@@ -21,7 +26,7 @@ class ResultsSection:
 
     Args:
         ui: Widgets of the panel by name.
-        on_redo: Called with a structure that is to be looked for again.
+        on_redo: Called with a row whose structure is to be looked for again.
         on_undo: Called when the results are to be taken back.
 
     Attributes:
@@ -29,17 +34,20 @@ class ResultsSection:
         export_dialog: The one that was opened last, until it is closed.
     """
 
-    def __init__(self, ui: Any, on_redo: Callable[[str], None], on_undo: Callable[[], None]) -> None:
+    def __init__(self, ui: Any, on_redo: Callable[[ResultRow], None], on_undo: Callable[[], None]) -> None:
         self._ui = ui
         self._on_redo = on_redo
         self.shown: Results | None = None
         self._is_active = False
         self.export_dialog: ExportDialog | None = None
         # Not by the mixin of Slicer, which would keep the node and its segments alive.
-        self._watched, self._watch_tag = vtk.vtkWeakReference(), 0
+        self._watched = vtk.vtkWeakReference()
+        self._watch_tags: list[int] = []
         self._timer = qt.QTimer(ui.resultsTable)
         self._timer.setSingleShot(True)
+        self._timer.setInterval(_TOGETHER_MS)
         self._timer.connect("timeout()", self.refresh)
+        self._pump: Pump | None = None
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
@@ -65,31 +73,45 @@ class ResultsSection:
         self._offer()
 
     def refresh(self) -> None:
-        """Notice what others have removed."""
+        """Notice what others have changed, and find out in the background what they have edited."""
         if self.shown is not None:
-            self.shown.refresh()
             self._show_again()
+            if self._pump is None:
+                self._pump = Pump(self._look)
 
     def stop(self) -> None:
         """Do nothing more: the panel goes away."""
         self._timer.stop()
+        if self._pump is not None:
+            self._pump.stop()
         self._watch(None)
         if self.export_dialog is not None:
             self.export_dialog.stop()
 
     def _watch(self, segmentation_node: Any) -> None:
-        """Notice what others remove."""
+        """Notice what others do with the segments."""
         watched = self._watched.Get()
         if watched is segmentation_node:
             return
         if watched is not None:
-            watched.RemoveObserver(self._watch_tag)
+            for tag in self._watch_tags:
+                watched.RemoveObserver(tag)
         self._watched.Set(segmentation_node)
         if segmentation_node is not None:
-            event = slicer.vtkSegmentation.SegmentRemoved
-            self._watch_tag = segmentation_node.AddObserver(event, self._segment_removed)
+            self._watch_tags = [
+                segmentation_node.AddObserver(getattr(slicer.vtkSegmentation, event), self._segments_changed)
+                for event in _EVENTS
+            ]
 
-    def _segment_removed(self, _caller: Any, _event: str) -> None:
+    def _look(self) -> bool:
+        """Take what was found of edits; return whether more is to come."""
+        if self.shown is not None and self.shown.look():
+            return True
+        self._pump = None
+        self._show_again()
+        return False
+
+    def _segments_changed(self, _caller: Any, _event: str) -> None:
         # Later, when those who are at it have ended: it may be these results themselves.
         self._timer.start()
 
@@ -112,27 +134,27 @@ class ResultsSection:
     def _selected(self) -> list[ResultRow]:
         if self.shown is None:
             return []
-        names = set(self._table.selected)
-        return [row for row in self.shown.rows if row.structure in names]
+        keys = set(self._table.selected)
+        return [row for row in self.shown.rows if row.key in keys]
 
-    def _center(self, structure: str) -> None:
-        row = self.shown.row(structure)
+    def _center(self, key: str) -> None:
+        row = self.shown.row(key)
         if row.segment_id and self.shown.segmentation_node is not None:
             center_views(self.shown.segmentation_node, row.segment_id)
 
     def _accept(self) -> None:
         for row in self._selected():
-            self.shown.accept(row.structure)
+            self.shown.accept(row)
         self._show_again()
 
     def _delete(self) -> None:
         for row in self._selected():
             if row.state is not RowState.WAITING:
-                self.shown.delete(row.structure)
+                self.shown.delete(row)
         self._show_again()
 
     def _redo(self) -> None:
-        self._on_redo(self._selected()[0].structure)
+        self._on_redo(self._selected()[0])
 
     def _edit(self) -> None:
         with_segment = [row for row in self._selected() or self.shown.rows if row.segment_id]

@@ -10,9 +10,9 @@ import qt
 from slicer.i18n import tr as _
 
 from TextSegmentLib.scene.rows import ResultRow, RowState
-from TextSegmentLib.scene.terminology import look_of
 
-_STRUCTURE_ROLE = qt.Qt.UserRole + 1
+_KEY_ROLE = qt.Qt.UserRole + 1
+_COLOR_ROLE = qt.Qt.UserRole + 2
 _SQUARE = 12
 _NAME, _STATE, _VOLUME, _CONFIDENCE = range(4)
 
@@ -22,7 +22,7 @@ class ResultsTable:
 
     Args:
         view: The ``QTreeView``.
-        on_clicked: Called with the structure of the row that was clicked, or chosen with Enter.
+        on_clicked: Called with the key of the row that was clicked, or chosen with Enter.
         on_selected: Called when other rows are selected.
     """
 
@@ -47,14 +47,14 @@ class ResultsTable:
         )
 
     def show(self, rows: Sequence[ResultRow], *, is_over: bool) -> None:
-        """Show these rows; the selection stays while the structures are the same.
+        """Show these rows; the selection stays while the rows are those.
 
         Args:
             rows: One a structure.
             is_over: Whether nothing more will come for those that wait.
         """
-        shown = [self._structure(number) for number in range(self._model.rowCount())]
-        if shown != [row.structure for row in rows]:
+        shown = [self._key(number) for number in range(self._model.rowCount())]
+        if shown != [row.key for row in rows]:
             self._model.removeRows(0, self._model.rowCount())
             for row in rows:
                 self._model.appendRow(_items(row))
@@ -63,19 +63,20 @@ class ResultsTable:
 
     @property
     def selected(self) -> list[str]:
-        """Structures of the selected rows, from top to bottom."""
+        """Keys of the selected rows, from top to bottom."""
         selection = self._view.selectionModel()
         numbers = range(self._model.rowCount())
-        return [self._structure(n) for n in numbers if selection.isSelected(self._model.index(n, _NAME))]
+        return [self._key(n) for n in numbers if selection.isSelected(self._model.index(n, _NAME))]
 
-    def _structure(self, number: int) -> str:
-        return self._model.item(number, _NAME).data(_STRUCTURE_ROLE)
+    def _key(self, number: int) -> str:
+        return self._model.item(number, _NAME).data(_KEY_ROLE)
 
     def _clicked(self, index: Any) -> None:
-        self._on_clicked(self._structure(index.row()))
+        self._on_clicked(self._key(index.row()))
 
     def _update(self, number: int, row: ResultRow, is_over: bool) -> None:
         texts = {
+            _NAME: row.name,
             _STATE: _state(row, is_over),
             _VOLUME: "" if row.volume_ml is None else _millilitres(row.volume_ml),
             _CONFIDENCE: "" if row.confidence is None else f"{row.confidence:.2f}",
@@ -85,6 +86,11 @@ class ResultsTable:
             item = self._model.item(number, column)
             if item.text() != text:
                 item.setText(text)
+        name = self._model.item(number, _NAME)
+        color = _color(row)
+        if name.data(_COLOR_ROLE) != color.name():
+            name.setData(color.name(), _COLOR_ROLE)
+            name.setIcon(_icon(color))
         for column in (_NAME, _STATE):
             item = self._model.item(number, column)
             if item.toolTip() != tool_tip:
@@ -92,18 +98,25 @@ class ResultsTable:
 
 
 def _items(row: ResultRow) -> list[Any]:
-    name = qt.QStandardItem(row.structure)
-    name.setData(row.structure, _STRUCTURE_ROLE)
-    red, green, blue = (round(255 * part) for part in look_of(row.structure).color)
-    pixmap = qt.QPixmap(_SQUARE, _SQUARE)
-    pixmap.fill(qt.QColor(red, green, blue))
-    icon = qt.QIcon(pixmap)
-    icon.addPixmap(pixmap, qt.QIcon.Selected)  # else Qt tints it in the row that is selected
-    name.setIcon(icon)
+    name = qt.QStandardItem(row.name)
+    name.setData(row.key, _KEY_ROLE)
     others = [qt.QStandardItem() for _column in (_STATE, _VOLUME, _CONFIDENCE)]
     for item in others[1:]:
         item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
     return [name, *others]
+
+
+def _color(row: ResultRow) -> Any:
+    red, green, blue = (round(255 * part) for part in row.color)
+    return qt.QColor(red, green, blue)
+
+
+def _icon(color: Any) -> Any:
+    pixmap = qt.QPixmap(_SQUARE, _SQUARE)
+    pixmap.fill(color)
+    icon = qt.QIcon(pixmap)
+    icon.addPixmap(pixmap, qt.QIcon.Selected)  # else Qt tints it in the row that is selected
+    return icon
 
 
 def _state(row: ResultRow, is_over: bool) -> str:

@@ -29,7 +29,7 @@ from TextSegmentLib.panel.sets_menu import SetsMenu
 from TextSegmentLib.panel.shown_image import ShownImage
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import RunState
+from TextSegmentLib.scene.rows import ResultRow, RunState
 from TextSegmentLib.scene.run import Run
 
 _RUN_KEYS = ("Ctrl+Return", "Ctrl+Enter")
@@ -50,6 +50,7 @@ class Panel(VTKObservationMixin):
         self.logic = logic
         self.ui = ui = slicer.util.childWidgetVariables(root)
         self._pump: Pump | None = None
+        self._undo_pump: Pump | None = None
         self._parameters: Parameters | None = None
         self._is_entered = False
         self._known_text = ""  # that of the parameters, when it was read or written last
@@ -105,8 +106,8 @@ class Panel(VTKObservationMixin):
         self._let_go()
         self.removeObservers()
         self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
-        if self._pump is not None:
-            self._pump.stop()
+        for pump in filter(None, (self._pump, self._undo_pump)):
+            pump.stop()
         for part in (self.prompt, self.tree, self.results, self.engine, self.shown_image):
             part.stop()
 
@@ -132,16 +133,14 @@ class Panel(VTKObservationMixin):
             self.ui.outputSelector.setCurrentNode(run.segmentation_node)
             self._follow(run)
 
-    def _redo(self, structure: str) -> None:
-        """Look for one structure of the results again."""
+    def _redo(self, row: ResultRow) -> None:
+        """Look for the structure of a row again."""
         results = self.results.shown
 
         def start(segmenter: Segmenter) -> Run:
-            return self.logic.redo(results, structure, segmenter=segmenter, on_event=self._run_changed)
+            return self.logic.redo(results, row, segmenter=segmenter, on_event=self._run_changed)
 
-        run = self._started(
-            start, if_starting=lambda: self.results.shown is results and self._redo(structure)
-        )
+        run = self._started(start, if_starting=lambda: self.results.shown is results and self._redo(row))
         if run is not None:
             self._follow(run)
 
@@ -167,15 +166,27 @@ class Panel(VTKObservationMixin):
             return None
 
     def _undo(self) -> None:
-        """Take back the results that are shown."""
+        """Take back the last run of those that are shown, once it is known what was edited."""
         if self._is_running:
             self.logic.run.cancel()
-        kept = self.results.shown.undo()
+        results = self.results.shown
+        if not self._undo_step(results):
+            return
+        self._undo_pump = Pump(lambda: self._undo_step(results))
+
+    def _undo_step(self, results: Results) -> bool:
+        """Return whether it is not known yet what was edited; else undo."""
+        if results is not self.results.shown:
+            return False
+        if results.look():
+            return True
+        kept = results.undo()
         if kept:
             self.run_section.show_note(
                 _("Kept, because they were edited or accepted: {names}.").format(names=", ".join(kept))
             )
         self.results.refresh()
+        return False
 
     @property
     def _is_running(self) -> bool:
@@ -246,9 +257,10 @@ class Panel(VTKObservationMixin):
             return
         if shown is not None and shown.segmentation_node is case.segmentation_node:
             return
-        results = Results.of_segments(case.volume_node, case.segmentation_node)
-        if results is not None:
+        results = Results(case.volume_node, case.segmentation_node)
+        if results.rows:
             self.results.show(results)
+            self.results.refresh()
             self.run_section.show_run(None)
 
     def _model_changed(self) -> None:

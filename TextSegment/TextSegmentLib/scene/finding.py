@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from textsegment.segmentation import Segmentation, StructureMask
-from textsegment.segmenter import CancelToken, MaskReady, Segmenter
+from textsegment.segmenter import CancelToken, MaskReady, ModelInfo, Segmenter
+from textsegment.vocabulary.selection import Selection
 
 from TextSegmentLib.background import Report
-from TextSegmentLib.scene.segments import Content, labelmap_of
+from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.segments import labelmap_of
 from TextSegmentLib.scene.volume_node import VolumeSource
 
 
@@ -28,23 +30,40 @@ class FoundMask:
     content: Content | None = None
 
 
+@dataclass(frozen=True)
+class Request:
+    """What a run looks for.
+
+    Attributes:
+        modality: DICOM code.
+        choose: Says, in the worker, which structures, once it is known what the model has.
+    """
+
+    modality: str
+    choose: Callable[[ModelInfo], Selection]
+
+
 def find(
-    source: VolumeSource, segmenter: Segmenter, structures: Sequence[str], report: Report, cancel: CancelToken
+    source: VolumeSource, segmenter: Segmenter, request: Request, report: Report, cancel: CancelToken
 ) -> Segmentation:
     """Find structures.
 
     Args:
         source: The voxels.
         segmenter: What finds them.
-        structures: Prompts.
-        report: Gets ``ModelInfo``, ``VoxelsCopied``, ``Queued``, ``Progress`` and ``FoundMask``.
+        request: Which ones.
+        report: Gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Progress`` and
+            ``FoundMask``.
         cancel: Asks to stop.
 
     Raises:
         TextSegmentError: Any failure, typed.
     """
-    report(segmenter.info())
-    volume = source.to_volume()
+    model = segmenter.info()
+    report(model)
+    selection = request.choose(model)
+    report(selection)
+    volume = source.to_volume(request.modality)
     report(VoxelsCopied())
 
     def on_event(event: Any) -> None:
@@ -55,4 +74,4 @@ def find(
         else:
             report(FoundMask(event.mask, *labelmap_of(event.mask, source)))
 
-    return segmenter.segment(volume, structures, on_event=on_event, cancel=cancel)
+    return segmenter.segment(volume, selection.structures, on_event=on_event, cancel=cancel)

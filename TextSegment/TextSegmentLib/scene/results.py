@@ -1,235 +1,287 @@
-"""What a run has brought, and what becomes of it: rows, and their segments in a segmentation node.
+"""What runs have brought into a segmentation, and what becomes of it.
 
-The segments carry as tags what is needed to show them again after their scene was saved and loaded.
+Rows are read from the segments themselves whenever somebody asks: what others rename, edit, remove or bring
+back needs no notice. The segments carry as tags what is needed for it after save and load.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import textsegment
-from slicer.i18n import tr as _
-from textsegment.errors import CancelledError, OutputError
-from textsegment.segmentation import StructureMask
-from textsegment.segmenter import ModelInfo
+from textsegment.segmentation import MaskStatistics
 
-from TextSegmentLib.scene.finding import FoundMask
+from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.editor_history import EditorHistory
+from TextSegmentLib.scene.edits import EditWatch, Suspect
+from TextSegmentLib.scene.record import SegmentRecord
 from TextSegmentLib.scene.rows import ResultRow, RowState, state_of
-from TextSegmentLib.scene.segments import (
-    Content,
-    Original,
-    add_segment,
-    is_completed,
-    set_status,
-    tag_of,
-    volume_ml,
-)
+from TextSegmentLib.scene.segments import is_completed, remove_segments, segments_of, set_status
 from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.terminology import look_of
+from TextSegmentLib.scene.weak_node import WeakNode
+
+
+@dataclass
+class _Asked:
+    """A structure that was looked for in this session, and what was found; its segment may be gone."""
+
+    run_id: str
+    structure: str
+    modality: str
+    statistics: MaskStatistics | None = None
+    segment_id: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A segment that a run has made."""
+
+    segment_id: str
+    segment: Any
+    record: SegmentRecord
 
 
 class Results:
-    """Rows and segments of a run. Nothing but these segments is ever changed.
+    """The segments that runs have made in a segmentation. Nothing but these is ever changed.
+
+    Making this object changes no node.
 
     Args:
-        target: Where the segments go.
-        rows: One a structure, in order.
-        modality: DICOM code of the volume.
-        run_id: Tells the segments from those of other runs; empty for a new one.
-
-    Attributes:
-        rows: One a structure, in order.
-        modality: DICOM code of the volume.
+        volume_node: What was segmented.
+        segmentation_node: Where the segments are.
     """
 
-    def __init__(self, target: Target, rows: Sequence[ResultRow], modality: str, run_id: str = "") -> None:
-        self.rows = list(rows)
-        self.modality = modality
-        self._target = target
-        self._id = run_id or uuid.uuid4().hex
-        self._originals: dict[str, Original] = {}
-
-    @classmethod
-    def of_segments(cls, volume_node: Any, segmentation_node: Any) -> Results | None:
-        """Return those of the last run that a segmentation has segments of; None if there are none.
-
-        What a run did not find has left no segment, and no row.
-        """
-        segmentation = segmentation_node.GetSegmentation()
-        segments = [segmentation.GetNthSegment(n) for n in range(segmentation.GetNumberOfSegments())]
-        last = max(segments, key=lambda segment: tag_of(segment, "date"), default=None)
-        if last is None or not (run_id := tag_of(last, "run")):
-            return None
-        try:
-            target = Target(volume_node, segmentation_node)
-        except OutputError:  # they cannot lie on this image
-            return None
-        results = cls(target, [], tag_of(last, "modality"), run_id)
-        for number, segment in enumerate(segments):
-            if tag_of(segment, "run") == run_id:
-                results._take_up(segment, segmentation.GetNthSegmentID(number))
-        results.refresh()
-        return results if results.rows else None
+    def __init__(self, volume_node: Any, segmentation_node: Any) -> None:
+        self._volume, self._segmentation = WeakNode(volume_node), WeakNode(segmentation_node)
+        self._asked: list[_Asked] = []
+        self._take_up()
+        self._targets: dict[str, Target] = {}
+        self._edits = EditWatch()
+        self._history = EditorHistory()
 
     @property
     def segmentation_node(self) -> Any:
         """Where the segments are; None once it was deleted."""
-        return self._target.node
+        return self._segmentation.node
 
     @property
     def volume_node(self) -> Any:
         """What was segmented; None once it was deleted."""
-        return self._target.volume_node
+        return self._volume.node
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know about the choice of the segmentation."""
-        return self._target.warnings
+    def rows(self) -> tuple[ResultRow, ...]:
+        """One row a structure, as they are now: the oldest run first, in the order that was asked for.
 
-    def require_nodes(self) -> None:
-        """Check that volume and segmentation are still there.
+        What a run of another session did not find has left no segment, and no row.
+        """
+        runs: dict[str, list[_Made]] = {asked.run_id: [] for asked in self._asked}
+        for each in sorted(self._made().values(), key=lambda each: each.record.date):
+            runs.setdefault(each.record.run_id, []).append(each)
+        return tuple(row for run_id, segments in runs.items() for row in self._rows_of(run_id, segments))
+
+    def row(self, key: str) -> ResultRow:
+        """Return the row with a key.
 
         Raises:
-            CancelledError: One is not.
+            KeyError: There is none any more.
         """
-        if self.volume_node is None:
-            raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
-        if self.segmentation_node is None:
-            raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
+        for row in self.rows:
+            if row.key == key:
+                return row
+        raise KeyError(key)
 
-    def row(self, structure: str) -> ResultRow:
-        """Return the row of a structure."""
-        return next(row for row in self.rows if row.structure == structure)
+    def look(self) -> bool:
+        """Find out which segments were edited; never waits.
 
-    def add(self, found: FoundMask, model: ModelInfo) -> None:
-        """Take what a model has found: a segment for it, unless it is empty.
-
-        Raises:
-            OutputError: The segmentation does not take it.
+        Returns:
+            Whether more is to come: then call it again a moment later.
         """
-        mask, segment_id = found.mask, None
-        if found.labelmap is not None:
-            content = found.content.moved(self._target.place(found.labelmap))
-            tags = self._tags(mask, model, content)
-            segment_id = add_segment(self.segmentation_node, mask.structure, found.labelmap, tags)
-            self._originals[segment_id] = Original(content, found.labelmap)
-        self.row(mask.structure).show(mask.statistics, segment_id, mask.warnings)
+        return self._edits.look(self._suspects())
 
-    def accept(self, structure: str) -> None:
+    def settle(self) -> None:
+        """Find out which segments were edited, and wait for that: for scripts."""
+        self._edits.settle(self._suspects())
+
+    def begin(self, run_id: str, structures: Sequence[str], modality: str, target: Target) -> None:
+        """A run looks for structures, each of which gets a row at once."""
+        self._targets.setdefault(run_id, target)
+        for structure in structures:
+            self._ask(_Asked(run_id, structure, modality))
+
+    def take(
+        self,
+        run_id: str,
+        structure: str,
+        statistics: MaskStatistics,
+        segment_id: str | None,
+        warnings: tuple[str, ...],
+    ) -> None:
+        """A run has found out about a structure; it has made its segment, unless there is nothing."""
+        asked = self._find_asked(run_id, structure)
+        assert asked is not None
+        asked.statistics, asked.segment_id, asked.warnings = statistics, segment_id, warnings
+        if segment_id is not None:
+            segment = self.segmentation_node.GetSegmentation().GetSegment(segment_id)
+            self._edits.remember(segment_id, segment)
+        self._history.leave(self.segmentation_node)
+
+    def save_for_editor(self) -> None:
+        """Call before segments are added: the editor's undo is to come back to just here."""
+        self._history.save(self.segmentation_node)
+
+    def accept(self, row: ResultRow) -> None:
         """Mark a segment as completed; undo keeps it from now on."""
-        row = self.row(structure)
-        if self._segment(row):
-            row.accepted = True
-            set_status(self._segment(row), "Completed")
+        made = self._made_of(row, self._made())
+        if made is not None:
+            set_status(made.segment, "Completed")
 
-    def delete(self, structure: str) -> None:
-        """Remove the segment of a structure, edited or not."""
-        row = self.row(structure)
-        self._remove(row)
-        row.lose()
+    def delete(self, row: ResultRow) -> None:
+        """Remove the segment of a row, edited or not."""
+        self._remove([row])
 
-    def make_way(self, structure: str) -> ResultRow:
-        """Get ready for another result for a structure.
+    def make_way(self, row: ResultRow) -> None:
+        """Get ready for another result for the structure of a row.
 
         Its segment is removed, but kept beside the one to come if it was edited or accepted.
         """
-        row = self.row(structure)
-        if not self._is_users_own(row):
-            self._remove(row)
-        row.wait()
-        return row
+        self.settle()
+        if not self._is_users_own(self.row(row.key)):
+            self._remove([row])
 
-    def undo(self, *, edited_too: bool = False) -> tuple[str, ...]:
-        """Remove the segments.
+    def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
+        """Remove the segments of a run.
 
         Args:
+            run_id: Which; the last one that has something to be taken back if it is empty.
             edited_too: Whether to remove also what was edited or accepted since.
 
         Returns:
             Names of the segments that were kept because they were edited or accepted.
         """
-        kept = []
-        for row in self.rows:
-            if not edited_too and self._is_users_own(row):
-                kept.append(self._segment(row).GetName())
-            elif row.segment_id is not None:
-                self._remove(row)
-                row.lose()
-        self.take_back_node()
-        return tuple(kept)
+        self.settle()
+        rows = [row for row in self.rows if row.segment_id is not None]
+        own = [row for row in rows if not edited_too and self._is_users_own(row)]
+        if not run_id:
+            candidates = [row.run_id for row in rows if row not in own] or [row.run_id for row in self.rows]
+            run_id = candidates[-1] if candidates else ""
+        self._remove([row for row in rows if row.run_id == run_id and row not in own])
+        if run_id in self._targets:
+            self._targets[run_id].take_back()
+        return tuple(row.name for row in own if row.run_id == run_id)
 
-    def take_back_node(self) -> None:
-        """Take back what was done to the segmentation node, if it holds no segment."""
-        if self.segmentation_node is not None:
-            self._target.take_back()
-
-    def refresh(self) -> None:
-        """Notice segments that somebody else has edited or removed."""
-        for row in self.rows:
-            segment = self._segment(row)
-            if segment is not None and not self._originals[row.segment_id].is_still(segment):
-                row.edit(volume_ml(segment))
-            elif segment is None and row.segment_id is not None:
-                row.lose()
-
-    def _tags(self, mask: StructureMask, model: ModelInfo, content: Content) -> dict[str, str]:
-        return {
-            "model": model.model,
-            "weights_sha256": model.weights_sha256,
-            "prompt": mask.structure,
-            "modality": self.modality,
-            "version": textsegment.__version__,
-            "date": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "run": self._id,
-            "state": state_of(mask.statistics),
-            "volume_ml": f"{mask.statistics.volume_ml:.6g}",
-            "confidence": f"{mask.statistics.mean_confidence:.4f}",
-            "content": content.to_text(),
-            **({"warnings": " ".join(mask.warnings)} if mask.warnings else {}),
-        }
-
-    def _take_up(self, segment: Any, segment_id: str) -> None:
-        """Make a row of a segment, unless its tags were not written by this version."""
-        try:
-            content = Content.from_text(tag_of(segment, "content"))
-            row = ResultRow(
-                tag_of(segment, "prompt"),
-                RowState(tag_of(segment, "state")),
-                segment_id,
-                float(tag_of(segment, "volume_ml")),
-                float(tag_of(segment, "confidence")),
-                warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
-                accepted=is_completed(segment),
+    def _take_up(self) -> None:
+        """Take segments of earlier runs as found: of several for a structure of a run, the newest."""
+        for each in sorted(self._made().values(), key=lambda each: each.record.date):
+            record = each.record
+            self._ask(
+                _Asked(
+                    record.run_id, record.structure, record.modality, None, each.segment_id, record.warnings
+                )
             )
-        except ValueError:
-            return
-        # Of several, the newest: it was looked for again, and the older one kept.
-        older = next((each for each in self.rows if each.structure == row.structure), None)
-        if older is not None:
-            if tag_of(segment, "date") <= tag_of(self._segment(older), "date"):
-                return
-            self.rows.remove(older)
-        self.rows.append(row)
-        self._originals[segment_id] = Original(content)
 
-    def _segment(self, row: ResultRow) -> Any:
-        node = self.segmentation_node
-        if node is None or row.segment_id is None:
-            return None
-        segment = node.GetSegmentation().GetSegment(row.segment_id)
-        # Somebody may have removed it, and a later run may have taken the identifier.
-        return segment if segment and tag_of(segment, "run") == self._id else None
+    def _ask(self, asked: _Asked) -> None:
+        for number, other in enumerate(self._asked):
+            if (other.run_id, other.structure) == (asked.run_id, asked.structure):
+                self._asked[number] = asked
+                return
+        self._asked.append(asked)
+
+    def _made(self) -> dict[str, _Made]:
+        """Return the segments that runs have made, by identifier."""
+        made = {}
+        for segment_id, segment in segments_of(self.segmentation_node):
+            record = SegmentRecord.of(segment, segment_id)
+            if record is not None:
+                made[segment_id] = _Made(segment_id, segment, record)
+        return made
+
+    def _made_of(self, row: ResultRow, made: dict[str, _Made]) -> _Made | None:
+        """Return the segment of a row, if it is still that one."""
+        found = made.get(row.segment_id or "")
+        return found if found is not None and found.record.run_id == row.run_id else None
+
+    def _suspects(self) -> list[Suspect]:
+        return [Suspect(each.segment_id, each.segment, each.record.content) for each in self._made().values()]
+
+    def _rows_of(self, run_id: str, segments: list[_Made]) -> Iterator[ResultRow]:
+        left = {each.segment_id: each for each in segments}
+        rows = []
+        for asked in self._asked:
+            if asked.run_id == run_id:
+                key = f"{run_id} {asked.structure}"
+                there = left.pop(asked.segment_id or "", None)
+                rows.append(_row_without_segment(asked, key) if there is None else self._row_of(there, key))
+        # Kept beside a newer one, or brought back by somebody.
+        others = [self._row_of(each, f"{run_id} #{each.segment_id}") for each in left.values()]
+        order = [row.structure for row in rows]
+        return iter(sorted(others + rows, key=lambda row: _place(row.structure, order)))
+
+    def _row_of(self, made: _Made, key: str) -> ResultRow:
+        segment, record = made.segment, made.record
+        row = ResultRow(
+            key=key,
+            run_id=record.run_id,
+            structure=record.structure,
+            modality=record.modality,
+            name=segment.GetName(),
+            color=segment.GetColor(),
+            state=record.state,
+            segment_id=made.segment_id,
+            volume_ml=record.volume_ml,
+            confidence=record.confidence,
+            warnings=record.warnings,
+            accepted=is_completed(segment),
+        )
+        verdict = self._edits.verdict(made.segment_id, segment)
+        if verdict is not None and verdict.is_edited:
+            return replace(row, state=RowState.EDITED, volume_ml=verdict.volume_ml, confidence=None)
+        return row
+
+    def _find_asked(self, run_id: str, structure: str) -> _Asked | None:
+        same = (each for each in self._asked if each.run_id == run_id)
+        return next((each for each in same if each.structure == structure), None)
 
     def _is_users_own(self, row: ResultRow) -> bool:
         """Whether a segment was edited, or accepted as it is."""
-        segment = self._segment(row)
-        if segment is None:
-            return False
-        return row.accepted or not self._originals[row.segment_id].is_still(segment)
+        return row.segment_id is not None and (row.accepted or row.state is RowState.EDITED)
 
-    def _remove(self, row: ResultRow) -> None:
-        if self._segment(row) is not None:
-            self.segmentation_node.GetSegmentation().RemoveSegment(row.segment_id)
-            del self._originals[row.segment_id]
+    def _remove(self, rows: Sequence[ResultRow]) -> None:
+        contents: dict[str, Content | None] = {}
+        all_made = self._made()
+        for row in rows:
+            made = self._made_of(row, all_made)
+            if made is not None:
+                verdict = self._edits.verdict(made.segment_id, made.segment)
+                is_as_made = verdict is not None and not verdict.is_edited
+                contents[made.segment_id] = made.record.content if is_as_made else None
+        if contents:
+            self._history.save_always(self.segmentation_node)
+            remove_segments(self.segmentation_node, contents)
+            self._history.leave(self.segmentation_node)
+
+
+def _place(structure: str, order: Sequence[str]) -> int:
+    return order.index(structure) if structure in order else len(order)
+
+
+def _row_without_segment(asked: _Asked, key: str) -> ResultRow:
+    state = RowState.WAITING if asked.statistics is None else state_of(asked.statistics)
+    if asked.segment_id is not None:
+        state = RowState.REMOVED
+    has_figures = asked.statistics is not None and not asked.statistics.is_empty
+    return ResultRow(
+        key=key,
+        run_id=asked.run_id,
+        structure=asked.structure,
+        modality=asked.modality,
+        name=asked.structure,
+        color=look_of(asked.structure).color,
+        state=state,
+        volume_ml=asked.statistics.volume_ml if has_figures and asked.statistics else None,
+        confidence=asked.statistics.mean_confidence if has_figures and asked.statistics else None,
+        warnings=asked.warnings,
+    )

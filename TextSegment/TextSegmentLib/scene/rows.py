@@ -44,43 +44,34 @@ def state_of(statistics: MaskStatistics) -> RowState:
     return _ROW_STATES[statistics.state]
 
 
-@dataclass
+@dataclass(frozen=True)
 class ResultRow:
-    """One structure of a run.
+    """One structure of a run, as it is at the moment; see ``Results.rows``.
 
     Attributes:
+        key: Tells the row from others, and stays the same while it changes.
+        run_id: The run that it belongs to.
         structure: The prompt.
+        modality: DICOM code of the image.
+        name: Of the segment, which the user may have changed; the structure if there is no segment.
+        color: Of the segment, red, green, blue, 0 to 1.
         state: How it stands.
         segment_id: Its segment; None without one.
         volume_ml: Millilitres; None without a mask.
-        confidence: Mean probability under the mask, 0.5 to 1; None without a mask.
+        confidence: Mean probability under the mask, 0.5 to 1; None without a mask, and once it was edited.
         warnings: Sentences for the user.
         accepted: Whether the user said that it is good.
     """
 
+    key: str
+    run_id: str
     structure: str
+    modality: str
+    name: str
+    color: tuple[float, float, float]
     state: RowState = RowState.WAITING
     segment_id: str | None = None
     volume_ml: float | None = None
     confidence: float | None = None
     warnings: tuple[str, ...] = ()
     accepted: bool = False
-
-    def wait(self) -> None:
-        """Forget the result: another one is on its way."""
-        self.state, self.segment_id, self.accepted = RowState.WAITING, None, False
-        self.volume_ml, self.confidence, self.warnings = None, None, ()
-
-    def show(self, statistics: MaskStatistics, segment_id: str | None, warnings: tuple[str, ...]) -> None:
-        """Take a result."""
-        self.segment_id, self.warnings, self.state = segment_id, warnings, state_of(statistics)
-        if not statistics.is_empty:
-            self.volume_ml, self.confidence = statistics.volume_ml, statistics.mean_confidence
-
-    def edit(self, volume_ml: float) -> None:
-        """Say that a person has changed the segment."""
-        self.state, self.volume_ml, self.confidence = RowState.EDITED, volume_ml, None
-
-    def lose(self) -> None:
-        """Say that the segment is gone."""
-        self.state, self.segment_id, self.accepted = RowState.REMOVED, None, False

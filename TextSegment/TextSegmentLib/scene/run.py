@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from slicer.i18n import tr as _
 from textsegment.errors import CancelledError, TextSegmentError
+from textsegment.prompt import unique_prompts
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
+from textsegment.vocabulary.selection import Selection
 
-from TextSegmentLib.background import BackgroundTask
-from TextSegmentLib.scene.finding import FoundMask, VoxelsCopied, find
+from TextSegmentLib.background import BackgroundTask, defect
+from TextSegmentLib.scene.finding import FoundMask, Request, VoxelsCopied, find
+from TextSegmentLib.scene.record import tags_for
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow, RunState
-from TextSegmentLib.scene.volume_node import matrix_of, read_volume_node
+from TextSegmentLib.scene.segments import add_segment
+from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.volume_node import VolumeSource
 
 # After this long with masks coming in, the windows get a chance to draw.
 _STEP_S = 0.03
@@ -29,14 +34,18 @@ class Run:
     thread, or by a loop. Attributes change only there and in the methods of this class.
 
     Args:
-        results: Takes what is found.
-        rows: Those of ``results`` that are looked for, at least one.
+        source: The voxels, of the volume of ``results``.
+        target: Where the segments go.
+        results: Of the same nodes; shows what is found.
+        request: What is looked for.
+        structures: Prompts that are known to be asked for already, so that they have rows from the start.
         segmenter: What finds them.
+        run_id: Of an earlier run that this one goes on with; empty for a run of its own.
         on_event: Called with this run after every change.
 
     Attributes:
         results: What was found, with all that can be done with it.
-        rows: Those that are looked for.
+        segmentation_node, volume_node: Those of the run; None once they were deleted.
         state: How it stands.
         fraction: 0 to 1.
         stage: What is being done, see ``Progress``; empty before the first news.
@@ -44,34 +53,39 @@ class Run:
         error: Why it failed or was cancelled.
         warnings: Sentences for the user, on the whole image.
         model: What answers, once that is known.
-
-    Raises:
-        TextSegmentError: The volume cannot be used.
     """
 
     def __init__(
         self,
+        source: VolumeSource,
+        target: Target,
         results: Results,
-        rows: Sequence[ResultRow],
+        request: Request,
+        structures: Sequence[str],
         segmenter: Segmenter,
+        *,
+        run_id: str = "",
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> None:
-        source = read_volume_node(results.volume_node, results.modality)
         self.results = results
-        self.rows = list(rows)
         self.state = RunState.QUEUED
         self.fraction = 0.0
         self.stage = ""
         self.queue_position: int | None = None
         self.error: TextSegmentError | None = None
-        self.warnings: tuple[str, ...] = results.warnings
+        self.warnings: tuple[str, ...] = target.warnings
         self.model: ModelInfo | None = None
+        self._id = run_id or uuid.uuid4().hex
+        self._modality = request.modality
+        self._structures: tuple[str, ...] = ()
+        self._target = target
         self._on_event = on_event
         self._began, self._ended = time.monotonic(), 0.0
         self._source = source
-        structures = [row.structure for row in rows]
-        self._job = BackgroundTask(
-            lambda report, token: find(source, segmenter, structures, report, token)
+        self._transform_id = results.volume_node.GetTransformNodeID()
+        self._look_for(structures)
+        self._task: BackgroundTask[Segmentation] = BackgroundTask(
+            lambda report, token: find(source, segmenter, request, report, token)
         ).start()
 
     @property
@@ -83,6 +97,12 @@ class Run:
     def volume_node(self) -> Any:
         """What is segmented; None once it was deleted."""
         return self.results.volume_node
+
+    @property
+    def rows(self) -> tuple[ResultRow, ...]:
+        """Those that are looked for, as they are now."""
+        keys = {f"{self._id} {structure}" for structure in self._structures}
+        return tuple(row for row in self.results.rows if row.key in keys)
 
     @property
     def is_active(self) -> bool:
@@ -103,13 +123,17 @@ class Run:
         if not self.is_active:
             return False
         try:
-            self.results.require_nodes()
-            self._require_place()
+            self._require_nodes()
             self._take_reports()
         except CancelledError as error:
             self._end(RunState.CANCELLED, error)
         except TextSegmentError as error:
             self._end(RunState.FAILED, error)
+        except Exception as error:
+            if self.is_active:
+                self._end(RunState.FAILED, defect(error))
+            else:
+                raise
         return self.is_active
 
     def cancel(self) -> None:
@@ -120,27 +144,43 @@ class Run:
     def undo(self, *, edited_too: bool = False) -> tuple[str, ...]:
         """Stop, and take back what was found; see ``Results.undo``."""
         self.cancel()
-        return self.results.undo(edited_too=edited_too)
+        return self.results.undo(self._id, edited_too=edited_too)
 
-    def _require_place(self) -> None:
-        if not np.array_equal(matrix_of(self.volume_node.GetIJKToRASMatrix), self._source.ijk_to_ras):
+    def _look_for(self, structures: Sequence[str]) -> None:
+        self._structures = tuple(prompt.text for prompt in unique_prompts(structures)) if structures else ()
+        self.results.begin(self._id, self._structures, self._modality, self._target)
+
+    def _require_nodes(self) -> None:
+        if self.volume_node is None:
+            raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
+        if self.segmentation_node is None:
+            raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
+        if self._source.is_moved(self.volume_node):
             raise CancelledError(_("The volume was moved without a transform."), _("Start again."))
+        if self._source.shows_another(self.volume_node):
+            self._warn(_("The volume shows another image now: the segments belong to the one before."))
+        if self.volume_node.GetTransformNodeID() != self._transform_id:
+            self._warn(_("The volume was moved during the run: the segments lie where it was at the start."))
 
     def _take_reports(self) -> None:
         until = time.monotonic() + _STEP_S
-        for report in self._job.reports():
+        for report in self._task.reports():
             self._take(report)
             self._on_event(self)
             if not self.is_active or time.monotonic() > until:
                 return
-        if self._job.is_over:
-            self._take_result(self._job.result())
+        if self._task.is_over:
+            self._take_result(self._task.result())
 
     def _take(self, report: Any) -> None:
         if isinstance(report, VoxelsCopied):
             self._source.require_unchanged()
         elif isinstance(report, ModelInfo):
             self.model = report
+        elif isinstance(report, Selection):
+            self._warn(*report.notes)
+            if not self._structures:
+                self._look_for(report.structures)
         elif isinstance(report, Queued):
             self.queue_position = report.position
         elif isinstance(report, Progress):
@@ -148,10 +188,23 @@ class Run:
             self.fraction, self.stage = report.fraction, report.stage
         elif isinstance(report, FoundMask):
             self.state = RunState.RUNNING
-            self.results.add(report, self.model)
+            self._add(report)
+
+    def _add(self, found: FoundMask) -> None:
+        """Make a segment of what was found, unless it is empty."""
+        mask, segment_id = found.mask, None
+        if found.labelmap is not None and found.content is not None and self.model is not None:
+            content = self._target.place(found.labelmap, found.content)
+            tags = tags_for(mask, self.model, content, run_id=self._id, modality=self._modality)
+            self.results.save_for_editor()
+            segment_id = add_segment(self.segmentation_node, mask.structure, found.labelmap, tags)
+        self.results.take(self._id, mask.structure, mask.statistics, segment_id, mask.warnings)
+
+    def _warn(self, *sentences: str) -> None:
+        self.warnings = tuple(dict.fromkeys((*self.warnings, *sentences)))
 
     def _take_result(self, result: Segmentation) -> None:
-        self.warnings = tuple(dict.fromkeys((*self.warnings, *result.warnings)))
+        self._warn(*result.warnings)
         self.fraction = 1.0
         self._end(RunState.DONE)
 
@@ -159,8 +212,8 @@ class Run:
         self.state, self.error = state, error
         self.queue_position = None
         self._ended = time.monotonic()
-        self._job.cancel()
-        del self._job, self._source  # they hold the voxels
+        self._task.cancel()
+        del self._task, self._source  # they hold the voxels
         if state is not RunState.DONE:
-            self.results.take_back_node()
+            self._target.take_back()
         self._on_event(self)

@@ -10,10 +10,17 @@ import vtk
 from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 
+from TextSegmentLib.scene.alignment import (
+    REFERENCE,
+    has_grid_of,
+    reference_geometry,
+    volume_to_segmentation,
+)
+from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.weak_node import WeakNode
 
 _TYPE = "vtkMRMLSegmentationNode"
-_REFERENCE = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
 
 
 @dataclass(frozen=True)
@@ -26,87 +33,79 @@ class Before:
 
 
 class Target:
-    """Where the results of one run go.
+    """Where the results of one run go, decided when it begins; made by ``prepare``.
 
     Args:
         volume_node: The volume that is segmented.
-        segmentation_node: The user's choice; None for a new one beside the volume.
+        segmentation_node: Takes the segments.
+        was_made: Whether it was made for the run.
+        before: What it was before; None if nothing of it was changed.
 
-    Raises:
-        OutputError: The results cannot go into this segmentation.
+    Attributes:
+        warnings: What the user should know about this choice.
     """
 
-    def __init__(self, volume_node: Any, segmentation_node: Any = None) -> None:
-        self._was_made = segmentation_node is None
-        self._volume = _weak(volume_node)
-        if segmentation_node is not None:
-            _require_labelmaps(segmentation_node)
-        node = segmentation_node or _new_beside(volume_node)
-        node.CreateDefaultDisplayNodes()  # where there are none
-        self._node = _weak(node)
-        self._before: Before | None = None
-        if node.GetSegmentation().GetNumberOfSegments() == 0:
-            self._before = _before(node)
-            node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
-        if self._before is not None or not _reference_geometry(node):
-            node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
-        self.volume_to_segmentation()
+    def __init__(
+        self, volume_node: Any, segmentation_node: Any, *, was_made: bool, before: Before | None
+    ) -> None:
+        self._volume, self._node = WeakNode(volume_node), WeakNode(segmentation_node)
+        self._was_made, self._before = was_made, before
+        # Of now: one may be moved while the run goes on, and all its segments are to lie together.
+        self._matrix = volume_to_segmentation(volume_node, segmentation_node)
+        self.warnings: tuple[str, ...] = ()
+        if not has_grid_of(segmentation_node, volume_node):
+            self.warnings = (
+                _(
+                    "The segmentation was made for another image: when it is saved, Slicer may resample the "
+                    "segments to one grid."
+                ),
+            )
+
+    @classmethod
+    def prepare(cls, volume_node: Any, segmentation_node: Any = None) -> Target:
+        """Get a segmentation ready for results.
+
+        Args:
+            volume_node: The volume that is segmented.
+            segmentation_node: The user's choice; None for a new one beside the volume.
+
+        Raises:
+            OutputError: The results cannot go into this segmentation; it is left as it is.
+        """
+        was_made = segmentation_node is None
+        if segmentation_node is None:
+            segmentation_node = _new_beside(volume_node)
+        else:
+            _require_usable(segmentation_node, volume_node)
+        segmentation_node.CreateDefaultDisplayNodes()  # where there are none
+        before = None
+        if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
+            before = _before(segmentation_node)
+            segmentation_node.SetAndObserveTransformNodeID(volume_node.GetTransformNodeID())
+        if before is not None or not reference_geometry(segmentation_node):
+            segmentation_node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+        return cls(volume_node, segmentation_node, was_made=was_made, before=before)
 
     @property
     def node(self) -> Any:
         """The segmentation node, None once it was deleted or the scene was closed."""
-        return _alive(self._node)
+        return self._node.node
 
-    @property
-    def volume_node(self) -> Any:
-        """The volume node, None once it was deleted or the scene was closed."""
-        return _alive(self._volume)
+    def place(self, labelmap: slicer.vtkOrientedImageData, content: Content) -> Content:
+        """Move a label map from the volume's space to the segmentation's; no voxel changes.
 
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the user should know about this choice."""
-        node, volume = self.node, self.volume_node
-        if _reference_geometry(node) == _geometry_of(volume):
-            return ()
-        return (
-            _(
-                "The segmentation was made for another image: when it is saved, Slicer may resample the "
-                "segments to one grid."
-            ),
-        )
-
-    def volume_to_segmentation(self) -> vtk.vtkMatrix4x4:
-        """Return the map from the volume's space to the segmentation's, both before their parent transforms.
+        Returns:
+            What it says there.
 
         Raises:
-            OutputError: It is no matrix.
+            OutputError: A non-linear transform has come between them.
         """
-        theirs, ours = self.volume_node.GetParentTransformNode(), self.node.GetParentTransformNode()
-        matrix = vtk.vtkMatrix4x4()
-        if theirs is ours:
-            return matrix
-        some, other = (theirs, ours) if theirs else (ours, theirs)
-        if not some.IsTransformToNodeLinear(other):
-            raise OutputError(
-                _("The segmentation is under another non-linear transform than the volume."),
-                _("Choose a new segmentation, or put both under the same transform."),
-            )
-        slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes(theirs, ours, matrix)
-        return matrix
-
-    def place(self, labelmap: slicer.vtkOrientedImageData) -> vtk.vtkMatrix4x4:
-        """Move a label map from the volume's space to the segmentation's; no voxel changes. Return the map.
-
-        Raises:
-            OutputError: The transforms do not allow it.
-        """
-        image_to_volume = vtk.vtkMatrix4x4()
+        volume_to_segmentation(self._volume.node, self.node)
+        image_to_volume, image_to_segmentation = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
         labelmap.GetImageToWorldMatrix(image_to_volume)
-        image_to_segmentation = vtk.vtkMatrix4x4()
-        matrix = self.volume_to_segmentation()
-        vtk.vtkMatrix4x4.Multiply4x4(matrix, image_to_volume, image_to_segmentation)
+        vtk.vtkMatrix4x4.Multiply4x4(self._matrix, image_to_volume, image_to_segmentation)
         labelmap.SetGeometryFromImageToWorldMatrix(image_to_segmentation)
-        return matrix
+        return content.moved(self._matrix)
 
     def take_back(self) -> None:
         """Remove the node that was made for the run, or restore what it changed, if no segment is left."""
@@ -118,7 +117,7 @@ class Target:
         elif self._before is not None:
             node.SetAndObserveTransformNodeID(self._before.transform_id)
             node.SetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole(), self._before.reference_id)
-            node.GetSegmentation().SetConversionParameter(_REFERENCE, self._before.geometry)
+            node.GetSegmentation().SetConversionParameter(REFERENCE, self._before.geometry)
 
 
 def _new_beside(volume_node: Any) -> Any:
@@ -131,7 +130,7 @@ def _new_beside(volume_node: Any) -> Any:
     return node
 
 
-def _require_labelmaps(node: Any) -> None:
+def _require_usable(node: Any, volume_node: Any) -> None:
     if not node.IsA(_TYPE) or node.GetScene() is None:
         raise OutputError(_("This node is no segmentation."), _("Choose a segmentation, or a new one."))
     if node.GetSegmentation().GetSourceRepresentationName() != BINARY_LABELMAP:
@@ -139,34 +138,13 @@ def _require_labelmaps(node: Any) -> None:
             _("The segmentation holds surfaces, not label maps."),
             _("Choose a new segmentation, or make label maps the source in the module Segmentations."),
         )
+    if node.GetSegmentation().GetNumberOfSegments() > 0:  # an empty one goes under the volume's transform
+        volume_to_segmentation(volume_node, node)
 
 
 def _before(node: Any) -> Before:
     return Before(
         node.GetTransformNodeID(),
         node.GetNodeReferenceID(node.GetReferenceImageGeometryReferenceRole()),
-        _reference_geometry(node),
+        reference_geometry(node),
     )
-
-
-def _reference_geometry(node: Any) -> str:
-    return node.GetSegmentation().GetConversionParameter(_REFERENCE)
-
-
-def _geometry_of(volume_node: Any) -> str:
-    matrix = vtk.vtkMatrix4x4()
-    volume_node.GetIJKToRASMatrix(matrix)
-    return slicer.vtkSegmentationConverter.SerializeImageGeometry(
-        matrix, volume_node.GetImageData().GetExtent()
-    )
-
-
-def _weak(node: Any) -> vtk.vtkWeakReference:
-    reference = vtk.vtkWeakReference()
-    reference.Set(node)
-    return reference
-
-
-def _alive(reference: vtk.vtkWeakReference) -> Any:
-    node = reference.Get()
-    return node if node is not None and node.GetScene() is not None else None

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 from textsegment.errors import VolumeInvalidError
 from textsegment.geometry import Geometry
-from textsegment.modality import modality_code
 from textsegment.volume import Volume
 from vtk.util import numpy_support
 
@@ -31,7 +30,6 @@ class VolumeSource:
         geometry: Grid of the voxels; ``[0, 0, 0]`` is the first voxel in memory.
         first_index: MRML's IJK of the first voxel in memory; zero but for images cut out of others.
         ijk_to_ras: 4×4, from MRML's IJK.
-        modality: DICOM code.
         warnings: Sentences for the user.
         image: What the voxels belong to, and its modification time.
     """
@@ -40,7 +38,6 @@ class VolumeSource:
     geometry: Geometry
     first_index: tuple[int, int, int]
     ijk_to_ras: NDArray[np.float64]
-    modality: str
     warnings: tuple[str, ...]
     image: tuple[vtk.vtkImageData, int]
 
@@ -54,23 +51,35 @@ class VolumeSource:
         if image.GetMTime() != time:
             raise VolumeInvalidError(_("The volume was changed while it was read."), _("Start again."))
 
-    def to_volume(self) -> Volume:
-        """Copy the voxels to ``[i, j, k]``; may take a second, for a worker."""
+    def shows_another(self, volume_node: Any) -> bool:
+        """Whether a node has another image now, such as another time point of a sequence."""
+        return volume_node.GetImageData() is not self.image[0]
+
+    def is_moved(self, volume_node: Any) -> bool:
+        """Whether the same image has another place now, without a transform."""
+        return not self.shows_another(volume_node) and not np.array_equal(
+            matrix_of(volume_node.GetIJKToRASMatrix), self.ijk_to_ras
+        )
+
+    def to_volume(self, modality: str) -> Volume:
+        """Copy the voxels to ``[i, j, k]``; may take a second, for a worker.
+
+        Args:
+            modality: DICOM code.
+        """
         voxels = np.array(self.voxels_kji.transpose(2, 1, 0), order="C", copy=True)
-        return Volume(voxels, self.geometry, self.modality, self.warnings)
+        return Volume(voxels, self.geometry, modality, self.warnings)
 
 
-def read_volume_node(volume_node: Any, modality: str) -> VolumeSource:
+def read_volume_node(volume_node: Any) -> VolumeSource:
     """Take hold of a volume node's image; costs no time and no memory.
 
     Args:
         volume_node: A ``vtkMRMLScalarVolumeNode`` with a three-dimensional image.
-        modality: DICOM code.
 
     Raises:
         VolumeInvalidError: No scan: another kind of node, empty, several channels, a single slice.
         GeometryError: The matrix of the node is no map from voxels to patient space.
-        ModalityError: Unknown modality.
     """
     image = require_scan(volume_node)
     extent = image.GetExtent()
@@ -85,7 +94,6 @@ def read_volume_node(volume_node: Any, modality: str) -> VolumeSource:
         geometry=Geometry((i, j, k), affine),
         first_index=first,
         ijk_to_ras=ijk_to_ras,
-        modality=modality_code(modality),
         warnings=_sequence_warnings(volume_node),
         image=(image, image.GetMTime()),
     )

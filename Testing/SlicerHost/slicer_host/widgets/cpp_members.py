@@ -74,7 +74,7 @@ CPP_MEMBERS = {
         " sourceVolumeNodeID currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames",
         slots="setMRMLSegmentEditorNode(vtkMRMLSegmentEditorNode*) setSegmentationNode(vtkMRMLNode*)"
         " setSegmentationNodeID(QString) setSourceVolumeNode(vtkMRMLNode*) setSourceVolumeNodeID(QString)"
-        " setCurrentSegmentID(QString) setActiveEffectByName(QString)",
+        " setCurrentSegmentID(QString) setActiveEffectByName(QString) saveStateForUndo() undo() redo()",
         signals="currentSegmentIDChanged(QString) sourceVolumeNodeChanged(vtkMRMLVolumeNode*)"
         " segmentationNodeChanged(vtkMRMLSegmentationNode*)",
     ),

@@ -1,5 +1,6 @@
 """qMRMLSegmentEditorWidget: which segment of which segmentation is edited; no tools."""
 
+import slicer
 from PySide6.QtCore import Signal
 
 from slicer_host.widgets.scene_widget import qMRMLWidget
@@ -13,6 +14,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
         self._node = None
+        self._history = slicer.vtkSegmentationHistory()
 
     def setMRMLSegmentEditorNode(self, node) -> None:
         """Sets the node that holds what is edited."""
@@ -31,6 +33,25 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def segmentationNode(self):
         """Returns the segmentation."""
         return self._node.GetSegmentationNode() if self._node else None
+
+    def segmentationNodeID(self) -> str:
+        """Returns the identifier of the segmentation, empty for none."""
+        node = self.segmentationNode()
+        return node.GetID() if node else ""
+
+    def saveStateForUndo(self) -> None:
+        """Keeps all segments as they are, in Slicer's own history."""
+        self._look_at_segmentation()
+        self._history.SaveState()
+
+    def undo(self) -> None:
+        """Goes back to the state that was saved last."""
+        self._look_at_segmentation()
+        self._history.RestorePreviousState()
+
+    def _look_at_segmentation(self) -> None:
+        node = self.segmentationNode()
+        self._history.SetSegmentation(node.GetSegmentation() if node else None)
 
     def setSourceVolumeNode(self, node) -> None:
         """Chooses the image behind the segments."""

@@ -1,6 +1,7 @@
 import pytest
 import qt
 import slicer
+from cases import erase_a_voxel
 from textsegment.errors import OutOfMemoryError
 from textsegment.testing import FakeSegmenter, ball
 from TextSegmentLib.scene.volume_node import read_volume_node
@@ -42,7 +43,7 @@ def test_typed_names_become_segments_and_rows(hands):
         ["left kidney", "done"],
         ["spleen", "not found"],
     ]
-    source = read_volume_node(hands.ui.inputSelector.currentNode(), "CT")
+    source = read_volume_node(hands.ui.inputSelector.currentNode())
     expected = ball("liver", source.geometry).sum() * source.geometry.voxel_volume_ml
     assert float(rows[0][2]) == round(expected, 1)
     assert rows[0][3] == "0.75"
@@ -163,6 +164,88 @@ def test_segment_editor_opens_with_the_segment(hands):
     assert editor.GetSegmentationNode() is run.segmentation_node
     assert editor.GetSelectedSegmentID() == run.rows[1].segment_id
     assert editor.GetSourceVolumeNode() is run.volume_node
+
+
+@pytest.fixture
+def editor(hands):
+    """The Segment Editor, opened with the segments of a run."""
+    hands.segment("liver, left kidney")
+    hands.select_row("left kidney")
+    driver.click(hands.ui.editorButton)
+    editor = slicer.modules.SegmentEditorWidget.editor
+    slicer.util.selectModule("TextSegment")
+    yield editor
+    editor.setSegmentationNode(None)
+
+
+def stroke(editor, name):
+    """A stroke of the editor's eraser."""
+    editor.saveStateForUndo()
+    erase_a_voxel(editor.segmentationNode(), name)
+
+
+def states(hands):
+    return [row[:2] for row in hands.rows()]
+
+
+def test_a_run_is_a_step_of_its_own_for_the_undo_of_the_editor(hands, editor):
+    """sl6: a stroke, a run, one undo in the editor: the stroke stays."""
+    stroke(editor, "liver")
+    hands.segment("aorta")
+    editor.undo()
+    assert segment_names(hands) == ["liver", "left kidney"]
+    expected = [["liver", "edited"], ["left kidney", "done"], ["aorta", "removed"]]
+    driver.wait_until(lambda: states(hands) == expected, "rows of now")
+
+
+def test_a_stroke_during_a_run_is_a_step_of_its_own(hands, editor):
+    """sl6: what comes after the stroke is not taken back with it."""
+    slow(hands, 0.3)
+    start(hands, "aorta, heart")
+    driver.wait_until(lambda: "aorta" in segment_names(hands), "the first segment")
+    stroke(editor, "aorta")
+    hands.wait_for_end()
+    editor.undo()
+    assert segment_names(hands) == ["liver", "left kidney", "aorta"]
+    driver.wait_until(lambda: ["aorta", "edited"] in states(hands), "rows of now")
+
+
+def test_what_was_deleted_comes_back_by_the_undo_of_the_editor(hands, editor):
+    """sl3: and the row with it; sl6: an undo before a deletion does not take more back."""
+    stroke(editor, "liver")
+    hands.select_row("left kidney")
+    driver.click(hands.ui.deleteButton)
+    assert states(hands)[1] == ["left kidney", "removed"]
+    editor.undo()
+    expected = [["liver", "edited"], ["left kidney", "done"]]
+    driver.wait_until(lambda: states(hands) == expected, "rows of now")
+
+
+def test_rows_follow_names_and_colours(hands):
+    """sl3."""
+    hands.segment("liver")
+    made = node_of(hands).GetSegmentation().GetNthSegment(0)
+    made.SetName("my liver")
+    made.SetColor(1.0, 0.0, 1.0)
+    driver.wait_until(lambda: hands.rows()[0][0] == "my liver", "the new name")
+    item = hands.ui.resultsTable.model().item(0, 0)
+    assert item.icon().pixmap(12).toImage().pixelColor(6, 6).name() == "#ff00ff"
+
+
+def test_rows_of_a_deleted_segmentation_can_be_clicked(hands):
+    """sl3."""
+    hands.segment("liver")
+    hands.select_row("liver")
+    slicer.mrmlScene.RemoveNode(node_of(hands))
+    driver.run_events(100)
+    for button in ("acceptButton", "deleteButton", "redoButton", "undoButton", "editorButton"):
+        assert not getattr(hands.ui, button).enabled, button
+    results = hands.panel.results.shown
+    if results is not None:
+        assert [row.state for row in results.rows] == ["removed"]
+        results.accept(results.rows[0])
+        results.delete(results.rows[0])
+        assert results.undo() == ()
 
 
 def test_surfaces_are_shown_and_taken_away(hands):

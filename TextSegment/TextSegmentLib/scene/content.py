@@ -1,0 +1,168 @@
+"""What label maps say: voxels and place of a segment, whatever image holds it, perhaps with others."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import vtk
+from numpy.typing import NDArray
+from textsegment.geometry import Box
+from vtk.util import numpy_support
+
+from TextSegmentLib.scene.volume_node import matrix_of
+
+_SAME_PLACE_MM = 1e-3
+_SAME_VOXEL = 1e-2
+_MOST_LABELS = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What the label map of a segment says.
+
+    Attributes:
+        corner_ras: Where the first voxel of its box lies, in the space of the segmentation node.
+        digest: Of the voxels of the box.
+        shape: Voxels of the box along i, j, k; None if an older version of this module has kept it.
+    """
+
+    corner_ras: NDArray[np.float64]
+    digest: bytes
+    shape: tuple[int, int, int] | None = None
+
+    def equals(self, other: Content | None) -> bool:
+        """Whether both have the same voxels at the same place."""
+        return (
+            other is not None
+            and self.digest == other.digest
+            and np.allclose(self.corner_ras, other.corner_ras, rtol=0, atol=_SAME_PLACE_MM)
+        )
+
+    def to_text(self) -> str:
+        """Return corner and digest as text, for ``from_text``."""
+        return f"{' '.join(f'{part:.6f}' for part in self.corner_ras)} {self.digest.hex()}"
+
+    @classmethod
+    def from_text(cls, text: str, shape: tuple[int, int, int] | None = None) -> Content:
+        """Return what ``to_text`` was called on.
+
+        Raises:
+            ValueError: The text says something else.
+        """
+        right, anterior, superior, digest = text.split()
+        corner_ras = np.array([float(right), float(anterior), float(superior)])
+        return cls(corner_ras, bytes.fromhex(digest), shape)
+
+    def moved(self, matrix: vtk.vtkMatrix4x4) -> Content:
+        """Return the same content in a space that a matrix leads to."""
+        corner = matrix.MultiplyPoint((*self.corner_ras, 1.0))
+        return Content(np.array(corner[:3]), self.digest, self.shape)
+
+
+class LabelImage:
+    """An image that holds segments, taken hold of on the asking thread, to be read in a worker.
+
+    Args:
+        image: A ``vtkOrientedImageData``, or None.
+
+    Attributes:
+        time: When the image was changed last; what was read counts only while it is the same.
+    """
+
+    def __init__(self, image: Any) -> None:
+        self._voxels_kji = voxels_kji(image) if has_voxels(image) else np.zeros((0, 0, 0), np.uint8)
+        self._extent = image.GetExtent() if image is not None else (0, -1) * 3
+        self._to_ras = np.eye(4) if image is None else matrix_of(image.GetImageToWorldMatrix)
+        self._counts: NDArray[np.int64] | None = None
+        self.time = image.GetMTime() if image is not None else 0
+
+    def count(self, label: int) -> int:
+        """Return how many voxels have a label; all labels are counted at once."""
+        if self._voxels_kji.dtype.kind != "u" or self._voxels_kji.dtype.itemsize > 2:
+            return int(np.count_nonzero(self._voxels_kji == label))
+        if self._counts is None:
+            self._counts = np.zeros(_MOST_LABELS, np.int64)
+            for part in self._voxels_kji:  # by slices: numpy counts in eight bytes a voxel
+                found = np.bincount(part.ravel())
+                self._counts[: len(found)] += found
+        return int(self._counts[label])
+
+    def volume_ml(self, label: int) -> float:
+        """Return the millilitres of a label."""
+        voxel_mm3 = abs(np.linalg.det(self._to_ras[:3, :3]))
+        return float(self.count(label) * voxel_mm3 / 1000)
+
+    def holds(self, label: int, content: Content) -> bool:
+        """Whether a label says just this; quick if its shape is known."""
+        if content.shape is None:
+            return content.equals(self.content(label))
+        inside = self.inside(label, content)
+        if inside is None or content.digest != _digest(inside):
+            return False
+        return np.count_nonzero(inside) == self.count(label)
+
+    def inside(self, label: int, content: Content) -> NDArray[np.bool_] | None:
+        """Return the mask (k, j, i) of a label in the box of a content; None if it is not in this grid."""
+        box = self._box_kji(content)
+        return None if box is None else self._voxels_kji[box.slices] == label
+
+    def content(self, label: int) -> Content | None:
+        """Return what a label says, None if it is nowhere; takes time in large images."""
+        mask_kji = self._voxels_kji == label
+        box = Box.around(mask_kji)
+        if box is None:
+            return None
+        first = [low + start for low, start in zip(self._extent[::2], reversed(box.start), strict=True)]
+        inside = mask_kji[box.slices]
+        k, j, i = inside.shape
+        return Content((self._to_ras @ [*first, 1])[:3], _digest(inside), (i, j, k))
+
+    def erase(self, label: int, content: Content) -> bool:
+        """Set the voxels of a label in the box of a content to zero; return whether that could be.
+
+        Tells nobody: it is for a label that no segment has any more.
+        """
+        box = self._box_kji(content)
+        if box is None:
+            return False
+        part = self._voxels_kji[box.slices]
+        part[part == label] = 0
+        return True
+
+    def _box_kji(self, content: Content) -> Box | None:
+        if content.shape is None or self._voxels_kji.size == 0:
+            return None
+        index = (np.linalg.inv(self._to_ras) @ [*content.corner_ras, 1])[:3]
+        first = np.rint(index).astype(int)
+        start = first - self._extent[::2]
+        stop = start + content.shape
+        if np.abs(index - first).max() > _SAME_VOXEL or (start < 0).any():
+            return None
+        if (stop > self._voxels_kji.shape[::-1]).any():
+            return None
+        i, j, k = (int(value) for value in start)
+        ii, jj, kk = (int(value) for value in stop)
+        return Box((k, j, i), (kk, jj, ii))
+
+
+def has_voxels(image: Any) -> bool:
+    """Whether an image has memory for voxels."""
+    return (
+        image is not None and image.GetNumberOfPoints() > 0 and image.GetPointData().GetScalars() is not None
+    )
+
+
+def voxels_kji(image: Any) -> NDArray[Any]:
+    """Return the voxels of an image, its own memory, [k, j, i]."""
+    i, j, k = image.GetDimensions()
+    voxels: NDArray[Any] = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
+    return voxels.reshape(k, j, i)
+
+
+def _digest(inside_kji: NDArray[np.bool_]) -> bytes:
+    digest = hashlib.sha256(f"{inside_kji.shape}".encode())
+    digest.update(np.packbits(inside_kji).data)
+    return digest.digest()

@@ -1,0 +1,109 @@
+"""What a run writes into the tags of a segment, so that it can be shown again after save and load."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import textsegment
+import vtk
+from textsegment.segmentation import StructureMask
+from textsegment.segmenter import ModelInfo
+
+from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.rows import RowState, state_of
+
+_TAG = "TextSegment."
+# What a segmentation file uses as punctuation in tags, and line ends.
+_PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentRecord:
+    """How a segment was made.
+
+    Attributes:
+        run_id: Tells the segments of a run from those of others.
+        structure: The prompt.
+        modality: DICOM code of the image.
+        date: When it was made, ISO 8601.
+        state: How it stood then.
+        volume_ml: Millilitres then.
+        confidence: Mean probability under the mask.
+        content: What its label map said then.
+        warnings: Sentences for the user.
+    """
+
+    run_id: str
+    structure: str
+    modality: str
+    date: str
+    state: RowState
+    volume_ml: float
+    confidence: float
+    content: Content
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, segment: Any, segment_id: str) -> SegmentRecord | None:
+        """Read the tags of a segment; None if no run made it, or if it is a copy of one that a run made."""
+        run_id = tag_of(segment, "run")
+        if not run_id or tag_of(segment, "segment") not in ("", segment_id):
+            return None
+        try:
+            return cls(
+                run_id=run_id,
+                structure=tag_of(segment, "prompt"),
+                modality=tag_of(segment, "modality"),
+                date=tag_of(segment, "date"),
+                state=RowState(tag_of(segment, "state")),
+                volume_ml=float(tag_of(segment, "volume_ml")),
+                confidence=float(tag_of(segment, "confidence")),
+                content=Content.from_text(tag_of(segment, "content"), _shape(tag_of(segment, "box"))),
+                warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
+            )
+        except ValueError:  # somebody has changed them
+            return None
+
+
+def tags_for(
+    mask: StructureMask, model: ModelInfo, content: Content, *, run_id: str, modality: str
+) -> dict[str, str]:
+    """Return the tags for the segment of a mask; ``mark`` writes them."""
+    shape = content.shape or ()
+    return {
+        "model": model.model,
+        "weights_sha256": model.weights_sha256,
+        "prompt": mask.structure,
+        "modality": modality,
+        "version": textsegment.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "run": run_id,
+        "state": state_of(mask.statistics),
+        "volume_ml": f"{mask.statistics.volume_ml:.6g}",
+        "confidence": f"{mask.statistics.mean_confidence:.4f}",
+        "content": content.to_text(),
+        "box": " ".join(map(str, shape)),
+        **({"warnings": " ".join(mask.warnings)} if mask.warnings else {}),
+    }
+
+
+def mark(segment: Any, tags: Mapping[str, str]) -> None:
+    """Write tags."""
+    for key, value in tags.items():
+        segment.SetTag(f"{_TAG}{key}", value.translate(_PUNCTUATION))
+
+
+def tag_of(segment: Any, key: str) -> str:
+    """Return what ``mark`` was given for a key; empty if nothing."""
+    value = vtk.reference("")
+    return str(value) if segment.GetTag(f"{_TAG}{key}", value) else ""
+
+
+def _shape(text: str) -> tuple[int, int, int] | None:
+    if not text:
+        return None
+    i, j, k = (int(part) for part in text.split())
+    return (i, j, k)
