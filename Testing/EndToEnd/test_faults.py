@@ -31,7 +31,7 @@ def running(hands, fresh_volume_node):
     """The panel in the middle of a run."""
     hands.ui.inputSelector.setCurrentNode(fresh_volume_node)
     hands.segment(TEXT)
-    driver.wait_until(lambda: hands.run.stage, "news from the server", timeout_s=60)
+    driver.wait_until(lambda: hands.run.stage, "news from the server", timeout_s=180)
     assert hands.run.is_active
     return hands
 
@@ -203,7 +203,7 @@ def test_no_process_outlives_slicer(end, scan):
         else:
             os.kill(slicer_process.pid, signal.SIGKILL)
         slicer_process.wait(60)
-    _gone, alive = psutil.wait_procs(processes, timeout=30)
+    _gone, alive = psutil.wait_procs(processes, timeout=120)
     assert alive == []
 
 

@@ -20,7 +20,7 @@ FAKE = ("--segmenter", "textsegment.testing:FakeSegmenter")
 SLOW = (*FAKE, "--segmenter-arguments", '{"seconds": 30}')
 
 
-def until(condition, what, timeout_s=60):
+def until(condition, what, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain: {what}"

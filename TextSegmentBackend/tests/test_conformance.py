@@ -222,7 +222,7 @@ def test_two_jobs_at_once_do_not_mix(contestant):
     alone = [contestant.segmenter.segment(volume, contestant.found) for volume in volumes]
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(contestant.segmenter.segment, v, contestant.found) for v in volumes * 2]
-        together = [job.result(timeout=60) for job in jobs]
+        together = [job.result(timeout=120) for job in jobs]
     for before, after in zip(alone * 2, together, strict=True):
         assert [mask.structure for mask in after] == list(contestant.found)
         for structure, mask in masks_of(after).items():

@@ -29,7 +29,7 @@ class Hands:
         if start.enabled:
             self.open(self.ui.engineButton)
             driver.click(start)
-        driver.wait_until(lambda: self.widget.panel.engine.model is not None, "the engine", timeout_s=120)
+        driver.wait_until(lambda: self.widget.panel.engine.model is not None, "the engine", timeout_s=300)
 
     def open(self, section) -> None:
         """Opens a section of the panel if it is shut."""
@@ -43,7 +43,7 @@ class Hands:
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to click")
         driver.click(self.ui.segmentButton)
 
-    def wait_for_end(self, timeout_s: float = 180) -> None:
+    def wait_for_end(self, timeout_s: float = 300) -> None:
         """Waits until the run is over."""
         driver.wait_until(lambda: not self.run.is_active, "the end of the run", timeout_s)
 

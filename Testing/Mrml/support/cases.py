@@ -109,7 +109,7 @@ def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
 
 def to_the_end(run) -> None:
     """Brings a run to its end, as the panel's timer does."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while run.process_events():
         assert time.monotonic() < deadline, "the run does not end"
         time.sleep(0.002)

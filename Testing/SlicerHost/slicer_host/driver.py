@@ -56,7 +56,7 @@ def press(widget: QtWidgets.QWidget, key: int, modifiers: int = QtCore.Qt.NoModi
     QtTest.QTest.keyClick(widget, QtCore.Qt.Key(key), QtCore.Qt.KeyboardModifier(modifiers))
 
 
-def wait_until(condition, what: str, timeout_s: float = 30.0) -> None:
+def wait_until(condition, what: str, timeout_s: float = 120.0) -> None:
     """Lets the event loop run until a condition holds.
 
     Args:

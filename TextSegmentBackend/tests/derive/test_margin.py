@@ -109,7 +109,7 @@ def test_no_margin_changes_nothing(matrix):
     st.booleans(),
     st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_more_margin_never_holds_less(grid, sizes, more, uniform, seed):
     geometry = grid_around(GRIDS[grid], 30)
     if uniform:
@@ -128,7 +128,7 @@ def test_more_margin_never_holds_less(grid, sizes, more, uniform, seed):
 
 
 @given(st.integers(0, len(GRIDS) - 1), st.floats(0, 8), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_contracting_what_was_expanded_gives_at_least_the_structure(grid, size, seed):
     geometry = grid_around(GRIDS[grid], 40)
     points = points_of(geometry)

@@ -40,7 +40,7 @@ def disc(shape, centre, radius, spacing=(1.0, 1.0)):
     return np.hypot((i - centre[0]) * spacing[0], (j - centre[1]) * spacing[1]) <= radius
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     arrays.arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))),
     st.sampled_from([(1.0, 1.0), (0.5, 2.0), (3.0, 0.9)]),

@@ -64,7 +64,7 @@ def test_sheared_file_has_no_qform_that_lies(tmp_path):
     assert read_nifti(path).geometry.is_sheared
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(angles=st.tuples(*[st.floats(-3.1, 3.1)] * 3), sizes=st.tuples(*[st.floats(0.05, 20)] * 3))
 def test_any_rotation_and_voxel_size(tmp_path_factory, angles, sizes):
     matrix = affine(rotation(*angles), spacing=sizes)
@@ -219,7 +219,7 @@ def test_huge_header_takes_no_memory(plain):
         read_nifti(packed)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(offset=st.integers(0, 351), content=st.binary(min_size=1, max_size=6))
 def test_any_damage_of_the_header_is_read_or_refused_with_a_typed_error(tmp_path_factory, offset, content):
     path = tmp_path_factory.getbasetemp() / "damaged.nii"

@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from ray_server import RayServer, ray_application, replicas_of
-from server_process import frames, report, wait_until
+from server_process import DEADLINE_S, frames, report, wait_until
 
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.inference.engine import LocalSegmenter
@@ -99,7 +99,7 @@ def test_a_killed_replica_costs_no_job(server):
         before = server.replicas()
         os.kill(before[0], signal.SIGKILL)
         for job, volume in zip(others, volumes[1:], strict=True):
-            require_balls(job.result(timeout=60), volume)
+            require_balls(job.result(timeout=DEADLINE_S), volume)
     *rest, last = [first, *events]
     assert [e.mask.structure for e in rest if isinstance(e, MaskReady)] == NAMES
     fractions = [e.fraction for e in rest if isinstance(e, Progress)]
@@ -127,7 +127,7 @@ def test_a_client_that_goes_frees_its_replica(server):
     with ThreadPoolExecutor(2) as pool:
         jobs = [pool.submit(segment, server, volume_number(n)) for n in range(2)]
         for number, job in enumerate(jobs):
-            require_balls(job.result(timeout=30), volume_number(number))
+            require_balls(job.result(timeout=DEADLINE_S), volume_number(number))
 
 
 def test_a_defect_in_a_replica_is_a_line_of_json_without_its_text(server):
@@ -174,7 +174,7 @@ def test_nothing_listens_for_others_and_nothing_is_left_at_the_end(server):
     assert heard <= {"127.0.0.1", "::ffff:127.0.0.1", "::"}
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(60) == 0
-    assert not psutil.wait_procs(tree, timeout=10)[1]
+    assert not psutil.wait_procs(tree, timeout=DEADLINE_S)[1]
     assert not folder.exists()
 
 

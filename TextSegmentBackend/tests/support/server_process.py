@@ -34,7 +34,7 @@ from textsegment.wire.messages import SegmentRequest
 from textsegment.wire.volume_codec import encode_volume
 from textsegment.wire.volume_header import Encoding
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 FAKE = "textsegment.testing:FakeSegmenter"
 _SUPPORT = Path(__file__).parent
 

@@ -50,7 +50,6 @@ def test_every_structure_resolves_to_itself(name: str, modality: str) -> None:
     assert prompts(name, modality) == [("resolved", (name,))]
 
 
-@settings(deadline=None)
 @given(st.sampled_from(PAIRS), st.randoms(use_true_random=False))
 def test_case_does_not_matter(pair: tuple[str, str], rng: random.Random) -> None:
     name, modality = pair
@@ -59,7 +58,7 @@ def test_case_does_not_matter(pair: tuple[str, str], rng: random.Random) -> None
     assert prompts(mixed, modality) == prompts(name, modality)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(PHRASES), min_size=1, max_size=5, unique=True), st.sampled_from(MODALITIES))
 def test_order_of_a_list_does_not_matter(phrases: list[str], modality: str) -> None:
     one = prompts("; ".join(phrases), modality)
@@ -67,7 +66,7 @@ def test_order_of_a_list_does_not_matter(phrases: list[str], modality: str) -> N
     assert one == other[::-1] or sorted(map(str, one)) == sorted(map(str, other))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(PHRASES), st.sampled_from(MODALITIES))
 def test_resolving_is_idempotent(phrase: str, modality: str) -> None:
     for result in resolve(phrase, modality):
@@ -75,7 +74,7 @@ def test_resolving_is_idempotent(phrase: str, modality: str) -> None:
             assert prompts(name, modality) == [("resolved", (name,))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(PHRASES), st.sampled_from(MODALITIES))
 def test_mirrored_sides_mirror(phrase: str, modality: str) -> None:
     left, right = resolve(f"left {phrase}", modality), resolve(f"right {phrase}", modality)
@@ -87,7 +86,7 @@ def test_mirrored_sides_mirror(phrase: str, modality: str) -> None:
         assert not any(STRUCTURES[n].side == other for r in results for n in r.structures if r.runs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60), st.sampled_from(MODALITIES))
 def test_any_text_gets_an_answer(text: str, modality: str) -> None:
     for result in resolve(text, modality):
@@ -96,7 +95,7 @@ def test_any_text_gets_an_answer(text: str, modality: str) -> None:
         assert set(result.suggestions) <= set(STRUCTURES)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(PAIRS), st.integers(0, 100), st.sampled_from("abcdefghijklmnopqrstuvwxyz"))
 def test_a_wrong_letter_never_runs_as_something_else(pair: tuple[str, str], place: int, letter: str) -> None:
     """A typo may turn a name into another name of the same thing, never into another thing."""
