@@ -35,6 +35,14 @@ def test_every_fault_that_a_test_names_is_in_the_table():
     assert sorted(set(fault_table.citations()) - set(ROWS)) == []
 
 
+def test_files_with_tests_that_pages_name_exist():
+    top, tests = fault_table.BACKEND.parent, fault_table.FOLDERS[""]
+    for page in (top / "SECURITY.md", *fault_table.TABLE.parent.rglob("*.md")):
+        named = re.findall(r"`([\w/]+/test_\w+\.py)`", page.read_text())
+        gone = [file for file in named if not any((f / file).is_file() for f in (tests, tests.parent, top))]
+        assert not gone, page.name
+
+
 @pytest.mark.parametrize(
     ("docstring", "faults"),
     [
