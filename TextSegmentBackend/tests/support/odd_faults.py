@@ -45,6 +45,23 @@ def silent(handler: Handler) -> bool:
     return True
 
 
+def dripping(begin: bytes, again: bytes) -> Fault:
+    """Send something, and then a little now and then, until the client hangs up."""
+
+    def fault(handler: Handler) -> bool:
+        if handler.command in ("PUT", "POST"):
+            b"".join(handler.body_pieces())
+        handler.wfile.write(begin)
+        for _ in range(400):
+            if handler.server.stopped.wait(0.05):
+                return True
+            handler.wfile.write(again)
+            handler.wfile.flush()
+        return True
+
+    return fault
+
+
 def deaf(handler: Handler) -> bool:
     """Never read the body, and never answer."""
     handler.server.stopped.wait(20)

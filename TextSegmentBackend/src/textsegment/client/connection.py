@@ -6,6 +6,9 @@ import contextlib
 import socket
 import ssl
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -14,17 +17,56 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from textsegment.errors import CancelledError
 
+# So often a deadline is looked at that was put off.
+_LOOK_S = 5.0
+
+
+class Deadline:
+    """A moment at which something happens, unless it is put off or ended before.
+
+    Args:
+        seconds: From now on.
+        action: What happens, in another thread.
+
+    Attributes:
+        has_passed: Whether it has happened.
+    """
+
+    def __init__(self, seconds: float, action: Callable[[], object]) -> None:
+        self.has_passed = False
+        self._action = action
+        self._is_over = threading.Event()
+        self.put_off(seconds)
+        threading.Thread(target=self._watch, name="textsegment-deadline", daemon=True).start()
+
+    def put_off(self, seconds: float) -> None:
+        """Set it to so many seconds from now."""
+        self._moment = time.monotonic() + seconds
+
+    def end(self) -> None:
+        """Let it not happen any more."""
+        self._is_over.set()
+
+    def _watch(self) -> None:
+        while (left := self._moment - time.monotonic()) > 0:
+            if self._is_over.wait(min(left, _LOOK_S)):
+                return
+        self.has_passed = True
+        self._action()
+
 
 class ConnectionGuard:
     """The one connection that a transport has at a time.
 
     Args:
         send_s: How long a piece of a request may take to be sent.
+        answer_s: How long the head of an answer may take in all.
         silence_s: How long a server that has begun to answer may be silent.
     """
 
-    def __init__(self, send_s: float, silence_s: float) -> None:
+    def __init__(self, send_s: float, answer_s: float, silence_s: float) -> None:
         self.send_s = send_s
+        self.answer_s = answer_s
         self.silence_s = silence_s
         self._handle: socket.socket | None = None
         self._is_cut = False
@@ -43,6 +85,27 @@ class ConnectionGuard:
                 raise CancelledError("The connection was closed.")
             # TLS takes the socket over and leaves this object void; a second handle stays good.
             self._handle = sock.dup()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[Deadline]:
+        """Break the connection if the block takes longer.
+
+        The timeout of a socket begins anew with every byte, and so is none for a server that drips.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
+        deadline = Deadline(seconds, self.hang_up)
+        try:
+            yield deadline
+        except Exception as error:
+            if deadline.has_passed:
+                raise TimeoutError("The answer comes in too slowly.") from error
+            raise
+        finally:
+            deadline.end()
+        if deadline.has_passed:  # an end too soon is not always an error: headers may just end
+            raise TimeoutError("The answer comes in too slowly.")
 
     def hang_up(self) -> None:
         """Break the present connection, whatever it waits for; a new one may follow."""
@@ -102,9 +165,20 @@ class _Connection(HTTPConnection):
             self.sock.settimeout(self.guard.send_s)
         super().send(data)
 
+    def _tunnel(self) -> None:
+        with self.guard.within(self.guard.answer_s):  # a proxy answers, too
+            super()._tunnel()
+
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
         sock = self.sock
-        response = super().getresponse()
+        response: HTTPResponse | None = None
+        try:
+            with self.guard.within(self.guard.answer_s):
+                response = super().getresponse()
+        except TimeoutError:
+            if response is not None:
+                response.close()
+            raise
         sock.settimeout(self.guard.silence_s)
         return response
 

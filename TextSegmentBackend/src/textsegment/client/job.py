@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from types import MappingProxyType
 
 from textsegment.client.progress import RequestProgress
 from textsegment.client.request import PreparedRequest
 from textsegment.client.retry import RetryPolicy
-from textsegment.client.transport import Transport
+from textsegment.client.transport import LEAST_BYTES_PER_S, Transport
 from textsegment.client.upload import upload
 from textsegment.errors import (
     BusyError,
     CancelledError,
     EngineLostError,
+    ServerTimeoutError,
     StreamBrokenError,
     TextSegmentError,
     VolumeUnknownError,
@@ -100,12 +102,20 @@ class RemoteJob:
         done = None
         with self._transport.ask("POST", SEGMENT_ROUTE, body=request, media_type=JSON_TYPE) as answer:
             self._retry.reached()
+            end = time.monotonic() + self._transport.silence_s
             for piece in answer.pieces():
+                is_frame = False
                 for frame in decoder.push(piece):
+                    is_frame = True
                     if isinstance(frame, Done):
                         done = frame
                     else:
                         self._take(frame, missing)
+                if is_frame:
+                    end = time.monotonic() + self._transport.silence_s
+                end += len(piece) / LEAST_BYTES_PER_S
+                if time.monotonic() > end:
+                    raise ServerTimeoutError("The answer comes in too slowly.", "Check the network.")
             decoder.finish()
         if done is None or missing:
             raise StreamBrokenError("The answer of the server lacks masks.", "Ask again.")

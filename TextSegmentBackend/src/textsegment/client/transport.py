@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION, version
 from textsegment.wire.failures import MAX_REPORT_BYTES, error_from_answer
 
 _PIECE_BYTES = 2**16
+LEAST_BYTES_PER_S = 1024
+"""Slower than this, no network is worth waiting for."""
 _SAID_BY_PROXIES = {
     407: PROXY_WANTS_PASSWORD,
     502: ("The proxy before the server does not reach it.", "Ask the operator of the server."),
@@ -33,8 +36,9 @@ class Timeouts:
     Attributes:
         connect_s: For a connection.
         upload_s: Until the network has taken one piece of an upload, 256 KiB.
-        answer_s: For the beginning of an answer, behind the last byte of a request.
-        silence_s: For the next byte of an answer; a server is never silent for longer than 10 seconds.
+        answer_s: For the head of an answer, behind the last byte of a request; and for all of a short answer.
+        silence_s: For the next byte of an answer, and for the next frame of a stream (a second more for each
+            KiB of it); a server is never silent for longer than 10 seconds.
         recovery_s: In all, for a server that was reached and then was lost, to come back.
         busy_s: In all, for a place in the queue of a busy server.
     """
@@ -54,8 +58,9 @@ class ServerResponse:
         status: HTTP status.
     """
 
-    def __init__(self, response: requests.Response, url: str) -> None:
+    def __init__(self, response: requests.Response, url: str, guard: ConnectionGuard) -> None:
         self.status = response.status_code
+        self._guard = guard
         self.is_read = False
         self._response = response
         self._url = url
@@ -66,8 +71,12 @@ class ServerResponse:
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it comes, in pieces of at most 64 KiB."""
-        with explained(self._url):
-            yield from self._response.raw.stream(_PIECE_BYTES, decode_content=False)
+        patience_s = self._guard.silence_s + _PIECE_BYTES / LEAST_BYTES_PER_S
+        with explained(self._url), self._guard.within(patience_s) as deadline:
+            for piece in self._response.raw.stream(_PIECE_BYTES, decode_content=False):
+                deadline.put_off(math.inf)  # whoever takes the piece has all the time
+                yield piece
+                deadline.put_off(patience_s)
         self.is_read = True
 
     def body(self, most: int) -> bytes:
@@ -77,10 +86,12 @@ class ServerResponse:
             StreamBrokenError: It has more than ``most`` bytes.
         """
         body = bytearray()
-        for piece in self.pieces():
-            body += piece
-            if len(body) > most:
-                raise StreamBrokenError("The answer is longer than it can be.")
+        with explained(self._url), self._guard.within(self._guard.answer_s):
+            for piece in self._response.raw.stream(_PIECE_BYTES, decode_content=False):
+                body += piece
+                if len(body) > most:
+                    raise StreamBrokenError("The answer is longer than it can be.")
+        self.is_read = True
         return bytes(body)
 
 
@@ -94,6 +105,9 @@ class Transport:
         proxies: By scheme.
         ca_file: PEM file of the only authorities to trust; None for those of the system (``SSL_CERT_FILE``)
             and of requests.
+
+    Attributes:
+        silence_s: How long a server that has begun to answer may be silent.
 
     Raises:
         SettingsError: The CA file is missing, or holds no certificate.
@@ -109,7 +123,8 @@ class Transport:
     ) -> None:
         self._url = address.url
         self._timeout = (timeouts.connect_s, timeouts.answer_s)
-        self._guard = ConnectionGuard(timeouts.upload_s, timeouts.silence_s)
+        self._guard = ConnectionGuard(timeouts.upload_s, timeouts.answer_s, timeouts.silence_s)
+        self.silence_s = timeouts.silence_s
         self._headers = _headers(key)
         self._proxies = dict(proxies)
         self._verify = True if ca_file is None else str(ca_file)
@@ -144,7 +159,7 @@ class Transport:
             response = self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=self._verify, proxies=self._proxies
             )
-        answer = ServerResponse(response, self._url)
+        answer = ServerResponse(response, self._url, self._guard)
         try:
             if answer.status not in also:
                 _require_good(answer, self._url)
