@@ -128,7 +128,7 @@ def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, aff
     case = Case(tmp_path / "dicom", write_series, monkeypatch, affine)
     exported = case.export(ExportRequest(kind, tmp_path / "plan"))
     assert exported.file == tmp_path / f"plan{kind}"
-    assert exported.warnings == ()
+    assert all("not axial" in warning for warning in exported.warnings)
     found = case.read(exported.file)
     expected = {"Kidneys": "kidney", "Kidney_L": "left kidney", "Liver": "liver"}
     assert {mask.structure for mask in found} <= set(expected) | {"kidney"}

@@ -116,7 +116,9 @@ def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple
         ]
     if request.format is Format.SEGMENTATION and not request.short_names:
         return tuple(wanted)
-    return roi_names(wanted, short=request.short_names)
+    standard = names_of((region.structure for region in regions), "tg263")
+    otherwise = [standard[region.structure] for region in regions]
+    return roi_names(wanted, short=request.short_names, otherwise=otherwise)
 
 
 class Export:

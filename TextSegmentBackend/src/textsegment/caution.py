@@ -28,6 +28,8 @@ _PHRASES = {
     "no_images_named": "The {noun} does not say on which images it was made; only the frame of reference is "
     "the same.",
     "object_rejected": "A person has rejected the {noun}.",
+    "names_in_ascii": "Names are in ASCII: texts of the scan are in another character set than is declared.",
+    "not_axial": "The images are not axial: many planning systems take structure sets on axial images only.",
     "approval_lost": "The structure set that was extended was approved by a person; the new one is not.",
     "not_found": "Not found in this image: {structure}.",
     "operand_not_found": "{operand} was not found, so it has no part in it.",

@@ -243,6 +243,40 @@ def test_an_approved_set_is_extended_with_a_warning_and_another_phase_is_refused
         assert not new.exists()
 
 
+def test_labels_descriptions_and_scripts_of_names_can_be_chosen(tmp_path, folder):
+    """rt5."""
+    plan, masks = tmp_path / "plan.rtstruct.dcm", tmp_path / "plan.seg.dcm"
+    command = (
+        "segment",
+        folder,
+        "left lung",
+        "--derive",
+        "左肺 = left lung margin 3",
+        "-o",
+        plan,
+        "-o",
+        masks,
+    )
+    ended = textsegment(*command)
+    assert ended.code == 0, ended.err
+    assert rois(plan) == ["Lung_L", "ROI"]
+    assert "左肺 as ROI" in ended.out
+    options = ("--label", "Boost", "--series-description", "Week 3", "--unicode-names", "--overwrite")
+    ended = textsegment(*command, *options)
+    assert ended.code == 0, ended.err
+    assert rois(plan) == ["Lung_L", "左肺"]
+    for path in (plan, masks):
+        dataset = pydicom.dcmread(path)
+        assert dataset.SeriesDescription == "Week 3"
+        assert "Boost" in (dataset.get("StructureSetLabel"), dataset.get("ContentDescription"))
+    for bad in (("--label", "x" * 17), ("--series-description", "a\\b"), ("--label", "肝")):
+        ended = textsegment(*command, "--overwrite", *bad)
+        assert ended.code == 2, bad
+    ended = textsegment("segment", folder, "liver", "-o", tmp_path / "out.seg.nrrd", "--label", "Boost")
+    assert ended.code == 4
+    assert "concern DICOM objects" in ended.err
+
+
 def test_no_input_is_overwritten(tmp_path, folder):
     older = tmp_path / "older.rtstruct.dcm"
     assert textsegment("segment", folder, "aorta", "-o", older).code == 0

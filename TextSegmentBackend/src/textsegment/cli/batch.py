@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ from textsegment.errors import (
     UnknownStructureError,
 )
 from textsegment.files.atomic import make_folder
+from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.file_names import file_stems
 from textsegment.files.report.summary import disclaimer_of, write_json
 
@@ -104,12 +105,19 @@ class _Layout:
             preview=self.targets.preview and folder / self.targets.preview,
             page=self.targets.page and folder / self.targets.page,
             short_names=self.targets.short_names,
+            presentation=self.targets.presentation,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return what makes two results the same."""
         extras = [str(path) for path in (self.targets.preview, self.targets.page) if path is not None]
-        return {"files": sorted((*self.names, *extras)), "short_names": self.targets.short_names}
+        shown = self.targets.presentation
+        return {
+            "files": sorted((*self.names, *extras)),
+            "short_names": self.targets.short_names,
+            # Results of older versions, which had no other, stay complete.
+            **({} if shown == Presentation() else {"presentation": asdict(shown)}),
+        }
 
 
 def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> None:

@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from textsegment.errors import OutputError
 from textsegment.files.atomic import make_folder
+from textsegment.files.dicom.presentation import Presentation
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class OutputOptions:
         page: Report for people, HTML, or None.
         short_names: At most 16 characters a name in structure sets.
         append_to: Structure set that new ones extend, or None.
+        presentation: How DICOM series present themselves.
     """
 
     results: tuple[str, ...]
@@ -32,6 +34,7 @@ class OutputOptions:
     page: Path | None = None
     short_names: bool = False
     append_to: Path | None = None
+    presentation: Presentation = field(default_factory=Presentation)
 
     def files(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Return all files that will be written.
@@ -57,7 +60,7 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
         OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or one that
             is an input.
     """
-    from textsegment.files.results import is_folder, is_structure_set
+    from textsegment.files.results import is_dicom_output, is_folder, is_structure_set
 
     if targets.preview is not None and targets.preview.suffix.lower() != ".png":
         raise OutputError("The preview is a PNG picture.", "Give it a name that ends in .png.")
@@ -66,6 +69,11 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
     if (targets.short_names or targets.append_to) and not any(map(is_structure_set, targets.results)):
         raise OutputError(
             "Short names and extending concern structure sets, and there is none among the outputs.",
+            "Add one: -o plan.rtstruct.dcm",
+        )
+    if targets.presentation != Presentation() and not any(map(is_dicom_output, targets.results)):
+        raise OutputError(
+            "Label, description and script of names concern DICOM objects: there is none among the outputs.",
             "Add one: -o plan.rtstruct.dcm",
         )
     folders = [_absolute(Path(result)) for result in targets.results if is_folder(result)]

@@ -34,6 +34,7 @@ def write_masks(
             source=scan.source,
             short_names=targets.short_names,
             append_to=targets.append_to if is_structure_set(path) else None,
+            presentation=targets.presentation,
             on_warning=said.append,
         )
     if targets.preview is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textsegment.errors import OutputError
+from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.file_names import file_stems
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
 from textsegment.files.images.seg_nrrd import write_seg_nrrd
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _SEG_NRRD = ".seg.nrrd"
 _RTSTRUCT = ".rtstruct.dcm"
 _DICOM_SEG = ".seg.dcm"
+_USUAL = Presentation()
 
 
 def _say_nothing(sentence: str) -> None:
@@ -33,6 +35,7 @@ def write_result(
     source: SourceSeries | None = None,
     short_names: bool = False,
     append_to: Path | str | None = None,
+    presentation: Presentation = _USUAL,
     on_warning: Callable[[str], None] = _say_nothing,
 ) -> tuple[Path, ...]:
     """Write the masks in the format that the name of the output stands for.
@@ -50,6 +53,7 @@ def write_result(
         source: The DICOM scan, see ``read_dicom``; the DICOM formats need it.
         short_names: At most 16 characters a name, in a structure set.
         append_to: A structure set whose regions the new one has too.
+        presentation: Label and description of a DICOM series, and whether its names may be in any script.
         on_warning: Called with each sentence that the user should see, such as what was left out.
 
     Returns:
@@ -81,12 +85,18 @@ def write_result(
         from textsegment.files.rtstruct.writer import write_rtstruct
 
         warnings = write_rtstruct(
-            segmentation, scan, path, names=names, short_names=short_names, append_to=append_to
+            segmentation,
+            scan,
+            path,
+            names=names,
+            short_names=short_names,
+            append_to=append_to,
+            presentation=presentation,
         )
     else:
         from textsegment.files.dicom_seg.writer import write_dicom_seg
 
-        warnings = write_dicom_seg(segmentation, scan, path, names=names)
+        warnings = write_dicom_seg(segmentation, scan, path, names=names, presentation=presentation)
     for sentence in warnings:
         on_warning(sentence)
     return (path,)

@@ -5,15 +5,28 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 # A long string of DICOM (VR LO) has 64 characters; many planning systems show or keep only 16 (TG-263).
 LONGEST_NAME = 64
 LONGEST_SHORT_NAME = 16
+# Letters of Latin scripts that Unicode does not take apart.
+_SPELLED = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe"}
+    | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
+)
 _SIDES = {"left": "L", "right": "R"}
 
 
-def roi_names(wanted: Sequence[str], *, short: bool = False, taken: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return names in ASCII, short enough, and different from each other whatever the case.
+def roi_names(
+    wanted: Sequence[str],
+    *,
+    short: bool = False,
+    taken: Iterable[str] = (),
+    otherwise: Sequence[str] = (),
+    unicode: bool = False,
+) -> tuple[str, ...]:
+    """Return names that are short enough, and different from each other whatever the case.
 
     Args:
         wanted: The names as they should be.
@@ -21,12 +34,20 @@ def roi_names(wanted: Sequence[str], *, short: bool = False, taken: Iterable[str
             joined by underscores and the side last, and the longest words are cut: ``left adrenal gland``
             becomes ``Adrenal_Gland_L``.
         taken: Names that are in use already.
+        otherwise: A name for each one that would lose letters in ASCII.
+        unicode: Whether names may be in any script.
+
+    Example:
+        >>> roi_names(["Größe", "左肺"], otherwise=["", "Lung_L"])
+        ('Grosse', 'Lung_L')
+        >>> roi_names(["左肺"], unicode=True)
+        ('左肺',)
     """
     used = {name.casefold() for name in taken}
     longest = LONGEST_SHORT_NAME if short else LONGEST_NAME
     names = []
-    for text in wanted:
-        name = _ascii(text)
+    for text, other in zip_longest(wanted, otherwise, fillvalue=""):
+        name = _printable(text) if unicode else _ascii(text) or _ascii(other) or "ROI"
         if len(name) > longest:
             name = _abbreviated(name, longest)
         name, number = name[:longest], 1
@@ -40,10 +61,19 @@ def roi_names(wanted: Sequence[str], *, short: bool = False, taken: Iterable[str
     return tuple(names)
 
 
-def _ascii(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+def _printable(text: str) -> str:
     # A backslash would separate two values.
-    return " ".join(re.sub(r"[^ -\[\]-~]+", " ", plain).split()) or "ROI"
+    plain = "".join(c if c.isprintable() and c != "\\" else " " for c in unicodedata.normalize("NFC", text))
+    return " ".join(plain.split()) or "ROI"
+
+
+def _ascii(text: str) -> str:
+    """Return a name in ASCII; nothing if that would cost letters or digits."""
+    spelled = unicodedata.normalize("NFKD", text.translate(_SPELLED))
+    if any(character.isalnum() and not character.isascii() for character in spelled):
+        return ""
+    plain = spelled.encode("ascii", "ignore").decode()
+    return " ".join(re.sub(r"[^ -\[\]-~]+", " ", plain).split())
 
 
 def _abbreviated(name: str, longest: int) -> str:

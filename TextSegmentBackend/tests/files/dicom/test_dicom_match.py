@@ -219,7 +219,7 @@ def test_extending_an_approved_set_says_that_the_new_one_is_not(tmp_path, scan, 
     older = written(scan, tmp_path / "plan.rtstruct.dcm", change)
     added = result(scan, spleen=block())
     said = write_rtstruct(added, scan.source, tmp_path / "new.dcm", append_to=older)
-    assert said == ("The structure set that was extended was approved by a person; the new one is not.",)
+    assert said[0] == "The structure set that was extended was approved by a person; the new one is not."
     assert pydicom.dcmread(tmp_path / "new.dcm").ApprovalStatus == "UNAPPROVED"
     assert pydicom.dcmread(older).get("ApprovalStatus") == ("APPROVED" if change is approve else "UNAPPROVED")
 
@@ -248,7 +248,7 @@ def test_a_set_with_another_frame_for_the_same_images_is_extended_with_a_word(tm
 
     older, new = written(scan, tmp_path / "plan.rtstruct.dcm", change), tmp_path / "new.dcm"
     said = write_rtstruct(result(scan, spleen=block()), scan.source, new, append_to=older)
-    assert [warning.code for warning in said] == ["other_frame_of_same_images"]
+    assert "other_frame_of_same_images" in [warning.code for warning in said]
     read = read_rtstruct(new, scan.source)
     assert [mask.structure for mask in read] == ["GTV", "liver", "spleen"]
 

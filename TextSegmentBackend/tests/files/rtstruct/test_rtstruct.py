@@ -12,6 +12,7 @@ from matplotlib.path import Path as Polygon
 from pydicom.uid import generate_uid
 
 from textsegment import __version__
+from textsegment.caution import Caution
 from textsegment.derive.expression import parse_definition
 from textsegment.derive.structures import derive
 from textsegment.errors import (
@@ -20,8 +21,11 @@ from textsegment.errors import (
     InputNotFoundError,
     InputUnreadableError,
     OutputError,
+    SettingsError,
 )
+from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.dicom_seg.writer import write_dicom_seg
 from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.segmentation import StructureMask
 
@@ -113,7 +117,8 @@ def test_contours_give_the_masks_back_exactly(tmp_path, orientation):
     assert names(dataset) == list(pictures())
     for name, mask in pictures().items():
         assert np.array_equal(mask_by_even_odd(dataset, name, scan.volume.geometry), mask), name
-    assert warnings == ()
+    said = [warning.code for warning in warnings]
+    assert said == ([] if orientation in ("axial", "feet first", "far away") else ["not_axial"])
 
 
 def test_each_contour_lies_on_the_image_that_it_names(tmp_path, scan):
@@ -275,10 +280,10 @@ def test_names_of_patients_keep_their_script(tmp_path, character_set, name):
 
 def test_structures_that_were_not_found_are_left_out_or_kept_empty(tmp_path, scan):
     masks = {"liver": pictures()["liver"], "spleen": np.zeros(SHAPE, dtype=bool)}
-    (warning,) = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm")
+    _, warning = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm")
     assert "left out of the structure set: spleen" in warning
     assert names(pydicom.dcmread(tmp_path / "plan.dcm")) == ["liver"]
-    (warning,) = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", keep_empty=True)
+    _, warning = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", keep_empty=True)
     assert "without contours" in warning
     dataset = pydicom.dcmread(tmp_path / "plan.dcm")
     assert names(dataset) == ["liver", "spleen"]
@@ -347,13 +352,99 @@ def test_numbers_of_regions_stay_within_what_dicom_can_hold(tmp_path, scan):
 
 
 def test_names_that_had_to_change_are_said(tmp_path, scan):
-    masks = {name: pictures()[name] for name in ("liver", "spleen", "prostate")}
-    new_names = {"liver": "肝臓", "spleen": "x" * 70, "prostate": "Prostate"}
-    said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", names=new_names)
-    assert said == (f"Written under another name: 肝臓 as ROI, {'x' * 70} as X{'x' * 63}.",)
+    """rt5: names in other scripts became ROI; they become those of TG-263, or the model's."""
+    masks = {name: pictures()[name] for name in ("liver", "spleen", "left kidney", "prostate")}
+    new_names = {"liver": "肝臓", "spleen": "x" * 70, "left kidney": "Größe", "prostate": "Prostate"}
+    _, said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", names=new_names)
+    assert said == (f"Written under another name: 肝臓 as Liver, {'x' * 70} as X{'x' * 63}, Größe as Grosse.")
+    assert names(pydicom.dcmread(tmp_path / "plan.dcm")) == ["Liver", "X" + "x" * 63, "Grosse", "Prostate"]
     options = {"names": new_names, "short_names": True}
-    said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", **options)
-    assert said == ("Written under another name: 肝臓 as ROI.",)
+    _, said = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm", **options)
+    assert said == "Written under another name: 肝臓 as Liver, Größe as Grosse."
+    own = {"左肺": pictures()["liver"], "левая почка": pictures()["prostate"]}
+    own["left kidney"] = pictures()["spleen"]
+    write_rtstruct(result(scan, own), scan.source, tmp_path / "own.dcm", names={"left kidney": "左腎"})
+    assert names(pydicom.dcmread(tmp_path / "own.dcm")) == ["ROI", "ROI_2", "Kidney_L"]
+
+
+def test_names_in_any_script_on_demand(tmp_path, scan):
+    """rt5: Unicode is offered, also where a set is extended, whose names keep their letters."""
+    masks = {name: pictures()[name] for name in ("liver", "spleen")}
+    shown = Presentation(label="肝", series_description="Größe", unicode_names=True)
+    path = tmp_path / "plan.dcm"
+    wanted = {"liver": "左\\肺", "spleen": "Größe"}
+    said = write_rtstruct(result(scan, masks), scan.source, path, names=wanted, presentation=shown)
+    assert [warning.code for warning in said if isinstance(warning, Caution)] == ["not_axial"]
+    dataset = pydicom.dcmread(path)
+    assert names(dataset) == ["左 肺", "Größe"]
+    assert (dataset.SpecificCharacterSet, dataset.StructureSetLabel) == ("ISO_IR 192", "肝")
+    assert dataset.SeriesDescription == "Größe"
+    assert dataset.PatientName == "Secret^Patient"
+    write_rtstruct(result(scan, masks), scan.source, tmp_path / "new.dcm", append_to=path)
+    assert names(pydicom.dcmread(tmp_path / "new.dcm")) == ["左 肺", "Größe", "liver", "spleen"]
+
+
+def test_unicode_is_written_into_sets_and_scans_of_another_character_set(tmp_path):
+    """rt5: what was there is spelled the same in the new set."""
+
+    def greek(dataset, k):
+        dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 126", "Διονυσιος"
+
+    scan, shown = made_scan(tmp_path / "scan", OBLIQUE, change=greek), Presentation(unicode_names=True)
+    masks = {"liver": pictures()["liver"]}
+    write_rtstruct(result(scan, masks), scan.source, tmp_path / "old.dcm", names={"liver": "Liver"})
+    options = {"names": {"liver": "左肺"}, "presentation": shown, "append_to": tmp_path / "old.dcm"}
+    write_rtstruct(result(scan, masks), scan.source, tmp_path / "new.dcm", **options)
+    new = pydicom.dcmread(tmp_path / "new.dcm")
+    assert (str(new.PatientName), names(new)) == ("Διονυσιος", ["Liver", "左肺"])
+    assert np.array_equal(mask_by_even_odd(new, "左肺", scan.volume.geometry), masks["liver"])
+
+
+def test_series_have_numbers_labels_and_descriptions_of_their_own(tmp_path, scan):
+    """rt5: structure set, segmentation and images were all series 1 with one description."""
+    write_rtstruct(result(scan), scan.source, tmp_path / "plan.dcm")
+    write_dicom_seg(result(scan), scan.source, tmp_path / "out.seg.dcm")
+    image = pydicom.dcmread(next((tmp_path / "scan").iterdir()))
+    found = [image, *(pydicom.dcmread(tmp_path / name) for name in ("plan.dcm", "out.seg.dcm"))]
+    assert [int(dataset.SeriesNumber) for dataset in found] == [3, 1003, 2003]
+    assert len({str(dataset.SeriesDescription) for dataset in found}) == 3
+    shown = Presentation(label="Boost (2)", series_description="Week 3")
+    write_rtstruct(result(scan), scan.source, tmp_path / "plan.dcm", presentation=shown)
+    write_dicom_seg(result(scan), scan.source, tmp_path / "out.seg.dcm", presentation=shown)
+    plan, masks = (pydicom.dcmread(tmp_path / name) for name in ("plan.dcm", "out.seg.dcm"))
+    assert (plan.StructureSetLabel, plan.SeriesDescription) == ("Boost (2)", "Week 3")
+    assert (masks.ContentLabel, masks.ContentDescription) == ("BOOST _2", "Boost (2)")
+    assert masks.SeriesDescription == "Week 3"
+
+
+@pytest.mark.parametrize("number", [None, "", "-5", "2147483647", "12"])
+def test_any_number_of_the_scan_gives_a_number(tmp_path, number):
+    """rt5."""
+
+    def change(dataset, k):
+        dataset.SeriesNumber = number
+
+    scan = made_scan(tmp_path / "scan", OBLIQUE, change=change)
+    write_rtstruct(result(scan), scan.source, tmp_path / "plan.dcm")
+    assert pydicom.dcmread(tmp_path / "plan.dcm").SeriesNumber == (1012 if number == "12" else 1000)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"label": "x" * 17},
+        {"label": " "},
+        {"label": "a\\b"},
+        {"label": "Größe"},
+        {"series_description": "x" * 65},
+        {"series_description": "a\nb"},
+        {"series_description": "肝"},
+    ],
+)
+def test_labels_that_dicom_cannot_hold_are_refused(options):
+    """rt5."""
+    with pytest.raises(SettingsError):
+        Presentation(**options)
 
 
 def test_contours_stay_within_the_outer_edges_of_the_image(tmp_path, scan):
@@ -402,7 +493,7 @@ def test_contours_of_a_series_with_gaps_lie_on_its_own_images(tmp_path):
         path.unlink()
     scan = read_dicom(folder)
     masks = pictures()
-    between, gaps = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm")
+    _, between, gaps = write_rtstruct(result(scan, masks), scan.source, tmp_path / "plan.dcm")
     assert "Between the images of the series only, so left out of the structure set: prostate" in between
     assert "own images only" in gaps
     found = mask_by_even_odd(pydicom.dcmread(tmp_path / "plan.dcm"), "liver", scan.volume.geometry)

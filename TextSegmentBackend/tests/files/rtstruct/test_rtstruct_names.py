@@ -37,4 +37,4 @@ def test_names_that_are_taken_get_a_number():
 
 
 def test_what_dicom_cannot_hold_is_left_out():
-    assert roi_names(["a\\b\nc\x00", "Größe", "肝"]) == ("a b c", "Groe", "ROI")
+    assert roi_names(["a\\b\nc\x00", "Größe", "肝"]) == ("a b c", "Grosse", "ROI")

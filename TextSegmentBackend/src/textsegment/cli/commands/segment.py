@@ -14,6 +14,7 @@ from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import read_criteria
 from textsegment.cli.session import Session
 from textsegment.errors import SettingsError
+from textsegment.files.dicom.presentation import Presentation
 from textsegment.modality import modality_code
 from textsegment.server.settings import KEY_VARIABLE
 
@@ -74,6 +75,20 @@ def segment_command(
     ] = None,
     short_names: Annotated[
         bool, typer.Option("--short-names", help="At most 16 characters a name in a structure set.")
+    ] = False,
+    label: Annotated[
+        str | None, typer.Option(help="Label of the structure set or segmentation, at most 16 characters.")
+    ] = None,
+    series_description: Annotated[
+        str | None, typer.Option(help="Description of the DICOM series, at most 64 characters.")
+    ] = None,
+    unicode_names: Annotated[
+        bool,
+        typer.Option(
+            "--unicode-names",
+            help="Names in a structure set may be in any script; otherwise those that ASCII cannot spell "
+            "get their name of TG-263, or the model's.",
+        ),
     ] = False,
     append_to: Annotated[
         Path | None, typer.Option(help="Structure set whose regions the new one shall have too.")
@@ -152,7 +167,8 @@ def segment_command(
         overwrite=overwrite,
         quiet=quiet,
     )
-    targets = OutputOptions(tuple(output), preview, json, report, short_names, append_to)
+    presentation = Presentation(label, series_description, unicode_names)
+    targets = OutputOptions(tuple(output), preview, json, report, short_names, append_to, presentation)
     if server is None:
         _require_none("without --server", token_file=token_file, ca_file=ca_file)
         _segment(images, targets, session)

@@ -119,13 +119,14 @@ def is_declared(dataset: Dataset, encodings: Sequence[str] | None = None) -> boo
             if not all(is_declared(item, encodings) for item in element.value or ()):
                 return False
             continue
-        values = element.value if element.VM > 1 else [element.value]
-        for value in values:
+        if element.VR not in (*_TEXT, "PN"):
+            continue
+        for value in element.value if element.VM > 1 else [element.value]:
             if isinstance(value, PersonName):
                 value = value.original_string or str(value)
                 if isinstance(value, bytes) and not _is_faithful(value, encodings):
                     return False
-            elif isinstance(value, bytes) and element.VR in _TEXT:
+            elif isinstance(value, bytes):
                 return False
             if isinstance(value, str) and encodings[0] == "ascii" and not value.isascii():
                 return False
@@ -153,3 +154,17 @@ def _is_faithful(raw: bytes, encodings: Sequence[str]) -> bool:
         return "\ufffd" not in text and encode_string(text, list(encodings)) == raw
     except DAMAGE:
         return False
+
+
+def text_of(value: str | bytes | None) -> str:
+    """Return a text; one that is in no declared character set as it may have been meant."""
+    if isinstance(value, bytes):
+        western = value.decode("latin-1")
+        is_western = all(character.isascii() or character.isalpha() for character in western)
+        for encoding in ("utf-8", "latin-1" if is_western else "gb18030"):
+            try:
+                return value.decode(encoding).strip()
+            except UnicodeDecodeError:
+                continue
+        return western.strip()
+    return str(value or "").strip()

@@ -23,15 +23,18 @@ from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.inherited import inherited_from, now_for
+from textsegment.files.dicom.presentation import Presentation, series_number
 from textsegment.files.dicom.source import SourcePlane, SourceSeries
 from textsegment.files.dicom.values import is_declared
 from textsegment.files.dicom_seg.segment import describe_segment
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
 
 _DESCRIPTION = "machine-made, unapproved"
+_USUAL = Presentation()
 # A long string of DICOM (VR LO).
 _LONGEST_LABEL = 64
 # Two places along the third axis that are nearer than this fraction of a voxel are the same.
@@ -45,6 +48,7 @@ def write_dicom_seg(
     path: Path | str,
     *,
     names: Mapping[str, str] | None = None,
+    presentation: Presentation = _USUAL,
 ) -> tuple[str, ...]:
     """Write all masks that are not empty as one DICOM segmentation that refers to the scan.
 
@@ -53,6 +57,7 @@ def write_dicom_seg(
         source: The scan: patient, study and frame of reference are taken from it.
         path: Ends in ``.dcm``.
         names: Labels of the segments by structure; other structures keep their own name.
+        presentation: Label and description of the series.
 
     Returns:
         Sentences that the user should see: which structures were left out.
@@ -68,7 +73,7 @@ def write_dicom_seg(
     if not found:
         raise OutputError("None of the structures was found, so there is nothing to write.")
     with quiet_pydicom():
-        dataset = _without_frames(found, segmentation, source, names or {})
+        dataset = _without_frames(found, segmentation, source, names or {}, presentation)
         _add_patient_and_study(dataset, source)
         _refer_to_images(dataset, source)
         _add_frames(dataset, found, source)
@@ -91,6 +96,7 @@ def _without_frames(
     segmentation: Segmentation,
     source: SourceSeries,
     names: Mapping[str, str],
+    presentation: Presentation,
 ) -> Dataset:
     """Make the object with all its modules, and one plane of zeros in the place of frames."""
     columns, rows, _ = source.geometry.spatial_shape
@@ -99,7 +105,8 @@ def _without_frames(
     model = str(segmentation.provenance.get("model", "unknown"))
     labels = _labels([names.get(mask.structure, mask.structure) for mask in found])
     if not _is_unicode(source):
-        labels = list(roi_names(labels))
+        standard = names_of([mask.structure for mask in found], "tg263")
+        labels = list(roi_names(labels, otherwise=[standard[mask.structure] for mask in found]))
     return hd.seg.Segmentation(
         source_images=[_plain_image(source)],
         pixel_array=plane,
@@ -109,17 +116,17 @@ def _without_frames(
             for number, (mask, label) in enumerate(zip(found, labels, strict=True), start=1)
         ],
         series_instance_uid=generate_uid(prefix=None),
-        series_number=1,
+        series_number=series_number(source, "SEG"),
         sop_instance_uid=generate_uid(prefix=None),
         instance_number=1,
         manufacturer="TextSegment",
         manufacturer_model_name=model[:64],
         software_versions=textsegment.__version__,
         device_serial_number="1",
-        content_label="TEXTSEGMENT",
-        content_description=_DESCRIPTION,
+        content_label=presentation.content_label,
+        content_description=presentation.label or _DESCRIPTION,
         content_creator_name="",  # of type 2: there, though no person made it
-        series_description=f"TextSegment: {_DESCRIPTION}",
+        series_description=presentation.series_description or f"TextSegment masks: {_DESCRIPTION}",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         # Names of structures may be in any script.
         specific_character_set="ISO_IR 192",

@@ -10,7 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from textsegment.caution import Caution
-from textsegment.files.dicom.values import DAMAGE
+from textsegment.files.dicom.values import DAMAGE, text_of
 from textsegment.files.rtstruct.contours import Points
 
 _AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
@@ -57,7 +57,7 @@ def list_regions(dataset: Dataset) -> tuple[list[RegionItem], int]:
             lost += 1
             continue
         roi = by_number[number]
-        name = _text(roi.get("ROIName")) or f"ROI {number}"
+        name = text_of(roi.get("ROIName")) or f"ROI {number}"
         regions.append(RegionItem(name, roi, item, tuple(areas), tuple(cautions)))
     return regions, lost
 
@@ -68,20 +68,6 @@ def number_of(item: Dataset, keyword: str) -> int | None:
         return int(str(item.get(keyword)))
     except DAMAGE:
         return None
-
-
-def _text(value: str | bytes | None) -> str:
-    """Return a text; one that is in no declared character set as it may have been meant."""
-    if isinstance(value, bytes):
-        western = value.decode("latin-1")
-        is_western = all(character.isascii() or character.isalpha() for character in western)
-        for encoding in ("utf-8", "latin-1" if is_western else "gb18030"):
-            try:
-                return value.decode(encoding).strip()
-            except UnicodeDecodeError:
-                continue
-        return western.strip()
-    return str(value or "").strip()
 
 
 def _areas(item: Dataset) -> tuple[list[Points], list[Caution]]:

@@ -7,7 +7,7 @@ file has implicit value representations, since contours may be longer than expli
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -15,21 +15,28 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from textsegment import __version__
+from textsegment.caution import Caution
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
 from textsegment.files.dicom.generation import generation_of
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.inherited import now_for
+from textsegment.files.dicom.presentation import Presentation, series_number
 from textsegment.files.dicom.source import SourceSeries
+from textsegment.files.dicom.values import is_declared, text_of
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
 from textsegment.files.rtstruct.regions import number_of
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
 
 _PROGRAM = "TextSegment"
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
+_USUAL = Presentation()
+# A direction with a component of this size is less than a degree away from an axis of the patient.
+_AXIAL = 0.99985
 _LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
 
 
@@ -42,6 +49,7 @@ def write_rtstruct(
     short_names: bool = False,
     append_to: Path | str | None = None,
     keep_empty: bool = False,
+    presentation: Presentation = _USUAL,
 ) -> tuple[str, ...]:
     """Write the masks as outlines on the planes of the scan.
 
@@ -54,6 +62,8 @@ def write_rtstruct(
         append_to: A structure set of the same scan. It is left as it is; the new file is a new instance with
             all of its regions, then the new ones.
         keep_empty: Keep structures that were not found as regions without contours.
+        presentation: Label and description of the series, and whether names may be in any script. Without it,
+            a name that ASCII cannot spell becomes that of TG-263, or the model's.
 
     Returns:
         Warnings: sentences that the user should see.
@@ -76,11 +86,19 @@ def write_rtstruct(
         kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
         if not kept:
             raise OutputError("None of the structures was found, so there is nothing to write.")
-        _describe(dataset, segmentation, source)
+        is_unicode = presentation.unicode_names and is_declared(dataset)
+        if is_unicode:
+            dataset.SpecificCharacterSet = "ISO_IR 192"
+        _describe(dataset, segmentation, source, presentation)
         refer_to_images(dataset, source)
         wanted = [(names or {}).get(mask.structure, mask.structure) for mask, _ in kept]
-        taken = [str(roi.get("ROIName", "")) for roi in dataset.StructureSetROISequence]
-        unique = roi_names(wanted, short=short_names, taken=taken)
+        unique = roi_names(
+            wanted,
+            short=short_names,
+            taken=[text_of(roi.get("ROIName")) for roi in dataset.StructureSetROISequence],
+            otherwise=_standard_names([mask.structure for mask, _ in kept]),
+            unicode=is_unicode,
+        )
         renamed = [
             f"{old} as {new}"
             for old, new in zip(wanted, unique, strict=True)
@@ -90,8 +108,24 @@ def write_rtstruct(
             _add_roi(dataset, name, mask, contours, segmentation)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
+    if presentation.unicode_names and not is_unicode:
+        said = (*said, Caution("names_in_ascii"))
+    if not _is_axial(source):
+        said = (*said, Caution("not_axial"))
     warnings = (*said, *_warnings(segmentation, source, missing, keep_empty))
     return (*warnings, f"Written under another name: {', '.join(renamed)}.") if renamed else warnings
+
+
+def _standard_names(structures: Sequence[str]) -> list[str]:
+    """Return names in ASCII: those of TG-263, or of the model."""
+    named = names_of(structures, "tg263")
+    return [named[structure] for structure in structures]
+
+
+def _is_axial(source: SourceSeries) -> bool:
+    """Whether the images lie across the patient, their rows and columns along the patient's axes."""
+    plane = source.planes[0].plane
+    return all(max(abs(direction[0]), abs(direction[1])) > _AXIAL for direction in (plane.i_lps, plane.j_lps))
 
 
 def _new_set(source: SourceSeries) -> Dataset:
@@ -103,7 +137,9 @@ def _new_set(source: SourceSeries) -> Dataset:
     return dataset
 
 
-def _describe(dataset: Dataset, segmentation: Segmentation, source: SourceSeries) -> None:
+def _describe(
+    dataset: Dataset, segmentation: Segmentation, source: SourceSeries, presentation: Presentation
+) -> None:
     """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
     now = now_for(dataset)
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
@@ -117,8 +153,12 @@ def _describe(dataset: Dataset, segmentation: Segmentation, source: SourceSeries
     dataset.InstanceCreationDate = dataset.SeriesDate = dataset.StructureSetDate = date
     dataset.InstanceCreationTime = dataset.SeriesTime = dataset.StructureSetTime = time
     dataset.Modality = "RTSTRUCT"
-    dataset.SeriesDescription = f"{_PROGRAM}: machine-made, unapproved"
-    dataset.SeriesNumber = dataset.InstanceNumber = 1
+    dataset.SeriesDescription = (
+        presentation.series_description or f"{_PROGRAM} contours: machine-made, unapproved"
+    )
+    if presentation.label is not None:
+        dataset.StructureSetLabel = presentation.label
+    dataset.SeriesNumber, dataset.InstanceNumber = series_number(source, "RTSTRUCT"), 1
     dataset.OperatorsName = ""
     dataset.Manufacturer = dataset.ManufacturerModelName = _PROGRAM
     dataset.SoftwareVersions = __version__
