@@ -6,6 +6,7 @@ import weakref
 import numpy as np
 import pytest
 from cases import LABELMAP, to_the_end, volume_node
+from textsegment.effort import WHOLE_IMAGE
 from textsegment.geometry import Box, Geometry
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.segmenter import MaskReady, ModelInfo, ignore_events
@@ -21,7 +22,7 @@ class OrganSized:
     def info(self):
         return ModelInfo("blocks", "0" * 64, "cpu", {"CT": known_in("CT")})
 
-    def segment(self, volume, prompts, *, on_event=ignore_events, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event=ignore_events, cancel=None):
         for number, prompt in enumerate(prompts):
             start = (number * 3, 400 - number * 2, number * 5)
             box = Box(start, (start[0] + 80, start[1] + 70, start[2] + 60))

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 from contestants import CONTESTANTS, SMALL
 
+from textsegment.effort import Effort
 from textsegment.errors import (
     CancelledError,
+    GeometryError,
     ModalityError,
     PromptError,
     UnknownStructureError,
     VolumeInvalidError,
 )
-from textsegment.geometry import Geometry
+from textsegment.geometry import Box, Geometry
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import phantom
 from textsegment.volume import Volume
@@ -257,3 +259,39 @@ def test_a_server_gives_the_masks_of_its_engine():
     for one, other in zip(ours, theirs, strict=True):
         assert one.statistics == other.statistics
         assert np.array_equal(one.full((40, 36, 24)), other.full((40, 36, 24)))
+
+
+REGION = Box((6, 4, 3), (SMALL[0] - 5, SMALL[1], SMALL[2] - 2))
+
+
+def test_a_region_gives_the_masks_of_the_whole_image_inside_it(contestant):
+    volume = phantom(SMALL)
+    whole = masks_of(contestant.segmenter.segment(volume, contestant.found))
+    result = contestant.segmenter.segment(volume, contestant.found, effort=Effort(REGION))
+    assert any("region" in warning for warning in result.warnings)
+    for structure, mask in masks_of(result).items():
+        inside = np.zeros_like(mask)
+        inside[REGION.slices] = whole[structure][REGION.slices]
+        assert np.array_equal(mask, inside)
+        statistics = result[structure].statistics
+        if not statistics.is_empty:
+            assert statistics.voxel_count == inside.sum()
+            assert statistics.touches_border == result[structure].box.reaches(REGION)
+
+
+def test_a_region_beyond_the_image_is_cut_and_one_outside_refused(contestant):
+    volume = phantom(SMALL)
+    beyond = Box((6, 4, 3), (900, 900, 900))
+    cut = Box(beyond.start, SMALL)
+    ours = contestant.segmenter.segment(volume, contestant.found, effort=Effort(beyond))
+    theirs = contestant.segmenter.segment(volume, contestant.found, effort=Effort(cut))
+    assert all(np.array_equal(masks_of(ours)[name], mask) for name, mask in masks_of(theirs).items())
+    outside = Effort(Box((900, 900, 900), (901, 901, 901)))
+    with pytest.raises(GeometryError, match="outside the image"):
+        contestant.segmenter.segment(volume, contestant.found, effort=outside)
+
+
+def test_the_fast_mode_is_said(contestant):
+    result = contestant.segmenter.segment(phantom(SMALL), contestant.found, effort=Effort(fast=True))
+    assert any("fast mode" in warning for warning in result.warnings)
+    require_consistent(phantom(SMALL), result)

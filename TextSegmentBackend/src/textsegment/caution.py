@@ -67,6 +67,8 @@ _PHRASES = {
     "were left out: {count}.",
     "unplaced_images_left_out": "Images that do not say where they lie (screenshots, dose pages) were left "
     "out: {count}.",
+    "region_only": "Only a region of the image was looked at: masks end at its border.",
+    "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

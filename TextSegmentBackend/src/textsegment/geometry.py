@@ -37,6 +37,26 @@ class Box:
         i, j, k = (max(b - a, 0) for a, b in zip(self.start, self.stop, strict=True))
         return (i, j, k)
 
+    def cut_to(self, spatial_shape: tuple[int, int, int]) -> Box:
+        """Return what of this box lies in a grid; of shape zero if that is nothing.
+
+        >>> Box((-2, 0, 5), (3, 9, 7)).cut_to((8, 8, 6))
+        Box(start=(0, 0, 5), stop=(3, 8, 6))
+        """
+        return self.intersection(Box((0, 0, 0), spatial_shape))
+
+    def intersection(self, other: Box) -> Box:
+        """Return what two boxes share; of shape zero if that is nothing."""
+        i, j, k = (max(a, b) for a, b in zip(self.start, other.start, strict=True))
+        p, q, r = (min(a, b) for a, b in zip(self.stop, other.stop, strict=True))
+        return Box((i, j, k), (max(p, i), max(q, j), max(r, k)))
+
+    def reaches(self, whole: Box) -> bool:
+        """Whether this box, which is not empty, touches the border of one that holds it."""
+        return any(a == b for a, b in zip(self.start, whole.start, strict=True)) or any(
+            a == b for a, b in zip(self.stop, whole.stop, strict=True)
+        )
+
     @property
     def slices(self) -> tuple[slice, slice, slice]:
         """Index expression that cuts this box out of an array ``[i, j, k]``."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from textsegment.caution import Caution
+from textsegment.effort import WHOLE_IMAGE, Effort
+from textsegment.geometry import Box
 from textsegment.prompt import Prompt, unique_prompts
 from textsegment.segmenter import ModelInfo
 from textsegment.volume import Volume
@@ -20,6 +23,7 @@ class Request:
         volume: The scan; its voxels can be segmented.
         prompts: What to look for, at least one, each once.
         warnings: Sentences that are known before anything is computed.
+        effort: How much of the volume is computed; its region lies in the volume.
 
     Example:
         >>> from textsegment.testing import phantom
@@ -33,21 +37,34 @@ class Request:
     volume: Volume
     prompts: tuple[Prompt, ...]
     warnings: tuple[str, ...]
+    effort: Effort = WHOLE_IMAGE
 
     @classmethod
-    def of(cls, volume: Volume, prompts: Sequence[Prompt | str]) -> Request:
+    def of(cls, volume: Volume, prompts: Sequence[Prompt | str], effort: Effort = WHOLE_IMAGE) -> Request:
         """Check a volume and prompts as they were given.
 
         Raises:
             VolumeInvalidError: The voxels are NaN, infinite or all the same.
             PromptError: There is no prompt, or one is not valid.
             LimitExceededError: A prompt is too long.
+            GeometryError: The region to look at lies outside the volume.
         """
         warnings = volume.require_segmentable()
         each_once = unique_prompts(prompts)
         merged = (_MERGED,) if len(prompts) > len(each_once) else ()
-        return cls(volume, each_once, (*warnings, *merged))
+        effort = effort.within(volume.geometry.spatial_shape)
+        return cls(volume, each_once, (*warnings, *merged, *_said_of(effort)), effort)
+
+    @property
+    def looked_at(self) -> Box:
+        """The voxels that are looked at: the region, or all."""
+        return self.effort.region or Box((0, 0, 0), self.volume.geometry.spatial_shape)
 
     def require_known(self, model: ModelInfo) -> None:
         """Check that a model can be asked; see ``ModelInfo.require_known``."""
         model.require_known(self.prompts, self.volume.modality)
+
+
+def _said_of(effort: Effort) -> tuple[Caution, ...]:
+    region = () if effort.region is None else (Caution("region_only"),)
+    return (*region, Caution("fast")) if effort.fast else region

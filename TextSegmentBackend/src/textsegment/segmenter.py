@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import CancelledError, ModalityError, UnknownStructureError
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
@@ -136,6 +137,7 @@ class Segmenter(Protocol):
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
@@ -144,6 +146,7 @@ class Segmenter(Protocol):
         Args:
             volume: The scan.
             prompts: Structures to look for, at least one; duplicates are merged.
+            effort: How much of the volume is computed.
             on_event: Called in this thread with progress and with each mask as soon as it is final.
             cancel: Stops the job within one patch.
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.caution import Caution
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.geometry import Box, Geometry
 from textsegment.prompt import Prompt
 from textsegment.request import Request
@@ -54,18 +55,19 @@ class FakeSegmenter:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
         """Find a ball for every prompt; see ``Segmenter.segment``."""
         cancel = cancel or CancelToken()
-        request = Request.of(volume, prompts)
+        request = Request.of(volume, prompts, effort)
         request.require_known(self.info())
         on_event(Progress(0.0, "preparing"))
         masks = []
         for count, prompt in enumerate(request.prompts, start=1):
             self._work(cancel)
-            masks.append(_found(prompt.text, volume))
+            masks.append(_found(prompt.text, request))
             on_event(Progress(count / len(request.prompts), "finishing"))
             on_event(MaskReady(masks[-1]))
         return Segmentation(volume.geometry, tuple(masks), {"model": "fake"}, request.warnings)
@@ -125,8 +127,10 @@ def phantom(
     return Volume(voxels, Geometry(spatial_shape, affine), modality)
 
 
-def _found(structure: str, volume: Volume) -> StructureMask:
-    whole = ball(structure, volume.geometry)
+def _found(structure: str, request: Request) -> StructureMask:
+    volume, seen = request.volume, request.looked_at
+    whole = np.zeros(volume.geometry.spatial_shape, dtype=bool)
+    whole[seen.slices] = ball(structure, volume.geometry)[seen.slices]
     box = Box.around(whole)
     if box is None:
         empty = MaskStatistics(0, 0.0, math.nan, math.nan, False)
@@ -141,6 +145,6 @@ def _found(structure: str, volume: Volume) -> StructureMask:
         volume_ml=count * volume.geometry.voxel_volume_ml,
         mean_intensity=float(volume.voxels[box.slices][mask].mean()),
         mean_confidence=_CONFIDENCE,
-        touches_border=0 in box.start or any(a == n for a, n in zip(box.stop, whole.shape, strict=True)),
+        touches_border=box.reaches(seen),
     )
     return StructureMask(structure, box, mask, statistics)

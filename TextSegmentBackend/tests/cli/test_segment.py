@@ -202,3 +202,49 @@ def test_sets_run_when_agreed_to(tmp_path):
 def test_wider_than_any_name(tmp_path):
     assert textsegment("segment", "x" * 5000, "liver", "-o", tmp_path / "out").code == 3
     assert textsegment("segment", CHEST, "x" * 5000, "-o", tmp_path / "out").code == 3
+
+
+def test_a_region_by_a_first_result(tmp_path):
+    first = tmp_path / "first.seg.nrrd"
+    assert segment("liver", "-o", first).code == 0
+    report = tmp_path / "report.json"
+    ended = segment(
+        "liver, aorta", "-o", tmp_path / "out.seg.nrrd", "--roi", f"{first}:liver:10", "--json", report
+    )
+    assert ended.code == 0, ended
+    whole, inside = read_seg_nrrd(first), read_seg_nrrd(tmp_path / "out.seg.nrrd")
+    assert np.array_equal(whole.full_mask("liver"), inside.full_mask("liver"))
+    told = json.loads(report.read_text())
+    assert len(told["region"]) == 6
+    assert any("region" in warning for warning in told["warnings"])
+
+
+def test_a_region_by_corners_of_the_patient(tmp_path):
+    scan = read_volume(CHEST, modality="CT")
+    (low, high) = scan.geometry.to_ras([[40, 40, 5], [90, 90, 20]]).tolist()
+    corners = ",".join(f"{value:.2f}" for value in (*low, *high))
+    assert segment("heart", "-o", tmp_path / "out.seg.nrrd", "--roi", corners).code == 0
+    mask = read_seg_nrrd(tmp_path / "out.seg.nrrd").full_mask("heart")
+    assert mask[40:91, 40:91, 5:21].sum() == mask.sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("roi", "code", "said"),
+    [
+        ("1,2,3", 2, "six numbers"),
+        ("liver", 2, "--roi cannot be read"),
+        ("nothing.seg.nrrd:liver:20", 3, "no such file"),
+        ("9000,9000,9000,9001,9001,9001", 3, "outside the image"),
+    ],
+)
+def test_a_region_that_cannot_be(tmp_path, roi, code, said):
+    ended = segment("liver", "-o", tmp_path / "out.seg.nrrd", "--roi", roi)
+    assert ended.code == code
+    assert said in ended.err
+    assert not (tmp_path / "out.seg.nrrd").exists()
+
+
+def test_fast_is_said(tmp_path):
+    ended = segment("liver", "-o", tmp_path / "out.seg.nrrd", "--fast")
+    assert ended.code == 0
+    assert "fast mode" in ended.out + ended.err

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from odd_server import prompts_of
 
+from textsegment.effort import Effort
 from textsegment.errors import (
     LimitExceededError,
     ModalityError,
     PromptError,
     SettingsError,
     UnknownStructureError,
+    VersionMismatchError,
     VolumeInvalidError,
 )
 from textsegment.geometry import Geometry
@@ -143,6 +145,15 @@ def test_what_cannot_succeed_is_refused_before_anything_is_uploaded(remote, serv
     with pytest.raises(LimitExceededError, match="at most 1"):
         remote.segment(phantom((4, 4, 4)), ["liver", "heart"])
     assert set(server.methods()) == {"GET"}
+
+
+def test_a_server_that_knows_nothing_of_regions_is_not_asked_for_one(remote, server):
+    server.features = ""
+    assert len(remote.segment(phantom(), ["liver"])) == 1
+    asked = server.methods().count("POST")
+    with pytest.raises(VersionMismatchError, match="too old for regions"):
+        remote.segment(phantom(), ["liver"], effort=Effort(fast=True))
+    assert server.methods().count("POST") == asked
 
 
 def test_another_model_on_the_server_is_noticed(remote, server):

@@ -10,6 +10,7 @@ from plain_pipeline import probabilities
 from tiny_engine import CONFIG, NAMES, CountingSAT, phantom, tiny_model
 from torch import Tensor
 
+from textsegment.effort import Effort
 from textsegment.errors import (
     CancelledError,
     DeviceError,
@@ -402,3 +403,36 @@ def test_threads() -> None:
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_region_costs_the_patches_that_touch_it_and_the_rest_comes_later() -> None:
+    volume = phantom()
+    whole = segmenter()
+    expected = whole.segment(volume, NAMES)
+    corner = Effort(Box((4, 4, 4), (10, 10, 10)))
+    engine = segmenter()
+    result = engine.segment(volume, NAMES, effort=corner)
+    some = engine.network.encoded
+    assert 0 < some < whole.network.encoded / 2
+    assert result.provenance["region"] == (4, 4, 4, 10, 10, 10)
+    assert_same(engine.segment(volume, NAMES), expected)
+    assert engine.network.encoded == whole.network.encoded  # nothing twice
+    assert engine.segment(volume, NAMES, effort=corner).provenance["region"] == (4, 4, 4, 10, 10, 10)
+    assert engine.network.encoded == whole.network.encoded
+
+
+def test_a_region_of_air_costs_nothing() -> None:
+    engine = segmenter()
+    result = engine.segment(phantom(), NAMES, effort=Effort(Box((0, 0, 0), (1, 1, 1))))
+    assert all(mask.statistics.is_empty for mask in result)
+    assert engine.network.encoded <= 1
+
+
+def test_fast_takes_fewer_patches_of_a_large_image() -> None:
+    volume = phantom((150, 52, 44))
+    careful, fast = segmenter(), segmenter()
+    whole = careful.segment(volume, NAMES)
+    result = fast.segment(volume, NAMES, effort=Effort(fast=True))
+    assert fast.network.encoded < careful.network.encoded
+    assert result.provenance["overlap"] == 0.25
+    assert "overlap" not in whole.provenance

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from textsegment.inference.patches import PatchGrid, cut_patch, patch_starts, patch_weight
+from textsegment.inference.patches import (
+    FAST_OVERLAP,
+    OVERLAP,
+    PatchGrid,
+    cut_patch,
+    patch_starts,
+    patch_weight,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,9 +33,11 @@ def test_starts(size: int, patch: int, starts: tuple[int, ...]) -> None:
     assert patch_starts(size, patch) == starts
 
 
-@given(st.integers(1, 900), st.integers(1, 150).map(lambda n: 2 * n))
-def test_patches_cover_the_image_and_stay_inside(size: int, patch: int) -> None:
-    starts = patch_starts(size, patch)
+@given(
+    st.integers(1, 900), st.integers(1, 150).map(lambda n: 2 * n), st.sampled_from([OVERLAP, FAST_OVERLAP])
+)
+def test_patches_cover_the_image_and_stay_inside(size: int, patch: int, overlap: float) -> None:
+    starts = patch_starts(size, patch, overlap)
     covered = np.zeros(size, dtype=bool)
     for start in starts:
         assert start >= 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from textsegment.effort import WHOLE_IMAGE
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
@@ -30,7 +31,7 @@ class Failing(FakeSegmenter):
         self._note = Path(note)
         self._kind = kind
 
-    def segment(self, volume, prompts, *, on_event, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         def watched(event):
             on_event(event)
             if isinstance(event, MaskReady):
@@ -63,7 +64,7 @@ class Unloadable(FakeSegmenter):
 class Deaf(FakeSegmenter):
     """Does not hear that it should stop."""
 
-    def segment(self, volume, prompts, *, on_event, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         return super().segment(volume, prompts, on_event=on_event, cancel=CancelToken())
 
 
@@ -78,7 +79,7 @@ class Silent(FakeSegmenter):
         super().__init__()
         self._silence_s = silence_s
 
-    def segment(self, volume, prompts, *, on_event, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         time.sleep(self._silence_s)
         return super().segment(volume, prompts, on_event=on_event, cancel=cancel)
 
@@ -86,7 +87,7 @@ class Silent(FakeSegmenter):
 class Noisy(FakeSegmenter):
     """Finds noise all over the image: masks that do not shrink."""
 
-    def segment(self, volume, prompts, *, on_event, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         shape = volume.geometry.spatial_shape
         noise = np.random.default_rng(0).random(shape) < 0.5
         count = int(noise.sum())

@@ -67,6 +67,7 @@ class OddServer(ThreadingHTTPServer):
         self.key = key
         self.segmenter = segmenter or FakeSegmenter()
         self.limits = Limits()
+        self.features = ", ".join(contract.FEATURES)
         self.faults: list[tuple[str, Fault]] = []
         self.requests: list[Seen] = []
         self.volumes: dict[str, Volume] = {}
@@ -169,7 +170,7 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(404, b"<html>not here</html>", ours=False)
             return
         info = ServerInfo("0.1.0", self.server.segmenter.info(), "0" * 64, self.server.limits)
-        self.reply(200, info.to_json())
+        self.reply(200, info.to_json(), TextSegment_Features=self.server.features)
 
     def _head(self) -> None:
         self.reply(200 if self.path.rpartition("/")[2] in self.server.volumes else 404)

@@ -17,6 +17,7 @@ import requests
 from made_segmenters import Failing
 from server_process import DEADLINE_S, FAKE, ServerProcess
 
+from textsegment.effort import WHOLE_IMAGE
 from textsegment.segmentation import Segmentation
 from textsegment.wire.contract import HEALTH_ROUTE
 
@@ -84,7 +85,7 @@ class Traced(Failing):
         super().__init__(note, "device")
         self._seconds = seconds
 
-    def segment(self, volume, prompts, *, on_event, cancel=None):
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         if [prompt.text for prompt in prompts] == ["esophagus"]:
             raise ZeroDivisionError("PATIENT^NAME")
         result = super().segment(volume, prompts, on_event=on_event, cancel=cancel)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from wire_samples import decoded
 
+from textsegment.effort import Effort
 from textsegment.errors import StreamBrokenError
 from textsegment.geometry import Box, Geometry
 from textsegment.modality import MODALITIES
@@ -99,6 +100,14 @@ def test_upload_as_a_stranger_reads_it(name):
 def test_request():
     body = block("json request").encode()
     request = SegmentRequest(block("text digest"), (Prompt("liver"), Prompt("spleen")))
+    assert request.to_json() == body
+    assert SegmentRequest.from_json(body, Limits()) == request
+
+
+def test_request_with_a_region():
+    body = block("json request with a region").encode()
+    effort = Effort(Box((0, 0, 1), (2, 1, 3)), fast=True)
+    request = SegmentRequest(block("text digest"), (Prompt("liver"),), effort)
     assert request.to_json() == body
     assert SegmentRequest.from_json(body, Limits()) == request
 

@@ -15,9 +15,11 @@ from rich.console import Console
 from textsegment.caution import Caution
 from textsegment.cli.outputs import OutputOptions, require_absent
 from textsegment.cli.progress import ProgressBar, Stopwatch
+from textsegment.cli.region import read_region
 from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.writing import write_masks, write_reports
 from textsegment.derive.structures import require_whole
+from textsegment.effort import Effort
 from textsegment.files.report.summary import make_report
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class Session:
         server: Does the work in place of a model in this process, or None.
         modality: DICOM code that overrules the image, or None.
         series: Number of a DICOM series, or None.
+        roi: The part of the image to look at, see ``read_region``, or None.
+        fast: Whether patches overlap less.
         yes: Whether sets of structures may run without a question.
         overwrite: Whether existing results may be replaced.
         quiet: Whether to show no progress.
@@ -49,6 +53,8 @@ class Session:
     server: RemoteSegmenter | None = None
     modality: str | None = None
     series: str | None = None
+    roi: str | None = None
+    fast: bool = False
     yes: bool = False
     overwrite: bool = False
     quiet: bool = False
@@ -87,6 +93,8 @@ class Session:
                 require_writable(path, scan.source, append_to=targets.append_to)
             given = None if self.request.given is None else read_masks(self.request.given, scan)
         volume = scan.volume
+        effort = Effort(None if self.roi is None else read_region(self.roi, scan), self.fast)
+        effort = effort.within(volume.geometry.spatial_shape)
         with watch.measure("load_model"):
             available = self.info.structures.get(volume.modality, ())
         plan, notes = self.request.plan(
@@ -98,7 +106,7 @@ class Session:
             require_absent(targets.files(plan.written_names))
         with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
             result = self.segmenter.segment(
-                volume, plan.prompts, on_event=_both(watch.on_event, bar.on_event)
+                volume, plan.prompts, effort=effort, on_event=_both(watch.on_event, bar.on_event)
             )
         result = plan.finish(result, volume.voxels, given)
         if plan.given:

@@ -96,7 +96,9 @@ class RemoteJob:
         # With all masks here, the last frame is missing: one prompt is asked again to get it.
         wanted = self._request.prompts
         prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
-        request = SegmentRequest(self._request.identity.digest, prompts).to_json()
+        request = SegmentRequest(
+            self._request.identity.digest, prompts, self._request.request.effort
+        ).to_json()
         decoder = FrameDecoder(self._request.volume.geometry.spatial_shape)
         missing = {prompt.text for prompt in prompts}
         done = None

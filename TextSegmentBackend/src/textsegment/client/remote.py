@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,6 +15,7 @@ from textsegment.client.job import RemoteJob
 from textsegment.client.request import PreparedRequest, VolumeIdentities
 from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport, no_server
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import (
     InputError,
     PromptError,
@@ -27,7 +29,7 @@ from textsegment.request import Request
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
-from textsegment.wire.contract import INFO_ROUTE
+from textsegment.wire.contract import FEATURES_HEADER, INFO_ROUTE
 from textsegment.wire.messages import ServerInfo
 from textsegment.wire.volume_header import Encoding
 
@@ -128,6 +130,7 @@ class RemoteSegmenter:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
@@ -140,7 +143,9 @@ class RemoteSegmenter:
         with self._transport() as transport:
 
             def work(call: BackgroundCall) -> Segmentation:
-                request = PreparedRequest(Request.of(volume, prompts), self._identities.of(volume), encoding)
+                request = PreparedRequest(
+                    Request.of(volume, prompts, effort), self._identities.of(volume), encoding
+                )
                 retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
                 self._require_accepted(request, transport, retry)
                 return RemoteJob(request, transport, retry, call.emit).run()
@@ -167,10 +172,11 @@ class RemoteSegmenter:
         try:
             with transport.ask("GET", INFO_ROUTE) as answer:
                 body = answer.body(_MAX_INFO_BYTES)
+                features = (answer.header(FEATURES_HEADER) or "").split(",")
         except VolumeUnknownError as error:  # 404: there is no such route
             raise no_server(self._address.url) from error
         try:
-            known = ServerInfo.from_json(body)
+            known = replace(ServerInfo.from_json(body), features=tuple(name.strip() for name in features))
         except RequestError as error:
             raise no_server(self._address.url) from error
         self._known = known

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from textsegment.effort import WHOLE_IMAGE
+from textsegment.errors import VersionMismatchError
 from textsegment.prompt import Prompt
 from textsegment.request import Request
 from textsegment.volume import Volume
@@ -77,8 +79,13 @@ class PreparedRequest:
             LimitExceededError: Too large a volume, too many prompts.
             ModalityError: The model knows nothing in images of this modality.
             UnknownStructureError: The model does not know a structure in this modality; has suggestions.
+            VersionMismatchError: The server knows nothing of a region or of the fast mode.
         """
         header = self.identity.header
         info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)
         info.limits.require_prompts(tuple(prompt.text for prompt in self.prompts))
         self.request.require_known(info.model)
+        if self.request.effort != WHOLE_IMAGE and "effort" not in info.features:
+            raise VersionMismatchError(
+                "The server is too old for regions and for the fast mode.", "Leave them out, or update it."
+            )

@@ -22,6 +22,8 @@ THRESHOLD = LEVELS / 2
 
 # Probabilities below are not kept: interpolated with a neighbour they move a surface by 2 % of a voxel.
 _LEAST_KEPT = 0.02
+# Less than any weight of a patch.
+_NO_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,17 +81,21 @@ class Accumulator:
         return tuple(slice(a - s, b - s) for a, b, s in zip(box.start, box.stop, shift, strict=True))
 
     def _finish_until(self, position: int) -> None:
-        final = position - self._position
-        if final == 0:
-            return
-        weights = self._weights.narrow(self._axis, 0, final)
+        window = self._weights.shape[self._axis]
+        while self._position < position:  # patches that nobody needs may lie between
+            self._finish(min(position - self._position, window))
+
+    def _finish(self, final: int) -> None:
+        """Finish so many slices of the window, and move it on."""
+        # Where no patch was needed there is no weight, and no probability either.
+        weights = self._weights.narrow(self._axis, 0, final).clamp(min=_NO_WEIGHT)
         for sums, found in zip(self._sums, self._found, strict=True):
             part = _kept(sums.narrow(self._axis, 0, final) / weights)
             if part is not None:
                 found.append(_moved(part, self._axis, self._position))
         _shift(self._sums, self._axis + 1, final)
         _shift(self._weights, self._axis, final)
-        self._position = position
+        self._position += final
 
 
 def window_shape(grid: PatchGrid) -> tuple[int, int, int]:

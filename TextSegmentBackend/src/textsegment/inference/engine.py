@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import textsegment
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.inference.device import (
     choose_device,
@@ -27,6 +28,7 @@ from textsegment.inference.features import FeatureCache
 from textsegment.inference.grid import ORIENTATIONS
 from textsegment.inference.job import LocalJob
 from textsegment.inference.memory import MemoryPlan, cache_bytes, ladder
+from textsegment.inference.patches import FAST_OVERLAP
 from textsegment.inference.pipeline import Pipeline
 from textsegment.inference.progress import Reporter, watched
 from textsegment.inference.prompts import choose_orientation, structures_of
@@ -96,12 +98,13 @@ class LocalSegmenter:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
         """Segment every prompt in the volume; see ``Segmenter.segment``."""
         cancel = cancel or CancelToken()
-        request = Request.of(volume, prompts)
+        request = Request.of(volume, prompts, effort)
         request.require_known(self.info())
         orientation = choose_orientation(self._orientation, volume, request.prompts)
         job = LocalJob(request, orientation, Reporter(on_event), on_event, cancel)
@@ -160,4 +163,11 @@ class LocalSegmenter:
             "precision": str(plan.precision).removeprefix("torch."),
             "spacing_mm": self.config.spacing,
             "orientation": job.orientation,
+            **_effort_of(job),
         }
+
+
+def _effort_of(job: LocalJob) -> dict[str, Any]:
+    effort = job.request.effort
+    region = {} if effort.region is None else {"region": (*effort.region.start, *effort.region.stop)}
+    return region | ({"overlap": FAST_OVERLAP} if effort.fast else {})

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.errors import LimitExceededError
-from textsegment.geometry import Geometry
+from textsegment.geometry import Box, Geometry
 
 ORIENTATIONS = ("RAS", "ASR")
 """Axis codes that SAT was trained with: RAS everywhere, ASR for sagittally acquired spine MR."""
@@ -115,3 +115,18 @@ def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometr
 def index_map(source: Geometry, target: Geometry) -> NDArray[np.float64]:
     """Return the 4×4 matrix that maps a voxel index of ``target`` to the fractional one of ``source``."""
     return np.asarray(np.linalg.solve(source.affine, target.affine), dtype=np.float64)
+
+
+def box_on(target: Geometry, source: Geometry, box: Box) -> Box:
+    """Return the box of one grid that holds all its voxels within one voxel of a box of another grid.
+
+    Args:
+        target: The grid of the result, which is cut to it; of shape zero if nothing lies there.
+        source: The grid of ``box``.
+        box: Voxels of ``source``, not empty.
+    """
+    low, high = np.subtract(box.start, 1), np.asarray(box.stop)
+    indices = target.to_index(source.to_ras(list(product(*zip(low, high, strict=True)))))
+    i, j, k = np.floor(indices.min(axis=0)).astype(int).tolist()
+    p, q, r = (np.ceil(indices.max(axis=0)).astype(int) + 1).tolist()
+    return Box((i, j, k), (p, q, r)).cut_to(target.spatial_shape)

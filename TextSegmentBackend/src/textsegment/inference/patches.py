@@ -16,23 +16,30 @@ from scipy.ndimage import gaussian_filter1d
 
 from textsegment.geometry import Box
 
+OVERLAP = 0.5
+"""With which the published networks were tested."""
+FAST_OVERLAP = 0.25
+"""Of the fast mode."""
+
 
 @dataclass(frozen=True)
 class PatchGrid:
-    """Half overlapping patches that cover an image.
+    """Overlapping patches that cover an image.
 
     Attributes:
         shape: Voxels of the image.
         patch_size: Voxels of a patch.
+        overlap: Part of a patch that the next one along an axis repeats.
     """
 
     shape: tuple[int, int, int]
     patch_size: tuple[int, int, int]
+    overlap: float = OVERLAP
 
     @cached_property
     def starts(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """First voxels of the patches along each axis, ascending."""
-        x, y, z = (patch_starts(n, p) for n, p in zip(self.shape, self.patch_size, strict=True))
+        x, y, z = (patch_starts(n, p, self.overlap) for n, p in zip(self.shape, self.patch_size, strict=True))
         return (x, y, z)
 
     @property
@@ -52,18 +59,19 @@ class PatchGrid:
         )  # fmt: skip
 
 
-def patch_starts(size: int, patch: int) -> tuple[int, ...]:
+def patch_starts(size: int, patch: int, overlap: float = OVERLAP) -> tuple[int, ...]:
     """Return the first voxels of the patches along one axis.
 
-    The step is half a patch; there are max(⌈size / step⌉ − 1, 1) patches; the last one is moved back to end
-    with the image, but not before its beginning.
+    There are max(⌈(size − patch) / step⌉ + 1, 1) patches; the last one is moved back to end with the image,
+    but not before its beginning.
 
     Args:
         size: Voxels of the image.
         patch: Voxels of a patch, even.
+        overlap: Part of a patch that the next one repeats; the step is the rest.
     """
-    step = patch // 2
-    count = max(ceil(size / step) - 1, 1)
+    step = max(round(patch * (1 - overlap)), 1)
+    count = max(ceil((size - patch) / step) + 1, 1)
     return tuple(max(min(n * step, size - patch), 0) for n in range(count))
 
 

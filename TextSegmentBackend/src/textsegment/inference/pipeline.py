@@ -16,10 +16,11 @@ from textsegment.inference.decode import decode_patch
 from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.encode import encode_patch
 from textsegment.inference.features import FeatureCache, PreparedScan
+from textsegment.inference.grid import box_on
 from textsegment.inference.intensity import normalize
 from textsegment.inference.job import LocalJob
 from textsegment.inference.memory import MemoryPlan, accumulator_bytes, features_bytes, group_size
-from textsegment.inference.patches import PatchGrid, cut_patch, patch_weight
+from textsegment.inference.patches import FAST_OVERLAP, OVERLAP, PatchGrid, cut_patch, patch_weight
 from textsegment.inference.restore import restore_mask
 from textsegment.model.sat import PatchFeatures
 from textsegment.prompt import Prompt
@@ -55,8 +56,9 @@ class Pipeline:
         queries = self._embedded(job.request.prompts, job.request.volume.modality)
         embeddings: dict[int, Tensor] = {}
         groups = self._groups(job.missing, scan.grid, plan)
-        patches = len(scan.grid.boxes)
-        to_encode = patches - len(scan.patches)
+        numbers = _patches_in(scan, job)
+        patches = len(numbers)
+        to_encode = sum(number not in scan.patches for number in numbers)
         job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
         for group, device in groups:
             rows = [job.request.prompts.index(prompt) for prompt in group]
@@ -86,7 +88,8 @@ class Pipeline:
         """
         accumulator = Accumulator(len(rows), scan.grid, device)
         weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
-        for number, box in enumerate(scan.grid.boxes):
+        for number in _patches_in(scan, job):
+            box = scan.grid.boxes[number]
             job.cancel.raise_if_cancelled()
             features = self._features(scan, number, box, plan)
             if number not in embeddings:
@@ -99,7 +102,8 @@ class Pipeline:
         return accumulator.finish()
 
     def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
-        key: Hashable = (job.request.volume.digest, self._model.digest, job.orientation)
+        overlap = FAST_OVERLAP if job.request.effort.fast else OVERLAP
+        key: Hashable = (job.request.volume.digest, self._model.digest, job.orientation, overlap)
         scan = self._cache.get(key)
         if scan is None:
             job.reporter.expect(1.0)
@@ -109,7 +113,8 @@ class Pipeline:
                 job.request.volume, spacing=self._config.spacing, orientation=job.orientation
             )
             image = replace(image, voxels=normalize(image.voxels, image.modality))
-            scan = PreparedScan(image, PatchGrid(image.geometry.spatial_shape, self._config.patch_size))
+            grid = PatchGrid(image.geometry.spatial_shape, self._config.patch_size, overlap)
+            scan = PreparedScan(image, grid)
             job.reporter.advance(_PREPARING, "preparing")
             if plan.keeps_features:
                 self._cache.put(key, scan)
@@ -162,7 +167,18 @@ class Pipeline:
     ) -> None:
         for prompt, probability in zip(group, found, strict=True):
             job.cancel.raise_if_cancelled()
-            mask = restore_mask(prompt.text, probability, scan.image, job.request.volume)
+            mask = restore_mask(
+                prompt.text, probability, scan.image, job.request.volume, within=job.request.looked_at
+            )
             job.masks[prompt] = mask
             job.reporter.advance(_FINISHING, "finishing")
             job.on_event(MaskReady(mask))
+
+
+def _patches_in(scan: PreparedScan, job: LocalJob) -> list[int]:
+    """Return the patches that are needed, by number: all that touch what is looked at."""
+    region = job.request.effort.region
+    if region is None:
+        return list(range(len(scan.grid.boxes)))
+    needed = box_on(scan.image.geometry, scan.image.original, region)
+    return [n for n, box in enumerate(scan.grid.boxes) if 0 not in box.intersection(needed).shape]

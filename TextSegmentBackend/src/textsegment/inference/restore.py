@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,7 @@ from textsegment.caution import Caution
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
 from textsegment.inference.canonical import CanonicalImage, resample
-from textsegment.inference.grid import index_map
+from textsegment.inference.grid import box_on, index_map
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 
@@ -27,6 +25,8 @@ def restore_mask(
     canonical: CanonicalImage,
     volume: Volume,
     warnings: tuple[str, ...] = (),
+    *,
+    within: Box | None = None,
 ) -> StructureMask:
     """Resample a structure's probabilities to the scan (trilinear), threshold them there, and measure.
 
@@ -39,9 +39,13 @@ def restore_mask(
         canonical: The grid of the probabilities.
         volume: The scan.
         warnings: Sentences about this structure for the user.
+        within: Voxels of the scan that were looked at, where the mask ends; None for all.
     """
-    box = _NOWHERE if probability is None else _original_box(probability.box, canonical)
-    if probability is None or 0 in box.shape:
+    if probability is None:
+        return _empty(structure, warnings)
+    seen = within or Box((0, 0, 0), volume.geometry.spatial_shape)
+    box = box_on(canonical.original, canonical.geometry, probability.box).intersection(seen)
+    if 0 in box.shape:
         return _empty(structure, warnings)
     padded = _padded(probability, canonical)
     # From a voxel of the box in the scan to a voxel of the padded probabilities.
@@ -72,8 +76,7 @@ def restore_mask(
         volume_ml=count * volume.geometry.voxel_volume_ml,
         mean_intensity=intensity_sum / count,
         mean_confidence=level_sum / count / LEVELS,
-        touches_border=0 in final.start
-        or any(b == n for b, n in zip(final.stop, volume.geometry.spatial_shape, strict=True)),
+        touches_border=final.reaches(seen),
     )
     return StructureMask(structure, final, np.ascontiguousarray(mask[tight.slices]), statistics, warnings)
 
@@ -96,15 +99,3 @@ def _padded(probability: ProbabilityBox, canonical: CanonicalImage) -> NDArray[n
         if stop[axis] == canonical.full_shape[axis]:
             faces[-1] = faces[-2]
     return padded
-
-
-def _original_box(box: Box, canonical: CanonicalImage) -> Box:
-    """Return the box in the scan that holds all voxels within one canonical voxel of a canonical box."""
-    low, high = np.subtract(box.start, 1), np.asarray(box.stop)
-    corners = canonical.geometry.to_ras(list(product(*zip(low, high, strict=True))))
-    indices = canonical.original.to_index(corners)
-    start = np.maximum(np.floor(indices.min(axis=0)), 0).astype(int)
-    stop = np.minimum(np.ceil(indices.max(axis=0)) + 1, canonical.original.spatial_shape).astype(int)
-    i, j, k = start.tolist()
-    p, q, r = np.maximum(stop, start).tolist()
-    return Box((i, j, k), (p, q, r))

@@ -22,6 +22,8 @@ from textsegment.server.service import Service
 from textsegment.server.settings import ServerSettings
 from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.wire.contract import (
+    FEATURES,
+    FEATURES_HEADER,
     HEALTH_ROUTE,
     INFO_ROUTE,
     JSON_TYPE,
@@ -83,7 +85,8 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get(INFO_ROUTE, **openapi.INFO)
     async def info(request: Request) -> Response:
-        return Response(_service(request).info.to_json(), media_type=JSON_TYPE)
+        headers = {FEATURES_HEADER: ", ".join(FEATURES)}
+        return Response(_service(request).info.to_json(), headers=headers, media_type=JSON_TYPE)
 
     @app.head(VOLUME_ROUTE, **openapi.FIND_VOLUME)
     async def head_volume(digest: str, request: Request) -> Response:

@@ -18,6 +18,10 @@ PROTOCOL_HEADER = "TextSegment-Protocol"
 """In every request and answer under ``/v1``: the version, in decimal digits."""
 NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """In answers to HEAD and PUT of a volume: how many chunks of it are stored."""
+FEATURES_HEADER = "TextSegment-Features"
+"""In answers to ``GET /v1/info``: what the server can beyond the first version, names with commas between."""
+FEATURES = ("effort",)
+"""``effort``: the fields ``region`` and ``fast`` of a request."""
 UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
 """Value of the header ``Upgrade`` in an answer 426."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import LimitExceededError
+from textsegment.geometry import Box
 from textsegment.prompt import MAX_PROMPT_CHARACTERS, Prompt, unique_prompts
 from textsegment.segmenter import ModelInfo
 from textsegment.wire.contract import PROTOCOL_VERSION, checked_digest, version_mismatch
 from textsegment.wire.limits import Limits
-from textsegment.wire.strict_json import read_object, write_object
+from textsegment.wire.strict_json import Fields, read_object, write_object
 
 _NAME_CHARACTERS = 200
 _MAX_STRUCTURES = 2**16
+_LAST_VOXEL = 2**31
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,12 @@ class SegmentRequest:
     Attributes:
         volume: Digest of an uploaded volume.
         prompts: What to look for, each once, at least one.
+        effort: How much of the volume is computed.
     """
 
     volume: str
     prompts: tuple[Prompt, ...]
+    effort: Effort = WHOLE_IMAGE
 
     def __post_init__(self) -> None:
         checked_digest(self.volume)
@@ -33,7 +39,8 @@ class SegmentRequest:
 
     def to_json(self) -> bytes:
         """Return the body."""
-        return write_object({"volume": self.volume, "prompts": [p.text for p in self.prompts]})
+        fields = {"volume": self.volume, "prompts": [p.text for p in self.prompts]}
+        return write_object(fields | effort_fields(self.effort))
 
     @classmethod
     def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
@@ -50,9 +57,29 @@ class SegmentRequest:
         volume = checked_digest(given.text("volume", 64))
         # Counted below: too many is 413, not 422.
         texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
+        effort = read_effort(given)
         given.end()
         limits.require_prompts(texts)
-        return cls(volume, tuple(Prompt(text) for text in texts))
+        return cls(volume, tuple(Prompt(text) for text in texts), effort)
+
+
+def effort_fields(effort: Effort) -> dict[str, Any]:
+    """Return the optional fields of a request that say how much is computed."""
+    region = {} if effort.region is None else {"region": [*effort.region.start, *effort.region.stop]}
+    return region | ({"fast": True} if effort.fast else {})
+
+
+def read_effort(given: Fields) -> Effort:
+    """Take the optional fields of a request that say how much is computed.
+
+    Raises:
+        RequestError: They are of another type.
+    """
+    region = None
+    if given.has("region"):
+        i, j, k, p, q, r = given.wholes("region", 6, 0, _LAST_VOXEL)
+        region = Box((i, j, k), (p, q, r))
+    return Effort(region, given.flag("fast") if given.has("fast") else False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,7 @@ class ServerInfo:
         vocabulary_sha256: Digest of the vocabulary that the server completes and resolves with.
         limits: What it accepts.
         protocol: Version of the protocol.
+        features: What it can do beyond the first version; in a header, so that old clients read the body.
     """
 
     software: str
@@ -72,6 +100,7 @@ class ServerInfo:
     vocabulary_sha256: str
     limits: Limits = field(default_factory=Limits)
     protocol: int = PROTOCOL_VERSION
+    features: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return the body."""

@@ -28,6 +28,10 @@ class Fields:
         if self._fields:
             raise RequestError(f"{self._what} has {len(self._fields)} unknown fields.")
 
+    def has(self, name: str) -> bool:
+        """Whether an optional field is there."""
+        return name in self._fields
+
     def text(self, name: str, max_characters: int) -> str:
         """Take a string."""
         return self._text(self._take(name), name, max_characters)

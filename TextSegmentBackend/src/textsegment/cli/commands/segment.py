@@ -9,6 +9,7 @@ import typer
 
 from textsegment.cli.batch import run_batch
 from textsegment.cli.outputs import OutputOptions, require_usable
+from textsegment.cli.region import check_region
 from textsegment.cli.remote import connect
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import read_criteria
@@ -105,6 +106,20 @@ def segment_command(
     precision: Annotated[
         str | None, typer.Option(help="auto, fp32, fp16 or bf16.", show_default="auto")
     ] = None,
+    roi: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGION",
+            help="Look at a part of the image only, for a part of the time: two corners in millimetres, "
+            "R,A,S,R,A,S; or a first result, a structure and a margin: first.seg.nrrd:liver:20.",
+        ),
+    ] = None,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="Fewer patches in large images; masks a little worse (docs/performance.md)."
+        ),
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(
@@ -156,6 +171,8 @@ def segment_command(
         naming=naming or _usual_naming(output),
         given=use,
     )
+    if roi is not None:
+        check_region(roi)
     session = Session(
         request,
         model=model or "sat-demo",
@@ -163,6 +180,8 @@ def segment_command(
         precision=precision or "auto",
         modality=None if modality is None else modality_code(modality),
         series=series,
+        roi=roi,
+        fast=fast,
         yes=yes,
         overwrite=overwrite,
         quiet=quiet,

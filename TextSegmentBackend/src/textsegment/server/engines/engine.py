@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import LimitExceededError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import ModelInfo
@@ -22,12 +23,14 @@ class StoredRequest:
         header: Grid, type and modality of the volume.
         voxels: File with the bare voxels, little endian in C order; it stays there as long as the job runs.
         prompts: What to look for, each once.
+        effort: How much of the volume is computed.
     """
 
     digest: str
     header: VolumeHeader
     voxels: Path
     prompts: tuple[Prompt, ...]
+    effort: Effort = WHOLE_IMAGE
 
 
 class Engine(Protocol):

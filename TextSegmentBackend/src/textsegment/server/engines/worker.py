@@ -36,6 +36,8 @@ from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import Done, encode_frame
 from textsegment.wire.limits import Limits
+from textsegment.wire.messages import read_effort
+from textsegment.wire.strict_json import Fields
 from textsegment.wire.volume_header import read_header
 
 INFO, FRAME, END = b"I", b"F", b"E"
@@ -104,7 +106,10 @@ class _Worker:
             voxels = map_voxels(Path(job["voxels"]), header)
             volume = Volume(voxels, header.geometry, header.modality, known_digest=job["digest"])
             prompts = [Prompt(text) for text in job["prompts"]]
-            result = self._segmenter.segment(volume, prompts, on_event=self._send, cancel=cancel)
+            effort = read_effort(Fields(job, "The job"))
+            result = self._segmenter.segment(
+                volume, prompts, effort=effort, on_event=self._send, cancel=cancel
+            )
             self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))
         except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
             return report_of(error)

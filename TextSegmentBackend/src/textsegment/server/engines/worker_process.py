@@ -18,6 +18,7 @@ from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import StoredRequest, took_too_long
 from textsegment.server.engines.worker import END, FRAME, worker_main
 from textsegment.wire.failures import ErrorReport
+from textsegment.wire.messages import effort_fields
 from textsegment.wire.volume_header import Encoding
 
 _START_S = 600.0
@@ -105,6 +106,7 @@ class WorkerProcess:
                 "voxels": str(work.voxels),
                 "prompts": [prompt.text for prompt in work.prompts],
             }
+            | effort_fields(work.effort)
         )
         while True:
             try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from textsegment.effort import Effort
 from textsegment.errors import DeviceError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, ModelInfo
@@ -54,7 +55,12 @@ class SegmenterReplica:
         return self._segmenter.info()
 
     async def segment(
-        self, voxels: NDArray[Any], header: VolumeHeader, digest: str, prompts: tuple[Prompt, ...]
+        self,
+        voxels: NDArray[Any],
+        header: VolumeHeader,
+        digest: str,
+        prompts: tuple[Prompt, ...],
+        effort: Effort,
     ) -> AsyncIterator[bytes]:
         """Run a job; cancelling the call ends it at the next patch.
 
@@ -63,6 +69,7 @@ class SegmenterReplica:
             header: Grid and modality.
             digest: Of the volume, known from its upload.
             prompts: What to look for.
+            effort: How much of the volume is computed.
 
         Yields:
             Encoded frames; ``DONE`` or ``ERRO`` is the last.
@@ -75,7 +82,7 @@ class SegmenterReplica:
             loop.call_soon_threadsafe(frames.put_nowait, frame)
 
         cancel = CancelToken()
-        job = loop.run_in_executor(None, self._run, volume, prompts, send, cancel)
+        job = loop.run_in_executor(None, self._run, volume, prompts, effort, send, cancel)
         overtime = loop.call_later(self._job_time_s, self._end_late, send)
         try:
             while (frame := await frames.get()) is not None:
@@ -96,12 +103,17 @@ class SegmenterReplica:
         self,
         volume: Volume,
         prompts: tuple[Prompt, ...],
+        effort: Effort,
         send: Callable[[bytes | None], None],
         cancel: CancelToken,
     ) -> None:
         try:
             result = self._segmenter.segment(
-                volume, prompts, on_event=lambda event: send(encode_frame(event)), cancel=cancel
+                volume,
+                prompts,
+                effort=effort,
+                on_event=lambda event: send(encode_frame(event)),
+                cancel=cancel,
             )
             send(encode_frame(Done(result.provenance, result.warnings)))
         except DeviceError:
