@@ -60,7 +60,7 @@ def examine(voxels: NDArray[Any], modality: str) -> Plausibility:
         modality: DICOM code of what they are said to be.
 
     Example:
-        >>> shifted = np.repeat([24.0, 1070.0, 1300.0], [500, 450, 50]).reshape(10, 10, 10)
+        >>> shifted = np.linspace(24, 2000, 8000).reshape(20, 20, 20)
         >>> examine(shifted, "CT").cautions[0].code
         'not_hounsfield_shifted'
     """
