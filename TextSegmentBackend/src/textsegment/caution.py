@@ -61,6 +61,10 @@ _PHRASES = {
     "slope and intercept): if they are none already, the masks are wrong.",
     "rescale_type": "The CT files say that their values are {unit}, not Hounsfield units: the masks may "
     "be wrong.",
+    "orientation_unsaid": "The file says nothing about orientation: axes to the left, back and head are "
+    "assumed, check the result.",
+    "unit_unknown": "The unit of the voxel sizes in the file is not known: millimetres are assumed, check "
+    "the result.",
     "foreign_objects_left_out": "Objects of another kind in the series (screenshots, dose pages) were left "
     "out: {count}.",
     "stray_images_left_out": "Images of the series that do not fit to the others (size, direction or place) "

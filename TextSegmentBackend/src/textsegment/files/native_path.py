@@ -38,24 +38,25 @@ def plain_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def path_to_read(path: Path, *, siblings: bool = False) -> Iterator[str]:
+def path_to_read(path: Path, *, siblings: bool = False, suffix: str | None = None) -> Iterator[str]:
     """Give a path in plain ASCII under which an existing file can be read while the block runs.
 
     Args:
         path: The file.
         siblings: Whether the file names others beside it (a detached header): they can be read as well.
+        suffix: What the library wants the name to end in, whatever the name of the file is; None for that.
 
     Raises:
         InputUnreadableError: There is no place for it on this computer.
     """
     whole = os.path.abspath(path)  # noqa: PTH100 – links stay as they are
-    if whole.isascii():
+    if whole.isascii() and whole.endswith(suffix or ""):
         yield whole
         return
     with plain_folder() as folder:
         if siblings:
             _show_siblings(Path(whole), folder)
-        stand_in = folder / f"image{_plain_suffix(path)}"
+        stand_in = folder / f"image{suffix or _plain_suffix(path)}"
         _show(Path(whole), stand_in)
         yield str(stand_in)
 

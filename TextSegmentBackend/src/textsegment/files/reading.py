@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydicom.misc import is_dicom
-
 from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
 from textsegment.files.dicom.reader import read_dicom
-from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
-from textsegment.files.images.nifti import NIFTI_SUFFIXES, read_nifti
+from textsegment.files.images.itk_image import read_itk_image
+from textsegment.files.images.nifti import read_nifti
+from textsegment.files.images.opening import ALL_SUFFIXES, FileKind, kind_of
 from textsegment.files.images.raw_image import RawImage
 from textsegment.files.scan import Scan
 from textsegment.modality import guess_modality, modality_code
@@ -22,7 +21,13 @@ def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
     return read_scan(path, modality=modality).volume
 
 
-def read_scan(path: Path | str, *, modality: str | None = None, series: str | None = None) -> Scan:
+def read_scan(
+    path: Path | str,
+    *,
+    modality: str | None = None,
+    series: str | None = None,
+    volume_number: int | None = None,
+) -> Scan:
     """Read a scan.
 
     Args:
@@ -31,6 +36,7 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
         modality: ``CT``, ``MR``, ``PT`` or ``US``. Without it the DICOM header decides, and for other files
             a guess by the voxel values, with a warning.
         series: Which one of several DICOM series, see ``read_dicom``.
+        volume_number: Which volume of a file with several (time points, channels), counted from 1.
 
     Returns:
         The volume, and its DICOM series. Values that cannot be segmented (NaN, constant) are refused by
@@ -57,11 +63,12 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
     try:
         if not path.exists():
             raise InputNotFoundError("There is no such file or folder.", "Check the path.")
-        if path.is_dir() or path.suffix.lower() == ".dcm" or is_dicom(path):
+        kind = FileKind.DICOM if path.is_dir() else kind_of(path)
+        if kind is FileKind.DICOM:
             return read_dicom(path, modality=wanted, series=series)
         if series is not None:
             raise InputError("Only DICOM files belong to a series.", "Leave --series out.")
-        raw = _read_file(path)
+        raw = _read_file(path, kind, volume_number)
     except OSError as error:
         raise InputUnreadableError("The image may not be read.", "Check its permissions.") from error
     if wanted is not None:
@@ -71,13 +78,11 @@ def read_scan(path: Path | str, *, modality: str | None = None, series: str | No
     return Scan(Volume(raw.voxels, raw.geometry, guess.code, (*raw.warnings, warning)), None)
 
 
-def _read_file(path: Path) -> RawImage:
-    name = path.name.lower()
-    if name.endswith(NIFTI_SUFFIXES):
-        return read_nifti(path)
-    if name.endswith(ITK_SUFFIXES):
-        return read_itk_image(path)
+def _read_file(path: Path, kind: FileKind | None, volume_number: int | None) -> RawImage:
+    if kind is FileKind.NIFTI:
+        return read_nifti(path, volume_number=volume_number)
+    if kind in (FileKind.NRRD, FileKind.META):
+        return read_itk_image(path, volume_number=volume_number)
     raise InputUnreadableError(
-        "The file is no image of a known type.",
-        f"Known are DICOM and {', '.join(NIFTI_SUFFIXES + ITK_SUFFIXES)}.",
+        "The file is no image of a known type.", f"Known are DICOM and {', '.join(ALL_SUFFIXES[1:])}."
     )

@@ -5,58 +5,19 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import slicerio
+from made_headers import VOXELS, made_meta, made_nrrd
 from made_scans import ANISOTROPIC, MIRRORED, OBLIQUE, SHEARED, all_orientations, phantom
 
-from textsegment.errors import GeometryError, InputError, InputUnreadableError, VolumeInvalidError
+from textsegment.errors import (
+    GeometryError,
+    InputError,
+    InputNotFoundError,
+    InputUnreadableError,
+    VolumeInvalidError,
+)
 from textsegment.files.images.itk_image import read_itk_image, write_itk_image
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-NRRD = """NRRD0004
-type: {type}
-dimension: 3
-space: {space}
-sizes: {sizes}
-space directions: {directions}
-kinds: domain domain domain
-endian: little
-encoding: raw
-space origin: {origin}
-
-"""
-META = """ObjectType = Image
-NDims = 3
-BinaryData = True
-BinaryDataByteOrderMSB = False
-CompressedData = False
-TransformMatrix = {matrix}
-Offset = 0 0 0
-ElementSpacing = {spacing}
-DimSize = {sizes}
-ElementType = MET_SHORT
-ElementDataFile = LOCAL
-"""
-VOXELS = np.arange(24, dtype="<i2")
-
-
-def made_nrrd(folder: Path, **changes: str) -> Path:
-    fields = {
-        "type": "short",
-        "space": "left-posterior-superior",
-        "sizes": "4 3 2",
-        "directions": "(1,0,0) (0,2,0) (0,0,3)",
-        "origin": "(5,6,7)",
-    }
-    path = folder / "image.nrrd"
-    path.write_bytes(NRRD.format(**(fields | changes)).encode() + VOXELS.tobytes())
-    return path
-
-
-def made_meta(folder: Path, **changes: str) -> Path:
-    fields = {"matrix": "1 0 0 0 1 0 0 0 1", "spacing": "1 2 3", "sizes": "4 3 2"}
-    path = folder / "image.mha"
-    path.write_bytes(META.format(**(fields | changes)).encode() + VOXELS.tobytes())
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
@@ -185,13 +146,14 @@ def test_a_name_like_an_error_is_not_taken_for_one(tmp_path):
 
 
 def test_detached_header(tmp_path):
+    """io7: missing data are missing, not damaged."""
     for suffix in (".nhdr", ".mhd"):
         sitk.WriteImage(sitk.GetImageFromArray(phantom().T), str(tmp_path / f"image{suffix}"))
         assert np.array_equal(read_itk_image(tmp_path / f"image{suffix}").voxels, phantom())
     for data in (*tmp_path.glob("*.raw*"), *tmp_path.glob("*.zraw")):
         data.unlink()
     for suffix in (".nhdr", ".mhd"):
-        with pytest.raises(InputUnreadableError):
+        with pytest.raises(InputNotFoundError, match="missing"):
             read_itk_image(tmp_path / f"image{suffix}")
 
 

@@ -12,53 +12,64 @@ from numpy.typing import NDArray
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
 from textsegment.files.atomic import unwritable
-from textsegment.files.images.raw_image import LPS_TO_RAS, RawImage, require_plausible_size, three_dimensions
+from textsegment.files.images.itk_headers import HeaderFacts, meta_facts, nrrd_facts
+from textsegment.files.images.opening import FileKind, kind_of
+from textsegment.files.images.raw_image import (
+    LPS_TO_RAS,
+    RawImage,
+    chosen_volume,
+    index_of_volume,
+    require_plausible_size,
+)
 from textsegment.files.native_path import path_to_read, path_to_write
 from textsegment.geometry import Geometry
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
-_DETACHED = (".nhdr", ".mhd")
+# What pynrrd raises on damaged headers; an empty file has not even a first line.
+_DAMAGED_HEADER = (ValueError, TypeError, LookupError, OverflowError, EOFError, StopIteration, nrrd.NRRDError)
 # How ITK and its NRRD library name a bad grid, against other failures of reading.
 _BAD_GRID = ("Zero-valued spacing", "determinant is 0", "space vector", "parse origin", "trouble parsing s")
-_ORIENTED_SPACES = {
-    f"{x}-{y}-{z}"
-    for x in ("left", "right")
-    for y in ("posterior", "anterior")
-    for z in ("superior", "inferior")
-}
 
 
-def read_itk_image(path: Path) -> RawImage:
+def read_itk_image(path: Path, *, volume_number: int | None = None) -> RawImage:
     """Read an NRRD or MetaImage file.
 
     Args:
-        path: A file with one of ``ITK_SUFFIXES``; the data of a detached header lie beside it.
+        path: A file of any name; the data of a detached header lie beside it.
+        volume_number: Which of several volumes (fourth dimension, or a list of values a voxel), from 1.
 
     Raises:
+        InputNotFoundError: The data of a detached header are missing.
         InputUnreadableError: It is no such file, or damaged.
         VolumeInvalidError: It is a segmentation, is not three-dimensional, or holds colours, vectors or
             complex numbers.
         GeometryError: Zero or not finite voxel sizes, a singular affine, an empty dimension.
+        InputError: There is no volume of this number.
     """
-    detached = path.suffix.lower() in _DETACHED
-    with path_to_read(path, siblings=detached) as plain_path:
+    is_nrrd = kind_of(path) is FileKind.NRRD
+    try:
+        facts = nrrd_facts(path) if is_nrrd else meta_facts(path)
+    except _DAMAGED_HEADER as error:
+        raise _read_error(error, "") from error
+    facts.require_data(path)
+    with path_to_read(
+        path, siblings=bool(facts.data_files), suffix=".nrrd" if is_nrrd else ".mha"
+    ) as plain_path:
         reader = sitk.ImageFileReader()
+        reader.SetImageIO("NrrdImageIO" if is_nrrd else "MetaImageIO")
         reader.SetFileName(plain_path)
         try:
-            reader.ReadImageInformation()
-            shape = three_dimensions(reader.GetSize())
-            _require_scalar(reader)
-            warnings = _nrrd_warnings(path) if path.suffix.lower() in (".nrrd", ".nhdr") else ()
-            if not detached:
-                # The header does not say whether its data are compressed, so the larger bound holds for both.
-                voxel_bytes = int(np.prod(shape, dtype=object)) * _bytes_per_voxel(reader)
-                require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
-            image = reader.Execute()
-        except (RuntimeError, ValueError, nrrd.NRRDError) as error:
+            image = _read(reader, path, facts, volume_number)
+        except (RuntimeError, ValueError) as error:
             raise _read_error(error, plain_path) from error
-    voxels_kji = sitk.GetArrayFromImage(image).reshape(shape[::-1])
-    return RawImage(voxels_kji.transpose(2, 1, 0), Geometry(shape, affine_of(image)), warnings)
+    shape, index = chosen_volume(image.GetSize(), _number_along(image, volume_number))
+    values = sitk.GetArrayViewFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        values = values[..., index_of_volume(values.shape[-1], volume_number)]
+    voxels_kji = np.array(values[index[::-1]])
+    affine = np.diag([*facts.scale, 1.0]) @ affine_of(image)
+    return RawImage(voxels_kji.transpose(2, 1, 0), Geometry(shape, affine), facts.warnings)
 
 
 def write_itk_image(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64]) -> None:
@@ -95,39 +106,45 @@ def affine_of(image: Any) -> NDArray[np.float64]:
     return LPS_TO_RAS @ affine_lps
 
 
-def _require_scalar(reader: Any) -> None:
+def _read(reader: Any, path: Path, facts: HeaderFacts, volume_number: int | None) -> Any:
+    """Check what the header announces, and read the image."""
+    reader.ReadImageInformation()
+    chosen_volume(reader.GetSize(), _number_along(reader, volume_number))
+    _require_grey(reader, volume_number)
+    facts.require_voxel_sizes()
+    if not facts.data_files:
+        # The header does not say whether its data are compressed, so the larger bound holds for both.
+        components = reader.GetNumberOfComponents()
+        voxel_bytes = int(np.prod(reader.GetSize(), dtype=object)) * components * _bytes_per_value(reader)
+        require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
+    return reader.Execute()
+
+
+def _number_along(image: Any, volume_number: int | None) -> int | None:
+    """Return the number of the volume along the fourth dimension, if that is where they lie."""
+    return volume_number if image.GetDimension() > 3 else None
+
+
+def _require_grey(reader: Any, volume_number: int | None) -> None:
     if reader.HasMetaDataKey("Segment0_ID"):
         raise VolumeInvalidError("The file is a segmentation.", "Give the scan itself.")
     if reader.GetNumberOfComponents() != 1:
-        raise VolumeInvalidError(
-            "The voxels are colours, vectors or time points.", "Convert the image to one grey value a voxel."
-        )
+        kinds = reader.GetMetaData("NRRD_kinds[0]") if reader.HasMetaDataKey("NRRD_kinds[0]") else ""
+        is_list = kinds in ("list", "time", "domain")
+        if not is_list:
+            raise VolumeInvalidError(
+                "The voxels are colours, vectors or time points.",
+                "Convert the image to one grey value a voxel.",
+            )
+        index_of_volume(reader.GetNumberOfComponents(), volume_number)
+    elif reader.GetDimension() <= 3:
+        index_of_volume(1, volume_number)
     if reader.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64):
         raise VolumeInvalidError("The voxels are complex numbers.", "Save their magnitude.")
 
 
-def _bytes_per_voxel(reader: Any) -> int:
+def _bytes_per_value(reader: Any) -> int:
     return int(sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent())
-
-
-def _nrrd_warnings(path: Path) -> tuple[str, ...]:
-    """Look for what ITK makes up without a word: voxel sizes of 1 mm, and axes to the left, back and head.
-
-    Raises:
-        GeometryError: A voxel size is missing or not a number.
-    """
-    header = nrrd.read_header(str(path))
-    oriented = str(header.get("space", "")).removesuffix("-time").lower() in _ORIENTED_SPACES
-    directions = np.atleast_2d(header.get("space directions", np.empty((0, 3))))
-    spacings = np.asarray(header.get("spacings", ()), dtype=np.float64)
-    if np.isfinite(directions).all(axis=1).sum() < 3 and np.isfinite(spacings).sum() < 3:
-        raise GeometryError("The file does not give three voxel sizes.", "Repair the image header.")
-    if oriented:
-        return ()
-    return (
-        "The file says nothing about orientation: axes to the left, back and head are assumed, "
-        "check the result.",
-    )
 
 
 def _read_error(error: Exception, path: str) -> InputUnreadableError | GeometryError:

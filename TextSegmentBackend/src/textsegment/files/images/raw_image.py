@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
+from textsegment.errors import GeometryError, InputError, InputUnreadableError, VolumeInvalidError
 from textsegment.geometry import Geometry
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -34,12 +35,19 @@ class RawImage:
     warnings: tuple[str, ...] = ()
 
 
-def three_dimensions(shape: Sequence[int]) -> tuple[int, int, int]:
-    """Return the three sizes of an image, without trailing dimensions of one (a single time point).
+def chosen_volume(
+    shape: Sequence[int], number: int | None = None
+) -> tuple[tuple[int, int, int], tuple[int, ...]]:
+    """Return the three sizes of an image, and the index of the volume along its further dimensions.
+
+    Args:
+        shape: All sizes; further ones of one (a single time point) do not matter.
+        number: Which of several volumes (time points, channels), counted from 1, or None.
 
     Raises:
-        VolumeInvalidError: The image is flat, or has several time points or channels.
+        VolumeInvalidError: The image is flat, or has several volumes and nobody says which.
         GeometryError: A size is zero or negative.
+        InputError: There is no such volume.
     """
     if len(shape) < 3:
         raise VolumeInvalidError(
@@ -47,11 +55,34 @@ def three_dimensions(shape: Sequence[int]) -> tuple[int, int, int]:
         )
     if any(n < 1 for n in shape):
         raise GeometryError("A dimension of the image is zero or negative.", "Repair the image header.")
-    if any(n != 1 for n in shape[3:]):
+    others = tuple(int(n) for n in shape[3:])
+    place = index_of_volume(math.prod(others), number)
+    index = np.unravel_index(place, others, order="F") if others else ()
+    return (int(shape[0]), int(shape[1]), int(shape[2])), tuple(int(i) for i in index)
+
+
+def index_of_volume(count: int, number: int | None) -> int:
+    """Return the index, from 0, of the volume that is meant.
+
+    Args:
+        count: How many there are.
+        number: Which one, counted from 1, or None.
+
+    Raises:
+        VolumeInvalidError: There are several, and nobody says which.
+        InputError: There is no such volume.
+    """
+    if number is None and count > 1:
         raise VolumeInvalidError(
-            "The image has several time points or channels.", "Save the one to be segmented as its own file."
+            f"The image has several time points or channels: {count}.",
+            f"Say which with --volume and a number from 1 to {count}.",
         )
-    return (int(shape[0]), int(shape[1]), int(shape[2]))
+    if number is not None and not 1 <= number <= count:
+        raise InputError(
+            f"There is no volume {number} in the image.",
+            f"They are counted from 1 to {count}." if count > 1 else "It has one: leave --volume out.",
+        )
+    return 0 if number is None else number - 1
 
 
 def require_plausible_size(voxel_bytes: int, file_bytes: int, *, compressed: bool) -> None:
