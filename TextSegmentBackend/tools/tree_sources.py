@@ -1,4 +1,4 @@
-"""Reads the sources of the open anatomy tree, UBERON and DICOM's codes, pruned to human anatomy."""
+"""Reads the sources of the open anatomy tree, UBERON and DICOM, pruned to the anatomy of adult man."""
 
 from __future__ import annotations
 
@@ -10,27 +10,11 @@ from typing import Any
 
 UBERON_FILE = "UBERON-ontology-v2026-04-01.json.zst"  # in cellxgene_ontology_guide 1.11.1
 DICOM_CONTEXT_GROUPS = {
-    4,
-    3010,
-    4028,
-    4029,
-    4030,
-    4031,
-    4042,
-    6202,
-    6204,
-    7140,
-    7151,
-    7152,
-    7153,
-    7192,
-    7600,
-    7710,
-    8134,
-    9514,
+    *(4, 3010, 4028, 4029, 4030, 4031, 4042, 6202, 6204, 7140, 7151, 7152, 7153, 7192, 7600, 7710, 8134, 9514)
 }
 CITED = "WP|CUMBO|ZFA|MP|GO|MA|AAO|VSAO|EHDAA2|FB|BTO|TAO|VHOG|NPX|Wikipedia"
-WORDS = json.loads((Path(__file__).parent / "tree_words.json").read_text(encoding="utf-8"))
+WORDS = json.loads((Path(__file__).parent / "tree/words.json").read_text(encoding="utf-8"))
+OWN_NUMBERS = re.compile(r"UBERON:00[0-3]\d{4}$")  # others were taken over from ontologies of other species
 DEVELOPING = {
     "embryo",
     "embryonic structure",
@@ -38,6 +22,17 @@ DEVELOPING = {
     "developing anatomical structure",
     "life cycle stage",
 }
+# What "of" or "in" behind them does not make a part: an artery of the hand may begin outside of it.
+NO_PARTS = re.compile(
+    r"arter|vein|venous|nerve|vessel|lymph|plexus|ligament|muscle|tendon|duct|fascia|joint|gangli"
+)
+# Names that say less than they seem to, and wholes that mean something else in the model (the hip bone).
+VAGUE = re.compile(
+    r"\band\b|\bor\b|(?:accessory|cranial|caudal) lobe|segment of (?:cervical|thoracic|lumbar|sacral)"
+    r"|outflow tract|gland|collateral|connective tissue|sphincter|mater|carina of sternum|mesentery of heart"
+    r"|appendage of head|clivus of fovea|epithelium of (?:knee|hand|foot|elbow|shoulder)"
+)
+OTHER_WHOLES = {"hip", "axis", "atlas", "bone", "muscle", "fat", "tumor", "lymph node"}
 
 
 @dataclass
@@ -75,27 +70,36 @@ def _known(label: str, words: set[str]) -> bool:
     return all(word in words or word.removesuffix("s") in words or len(word) < 3 for word in found)
 
 
-def read_uberon(folder: Path, words: set[str]) -> tuple[dict[str, SourceTerm], dict[str, list[str]]]:
-    """Return the kept terms, and the direct parents of all terms (the kept ones climb past the others)."""
+def read_uberon(folder: Path, words: set[str]) -> tuple[dict[str, SourceTerm], dict[str, set[str]]]:
+    """Return the terms that may be human adult anatomy, and everything above each of them."""
     import zstandard
 
     with (folder / UBERON_FILE).open("rb") as file:
         raw: dict[str, Any] = json.loads(zstandard.ZstdDecompressor().stream_reader(file).read())
     raw = {key: value for key, value in raw.items() if not value["deprecated"]}
-    above = {key: [a for a, steps in value["ancestors"].items() if steps == 1] for key, value in raw.items()}
     labels = {value["label"]: key for key, value in raw.items()}
     developing = {labels[name] for name in DEVELOPING if name in labels}
     drop = re.compile(f"{WORDS['not_human']}|{WORDS['granular']}", re.IGNORECASE)
+    species = re.compile(WORDS["species"], re.IGNORECASE)
     kept = {}
     for key, value in raw.items():
-        label = value["label"]
-        if drop.search(label) or label in WORDS["abstract"] or developing & set(value["ancestors"]):
+        label, definition = value["label"], value.get("description", "")
+        if not OWN_NUMBERS.match(key) or drop.search(label) or developing & set(value["ancestors"]):
             continue
-        if not _known(label, words):
+        if not _known(label, words) or species.search(definition) or species.search(label):
             continue
         synonyms = [s for s in value.get("synonyms", []) if not drop.search(s) and 2 < len(s) < 60]
-        kept[key] = SourceTerm(key, label, synonyms, tidy(value.get("description", "")), above[key])
-    return kept, above
+        synonyms = [s for s in synonyms if not species.search(s) and _known(s, words)]
+        kept[key] = SourceTerm(key, label, synonyms, tidy(definition))
+    return kept, {key: set(raw[key]["ancestors"]) for key in kept}
+
+
+def relation(name: str, parent: str) -> str:
+    """Return ``part-of`` if a name says that it is one ("mucosa of stomach"), else nothing."""
+    if VAGUE.search(name) or NO_PARTS.search(name) or parent.lower() in OTHER_WHOLES:
+        return ""
+    ends = re.search(rf" of (?:the |a |an )?{re.escape(parent.lower())}$", name.lower())
+    return "part-of" if ends else ""
 
 
 def read_dicom() -> list[SourceTerm]:
@@ -106,6 +110,8 @@ def read_dicom() -> list[SourceTerm]:
     for entry in concepts["SCT"].values():
         for code, (meaning, groups) in entry.items():
             if not DICOM_CONTEXT_GROUPS & set(groups) or re.search(r"\(|structure$|,|/", meaning):
+                continue
+            if re.search(WORDS["species"], meaning, re.IGNORECASE):
                 continue
             name = " ".join(word if word.isupper() else word.lower() for word in meaning.split())
             term = found.setdefault(code, SourceTerm(f"SCT:{code}", name))

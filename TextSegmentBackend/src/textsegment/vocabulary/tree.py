@@ -18,6 +18,13 @@ from textsegment.vocabulary.language.words import bag_key, clean, read_data, ste
 from textsegment.vocabulary.structures import load_structures
 
 CURATED = ("top:", "structure:")
+SOURCES = {
+    "top": "TextSegment",
+    "term": "TextSegment",
+    "structure": "SAT",
+    "UBERON": "UBERON",
+    "SCT": "DICOM",
+}
 MOST_HITS = 600  # looked at in a search; the terms that the model has stand first in the data
 
 
@@ -47,6 +54,11 @@ class Term:
     definition: str
     parents: tuple[Parent, ...]
     structures: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """Where the term comes from: ``TextSegment``, ``SAT``, ``UBERON`` or ``DICOM``."""
+        return SOURCES[self.id.partition(":")[0]]
 
 
 @dataclass(frozen=True)

@@ -139,6 +139,7 @@ def term_object(term: Term, modality: str) -> dict[str, Any]:
         "name": term.name,
         "synonyms": list(term.synonyms),
         "definition": term.definition,
+        "source": term.source,
         "parents": [{"id": parent.id, "relation": parent.relation} for parent in term.parents],
         "support": support.kind,
         "prompts": list(support.structures),
