@@ -49,7 +49,12 @@ class Service:
         self.settings = settings
         self.metrics = metrics
         self.info = ServerInfo(textsegment.__version__, model, vocabulary_digest(), settings.limits)
-        self.schedule = Schedule(lambda: engine.slots, settings.max_queue, settings.max_queue_per_client)
+        self.schedule = Schedule(
+            lambda: engine.slots,
+            settings.max_queue,
+            settings.max_queue_per_client,
+            settings.max_queue_per_key,
+        )
         self.response_buffer = ResponseBuffer(settings.send_timeout_s)
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)

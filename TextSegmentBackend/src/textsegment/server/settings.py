@@ -117,6 +117,11 @@ class ServerSettings:
         return self.max_uploads if len(self.keys) < 2 else max(1, self.max_uploads // 2)
 
     @property
+    def max_queue_per_key(self) -> int:
+        """Jobs of one key that wait: all, if there is no other."""
+        return self.max_queue if len(self.keys) < 2 else self.max_queue_per_client
+
+    @property
     def volume_folder(self) -> Path:
         """Folder in which the server makes its private one."""
         if self.store_folder is not None:

@@ -80,6 +80,73 @@ def test_clients_take_turns():
     assert order == ["a1", "b1", "c1", "a2", "c2", "a3"]
 
 
+def run_out(schedule, running, places) -> list[str]:
+    """Return the names of places in the order of their turns, as one job after the other ends."""
+    places, order = dict(places), []
+    while places:
+        promised = {name: position(place) for name, place in places.items()}
+        leave(running)
+        (name,) = (name for name, place in places.items() if place.may_run)
+        assert promised[name] == 1
+        order.append(name)
+        running = places.pop(name)
+    return order
+
+
+def test_who_has_just_had_a_turn_is_behind_the_others():
+    """sv6: a greedy client's a1 runs, a2 and a3 wait; b comes and has its turn next, not behind a2."""
+    schedule = made()
+    running = schedule.admit("a")
+    places = {name: schedule.admit(name[0]) for name in ("a2", "a3", "b1")}
+    assert {name: position(place) for name, place in places.items()} == {"b1": 1, "a2": 2, "a3": 3}
+    assert run_out(schedule, running, places) == ["b1", "a2", "a3"]
+
+
+def test_key_has_one_turn_whatever_addresses_it_comes_from():
+    """sv6, variant: one key from many computers, and one from a single one."""
+    schedule = made(max_queue=100)
+    running = schedule.admit("greedy", "10.0.0.0")
+    places = {f"greedy {n}": schedule.admit("greedy", f"10.0.0.{n}") for n in range(1, 5)}
+    places |= {f"modest {n}": schedule.admit("modest", "10.0.1.1") for n in range(2)}
+    assert run_out(schedule, running, places) == [
+        "modest 0",
+        "greedy 1",
+        "modest 1",
+        "greedy 2",
+        "greedy 3",
+        "greedy 4",
+    ]
+
+
+def test_addresses_of_one_key_take_turns():
+    schedule = made(max_queue=100)
+    running = schedule.admit("key", "x")
+    places = {name: schedule.admit("key", name[0]) for name in ("x1", "x2", "y1", "y2")}
+    assert run_out(schedule, running, places) == ["y1", "x1", "y2", "x2"]
+
+
+def test_client_that_comes_again_and_again_does_not_pass_others():
+    """sv6, variant: always one job at a time, the next one as soon as one has ended."""
+    schedule = made()
+    running = schedule.admit("a")
+    waiting = schedule.admit("b")
+    again = schedule.admit("a")
+    leave(running)
+    assert waiting.may_run
+    leave(waiting)
+    assert again.may_run
+
+
+def test_one_key_cannot_fill_the_queue_from_many_addresses():
+    """sv6, variant: places to wait are shared by keys."""
+    schedule = Schedule(lambda: 1, 8, 4, 4)
+    for number in range(5):
+        schedule.admit("greedy", f"10.0.0.{number}")
+    with pytest.raises(BusyError):
+        schedule.admit("greedy", "10.0.0.9")
+    schedule.admit("modest", "10.0.0.9")
+
+
 def test_positions_agree_with_the_order_whoever_comes_and_goes():
     schedule = made(max_queue=100, share=100)
     running = schedule.admit("x")

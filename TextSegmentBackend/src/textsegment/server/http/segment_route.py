@@ -42,7 +42,7 @@ class SegmentResponse(Response):
             volume = held.enter_context(service.store.using((owner, asked.volume)))
             service.info.model.require_known(asked.prompts, volume.header.modality)
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
-            place = held.enter_context(service.schedule.admit(f"{owner} {self._client.address}"))
+            place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)
             job = ServerJob(work, place, service.engine, service.metrics)
             hang_up = scope["state"][HANG_UP]

@@ -14,10 +14,14 @@ _RETRY_AFTER_S = 5
 _REFRESH_S = 1.0
 
 
+Client = tuple[str, str]
+"""Owner and address: owners take turns, and within one of them addresses."""
+
+
 class QueuePlace:
     """Place of one job, from its admission to its end; leave it as a context manager."""
 
-    def __init__(self, schedule: Schedule, client: str) -> None:
+    def __init__(self, schedule: Schedule, client: Client) -> None:
         self.client = client
         self.may_run = False
         self._schedule = schedule
@@ -54,21 +58,31 @@ class QueuePlace:
 
 
 class Schedule:
-    """Gives the slots of an engine to jobs: round robin over clients, in order within a client.
+    """Gives the slots of an engine to jobs; who had a turn last is behind all others.
 
     Args:
         slots: Returns how many jobs may run at once.
         max_queue: Jobs that wait.
         max_queue_per_client: Jobs of one client that wait.
+        max_queue_per_owner: Jobs of one owner that wait, from all addresses; None for no bound of their own.
     """
 
-    def __init__(self, slots: Callable[[], int], max_queue: int, max_queue_per_client: int) -> None:
+    def __init__(
+        self,
+        slots: Callable[[], int],
+        max_queue: int,
+        max_queue_per_client: int,
+        max_queue_per_owner: int | None = None,
+    ) -> None:
         self._slots = slots
         self._max_queue = max_queue
         self._max_queue_per_client = max_queue_per_client
+        self._max_queue_per_owner = max_queue if max_queue_per_owner is None else max_queue_per_owner
         self._running: set[QueuePlace] = set()
-        # Clients in the order of their turns; the first one is next. No client without a ticket.
-        self._waiting: dict[str, deque[QueuePlace]] = {}
+        # Clients in the order of their coming. No client without a place.
+        self._waiting: dict[Client, deque[QueuePlace]] = {}
+        self._turns = _Turns()
+        self._order: list[QueuePlace] | None = None  # of all that wait, until something changes
         self._is_open = True
 
     @property
@@ -81,20 +95,23 @@ class Schedule:
         """Jobs that wait."""
         return sum(map(len, self._waiting.values()))
 
-    def admit(self, client: str) -> QueuePlace:
+    def admit(self, owner: str, address: str = "") -> QueuePlace:
         """Let a job in.
 
         Raises:
             BusyError: The queue is full, this client has its share of it, or the server stops.
         """
         self._require_open()
+        client = owner, address
         place = QueuePlace(self, client)
         if self.running < self._slots() and not self._waiting:
             self._start(place)
             return place
         if self.waiting >= self._max_queue:
             raise BusyError("The queue is full.", "Try again later.", _RETRY_AFTER_S)
-        if len(self._waiting.get(client, ())) >= self._max_queue_per_client:
+        of_owner = sum(len(places) for other, places in self._waiting.items() if other[0] == owner)
+        of_client = len(self._waiting.get(client, ()))
+        if of_client >= self._max_queue_per_client or of_owner >= self._max_queue_per_owner:
             raise BusyError("Too many of your jobs are waiting.", "Try again later.", _RETRY_AFTER_S)
         self._waiting.setdefault(client, deque()).append(place)
         self.refresh()
@@ -108,37 +125,48 @@ class Schedule:
     def refresh(self) -> None:
         """Give out slots that an engine has gained meanwhile."""
         while self._waiting and self.running < self._slots():
-            client = next(iter(self._waiting))
-            places = self._waiting.pop(client)
-            self._start(places.popleft())
-            if places:
-                self._waiting[client] = places  # behind all others
+            place = self._in_order()[0]
+            self._remove(place)
+            self._start(place)
         self._notify_waiting()
 
     def _start(self, place: QueuePlace) -> None:
         self._running.add(place)
+        self._turns.take(place.client)
+        self._order = None
         place.may_run = True
         place._notify()
 
     def _leave(self, place: QueuePlace) -> None:
         self._running.discard(place)
-        places = self._waiting.get(place.client)
-        if places is not None and place in places:
-            places.remove(place)
-            if not places:
-                del self._waiting[place.client]
+        if place in self._waiting.get(place.client, ()):
+            self._remove(place)
+        self._turns.keep({*self._waiting, *(other.client for other in self._running)})
+        self._order = None
         self.refresh()
+
+    def _remove(self, place: QueuePlace) -> None:
+        places = self._waiting[place.client]
+        places.remove(place)
+        if not places:
+            del self._waiting[place.client]
+        self._order = None
 
     def _position(self, place: QueuePlace) -> int:
         """Jobs that have to end first: one for each that waits before it, and one more for its own slot."""
-        own = self._waiting[place.client].index(place)
-        before, is_ahead = own, 1
-        for client, places in self._waiting.items():
-            if client == place.client:
-                is_ahead = 0  # the clients behind have one turn less before this job
-            else:
-                before += min(len(places), own + is_ahead)
-        return before + 1
+        return self._in_order().index(place) + 1
+
+    def _in_order(self) -> list[QueuePlace]:
+        if self._order is None:
+            turns, left = self._turns.copy(), {client: deque(p) for client, p in self._waiting.items()}
+            self._order = []
+            while left:
+                client = min(left, key=turns.last)  # the first that came, of equals
+                self._order.append(left[client].popleft())
+                turns.take(client)
+                if not left[client]:
+                    del left[client]
+        return self._order
 
     def _require_open(self) -> None:
         if not self._is_open:
@@ -148,3 +176,27 @@ class Schedule:
         for places in self._waiting.values():
             for place in places:
                 place._notify()
+
+
+class _Turns:
+    """When owners, and clients within them, had their last turn."""
+
+    def __init__(self, number: int = 0, last: dict[str | Client, int] | None = None) -> None:
+        self._number = number
+        self._last = {} if last is None else last
+
+    def copy(self) -> _Turns:
+        return _Turns(self._number, dict(self._last))
+
+    def last(self, client: Client) -> tuple[int, int]:
+        """Return the last turn of its owner, and its own; the least of them is next."""
+        return self._last.get(client[0], 0), self._last.get(client, 0)
+
+    def take(self, client: Client) -> None:
+        self._number += 1
+        self._last[client] = self._last[client[0]] = self._number
+
+    def keep(self, clients: set[Client]) -> None:
+        """Forget all others: who comes again stands behind all that wait, anyway."""
+        kept = clients | {owner for owner, _ in clients}
+        self._last = {who: turn for who, turn in self._last.items() if who in kept}
