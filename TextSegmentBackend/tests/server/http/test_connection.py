@@ -9,11 +9,12 @@ import time
 
 import pytest
 from server_process import ServerProcess, raw_request, read_answer, wait_until
+from wire_samples import made_volume
 
 from textsegment.testing import phantom
 from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
 from textsegment.wire.messages import SegmentRequest
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volume_codec import encode_volume, wire_volume
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -230,3 +231,63 @@ def test_trailers_without_an_end_are_refused(server):
         connection.sendall(raw_request("PUT", volume_path("0" * 64), fields, b"4\r\nTSV1\r\n0\r\n"))
         drip(connection, b"X: y\r\n" * 2**14)
     assert server.rss() - before <= 50 * 2**20
+
+
+UPGRADES = {
+    "h2c": {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAA"},
+    "kept alive": {"Connection": "keep-alive, upgrade", "upgrade": "h2c"},
+    "websocket": {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "x" * 22 + "=="},
+    "tls": {"Connection": "Upgrade", "Upgrade": "TLS/1.0"},
+}
+
+
+@pytest.mark.parametrize("offer", UPGRADES)
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("is_split", [False, True])
+def test_body_behind_an_offer_of_another_protocol_is_not_lost(server, offer, is_chunked, is_split):
+    """sv6: Java's client offers HTTP/2 with its first request; the upload that came with it was empty."""
+    number = list(UPGRADES).index(offer) * 4 + is_chunked * 2 + is_split
+    volume = made_volume((20, 20, 10 + number))
+    body = b"".join(encode_volume(volume))
+    fields = {
+        "Host": "localhost",
+        "TextSegment-Protocol": "1",
+        "Content-Type": VOLUME_TYPE,
+        **UPGRADES[offer],
+    }
+    if is_chunked:
+        fields["Transfer-Encoding"] = "chunked"
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        fields["Content-Length"] = str(len(body))
+    head = raw_request("PUT", volume_path(volume.digest), fields)
+    with server.connect() as connection:
+        for piece in (head[:40], head[40:], body) if is_split else (head + body,):
+            connection.sendall(piece)
+        assert read_answer(connection)[0] == 201
+        connection.sendall(raw_request("GET", "/healthz", {"Host": "localhost", **UPGRADES[offer]}) + HEALTH)
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 2:  # the connection is good, and what follows is not lost
+            received += connection.recv(65536)
+    assert server.head(volume).status_code == 200
+
+
+def test_two_hosts_do_not_hide_behind_an_offer(server):
+    """sv6, variant: the checks of a head are those of any other."""
+    hosts = b"Host: localhost\r\nHost: evil\r\n"
+    with server.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + hosts + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+        assert read_answer(connection)[0] == 400
+
+
+def test_offers_without_an_end_are_refused(server):
+    """sv6, variant: a head that is read twice is not kept for ever."""
+    with server.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: h2c\r\n")
+        drip(connection, b"X: y\r\n" * 2**12)
+
+
+def test_tunnels_are_refused(server):
+    with server.connect() as connection:
+        connection.sendall(b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n")
+        assert read_answer(connection)[0] == 400

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from textsegment.errors import BusyError, RequestError, RequestTimeoutError
 from textsegment.server.http.errors import error_response
+from textsegment.server.http.plain_parser import PlainParser
 from textsegment.server.http.security import require_one_host
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION
@@ -58,6 +59,8 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
         super().connection_made(transport)
+        self._plain = PlainParser(self)
+        self.parser: Any = self._plain
         transport.set_write_buffer_limits(_MOST_UNREAD)
         self._open: list[RequestResponseCycle] = []
         self._unparsed = 0
@@ -88,6 +91,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is complete; the body has its own limits."""
+        if self._plain.is_offer:
+            return
         self._unparsed = 0
         self._deadline.cancel()
         if len(self._open) > _MOST_AHEAD:
@@ -115,6 +120,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is complete; if it was answered before, the connection waits for another one."""
+        if self._plain.is_offer:
+            return
         if self.cycle.response_complete:
             self.cycle.more_body = False
             self._wait(self.timeout_keep_alive, self.transport.close)
