@@ -58,6 +58,7 @@ class ServerProcess:
         max_open_files: How many files the server can have open; negative if it may raise that.
         command: A command line to start instead, which announces itself as JSON.
         environment: Added to that of the server.
+        start_new_session: Whether signals can be sent to the server and its workers together.
         settings: Of ``ServerSettings``; ``limits`` as a dictionary.
     """
 
@@ -70,6 +71,7 @@ class ServerProcess:
         max_open_files: int = 0,
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        start_new_session: bool = False,
         **settings: Any,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="textsegment-test-"))
@@ -96,6 +98,7 @@ class ServerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                start_new_session=start_new_session,
                 env={**os.environ, "PYTHONPATH": path, **(environment or {})},
             )
         assert self.process.stdout is not None

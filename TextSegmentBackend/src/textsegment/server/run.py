@@ -29,7 +29,8 @@ from textsegment.server.logs import use_json_logs
 from textsegment.server.settings import ServerSettings
 
 _KEEP_ALIVE_S = 30
-_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")
+# Each would end the process at once otherwise, and leave the volumes on the disk.
+_STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGBREAK")
 
 
 def run_server(
@@ -223,6 +224,8 @@ def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
 def _signals(stop: Callable[[int], object]) -> Iterator[None]:
     """Call a function with the signal when the process is told to stop; a second time makes it hurry."""
     names = [name for name in _STOP_SIGNALS if hasattr(signal, name)]
+    # What was switched off, as by nohup, stays so; but shells switch Ctrl+C off for background jobs.
+    names = [n for n in names if n == "SIGINT" or signal.getsignal(getattr(signal, n)) != signal.SIG_IGN]
     before = {name: signal.signal(getattr(signal, name), lambda number, _: stop(number)) for name in names}
     try:
         yield

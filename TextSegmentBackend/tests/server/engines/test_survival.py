@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import numpy as np
 import psutil
@@ -190,6 +191,30 @@ def test_servers_beside_each_other_leave_their_volumes_alone(volume, tmp_path):
         with ServerProcess(store_folder=folder) as second:
             second.put(volume)
         good(first.post(volume.digest, NAMES), volume)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGQUIT])
+def test_nothing_is_left_when_the_terminal_goes(volume, sign):
+    """sv6: SIGHUP ended the server at once, and left the voxels on the disk."""
+    with ServerProcess(arguments=[{"seconds": 0.5}], stop_grace_s=30, start_new_session=True) as server:
+        server.put(volume)
+        events = frames(server.post(volume.digest, NAMES), volume)
+        next(events)
+        os.killpg(server.process.pid, sign)  # as a terminal does: to the workers, too
+        *_, last = events
+        assert isinstance(last, Done)
+        assert server.process.wait(DEADLINE_S) == 0
+        assert list(server.store.glob("*/")) == []
+
+
+def test_signal_that_was_switched_off_stays_so(volume):
+    """sv6, variant: nohup."""
+    command = [sys.executable, "-m", "textsegment", "serve", "--port", "0", "--announce-json"]
+    command += ["--stop-with-stdin", "--segmenter", "textsegment.testing:FakeSegmenter"]
+    with ServerProcess(command=["nohup", *command]) as server:
+        server.process.send_signal(signal.SIGHUP)
+        assert server.put(volume).status_code == 201
+        assert server.session().get(server.url + HEALTH_ROUTE).status_code == 200
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])

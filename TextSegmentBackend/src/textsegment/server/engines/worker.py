@@ -60,8 +60,10 @@ def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
 
 def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) -> None:
     """Main function of the child process."""
-    # Ctrl+C goes to all processes of the terminal: the parent says when to end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # These go to all processes of a terminal: the parent says when to end.
+    for name in ("SIGINT", "SIGHUP", "SIGQUIT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     use_json_logs()
     try:
         segmenter = load_segmenter(factory, arguments)
