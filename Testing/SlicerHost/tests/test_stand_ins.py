@@ -157,3 +157,55 @@ def test_three_d_button_makes_and_removes_surfaces():
     assert node.GetSegmentation().GetSegment(segment_id).GetRepresentation("Closed surface") is not None
     button.click()
     assert not node.GetSegmentation().ContainsRepresentation("Closed surface")
+
+
+@pytest.fixture
+def segments():
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.CreateDefaultDisplayNodes()
+    for name in ("liver", "spleen", "aorta"):
+        node.GetSegmentation().AddEmptySegment(name, name)
+    return node
+
+
+def names(table):
+    model = table.tableWidget().model()
+    return [model.index(row, 3).data() for row in range(model.rowCount())]
+
+
+def test_table_of_segments_follows_its_node(segments):
+    table = slicer.qMRMLSegmentsTableView()
+    table.setSegmentationNode(segments)
+    segments.GetSegmentation().RemoveSegment("spleen")
+    segments.GetSegmentation().AddEmptySegment("kidney", "kidney")
+    segments.GetSegmentation().GetSegment("liver").SetName("hepar")
+    segments.GetSegmentation().SetSegmentIndex("kidney", 0)
+    assert names(table) == ["kidney", "hepar", "aorta"]
+    table.setSegmentationNode(None)
+    assert names(table) == []
+
+
+def test_columns_of_a_script_stay_beside_those_of_slicer(segments):
+    table = slicer.qMRMLSegmentsTableView()
+    model = table.tableWidget().model().sourceModel()
+    model.setColumnCount(7)
+    table.setSegmentationNode(segments)
+    model.item(1, 6).setText("123 ml")
+    segments.GetSegmentation().GetSegment("spleen").SetName("lien")
+    segments.GetSegmentation().RemoveSegment("liver")
+    assert model.item(0, 6).text() == "123 ml"
+
+
+def test_eyes_and_selection_of_the_table_of_segments(segments):
+    table = slicer.qMRMLSegmentsTableView()
+    table.setSegmentationNode(segments)
+    selected = []
+    table.connect("selectionChanged(QItemSelection, QItemSelection)", lambda *_: selected.append(1))
+    table.setSelectedSegmentIDs(["spleen", "aorta"])
+    assert table.selectedSegmentIDs() == ("spleen", "aorta")
+    assert selected
+    table.toggleSelectedSegmentsVisibility()
+    visible = [segments.GetDisplayNode().GetSegmentVisibility(each) for each in ("liver", "spleen", "aorta")]
+    assert visible == [True, False, False]
+    with pytest.raises(AttributeError, match="exists in Slicer"):
+        table.model()  # in Slicer it returns an object without methods

@@ -12,10 +12,17 @@ from slicer_host.widgets.path_line_edit import ctkPathLineEdit
 from slicer_host.widgets.scene_widget import qMRMLWidget
 from slicer_host.widgets.search_box import ctkSearchBox
 from slicer_host.widgets.segment_editor_widget import qMRMLSegmentEditorWidget
+from slicer_host.widgets.segments_table_view import qMRMLSegmentsTableView
 from slicer_host.widgets.show_3d_button import ctkMenuButton, qMRMLSegmentationShow3DButton
 
 CTK = (ctkCollapsibleButton, ctkMenuButton, ctkPathLineEdit, ctkSearchBox)
-SLICER = (qMRMLNodeComboBox, qMRMLSegmentEditorWidget, qMRMLSegmentationShow3DButton, qMRMLWidget)
+SLICER = (
+    qMRMLNodeComboBox,
+    qMRMLSegmentEditorWidget,
+    qMRMLSegmentationShow3DButton,
+    qMRMLSegmentsTableView,
+    qMRMLWidget,
+)
 
 
 def install() -> None:

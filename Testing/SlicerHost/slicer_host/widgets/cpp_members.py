@@ -69,6 +69,35 @@ CPP_MEMBERS = {
         invokables="segmentationNode",
         slots="setSegmentationNode(vtkMRMLSegmentationNode*) setLocked(bool)",
     ),
+    "qMRMLSegmentsTableView": _members(
+        properties="selectionMode headerVisible visibilityColumnVisible colorColumnVisible"
+        " opacityColumnVisible statusColumnVisible layerColumnVisible readOnly filterBarVisible textFilter"
+        " jumpToSelectedSegmentEnabled segmentCount useTerminologySelectorSettingsKey useTerminologySelector"
+        " terminologySelectorOptionVisible terminologySelectorAutoDisable",
+        invokables="segmentationNode tableWidget selectedSegmentIDs setSelectedSegmentIDs clearSelection"
+        " terminologyTooltipForSegment setHideSegments hideSegments displayedSegmentIDs statusShown"
+        " sortFilterProxyModel model rowForSegmentID segmentIDForRow",
+        slots="setSegmentationNode(vtkMRMLNode*) setMRMLScene(vtkMRMLScene*) setSelectionMode(int)"
+        " setHeaderVisible(bool) setVisibilityColumnVisible(bool) setColorColumnVisible(bool)"
+        " setOpacityColumnVisible(bool) setStatusColumnVisible(bool) setLayerColumnVisible(bool)"
+        " setReadOnly(bool) setFilterBarVisible(bool) showOnlySelectedSegments()"
+        " toggleSelectedSegmentsVisibility() jumpSlices() setJumpToSelectedSegmentEnabled(bool)"
+        " setSelectedSegmentsStatus(int) clearSelectedSegments() moveSelectedSegmentsUp()"
+        " moveSelectedSegmentsDown() setTextFilter(QString) setStatusShown(int,bool)",
+        signals="selectionChanged(QItemSelection,QItemSelection) segmentAboutToBeModified(QString)",
+    ),
+    "qMRMLSegmentsModel": _members(
+        properties="nameColumn visibilityColumn colorColumn opacityColumn statusColumn layerColumn",
+        invokables="terminologyTooltipForSegment",
+        signals="segmentAboutToBeModified(QString)",
+    ),
+    "qMRMLSortFilterSegmentsProxyModel": _members(
+        properties="filterEnabled nameFilter textFilter",
+        invokables="segmentationNode setHideSegments hideSegments showStatus segmentIDFromIndex"
+        " indexFromSegmentID setShowStatus",
+        slots="setFilterEnabled(bool) setNameFilter(QString) setTextFilter(QString)",
+        signals="filterModified()",
+    ),
     "qMRMLSegmentEditorWidget": _members(
         invokables="mrmlSegmentEditorNode segmentationNode segmentationNodeID sourceVolumeNode"
         " sourceVolumeNodeID currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames",

@@ -1,0 +1,168 @@
+"""qMRMLSegmentsTableView: Slicer's table of segments with eye, colour, opacity, name and status."""
+
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtCore import Signal
+
+from slicer_host.widgets.scene_widget import qMRMLWidget
+from slicer_host.widgets.segments_model import (
+    COLOR,
+    COLOR_ROLE,
+    LAYER,
+    NAME,
+    OPACITY,
+    SEGMENT_ID_ROLE,
+    STATUS,
+    VISIBILITY,
+    VISIBILITY_ROLE,
+    qMRMLSegmentsModel,
+    qMRMLSortFilterSegmentsProxyModel,
+)
+from slicer_host.widgets.stand_in import cpp_property
+
+_ICON = 14
+_STATUS_COLORS = ("#bbbbbb", "#e8b339", "#3fa34d", "#d64541")
+
+
+def _column(column: int):
+    """Returns the property that shows a column."""
+
+    def write(self, visible) -> None:
+        self._table.setColumnHidden(column, not visible)
+
+    return cpp_property("bool", lambda self: not self._table.isColumnHidden(column), write)
+
+
+class qMRMLSegmentsTableView(qMRMLWidget):
+    """The table; what the user clicks in the columns goes into the display node of the segmentation."""
+
+    selectionChanged = Signal(object, object)
+
+    visibilityColumnVisible = _column(VISIBILITY)
+    colorColumnVisible = _column(COLOR)
+    opacityColumnVisible = _column(OPACITY)
+    layerColumnVisible = _column(LAYER)
+    statusColumnVisible = _column(STATUS)
+
+    def __init__(self, parent=None) -> None:
+        super().__init__(parent)
+        self._node = None
+        self._table = QtWidgets.QTableView()
+        self._model = qMRMLSegmentsModel(self._table)
+        self._proxy = qMRMLSortFilterSegmentsProxyModel(self._table)
+        self._proxy.setSourceModel(self._model)
+        self._table.setModel(self._proxy)
+        self._table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectRows)
+        self._table.setEditTriggers(QtWidgets.QAbstractItemView.EditKeyPressed)
+        header = self._table.horizontalHeader()
+        header.setSectionResizeMode(QtWidgets.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(NAME, QtWidgets.QHeaderView.Stretch)
+        header.setStretchLastSection(False)
+        self._table.verticalHeader().setSectionResizeMode(QtWidgets.QHeaderView.ResizeToContents)
+        self._table.verticalHeader().hide()
+        self._table.setColumnHidden(LAYER, True)
+        self._table.setItemDelegateForColumn(VISIBILITY, _Icons(self._table))
+        self._table.setItemDelegateForColumn(COLOR, _Icons(self._table))
+        self._table.setItemDelegateForColumn(STATUS, _Icons(self._table))
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._table)
+        self._table.selectionModel().selectionChanged.connect(self.selectionChanged.emit)
+        self._table.clicked.connect(self._clicked)
+
+    def tableWidget(self) -> QtWidgets.QTableView:
+        """Returns Qt's table."""
+        return self._table
+
+    def setSegmentationNode(self, node) -> None:
+        """Shows the segments of a node, or none."""
+        self._node = node
+        self._model._set_node(node)
+
+    def segmentationNode(self):
+        """Returns the node whose segments are shown."""
+        return self._node
+
+    segmentCount = cpp_property("int", lambda self: self._model.rowCount())
+
+    def selectedSegmentIDs(self) -> tuple[str, ...]:
+        """Returns the segments of the selected rows."""
+        rows = sorted({index.row() for index in self._table.selectionModel().selectedRows()})
+        return tuple(self._proxy.segmentIDFromIndex(self._proxy.index(row, 0)) for row in rows)
+
+    def setSelectedSegmentIDs(self, segment_ids) -> None:
+        """Selects rows; the current row stays where it is, as in Slicer."""
+        selection = self._table.selectionModel()
+        flags = QtCore.QItemSelectionModel
+        first = flags.ClearAndSelect | flags.Rows
+        for segment_id in segment_ids:
+            index = self._proxy.indexFromSegmentID(segment_id)
+            if index.isValid():
+                selection.select(index, first)
+                first = flags.Select | flags.Rows
+        if first == flags.ClearAndSelect | flags.Rows:
+            selection.clearSelection()
+
+    def clearSelection(self) -> None:
+        """Selects nothing."""
+        self._table.clearSelection()
+
+    def setSelectionMode(self, mode: int) -> None:
+        """Sets how many rows can be selected."""
+        self._table.setSelectionMode(QtWidgets.QAbstractItemView.SelectionMode(mode))
+
+    def toggleSelectedSegmentsVisibility(self) -> None:
+        """Shows or hides all selected segments, by what the first one is not."""
+        display_node = self._node.GetDisplayNode() if self._node else None
+        chosen = self.selectedSegmentIDs()
+        if display_node is None or not chosen:
+            return
+        visible = not display_node.GetSegmentVisibility(chosen[0])
+        for segment_id in chosen:
+            display_node.SetSegmentVisibility(segment_id, visible)
+
+    def setReadOnly(self, read_only: bool) -> None:
+        """Lets the user write into cells, or not."""
+        triggers = QtWidgets.QAbstractItemView
+        self._table.setEditTriggers(triggers.NoEditTriggers if read_only else triggers.EditKeyPressed)
+
+    def rowForSegmentID(self, segment_id: str) -> int:
+        """Returns the row that shows a segment, -1 if none does."""
+        return self._proxy.indexFromSegmentID(segment_id).row()
+
+    def segmentIDForRow(self, row: int) -> str:
+        """Returns the segment of a row."""
+        return self._proxy.segmentIDFromIndex(self._proxy.index(row, 0))
+
+    def _clicked(self, index) -> None:
+        """Slicer has buttons in these cells."""
+        segment_id = index.data(SEGMENT_ID_ROLE)
+        if index.column() == VISIBILITY and self._node:
+            display_node = self._node.GetDisplayNode()
+            display_node.SetSegmentVisibility(segment_id, not display_node.GetSegmentVisibility(segment_id))
+
+
+class _Icons(QtWidgets.QStyledItemDelegate):
+    """Draws what Slicer has as buttons."""
+
+    def sizeHint(self, _option, _index):
+        return QtCore.QSize(_ICON + 8, _ICON + 6)
+
+    def paint(self, painter, option, index) -> None:
+        super().paint(painter, option, index)
+        place = QtCore.QRect(0, 0, _ICON, _ICON)
+        place.moveCenter(option.rect.center())
+        painter.save()
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        if index.column() == COLOR:
+            painter.fillRect(place, index.data(COLOR_ROLE))
+        elif index.column() == VISIBILITY:
+            painter.setPen(QtGui.QPen(QtGui.QColor("#444444"), 1.5))
+            painter.drawEllipse(place.adjusted(1, 4, -1, -4))
+            if index.data(VISIBILITY_ROLE):
+                painter.setBrush(QtGui.QColor("#444444"))
+                painter.drawEllipse(place.center(), 2, 2)
+        else:
+            painter.setPen(QtCore.Qt.NoPen)
+            painter.setBrush(QtGui.QColor(_STATUS_COLORS[index.data(SEGMENT_ID_ROLE + 3) or 0]))
+            painter.drawEllipse(place.adjusted(2, 2, -2, -2))
+        painter.restore()
