@@ -124,8 +124,7 @@ def test_segments_of_a_moved_volume_move_with_it(hands, volume_node, command_lin
 
 
 def test_segment_editor_opens_with_the_chosen_segment(hands, result):
-    view = hands.ui.resultsTable
-    view.setCurrentIndex(view.model().index(STRUCTURES.index("aorta"), 0))
+    hands.ui.resultsTable.tableWidget().selectRow(STRUCTURES.index("aorta"))
     driver.click(hands.ui.editorButton)
     editor = slicer.util.getModuleWidget("SegmentEditor").editor
     assert editor.segmentationNode() is result
@@ -136,7 +135,7 @@ def test_click_on_a_result_centres_the_slice_views(hands, result, volume_node):
     from slicer_host.pictures import FourUp
 
     views = FourUp(volume_node, (100, 100))
-    driver.click_row(hands.ui.resultsTable, STRUCTURES.index("aorta"))
+    driver.click_row(hands.ui.resultsTable.tableWidget(), STRUCTURES.index("aorta"), 3)
     center = center_ras(result, "aorta")
     assert abs(views.slices["Red"].logic.GetSliceOffset() - center[2]) < 10
     assert abs(views.slices["Green"].logic.GetSliceOffset() - center[1]) < 5

@@ -48,10 +48,8 @@ class Photographer:
         driver.click(self.ui.engineButton)
         driver.click(self.ui.startButton)
         driver.wait_until(lambda: "(cpu)" in self.ui.engineStatusLabel.text, "the engine", 120)
-        self._fold_anatomy(True)
         self._save_panel("panel_engine")
         driver.click(self.ui.engineButton)
-        self._fold_anatomy(False)
 
     def typing(self) -> None:
         """What a text means, while it is typed."""
@@ -66,6 +64,7 @@ class Photographer:
         driver.type_text(self.ui.promptEdit, "heart, left lung")
         driver.wait_until(lambda: "left lung" in self.ui.resolutionLabel.text, "meaning of the text")
         self._close_completion()
+        self._fold_anatomy(False)
         view = self.ui.anatomyTree
         for name in ("Airways and lungs", "Heart and vessels"):
             for row in range(view.model().rowCount()):
@@ -94,7 +93,7 @@ class Photographer:
         run = self.widget.logic.run
         driver.click(self.ui.show3DButton)
         driver.fit_panel(self.widget.parent)
-        driver.click_row(self.ui.resultsTable, 2)
+        driver.click_row(self.ui.resultsTable.tableWidget(), 2, 3)
         driver.fit_panel(self.widget.parent)
         assert run.state == "done", run.error
         self._save(pictures.panel_beside_views(self.widget.parent, self.four_up), "results")

@@ -33,10 +33,10 @@ def click(widget: QtWidgets.QWidget) -> None:
     QtTest.QTest.mouseClick(widget, QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
 
 
-def click_row(view: QtWidgets.QTreeView, row: int) -> None:
-    """Clicks the first cell of a row of a table or tree, at its top level."""
+def click_row(view: QtWidgets.QAbstractItemView, row: int, column: int = 0) -> None:
+    """Clicks a cell of a table or tree, at its top level."""
     _require_visible(view)
-    index = view.model().index(row, 0)
+    index = view.model().index(row, column)
     view.scrollTo(index)
     place = view.visualRect(index).center()
     QtTest.QTest.mouseClick(view.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, place)

@@ -187,13 +187,13 @@ def test_table_of_segments_follows_its_node(segments):
 
 def test_columns_of_a_script_stay_beside_those_of_slicer(segments):
     table = slicer.qMRMLSegmentsTableView()
-    model = table.tableWidget().model().sourceModel()
-    model.setColumnCount(7)
+    model = table.tableWidget().model()
+    model.insertColumns(6, 1)
     table.setSegmentationNode(segments)
-    model.item(1, 6).setText("123 ml")
+    model.setData(model.index(1, 6), "123 ml")
     segments.GetSegmentation().GetSegment("spleen").SetName("lien")
     segments.GetSegmentation().RemoveSegment("liver")
-    assert model.item(0, 6).text() == "123 ml"
+    assert model.index(0, 6).data() == "123 ml"
 
 
 def test_eyes_and_selection_of_the_table_of_segments(segments):

@@ -10,7 +10,11 @@ _EDITOR = "SegmentEditor"
 
 
 def center_views(segmentation_node: Any, segment_id: str) -> None:
-    """Centre all slice views on a segment, and turn the cameras' focus to it."""
+    """Centre all slice views on a segment, and turn the cameras' focus to it; an empty one is nowhere."""
+    bounds = [0.0] * 6
+    segmentation_node.GetSegmentation().GetSegment(segment_id).GetBounds(bounds)
+    if bounds[0] > bounds[1]:
+        return
     center_ras = [0.0, 0.0, 0.0]
     segmentation_node.GetSegmentCenterRAS(segment_id, center_ras)
     scene = segmentation_node.GetScene()

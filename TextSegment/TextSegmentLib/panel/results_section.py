@@ -12,13 +12,15 @@ import vtk
 from TextSegmentLib.background import Pump
 from TextSegmentLib.panel.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
+from TextSegmentLib.panel.results_note import ResultsNote
 from TextSegmentLib.panel.results_table import ResultsTable
 from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow, RowState
+from TextSegmentLib.scene.rows import ResultRow
 
 # Changes that follow each other so quickly, such as those of a brush, are shown together.
 _TOGETHER_MS = 100
 _EVENTS = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SourceRepresentationModified")
+_KEYS = ("Space", "A", "Del")
 
 
 class ResultsSection:
@@ -49,6 +51,11 @@ class ResultsSection:
         self._timer.connect("timeout()", self.refresh)
         self._pump: Pump | None = None
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
+        self._note = ResultsNote(ui.resultsNoteLabel, on_redo)
+        for key, does in zip(_KEYS, (self._toggle_eyes, self._accept_and_go_on, self._delete), strict=True):
+            shortcut = qt.QShortcut(qt.QKeySequence(key), self._table.view)
+            shortcut.setContext(qt.Qt.WidgetShortcut)
+            shortcut.connect("activated()", does)
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
         ui.deleteButton.connect("clicked()", self._delete)
@@ -66,9 +73,11 @@ class ResultsSection:
         """
         self.shown, self._is_active = results, is_active
         node = results.segmentation_node if results else None
+        rows = results.rows if results else ()
         self._watch(node)
         self._ui.resultsButton.visible = results is not None
-        self._table.show(results.rows if results else [], is_over=not is_active)
+        self._table.show(node, rows)
+        self._note.show(node, rows, is_active=is_active)
         self._ui.show3DButton.setSegmentationNode(node)
         self._offer()
 
@@ -98,9 +107,10 @@ class ResultsSection:
                 watched.RemoveObserver(tag)
         self._watched.Set(segmentation_node)
         if segmentation_node is not None:
+            events = [getattr(slicer.vtkSegmentation, event) for event in _EVENTS]
+            events.append(segmentation_node.DisplayModifiedEvent)  # it may be hidden now
             self._watch_tags = [
-                segmentation_node.AddObserver(getattr(slicer.vtkSegmentation, event), self._segments_changed)
-                for event in _EVENTS
+                segmentation_node.AddObserver(event, self._segments_changed) for event in events
             ]
 
     def _look(self) -> bool:
@@ -132,15 +142,33 @@ class ResultsSection:
         self._ui.exportButton.enabled = has_image
 
     def _selected(self) -> list[ResultRow]:
+        """Return the rows of the segments that are selected, as far as runs have made them."""
         if self.shown is None:
             return []
-        keys = set(self._table.selected)
-        return [row for row in self.shown.rows if row.key in keys]
+        chosen = set(self._table.selected)
+        return [row for row in self.shown.rows if row.segment_id in chosen]
 
-    def _center(self, key: str) -> None:
-        row = self.shown.row(key)
-        if row.segment_id and self.shown.segmentation_node is not None:
-            center_views(self.shown.segmentation_node, row.segment_id)
+    def _center(self, segment_id: str) -> None:
+        node = self.shown.segmentation_node if self.shown is not None else None
+        if node is not None and node.GetSegmentation().GetSegment(segment_id) is not None:
+            center_views(node, segment_id)
+
+    def _toggle_eyes(self) -> None:
+        """Hide the selected segments, or show them if one is hidden."""
+        node = self.shown.segmentation_node if self.shown is not None else None
+        display_node = node.GetDisplayNode() if node is not None else None
+        if display_node is not None:
+            chosen = self._table.selected
+            visible = not all(display_node.GetSegmentVisibility(segment_id) for segment_id in chosen)
+            for segment_id in chosen:
+                display_node.SetSegmentVisibility(segment_id, visible)
+
+    def _accept_and_go_on(self) -> None:
+        """Accept what is selected, and turn to the next that is not accepted."""
+        if self.shown is not None and self._selected():
+            self._accept()
+            left = [row.segment_id for row in self.shown.rows if row.segment_id and not row.accepted]
+            self._table.select_next(left)
 
     def _accept(self) -> None:
         for row in self._selected():
@@ -149,8 +177,7 @@ class ResultsSection:
 
     def _delete(self) -> None:
         for row in self._selected():
-            if row.state is not RowState.WAITING:
-                self.shown.delete(row)
+            self.shown.delete(row)
         self._show_again()
 
     def _redo(self) -> None:

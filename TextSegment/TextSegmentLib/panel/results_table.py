@@ -1,4 +1,4 @@
-"""The table of a run: one row a structure, with its colour, state, volume and confidence."""
+"""Slicer's own table of segments, with columns for what a run knows of them."""
 
 from __future__ import annotations
 
@@ -9,142 +9,134 @@ from typing import Any
 import qt
 from slicer.i18n import tr as _
 
+from TextSegmentLib.panel.numbers import number
 from TextSegmentLib.scene.rows import ResultRow, RowState
 
-_KEY_ROLE = qt.Qt.UserRole + 1
-_COLOR_ROLE = qt.Qt.UserRole + 2
-_SQUARE = 12
-_NAME, _STATE, _VOLUME, _CONFIDENCE = range(4)
+_STATE, _VOLUME, _CONFIDENCE = range(3)
+_FEWEST_ROWS, _MOST_ROWS = 3, 12
 
 
 class ResultsTable:
-    """Shows the rows of a run in a flat tree view.
+    """Shows all segments of a segmentation; eyes, colours, opacity, filter and menu are Slicer's.
 
     Args:
-        view: The ``QTreeView``.
-        on_clicked: Called with the key of the row that was clicked, or chosen with Enter.
-        on_selected: Called when other rows are selected.
+        table: The ``qMRMLSegmentsTableView``.
+        on_centered: Called with the identifier of the segment that the user turns to.
+        on_selected: Called when others are selected.
     """
 
-    def __init__(self, view: Any, on_clicked: Callable[[str], None], on_selected: Callable[[], None]) -> None:
-        self._view = view
-        self._on_clicked = on_clicked
-        self._model = qt.QStandardItemModel(0, 4, view)
-        self._model.setHorizontalHeaderLabels([_("Structure"), _("State"), _("ml"), _("Conf.")])
-        self._model.horizontalHeaderItem(_CONFIDENCE).setToolTip(
-            _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
-        )
-        view.setModel(self._model)
-        header = view.header()
-        header.setStretchLastSection(False)
-        header.setSectionResizeMode(_NAME, qt.QHeaderView.Stretch)
-        for column in (_STATE, _VOLUME, _CONFIDENCE):
-            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        view.connect("clicked(QModelIndex)", self._clicked)
-        view.connect("activated(QModelIndex)", self._clicked)
-        view.selectionModel().connect(
-            "selectionChanged(QItemSelection,QItemSelection)", lambda *_selection: on_selected()
-        )
+    def __init__(
+        self, table: Any, on_centered: Callable[[str], None], on_selected: Callable[[], None]
+    ) -> None:
+        self._table = table
+        self._on_centered, self._on_selected = on_centered, on_selected
+        table.statusColumnVisible = False  # ours says more, and names need the room
+        self._view = table.tableWidget()
+        # Slicer's model stands behind one that sorts and filters, which passes columns and texts on to it.
+        self._model = self._view.model()
+        self._first = self._model.columnCount()
+        self._model.insertColumns(self._first, 3)
+        tool_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
+        for column, title, tip in (
+            (_STATE, _("State"), _("What became of it: found, cut off by the border, edited, accepted.")),
+            (_VOLUME, _("ml"), _("Volume in millilitres.")),
+            (_CONFIDENCE, _("Conf."), tool_tip),
+        ):
+            self._model.setHeaderData(self._first + column, qt.Qt.Horizontal, title)
+            self._model.setHeaderData(self._first + column, qt.Qt.Horizontal, tip, qt.Qt.ToolTipRole)
+        table.connect("selectionChanged(QItemSelection,QItemSelection)", self._selection_changed)
+        self._view.connect("clicked(QModelIndex)", self._clicked)
 
-    def show(self, rows: Sequence[ResultRow], *, is_over: bool) -> None:
-        """Show these rows; the selection stays while the rows are those.
+    @property
+    def view(self) -> Any:
+        """Qt's table, which has the focus when the user works in it."""
+        return self._view
+
+    def show(self, segmentation_node: Any, rows: Sequence[ResultRow]) -> None:
+        """Show the segments of a node, or nothing.
 
         Args:
-            rows: One a structure.
-            is_over: Whether nothing more will come for those that wait.
+            segmentation_node: Holds them; None for nothing.
+            rows: What is known of those that runs have made.
         """
-        shown = [self._key(number) for number in range(self._model.rowCount())]
-        if shown != [row.key for row in rows]:
-            self._model.removeRows(0, self._model.rowCount())
-            for row in rows:
-                self._model.appendRow(_items(row))
-        for number, row in enumerate(rows):
-            self._update(number, row, is_over)
+        if self._table.segmentationNode() is not segmentation_node:
+            self._table.setSegmentationNode(segmentation_node)
+        known = {row.segment_id: row for row in rows if row.segment_id}
+        for number_of_row in range(self._model.rowCount()):
+            self._fill(number_of_row, known.get(self._table.segmentIDForRow(number_of_row)))
+        self._fit()
 
     @property
     def selected(self) -> list[str]:
-        """Keys of the selected rows, from top to bottom."""
-        selection = self._view.selectionModel()
-        numbers = range(self._model.rowCount())
-        return [self._key(n) for n in numbers if selection.isSelected(self._model.index(n, _NAME))]
+        """Identifiers of the segments that are selected."""
+        return list(self._table.selectedSegmentIDs())
 
-    def _key(self, number: int) -> str:
-        return self._model.item(number, _NAME).data(_KEY_ROLE)
+    def select_next(self, segment_ids: Sequence[str]) -> None:
+        """Select the first of these below the rows that are selected, else the first of all."""
+        rows = {self._table.rowForSegmentID(segment_id): segment_id for segment_id in segment_ids}
+        rows.pop(-1, None)  # filtered out
+        last = max((self._table.rowForSegmentID(each) for each in self.selected), default=-1)
+        below = [row for row in sorted(rows) if row > last] or sorted(rows)
+        if below:
+            self._view.selectRow(below[0])
+
+    def _selection_changed(self, *_selections: Any) -> None:
+        self._on_selected()
+        chosen = self.selected
+        # Not what a program selects, or a deletion: the views stay where the user has put them.
+        if len(chosen) == 1 and self._view.focus:
+            self._on_centered(chosen[0])
 
     def _clicked(self, index: Any) -> None:
-        self._on_clicked(self._key(index.row()))
+        self._on_centered(self._table.segmentIDForRow(index.row()))
 
-    def _update(self, number: int, row: ResultRow, is_over: bool) -> None:
-        texts = {
-            _NAME: row.name,
-            _STATE: _state(row, is_over),
-            _VOLUME: "" if row.volume_ml is None else _millilitres(row.volume_ml),
-            _CONFIDENCE: "" if row.confidence is None else f"{row.confidence:.2f}",
-        }
-        tool_tip = _tool_tip(row)
-        for column, text in texts.items():
-            item = self._model.item(number, column)
-            if item.text() != text:
-                item.setText(text)
-        name = self._model.item(number, _NAME)
-        color = _color(row)
-        if name.data(_COLOR_ROLE) != color.name():
-            name.setData(color.name(), _COLOR_ROLE)
-            name.setIcon(_icon(color))
-        for column in (_NAME, _STATE):
-            item = self._model.item(number, column)
-            if item.toolTip() != tool_tip:
-                item.setToolTip(tool_tip)
+    def _fill(self, number_of_row: int, row: ResultRow | None) -> None:
+        texts = ("", "", "") if row is None else (_state(row), _volume(row), _confidence(row))
+        tool_tip = "" if row is None else _tool_tip(row)
+        for column, text in enumerate(texts):
+            index = self._model.index(number_of_row, self._first + column)
+            if index.data() != text:
+                self._model.setData(index, text)
+            if index.data(qt.Qt.ToolTipRole) != tool_tip:
+                self._model.setData(index, tool_tip, qt.Qt.ToolTipRole)
+
+    def _fit(self) -> None:
+        """Make the table as high as its rows, within bounds."""
+        count = min(max(self._model.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
+        row = self._view.rowHeight(0) or self._view.verticalHeader().defaultSectionSize
+        height = self._view.horizontalHeader().height + count * row + 2 * self._view.frameWidth
+        self._table.minimumHeight = self._table.maximumHeight = height
 
 
-def _items(row: ResultRow) -> list[Any]:
-    name = qt.QStandardItem(row.name)
-    name.setData(row.key, _KEY_ROLE)
-    others = [qt.QStandardItem() for _column in (_STATE, _VOLUME, _CONFIDENCE)]
-    for item in others[1:]:
-        item.setTextAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
-    return [name, *others]
-
-
-def _color(row: ResultRow) -> Any:
-    red, green, blue = (round(255 * part) for part in row.color)
-    return qt.QColor(red, green, blue)
-
-
-def _icon(color: Any) -> Any:
-    pixmap = qt.QPixmap(_SQUARE, _SQUARE)
-    pixmap.fill(color)
-    icon = qt.QIcon(pixmap)
-    icon.addPixmap(pixmap, qt.QIcon.Selected)  # else Qt tints it in the row that is selected
-    return icon
-
-
-def _state(row: ResultRow, is_over: bool) -> str:
+def _state(row: ResultRow) -> str:
     if row.accepted:
         return _("accepted")
     return {
-        RowState.WAITING: _("not done") if is_over else _("waiting"),
         RowState.DONE: _("done"),
-        RowState.NOT_FOUND: _("not found"),
         RowState.CUT_OFF: _("cut off"),
         RowState.EDITED: _("edited"),
-        RowState.REMOVED: _("removed"),
-    }[row.state]
+    }.get(row.state, "")
 
 
-def _millilitres(volume_ml: float) -> str:
-    digits = 0 if volume_ml >= 100 else 1 if volume_ml >= 1 else 2
-    return f"{volume_ml:.{digits}f}"
+def _volume(row: ResultRow) -> str:
+    if row.volume_ml is None:
+        return ""
+    return number(row.volume_ml, 0 if row.volume_ml >= 100 else 1 if row.volume_ml >= 1 else 2)
+
+
+def _confidence(row: ResultRow) -> str:
+    return "" if row.confidence is None else number(row.confidence, 2)
 
 
 def _tool_tip(row: ResultRow) -> str:
     sentences = {
-        RowState.WAITING: _("Not looked at yet."),
         RowState.DONE: _("Found."),
-        RowState.NOT_FOUND: _("Not found in this image."),
         RowState.CUT_OFF: _("Cut off by the border of the image: the volume is that of the visible part."),
         RowState.EDITED: _("Edited since it was found."),
-        RowState.REMOVED: _("Its segment was removed."),
     }
-    lines = [f"<b>{escape(row.structure)}</b>", escape(sentences[row.state]), *map(escape, row.warnings)]
-    return "<p>" + "<br>".join(dict.fromkeys(lines)) + "</p>"
+    lines = [
+        f"<b>{escape(row.structure)}</b>",
+        escape(sentences.get(row.state, "")),
+        *map(escape, row.warnings),
+    ]
+    return "<p>" + "<br>".join(dict.fromkeys(filter(None, lines))) + "</p>"

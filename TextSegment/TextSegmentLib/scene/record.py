@@ -34,6 +34,7 @@ class SegmentRecord:
         confidence: Mean probability under the mask.
         content: What its label map said then.
         warnings: Sentences for the user.
+        model: What made it.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class SegmentRecord:
     confidence: float
     content: Content
     warnings: tuple[str, ...]
+    model: str
 
     @classmethod
     def of(cls, segment: Any, segment_id: str) -> SegmentRecord | None:
@@ -63,6 +65,7 @@ class SegmentRecord:
                 confidence=float(tag_of(segment, "confidence")),
                 content=Content.from_text(tag_of(segment, "content"), _shape(tag_of(segment, "box"))),
                 warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
+                model=tag_of(segment, "model"),
             )
         except ValueError:  # somebody has changed them
             return None

@@ -235,6 +235,7 @@ class Results:
             confidence=record.confidence,
             warnings=record.warnings,
             accepted=is_completed(segment),
+            model=record.model,
         )
         verdict = self._edits.verdict(made.segment_id, segment)
         if verdict is not None and verdict.is_edited:

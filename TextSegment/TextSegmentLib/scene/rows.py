@@ -32,6 +32,7 @@ class RowState(StrEnum):
     REMOVED = "removed"
 
 
+_TOY = "sat-demo"
 _ROW_STATES = {
     MaskState.FOUND: RowState.DONE,
     MaskState.NOT_FOUND: RowState.NOT_FOUND,
@@ -61,6 +62,7 @@ class ResultRow:
         confidence: Mean probability under the mask, 0.5 to 1; None without a mask, and once it was edited.
         warnings: Sentences for the user.
         accepted: Whether the user said that it is good.
+        model: What made the segment; empty without one.
     """
 
     key: str
@@ -75,3 +77,9 @@ class ResultRow:
     confidence: float | None = None
     warnings: tuple[str, ...] = ()
     accepted: bool = False
+    model: str = ""
+
+    @property
+    def is_toy(self) -> bool:
+        """Whether the mask was made by the model that only shows the way."""
+        return self.model == _TOY

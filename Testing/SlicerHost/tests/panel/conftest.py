@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +43,24 @@ class Hands:
         driver.wait_until(lambda: run is not None and not run.is_active, "the end of the run")
 
     def rows(self):
-        """Return the texts of the result table, row by row."""
-        model = self.ui.resultsTable.model()
-        columns = range(model.columnCount())
-        return [[model.item(row, column).text() for column in columns] for row in range(model.rowCount())]
+        """Return name, state, millilitres and confidence as the table has them, row by row."""
+        model = self.ui.resultsTable.tableWidget().model()
+        columns = (3, *range(6, 9))
+        return [[model.index(row, column).data() for column in columns] for row in range(model.rowCount())]
 
-    def select_row(self, structure):
-        row = [texts[0] for texts in self.rows()].index(structure)
-        self.ui.resultsTable.setCurrentIndex(self.ui.resultsTable.model().index(row, 0))
+    def states(self):
+        """Return names and states of the table."""
+        return [row[:2] for row in self.rows()]
+
+    @property
+    def note(self):
+        """What stands below the table, without its links."""
+        return re.sub(r"<.*?>", "", self.ui.resultsNoteLabel.text)
+
+    def select_row(self, name):
+        view = self.ui.resultsTable.tableWidget()
+        view.setFocus()
+        view.selectRow([texts[0] for texts in self.rows()].index(name))
 
     def tree_item(self, *names):
         """Return the item of the anatomy tree below these names, opened on the way."""

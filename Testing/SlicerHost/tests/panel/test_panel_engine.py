@@ -333,7 +333,7 @@ def test_run_that_had_to_wait_for_the_engine_runs_a_group_too(hands, monkeypatch
     hands.panel.engine._tell()
     driver.wait_until(lambda: hands.widget.logic.run is not None, "the run that was asked for")
     hands.wait_for_end()
-    assert len(hands.rows()) == 28
+    assert len(hands.panel.results.shown.rows) == 28
 
 
 @pytest.fixture

@@ -15,7 +15,15 @@ MODULE = Path(__file__).parents[4] / "TextSegment"
 UI = ElementTree.parse(MODULE / "Resources" / "UI" / "TextSegment.ui")
 NOT_FOR_USERS = ("bundle.py", "probe.py", "self_test.py", "weights_script.py")
 PARTS = [p for p in sorted((MODULE / "TextSegmentLib").glob("**/*.py")) if p.name not in NOT_FOR_USERS]
-FOCUSED = ("QLineEdit", "QComboBox", "QTreeView", "qMRMLNodeComboBox", "ctkSearchBox", "ctkPathLineEdit")
+FOCUSED = (
+    "QLineEdit",
+    "QComboBox",
+    "QTreeView",
+    "qMRMLSegmentsTableView",
+    "qMRMLNodeComboBox",
+    "ctkSearchBox",
+    "ctkPathLineEdit",
+)
 
 
 def widgets(*classes):

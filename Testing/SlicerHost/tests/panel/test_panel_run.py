@@ -8,6 +8,7 @@ from TextSegmentLib.scene.volume_node import read_volume_node
 
 from slicer_host import driver
 from slicer_host.heartbeat import Heartbeat
+from slicer_host.widgets.segments_model import COLOR_ROLE
 
 
 class Failing(FakeSegmenter):
@@ -38,11 +39,8 @@ def test_typed_names_become_segments_and_rows(hands):
     hands.segment("liver, lt kidney, spleen")
     assert segment_names(hands) == ["liver", "left kidney"]
     rows = hands.rows()
-    assert [row[:2] for row in rows] == [
-        ["liver", "done"],
-        ["left kidney", "done"],
-        ["spleen", "not found"],
-    ]
+    assert hands.states() == [["liver", "done"], ["left kidney", "done"]]
+    assert hands.note == "Not found in this image: spleen"
     source = read_volume_node(hands.ui.inputSelector.currentNode())
     expected = ball("liver", source.geometry).sum() * source.geometry.voxel_volume_ml
     assert float(rows[0][2]) == round(expected, 1)
@@ -68,8 +66,8 @@ def test_new_segmentation_is_taken_for_the_next_run(hands):
 def test_each_structure_appears_as_soon_as_it_is_done(hands):
     slow(hands)
     start(hands, "liver, aorta, pancreas")
-    driver.wait_until(lambda: hands.rows()[0][1] == "done", "the first row")
-    assert hands.rows()[2][1] == "waiting"
+    driver.wait_until(lambda: hands.states()[:1] == [["liver", "done"]], "the first row")
+    assert len(hands.rows()) < 3
     assert segment_names(hands)[0] == "liver"
     assert hands.ui.progressBar.visible
     assert 0 < hands.ui.progressBar.value < hands.ui.progressBar.maximum
@@ -83,13 +81,13 @@ def test_segment_and_cancel_are_never_both_there(hands):
     start(hands, "liver, aorta, pancreas")
     assert hands.ui.cancelButton.visible
     assert not hands.ui.segmentButton.visible
-    driver.wait_until(lambda: hands.rows()[0][1] == "done", "the first row")
+    driver.wait_until(lambda: hands.states()[:1] == [["liver", "done"]], "the first row")
     driver.click(hands.ui.cancelButton)
     hands.wait_for_end()
     assert hands.ui.segmentButton.visible
     assert hands.ui.segmentButton.enabled
     assert "Cancelled" in hands.ui.progressLabel.text
-    assert hands.rows()[2][1] == "not done"
+    assert hands.note == "Not done: aorta, pancreas"
     assert segment_names(hands) == ["liver"]
 
 
@@ -122,8 +120,8 @@ def test_click_on_a_row_centres_the_views(hands):
     center = [0.0] * 3
     run.segmentation_node.GetSegmentCenterRAS(run.rows[0].segment_id, center)
     assert any(abs(part) > 1 for part in center)
-    index = hands.ui.resultsTable.model().index(0, 0)
-    hands.ui.resultsTable.clicked.emit(index)
+    view = hands.ui.resultsTable.tableWidget()
+    view.clicked.emit(view.model().index(0, 3))
     matrix = slice_node.GetSliceToRAS()
     assert [matrix.GetElement(row, 3) for row in range(3)] == pytest.approx(center)
     assert list(camera_node.GetFocalPoint()) == pytest.approx(center)
@@ -138,11 +136,16 @@ def test_rows_are_accepted_deleted_and_looked_for_again(hands):
     hands.select_row("aorta")
     driver.click(hands.ui.deleteButton)
     assert segment_names(hands) == ["liver", "pancreas"]
-    assert hands.rows()[1][1] == "removed"
+    assert hands.note == "Removed: aorta"
+    hands.ui.resultsNoteLabel.linkActivated.emit(hands.panel.results.shown.rows[1].key)
+    hands.wait_for_end()
+    assert sorted(segment_names(hands)) == ["aorta", "liver", "pancreas"]
+    assert ["aorta", "done"] in hands.states()
+    assert hands.note == ""
+    hands.select_row("pancreas")
     driver.click(hands.ui.redoButton)
     hands.wait_for_end()
     assert sorted(segment_names(hands)) == ["aorta", "liver", "pancreas"]
-    assert hands.rows()[1][1] == "done"
 
 
 def test_undo_takes_the_run_back_and_says_what_it_keeps(hands):
@@ -184,18 +187,15 @@ def stroke(editor, name):
     erase_a_voxel(editor.segmentationNode(), name)
 
 
-def states(hands):
-    return [row[:2] for row in hands.rows()]
-
-
 def test_a_run_is_a_step_of_its_own_for_the_undo_of_the_editor(hands, editor):
     """sl6: a stroke, a run, one undo in the editor: the stroke stays."""
     stroke(editor, "liver")
     hands.segment("aorta")
     editor.undo()
     assert segment_names(hands) == ["liver", "left kidney"]
-    expected = [["liver", "edited"], ["left kidney", "done"], ["aorta", "removed"]]
-    driver.wait_until(lambda: states(hands) == expected, "rows of now")
+    expected = [["liver", "edited"], ["left kidney", "done"]]
+    driver.wait_until(lambda: hands.states() == expected, "rows of now")
+    driver.wait_until(lambda: hands.note == "Removed: aorta", "the line that says so")
 
 
 def test_a_stroke_during_a_run_is_a_step_of_its_own(hands, editor):
@@ -207,7 +207,7 @@ def test_a_stroke_during_a_run_is_a_step_of_its_own(hands, editor):
     hands.wait_for_end()
     editor.undo()
     assert segment_names(hands) == ["liver", "left kidney", "aorta"]
-    driver.wait_until(lambda: ["aorta", "edited"] in states(hands), "rows of now")
+    driver.wait_until(lambda: ["aorta", "edited"] in hands.states(), "rows of now")
 
 
 def test_what_was_deleted_comes_back_by_the_undo_of_the_editor(hands, editor):
@@ -215,10 +215,10 @@ def test_what_was_deleted_comes_back_by_the_undo_of_the_editor(hands, editor):
     stroke(editor, "liver")
     hands.select_row("left kidney")
     driver.click(hands.ui.deleteButton)
-    assert states(hands)[1] == ["left kidney", "removed"]
+    assert hands.note == "Removed: left kidney"
     editor.undo()
     expected = [["liver", "edited"], ["left kidney", "done"]]
-    driver.wait_until(lambda: states(hands) == expected, "rows of now")
+    driver.wait_until(lambda: hands.states() == expected, "rows of now")
 
 
 def test_rows_follow_names_and_colours(hands):
@@ -228,8 +228,8 @@ def test_rows_follow_names_and_colours(hands):
     made.SetName("my liver")
     made.SetColor(1.0, 0.0, 1.0)
     driver.wait_until(lambda: hands.rows()[0][0] == "my liver", "the new name")
-    item = hands.ui.resultsTable.model().item(0, 0)
-    assert item.icon().pixmap(12).toImage().pixelColor(6, 6).name() == "#ff00ff"
+    model = hands.ui.resultsTable.tableWidget().model()
+    assert model.index(0, 1).data(COLOR_ROLE).name() == "#ff00ff"
 
 
 def test_rows_of_a_deleted_segmentation_can_be_clicked(hands):
@@ -259,7 +259,8 @@ def test_surfaces_are_shown_and_taken_away(hands):
 def test_segment_that_somebody_else_removes_is_shown_as_removed(hands):
     hands.segment("liver")
     node_of(hands).GetSegmentation().RemoveSegment(hands.widget.logic.run.rows[0].segment_id)
-    driver.wait_until(lambda: hands.rows()[0][1] == "removed", "the row that says so")
+    driver.wait_until(lambda: hands.note == "Removed: liver", "the line that says so")
+    assert hands.rows() == []
 
 
 def test_panel_stays_alive_during_a_run(hands):
@@ -310,3 +311,119 @@ def test_reload_while_running_ends_the_run(hands):
     assert not run.is_active
     driver.run_events(100)
     assert slicer.modules.TextSegmentWidget.ui.promptEdit.text == "liver, aorta"
+
+
+def press(hands, key):
+    driver.press(hands.ui.resultsTable.tableWidget(), key)
+
+
+def center_of(hands, name):
+    node = node_of(hands)
+    segment_id = node.GetSegmentation().GetSegmentIdBySegmentName(name)
+    return list(node.GetSegmentCenterRAS(segment_id))
+
+
+def test_results_are_in_the_table_of_slicer_with_all_segments(hands):
+    """sl7: eye, opacity, colour, filter and menu are those that users know; drawn segments are there too."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    node.CreateDefaultDisplayNodes()
+    node.GetSegmentation().AddEmptySegment("mine", "my tumour")
+    hands.ui.outputSelector.setCurrentNode(node)
+    hands.segment("liver")
+    assert hands.ui.resultsTable.className() == "qMRMLSegmentsTableView"
+    assert hands.states() == [["my tumour", ""], ["liver", "done"]]
+    assert hands.ui.resultsTable.opacityColumnVisible
+    hands.select_row("my tumour")
+    assert not hands.ui.acceptButton.enabled
+    assert not hands.ui.deleteButton.enabled
+
+
+def test_arrow_keys_centre_the_views(hands):
+    """sl7."""
+    slice_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
+    hands.segment("liver, aorta")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_Down)
+    matrix = slice_node.GetSliceToRAS()
+    assert [matrix.GetElement(row, 3) for row in range(3)] == pytest.approx(center_of(hands, "aorta"))
+
+
+def test_space_switches_the_eyes_of_what_is_selected(hands):
+    """sl7."""
+    hands.segment("liver, aorta")
+    display_node = node_of(hands).GetDisplayNode()
+    hands.ui.resultsTable.tableWidget().selectAll()
+    hands.ui.resultsTable.tableWidget().setFocus()
+    for visible in (False, True):
+        press(hands, qt.Qt.Key_Space)
+        ids = node_of(hands).GetSegmentation().GetSegmentIDs()
+        assert [display_node.GetSegmentVisibility(each) for each in ids] == [visible] * 2
+
+
+def test_a_accepts_and_goes_on_to_the_next(hands):
+    """sl7: a run is looked through with one hand."""
+    hands.segment("liver, aorta, pancreas")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_A)
+    assert hands.states()[0] == ["liver", "accepted"]
+    assert hands.ui.resultsTable.selectedSegmentIDs() == (hands.panel.results.shown.rows[1].segment_id,)
+    press(hands, qt.Qt.Key_A)
+    press(hands, qt.Qt.Key_A)
+    assert [state for _name, state in hands.states()] == ["accepted"] * 3
+
+
+def test_del_deletes_what_is_selected(hands):
+    """sl7."""
+    hands.segment("liver, aorta")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_Delete)
+    assert segment_names(hands) == ["aorta"]
+    assert hands.note == "Removed: liver"
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("de_DE", ("1.234", "12,3", "0,75")), ("en_US", ("1,234", "12.3", "0.75"))]
+)
+def test_numbers_are_written_as_the_locale_has_them(locale, expected):
+    """sl7."""
+    from TextSegmentLib.panel.numbers import number
+
+    before = qt.QLocale()
+    qt.QLocale.setDefault(qt.QLocale(locale))
+    try:
+        assert (number(1234.4, 0), number(12.34, 1), number(0.749, 2)) == expected
+    finally:
+        qt.QLocale.setDefault(before)
+
+
+@pytest.mark.parametrize("hide", ["node", "slices", "folder"])
+def test_hidden_results_are_said_and_shown_with_a_click(hands, hide):
+    """sl7: whatever hides them."""
+    hands.segment("liver")
+    node = node_of(hands)
+    assert "hidden" not in hands.note
+    if hide == "node":
+        node.GetDisplayNode().SetVisibility(False)
+    elif hide == "slices":
+        node.GetDisplayNode().SetVisibility2D(False)
+    else:
+        hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+        folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Plan")
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), folder)
+        folder_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLFolderDisplayNode")
+        folder_node.SetApplyDisplayPropertiesOnBranch(True)
+        hierarchy.SetItemDataNode(folder, folder_node)
+        folder_node.SetVisibility(False)
+        node.GetDisplayNode().Modified()
+    driver.wait_until(lambda: "The segmentation is hidden" in hands.note, "a hint")
+    hands.ui.resultsNoteLabel.linkActivated.emit("show")
+    driver.wait_until(lambda: "hidden" not in hands.note, "the end of the hint")
+
+
+def test_masks_of_the_demonstration_model_are_marked_as_a_toys(hands, monkeypatch):
+    """sl7: also when their scene is opened on another day."""
+    hands.segment("liver")
+    assert "toy" not in hands.note
+    node_of(hands).GetSegmentation().GetNthSegment(0).SetTag("TextSegment.model", "sat-demo")
+    hands.panel.results.refresh()
+    assert "toy" in hands.note

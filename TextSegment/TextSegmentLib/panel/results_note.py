@@ -1,0 +1,84 @@
+"""The lines below the table: what has no segment, what is hidden, and whose masks are a toy's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.caution import Caution
+
+from TextSegmentLib.panel.theme import colors_of
+from TextSegmentLib.scene.rows import ResultRow, RowState
+from TextSegmentLib.scene.visibility import is_hidden, make_visible
+
+_SHOW = "show"
+_MOST_NAMES = 8
+
+
+class ResultsNote:
+    """Says what Slicer's table cannot.
+
+    Args:
+        label: For the lines.
+        on_redo: Called with a row without a segment that is to be looked for again.
+    """
+
+    def __init__(self, label: Any, on_redo: Callable[[ResultRow], None]) -> None:
+        self._label = label
+        self._on_redo = on_redo
+        self._rows: dict[str, ResultRow] = {}
+        self._node: Any = None
+        label.connect("linkActivated(QString)", self._follow)
+
+    def show(self, segmentation_node: Any, rows: Sequence[ResultRow], *, is_active: bool) -> None:
+        """Say it of these rows.
+
+        Args:
+            segmentation_node: Where the segments are; None for none.
+            rows: All, with and without segments.
+            is_active: Whether a run is still adding to them.
+        """
+        self._node = segmentation_node
+        there = {row.structure for row in rows if row.segment_id}
+        absent = {row.structure: row for row in rows if row.structure not in there}  # of several, the last
+        self._rows = {row.key: row for row in absent.values()}
+        titles = {RowState.NOT_FOUND: _("Not found in this image: {names}")}
+        titles[RowState.REMOVED] = _("Removed: {names}")
+        if not is_active:
+            titles[RowState.WAITING] = _("Not done: {names}")
+        lines = []
+        for state, title in titles.items():
+            names = [self._name(row, can_redo=not is_active) for row in absent.values() if row.state is state]
+            if names:
+                shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
+                lines.append(title.format(names=shown))
+        lines += self._hidden() + self._toy(rows)
+        self._label.text = "<br>".join(lines)
+        self._label.visible = bool(lines)
+
+    def _name(self, row: ResultRow, *, can_redo: bool) -> str:
+        repeats = Caution("not_found", structure=row.structure)
+        told = [each for each in row.warnings if each != repeats]
+        warnings = f" ({escape(' '.join(told))})" if told else ""
+        name = escape(row.structure)
+        return (f"<a href='{escape(row.key)}'>{name}</a>" if can_redo else name) + warnings
+
+    def _hidden(self) -> list[str]:
+        if self._node is None or not is_hidden(self._node):
+            return []
+        text = escape(_("The segmentation is hidden in the views."))
+        return [f"{text} <a href='{_SHOW}'>{escape(_('Show it'))}</a>"]
+
+    def _toy(self, rows: Sequence[ResultRow]) -> list[str]:
+        if not any(row.segment_id and row.is_toy for row in rows):
+            return []
+        text = _("Made by sat-demo, a toy for trying things out: these masks are no results.")
+        return [f"<span style='color:{colors_of(self._label).problem}'>{escape(text)}</span>"]
+
+    def _follow(self, link: str) -> None:
+        if link == _SHOW and self._node is not None:
+            make_visible(self._node)
+        elif link in self._rows:
+            self._on_redo(self._rows[link])
