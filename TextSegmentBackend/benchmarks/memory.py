@@ -27,7 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
 
 from textsegment.inference.memory import features_bytes, unet_bytes
-from textsegment.model import slabs
+from textsegment.model import channels_first
 from textsegment.model.config import CONFIGS, SATConfig
 from textsegment.model.sat import SAT
 
@@ -72,7 +72,8 @@ def network(config: SATConfig) -> SAT:
 def measure(config: SATConfig, plain: bool) -> None:
     """Print one table."""
     full_patch = CONFIGS[config.name].patch_size
-    slabs.SLAB_ELEMENTS = slabs.SLAB_ELEMENTS * prod(config.patch_size) // prod(full_patch)
+    share = prod(config.patch_size) / prod(full_patch)
+    channels_first.SLAB_ELEMENTS = int(channels_first.SLAB_ELEMENTS * share)
     sat = network(config)
     patch = torch.randn(1, 1, *config.patch_size)
     # The plain layers are those of training; without parameters that need gradients no graph is kept.
@@ -89,7 +90,7 @@ def measure(config: SATConfig, plain: bool) -> None:
     full = features_bytes(config, torch.float32)
     rows = {"tensors": live.peak, "process": process}
     if not plain:
-        rows["formula"] = unet_bytes(config, torch.float32)
+        rows["formula"] = unet_bytes(config, torch.device("cpu"), torch.float32)
     print(
         f"{config.name}, patch {config.patch_size}, {'plain' if plain else 'slabs'}, {seconds:.0f} s CPU time"
     )

@@ -10,6 +10,8 @@ from textsegment.inference.accumulate import Accumulator
 from textsegment.inference.device import CPU
 from textsegment.model.sat import SAT
 
+_FEATURES_SHARE = 4  # bytes of features for one of logits at once, at most
+
 
 def decode_patch(
     pixel_features: Tensor,
@@ -36,7 +38,9 @@ def decode_patch(
     dtype = torch.float32 if pixel_features.device == CPU else pixel_features.dtype
     embeddings = mask_embeddings.to(dtype)
     height, width, depth = box.shape
-    rows = max(1, block_bytes // (len(embeddings) * width * depth * 4))
+    # Few prompts have few logits, but the features that make them, as float32, are to stay in a cache too.
+    numbers = max(len(embeddings), len(pixel_features) // _FEATURES_SHARE) * width * depth
+    rows = max(1, block_bytes // (4 * numbers))
     for first in range(0, height, rows):
         last = min(first + rows, height)
         block = pixel_features[:, first:last, :width, :depth].to(dtype)

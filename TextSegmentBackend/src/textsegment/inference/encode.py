@@ -34,7 +34,7 @@ def encode_patch(
     image = torch.from_numpy(patch)[None, None].to(device)
     for dtype in dict.fromkeys((precision, torch.float32)):
         # A computer that runs out of memory kills the process: better not to try.
-        if device == CPU and free_bytes(CPU) < unet_bytes(network.config, dtype):
+        if device == CPU and free_bytes(CPU) < unet_bytes(network.config, CPU, dtype):
             raise MemoryError
         with computing(device, dtype):
             features = network.encode_image(image)
@@ -45,5 +45,7 @@ def encode_patch(
 
 
 def _is_finite(x: Tensor) -> bool:
+    if x.dim() == 4 and x[0].numel() and x.stride(0) == 1:
+        x = x.permute(1, 2, 3, 0)  # channels are last: as it lies in memory, or all of it would be copied
     low, high = torch.aminmax(x)  # both are NaN if one value is
     return bool(torch.isfinite(low) and torch.isfinite(high))

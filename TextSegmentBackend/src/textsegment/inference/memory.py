@@ -11,9 +11,10 @@ import torch
 from textsegment.inference.accumulate import window_shape
 from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.patches import PatchGrid
+from textsegment.model import slabs
 from textsegment.model.bfloat16 import has_fast_bfloat16
+from textsegment.model.channels_first import slab_elements
 from textsegment.model.config import SATConfig
-from textsegment.model.slabs import slab_elements
 
 # Logits in flight: on a CPU what its caches hold, on a GPU what keeps it busy.
 _CPU_BLOCK = 4 * 2**20
@@ -62,14 +63,21 @@ def features_bytes(config: SATConfig, precision: torch.dtype) -> int:
     return config.features[0] * prod(config.patch_size) * precision.itemsize
 
 
-def unet_bytes(config: SATConfig, precision: torch.dtype) -> int:
+def unet_bytes(config: SATConfig, device: torch.device, precision: torch.dtype) -> int:
     """Return the peak of the U-Net's activations for one patch.
 
-    Two tensors of full resolution (a convolution's input and output, or a skip and an output), the features
-    of the next coarser level, and three times a slab as scratch (its input, padded, and its output).
+    Where layers overwrite their input (``model.slabs``): a tensor of full resolution, which is the skip and
+    then the output, the features of the coarser levels, and scratch. Elsewhere two tensors of full resolution
+    (a convolution's input and output, or a skip and an output), the features of the next coarser level, and
+    three times a slab as scratch (its input, padded, and its output).
     """
     voxels = prod(config.patch_size)
-    full, coarser = config.features[0] * voxels, config.features[1] * voxels // 8
+    full = config.features[0] * voxels
+    if device == CPU and slabs.is_large(full):
+        coarser = sum(channels * (voxels >> 3 * n) for n, channels in enumerate(config.features[1:], 1))
+        size = precision.itemsize
+        return (full + coarser) * size + slabs.scratch_bytes(full // config.patch_size[0] * size)
+    coarser = config.features[1] * voxels // 8
     return int(2 * full + coarser + 3 * slab_elements(3 * full)) * precision.itemsize
 
 
@@ -88,7 +96,7 @@ def cache_bytes(
     host = int(free_bytes(CPU) * _HOST_CACHE_SHARE)
     on_device = 0
     if device != CPU:
-        busy = unet_bytes(config, precision) + accumulator_bytes(config, precision) + 4 * _GPU_BLOCK
+        busy = unet_bytes(config, device, precision) + accumulator_bytes(config, precision) + 4 * _GPU_BLOCK
         on_device = max(int(free_bytes(device) * _DEVICE_CACHE_SHARE) - busy, 0)
     if limit is not None:
         on_device = min(on_device, limit)

@@ -12,12 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from textsegment.model.config import SATConfig
 from textsegment.model.position import position_encoding
 from textsegment.model.query_decoder import QueryDecoder
+from textsegment.model.slabs import mean_of_blocks
 from textsegment.model.unet import IMAGE_CHANNELS, UNet
 
 
@@ -81,7 +81,7 @@ class SAT(nn.Module):
 
     def _tokens(self, latents: list[Tensor]) -> tuple[Tensor, tuple[int, int, int]]:
         deepest = len(latents) - 1
-        pooled = [F.avg_pool3d(x, 2 ** (deepest - s)) for s, x in enumerate(latents)]
+        pooled = [mean_of_blocks(x, 2 ** (deepest - s)) for s, x in enumerate(latents)]
         stacked = torch.cat(pooled, dim=1)[0]  # (ΣC_s, h/32, w/32, d/32)
         h, w, d = stacked.shape[1:]
         return self.projection_layer(stacked.flatten(1).T), (h, w, d)

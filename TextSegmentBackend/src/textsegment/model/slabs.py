@@ -1,93 +1,234 @@
-"""Convolution and normalisation of large volumes in little memory, for inference.
+"""The U-Net's large layers on an x86 processor: channels last, a slab of rows at a time, for inference.
 
-At full resolution one tensor of features takes gigabytes. A 3×3×3 convolution needs few rows of its input at
-a time, and instance statistics are those of one channel: so the work is done in slabs of rows and groups of
-channels, and besides input and output only scratch of a fixed size exists. Results are the same up to the
-rounding of float32 sums.
+With channels last a row of voxels is one piece of memory, and the library convolves it as it is. A slab is
+so small that all that happens to it beside the convolution happens in the caches: reading it, normalising
+what the layer before left, its own statistics. One convolution thus reads its input and writes its output
+once, and writes it over its input where shapes allow: at full resolution one tensor of features exists.
+
+Small layers, other devices and batches go through :mod:`~textsegment.model.channels_first`.
 """
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SLAB_ELEMENTS = 2**26
-"""Numbers that go into and come out of one slab at most: 256 MiB in float32."""
+from textsegment.model.channels_first import JoinedSkip
+from textsegment.model.statistics import Statistics
 
-SLABS = 8
-"""A layer is cut into so many slabs, or more, unless it is small."""
+SMALL_ELEMENTS = 5 * 2**23
+"""Layers with no more numbers in their output keep channels first.
 
-# Small layers run whole: then their sums are those of the plain layers to the last bit, which matters where a
-# bottleneck of few voxels magnifies rounding.
-_SMALL_ELEMENTS = 2**25
+There is little to gain, and sums in another order matter: a bottleneck of few voxels magnifies rounding.
+"""
 
+SLAB_BYTES = 12 * 2**20
+"""Of a slab's output, about: with its input it fits the last cache, and is memory that is used again.
 
-def slab_elements(layer_elements: float) -> float:
-    """Return how many of the numbers that go into and come out of a layer are in one slab."""
-    return min(SLAB_ELEMENTS, max(layer_elements / SLABS, _SMALL_ELEMENTS))
+Above 32 MiB the C library asks the system for fresh memory each time, which costs more than its use.
+"""
+
+_LAYOUT = torch.channels_last_3d
+_HAS_LIBRARY: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's
+_SUITED = _HAS_LIBRARY and platform.machine().lower() in ("x86_64", "amd64")
 
 
 @dataclass(frozen=True)
-class JoinedSkip:
-    """Upsampled features beside the skip of their resolution, as if concatenated; made row by row.
+class Convolved:
+    """Output of a convolution, to be normalised and activated by who reads it.
 
     Attributes:
-        upsample: Transposed convolution, kernel and stride 2.
-        deeper: (B, C_below, h/2, w/2, d/2).
-        skip: (B, C, h, w, d).
+        values: (1, C, h, w, d), channels last.
+        mean: float32 (C,), of ``values``.
+        variance: The same.
+        norm: Weight, bias and epsilon.
+        negative_slope: Of the leaky ReLU.
     """
 
-    upsample: nn.ConvTranspose3d
-    deeper: Tensor
-    skip: Tensor
+    values: Tensor
+    mean: Tensor
+    variance: Tensor
+    norm: nn.InstanceNorm3d
+    negative_slope: float
 
-    def rows(self, first: int, last: int) -> Tensor:
-        """Return rows first…last − 1 of the concatenation, (B, 2 C, last − first, w, d)."""
-        low, high = first // 2, (last + 1) // 2  # rows 2n and 2n + 1 come from row n alone
-        upsampled = self.upsample(self.deeper[:, :, low:high])[:, :, first - 2 * low : last - 2 * low]
-        return torch.cat((upsampled, self.skip[:, :, first:last]), dim=1)
+    def write_rows(self, first: int, last: int, out: Tensor) -> None:
+        """Write rows first…last − 1, normalised and activated, to ``out`` (1, C, last − first, w, d)."""
+        norm, nothing = self.norm, torch.empty(0)
+        given = (self.values[:, :, first:last], norm.weight, norm.bias, self.mean, self.variance)
+        torch.native_batch_norm(*given, False, 0.0, norm.eps, out=(out, nothing, nothing))
+        F.leaky_relu_(out, self.negative_slope)
+
+    def finish(self) -> Tensor:
+        """Normalise and activate in place; returns (1, C, h, w, d)."""
+        height = self.values.shape[2]
+        rows = _rows(self.values)
+        for first in range(0, height, rows):
+            last = min(first + rows, height)
+            self.write_rows(first, last, self.values[:, :, first:last])
+        return self.values
 
 
-def convolve(conv: nn.Conv3d, x: Tensor | JoinedSkip) -> Tensor:
-    """Apply a 3×3×3 convolution with padding 1, some rows at a time.
+class _Upsampled:
+    """Rows of a joined skip: upsampled features first, then the skip."""
+
+    def __init__(self, joined: JoinedSkip, dtype: torch.dtype) -> None:
+        self.values = joined.skip.to(dtype).contiguous(memory_format=_LAYOUT)
+        self._deeper = joined.deeper.to(dtype).contiguous(memory_format=_LAYOUT)
+        weight = joined.upsample.weight.to(dtype)  # (below, C, 2, 2, 2)
+        # Two voxels of the output along d, one after the other: (2, 2) matrices (2 C, below).
+        self._weights = [[weight[:, :, i, j].permute(2, 1, 0).flatten(0, 1) for j in (0, 1)] for i in (0, 1)]
+        bias = joined.upsample.bias
+        self._bias = None if bias is None else bias.to(dtype).repeat(2)
+
+    def write_rows(self, first: int, last: int, out: Tensor) -> None:
+        """Write rows first…last − 1 to ``out`` (1, 2 C, last − first, w, d); both bounds are even."""
+        channels = self.values.shape[1]
+        out[:, channels:].copy_(self.values[:, :, first:last])
+        deeper = self._deeper[0, :, first // 2 : last // 2].permute(1, 2, 3, 0)  # (h/2, w/2, d/2, below)
+        h, w, d = deeper.shape[:3]
+        split = out[0, :channels].permute(1, 2, 3, 0).view(h, 2, w, 2, d, 2, channels)
+        for i in (0, 1):
+            for j in (0, 1):  # a kernel of 2 and stride 2: each voxel of the output comes from one voxel
+                pairs = F.linear(deeper, self._weights[i][j], self._bias)
+                split[:, i, :, j].copy_(pairs.view(h, w, d, 2, channels))
+
+
+def takes(conv: nn.Conv3d, x: Tensor | Convolved | JoinedSkip) -> bool:
+    """Whether ``convolve`` is the way through this layer."""
+    values = x.skip if isinstance(x, JoinedSkip) else x if isinstance(x, Tensor) else x.values
+    strided = conv.stride[0] ** 3
+    return (
+        values.device.type == "cpu"
+        and len(values) == 1
+        and values.dtype in (torch.float32, torch.bfloat16)
+        and is_large(conv.out_channels * values[0, 0].numel() // strided)
+    )
+
+
+def is_large(elements: int) -> bool:
+    """Whether a layer on this processor with so many numbers in its output runs in slabs, channels last."""
+    return _SUITED and elements > SMALL_ELEMENTS
+
+
+def scratch_bytes(row: int) -> int:
+    """Return about how much memory a layer takes beside its output, whose rows have so many bytes each."""
+    rows = _slab_rows(row)
+    return row * (2 * (rows + 3) + 2 * rows)  # input of twice the channels, result, and what it is made from
+
+
+def convolve(
+    conv: nn.Conv3d, norm: nn.InstanceNorm3d, negative_slope: float, x: Tensor | Convolved | JoinedSkip
+) -> Convolved:
+    """Apply a 3×3×3 convolution with padding 1; the norm and leaky ReLU are left to who reads the result.
 
     Args:
-        conv: The convolution; stride 1 or 2.
-        x: (B, in, h, w, d).
-
-    Returns:
-        (B, out, h/stride, w/stride, d/stride).
+        conv: The convolution; stride 1, or with a tensor 2.
+        norm: What comes after it.
+        negative_slope: Of the leaky ReLU after that.
+        x: (1, in, h, w, d) with ``takes(conv, x)``. ``Convolved`` and the skip of a ``JoinedSkip`` are
+            overwritten by the result.
     """
-    height, width, depth = (x if isinstance(x, Tensor) else x.skip).shape[2:]
-    stride = conv.stride[0]
-    rows_out = (height - 1) // stride + 1
-    per_row = (conv.in_channels * stride + conv.out_channels / stride**2) * width * depth
-    rows = max(1, int(slab_elements(per_row * rows_out) / per_row))
-    if rows >= rows_out:
-        whole: Tensor = conv(x if isinstance(x, Tensor) else x.rows(0, height))
-        return whole
-    out: Tensor | None = None
-    for first in range(0, rows_out, rows):
-        last = min(first + rows, rows_out)
-        start, stop = first * stride - 1, (last - 1) * stride + 2  # rows of the input, padding included
-        inside = max(start, 0), min(stop, height)
-        part = x[:, :, inside[0] : inside[1]] if isinstance(x, Tensor) else x.rows(*inside)
-        part = F.pad(part, (0, 0, 0, 0, inside[0] - start, stop - inside[1]))
-        part = F.conv3d(part, conv.weight, conv.bias, conv.stride, padding=(0, 1, 1))
-        if out is None:
-            out = part.new_empty((len(part), conv.out_channels, rows_out, *part.shape[3:]))
-        out[:, :, first:last] = part
-    assert out is not None
-    return out
+    dtype = _computed_in(x)
+    weight, bias = conv.weight, None if conv.bias is None else conv.bias.to(dtype)
+    if isinstance(x, Tensor):
+        if x.stride(1) == 0:  # one grey channel, repeated
+            x, weight = x[:, :1], weight.sum(1, keepdim=True)
+        x = _channels_last(x.to(dtype))
+        rows_out = [(n - 1) // conv.stride[0] + 1 for n in x.shape[2:]]
+        out = torch.empty((1, conv.out_channels, *rows_out), dtype=dtype, memory_format=_LAYOUT)
+        slabs = _padded(x, conv.stride[0], _rows(out))
+    else:
+        source = _Upsampled(x, dtype) if isinstance(x, JoinedSkip) else x
+        out = source.values
+        slabs = _refilled(source, conv.in_channels, _rows(out))
+    weight = _channels_last(weight.to(dtype))
+    statistics = Statistics()
+    for first, slab in slabs:
+        part = torch.mkldnn_convolution(slab, weight, bias, [0, 1, 1], conv.stride, [1, 1, 1], 1)
+        statistics.add(part)
+        out[:, :, first : first + part.shape[2]].copy_(part)
+    return Convolved(out, *statistics.joined(), norm, negative_slope)
 
 
-def normalize_in_place(x: Tensor, norm: nn.InstanceNorm3d, negative_slope: float) -> Tensor:
-    """Apply instance normalisation and leaky ReLU to (B, C, h, w, d), some channels at a time."""
-    channels = max(1, SLAB_ELEMENTS // (8 * x[:, 0].numel()))
-    weights, biases = torch.split(norm.weight, channels), torch.split(norm.bias, channels)
-    for group, weight, bias in zip(torch.split(x, channels, dim=1), weights, biases, strict=True):
-        group.copy_(F.instance_norm(group, weight=weight, bias=bias, eps=norm.eps))
-    return F.leaky_relu_(x, negative_slope)
+def finished(x: Tensor | Convolved) -> Tensor:
+    """Return the features as a tensor (B, C, h, w, d)."""
+    return x if isinstance(x, Tensor) else x.finish()
+
+
+def mean_of_blocks(x: Tensor, size: int) -> Tensor:
+    """Return the means (B, C, h/size, w/size, d/size) of cubes, without a copy where channels are last."""
+    if not _is_channels_last(x) or x.dtype == torch.float64:
+        return F.avg_pool3d(x, size)
+    channels = x.shape[1]
+    pooled = []
+    for slab in torch.split(x[0].permute(1, 2, 3, 0), size):  # (size, w, d, C)
+        lines = slab.reshape(-1, size, channels).sum(1, dtype=torch.float32)  # along d
+        lines = lines.view(size, slab.shape[1] // size, size, slab.shape[2] // size, channels)
+        pooled.append(lines.sum((0, 2)))
+    return (torch.stack(pooled) / size**3).permute(3, 0, 1, 2)[None]
+
+
+def _padded(x: Tensor, stride: int, rows: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the first row of each slab of the output, and its input with one row of padding at the ends."""
+    height = x.shape[2]
+    for first in range(0, (height - 1) // stride + 1, rows):
+        start, stop = first * stride - 1, min((first + rows - 1) * stride + 2, height + 1)
+        part = x[:, :, max(start, 0) : min(stop, height)]
+        if start < 0 or stop > height:
+            part = _channels_last(F.pad(part, (0, 0, 0, 0, int(start < 0), int(stop > height))))
+        yield first, part
+
+
+def _refilled(source: Convolved | _Upsampled, channels: int, rows: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the first row of each slab of the output, and its input, read into one scratch.
+
+    A row of the output needs the row of the input after it: the slabs of the output lag one row behind, and
+    may overwrite the source. The scratch holds two rows that the slab before had too, the rows that are new,
+    and at the end one of padding.
+    """
+    height, width, depth = source.values.shape[2:]
+    shape = (1, channels, rows + 3, width, depth)
+    scratch = torch.empty(shape, dtype=source.values.dtype, memory_format=_LAYOUT)
+    scratch[:, :, 1].zero_()
+    for first in range(0, height, rows):
+        last = min(first + rows, height)
+        end = 2 + last - first
+        source.write_rows(first, last, scratch[:, :, 2:end])
+        if last == height:
+            scratch[:, :, end].zero_()
+            end += 1
+        start = int(first == 0)
+        yield first - 1 + start, scratch[:, :, start:end]
+        if last < height:
+            for row in (0, 1):
+                scratch[:, :, row].copy_(scratch[:, :, end - 2 + row])
+
+
+def _rows(out: Tensor) -> int:
+    return _slab_rows(out[:, :, 0].nbytes)
+
+
+def _slab_rows(row_bytes: int) -> int:
+    """Return how many rows of the output are a slab: an even number, for the sake of upsampling."""
+    return max(2, round(SLAB_BYTES / (2 * row_bytes)) * 2)
+
+
+def _computed_in(x: Tensor | Convolved | JoinedSkip) -> torch.dtype:
+    if torch.is_autocast_enabled("cpu"):
+        return torch.get_autocast_dtype("cpu")
+    return (x.skip if isinstance(x, JoinedSkip) else x if isinstance(x, Tensor) else x.values).dtype
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    if x.shape[1] == 1:  # both layouts are the same then, and the library would take it for the other one
+        return x.contiguous().as_strided(x.shape, (x[0].numel(), 1, *x[0, 0].contiguous().stride()))
+    return x.contiguous(memory_format=_LAYOUT)
+
+
+def _is_channels_last(x: Tensor) -> bool:
+    return x.shape[1] > 1 and x.is_contiguous(memory_format=_LAYOUT) and not x.is_contiguous()

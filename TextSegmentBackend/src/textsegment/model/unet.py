@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from textsegment.model.slabs import JoinedSkip, convolve, normalize_in_place
+from textsegment.model import channels_first, slabs
+from textsegment.model.channels_first import JoinedSkip
+from textsegment.model.slabs import Convolved, finished
 
 IMAGE_CHANNELS = 3
 """SAT was built for colour images: one grey channel is repeated three times."""
@@ -26,12 +28,19 @@ class ConvBlock(nn.Module):
         self.norm = nn.InstanceNorm3d(out_channels, eps=1e-5, affine=True)
         self.activation = nn.LeakyReLU(0.01, inplace=True)
 
-    def forward(self, x: Tensor | JoinedSkip) -> Tensor:
-        """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
-        if not torch.is_grad_enabled():
-            return normalize_in_place(convolve(self.conv, x), self.norm, self.activation.negative_slope)
-        activated: Tensor = self.activation(self.norm(self.conv(x)))
-        return activated
+    def forward(self, x: Tensor | Convolved | JoinedSkip) -> Tensor | Convolved:
+        """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride).
+
+        Without gradients other than tensors may come and go, and may be overwritten.
+        """
+        if torch.is_grad_enabled():
+            activated: Tensor = self.activation(self.norm(self.conv(x)))
+            return activated
+        slope = self.activation.negative_slope
+        if slabs.takes(self.conv, x):
+            return slabs.convolve(self.conv, self.norm, slope, x)
+        x = finished(x) if isinstance(x, Convolved) else x
+        return channels_first.normalize_in_place(channels_first.convolve(self.conv, x), self.norm, slope)
 
 
 class ConvStage(nn.Module):
@@ -42,10 +51,12 @@ class ConvStage(nn.Module):
         first = ConvBlock(in_channels, out_channels, stride)
         self.convs = nn.Sequential(first, *(ConvBlock(out_channels, out_channels) for _ in range(count - 1)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | JoinedSkip) -> Tensor:
         """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
-        out: Tensor = self.convs(x)
-        return out
+        for block in self.convs:
+            x = block(x)  # by this name, so that nothing outlives its last use
+        assert not isinstance(x, JoinedSkip)
+        return finished(x)
 
 
 class Encoder(nn.Module):
@@ -92,11 +103,8 @@ class Decoder(nn.Module):
             assert isinstance(stage, ConvStage)
             if torch.is_grad_enabled():
                 x = stage(torch.cat((upsample(x), latents.pop()), dim=1))
-            else:  # the same, but the concatenation never exists, and nothing outlives its last use
-                first, *others = stage.convs
-                x = first(JoinedSkip(upsample, x, latents.pop()))
-                for block in others:
-                    x = block(x)
+            else:  # the same, but the concatenation never exists
+                x = stage(JoinedSkip(upsample, x, latents.pop()))
             yield x
 
     def forward(self, latents: list[Tensor]) -> Tensor:
