@@ -8,6 +8,7 @@ from cases import names, to_the_end, volume_node
 from textsegment.errors import BusyError, EngineLostError, InputError, ServerUnreachableError
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.scene import run as run_module
 
 
 class Gated(FakeSegmenter):
@@ -144,6 +145,39 @@ def test_a_defect_is_an_error_too_and_not_a_run_without_end(caplog):
             raise ZeroDivisionError
 
     run = TextSegmentLogic().start(volume_node(), ["liver"], modality="CT", segmenter=Defective())
+    to_the_end(run)
+    assert (run.state, run.error.code) == ("failed", "internal")
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["add_segment", "tags_for"])
+def test_a_defect_in_the_scene_ends_the_run_too(monkeypatch, caplog, where):
+    """sl6: an exception that nobody expected leaves no run that is active for ever."""
+
+    def broken(*_arguments, **_keywords):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(run_module, where, broken)
+    logic = TextSegmentLogic()
+    run = logic.start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter())
+    to_the_end(run)
+    assert (run.state, run.error.code) == ("failed", "internal")
+    assert "ZeroDivisionError" in caplog.text
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+    monkeypatch.undo()
+    to_the_end(logic.start(volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter()))
+
+
+def test_a_defect_in_a_listener_ends_the_run_too(caplog):
+    """sl6."""
+
+    def listen(run):
+        if run.is_active:
+            raise ZeroDivisionError
+
+    run = TextSegmentLogic().start(
+        volume_node(), ["liver"], modality="CT", segmenter=FakeSegmenter(), on_event=listen
+    )
     to_the_end(run)
     assert (run.state, run.error.code) == ("failed", "internal")
     assert "ZeroDivisionError" in caplog.text

@@ -1,13 +1,18 @@
 """The logic for scripts: what a text means for a model, and the engine of those that name none."""
 
+import socket
+import threading
 import time
 
 import pytest
-from cases import names, volume_node
+import slicer
+from cases import names, to_the_end, volume_node
 from textsegment.client.address import Address
+from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import BusyError, ModalityError, SettingsError, UnknownStructureError
 from textsegment.segmenter import ModelInfo
 from textsegment.testing import FakeSegmenter
+from textsegment.vocabulary.structures import known_in
 from TextSegmentLib import settings
 from TextSegmentLib.engine import default as default_engine
 from TextSegmentLib.engine.server_process import LocalServer
@@ -82,6 +87,43 @@ def test_a_script_need_not_wait():
     while run.process_events():
         time.sleep(0.01)
     assert names(run.segmentation_node) == ["liver"]
+
+
+def test_a_script_that_does_not_wait_gets_its_run_from_a_silent_server_at_once():
+    """sl6: no network on the thread of the windows."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        with RemoteSegmenter(f"http://127.0.0.1:{silent.getsockname()[1]}") as segmenter:
+            began = time.monotonic()
+            run = TextSegmentLogic().segment(volume_node(), "liver", segmenter=segmenter, wait=False)
+            assert time.monotonic() - began < 5
+            assert run.is_active
+            run.cancel()
+
+
+def test_a_segmenter_is_asked_in_a_worker_only():
+    """sl6: whatever it is."""
+    threads = set()
+
+    class Watched(FakeSegmenter):
+        def info(self):
+            threads.add(threading.current_thread())
+            return super().info()
+
+    assert names(TextSegmentLogic().segment(volume_node(), "liver", segmenter=Watched())) == ["liver"]
+    assert threads
+    assert threading.current_thread() not in threads
+
+
+def test_what_a_text_does_not_mean_is_the_error_of_a_run_that_is_not_waited_for():
+    text = next(name for name in known_in("MR") if name not in known_in("CT"))
+    run = TextSegmentLogic().segment(
+        volume_node(), text, segmenter=FakeSegmenter(), modality="CT", wait=False
+    )
+    to_the_end(run)
+    assert (run.state, run.error.code) == ("failed", "structure_unknown")
+    assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
 
 
 def test_a_script_uses_the_engine_of_the_panel(store, monkeypatch):
