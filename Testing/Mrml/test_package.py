@@ -79,9 +79,9 @@ def test_the_installed_module_finds_its_backend(tmp_path):
         from slicer_host import scene
         scene.boot()
         from TextSegmentLib import logic
-        from TextSegmentLib.engine import environment
+        from TextSegmentLib.engine import requirements
         import textsegment
-        print(textsegment.__file__, logic.__file__, len(environment.requirements()))
+        print(textsegment.__file__, logic.__file__, len(requirements.engine_requirements()))
     """
     command = [sys.executable, "-I", "-c", textwrap.dedent(program)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)

@@ -22,7 +22,8 @@ from textsegment.testing import FakeSegmenter, phantom
 from textsegment.volume import Volume
 from TextSegmentLib.engine.interpreter import Interpreter
 from TextSegmentLib.export.regions import list_regions, take_region
-from TextSegmentLib.export.request import Export, ExportRequest, Format, PackagesMissingError, names_for
+from TextSegmentLib.export.request import Export, ExportRequest, Format, names_for
+from TextSegmentLib.export.writer import PackagesMissingError
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.scene.results import Results
 from vtk.util import numpy_support

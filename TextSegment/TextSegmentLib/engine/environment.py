@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,11 @@ from slicer.i18n import tr as _
 from textsegment.errors import SettingsError
 from textsegment.model.needs import needed_gb
 
-from TextSegmentLib import bundle
 from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.engine.child_process import launch
 from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.engine.requirements import engine_requirements
 
-_EXTRAS = ("engine", "server")
 _OLDEST = (3, 10)
 _PATIENCE_S = 180.0  # PyTorch on a slow disk
 
@@ -40,24 +38,30 @@ class Device:
 
 @dataclass(frozen=True)
 class Environment:
-    """What was found.
+    """What a Python has that can be used.
 
     Attributes:
         python: Version.
         missing: Requirements that are not met.
-        devices: Where it can compute; empty while packages are missing.
+        devices: Where it can compute; empty while packages are missing or broken.
         models: Names of the models whose weights are here.
+        broken: Requirements that are met by packages which cannot be imported.
+        problems: What does not work, one sentence each, such as a graphics card that is busy.
+        log: What was printed about it.
     """
 
     python: tuple[int, ...]
     missing: tuple[str, ...]
     devices: tuple[Device, ...]
     models: tuple[str, ...]
+    broken: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    log: str = ""
 
     @property
-    def lacks_torch(self) -> bool:
-        """Whether PyTorch is missing, or too old."""
-        return any(requirement.startswith("torch>") for requirement in self.missing)
+    def to_install(self) -> tuple[str, ...]:
+        """Requirements that have to be installed, or installed again, before the engine can start."""
+        return (*self.missing, *self.broken)
 
     def memory_sentence(self, model: str, device: str) -> tuple[bool, str]:
         """Say whether a model fits the memory of a device.
@@ -82,47 +86,56 @@ class Environment:
         return next((by_name[name] for name in wanted if name in by_name), None)
 
 
-def requirements() -> tuple[str, ...]:
-    """Return what the engine needs, from the one list there is: the backend's own.
+def look_at(interpreter: Interpreter) -> BackgroundTask[Environment]:
+    """Find out, in the background, what an interpreter has; the result of the task is an ``Environment``.
 
-    Raises:
-        ImportError: The extension is not complete.
-    """
-    text = (bundle.backend_source().parent / "pyproject.toml").read_text("utf-8")
-    project = tomllib.loads(text)["project"]
-    extras = project["optional-dependencies"]
-    listed = [*project["dependencies"], *(line for extra in _EXTRAS for line in extras[extra])]
-    return tuple(dict.fromkeys(listed))
-
-
-def look_at(interpreter: Interpreter) -> BackgroundTask:
-    """Find out, in the background, what an interpreter has; the result of the job is an ``Environment``.
-
-    It fails with SettingsError where there is no Python, or one that is too old.
+    It fails with ``ProbeError`` where there is no Python, one that is too old, or one that does not answer.
     """
     command = [interpreter.executable, str(Path(__file__).with_name("probe.py"))]
-    command.append(json.dumps(requirements()))
+    command.append(json.dumps(engine_requirements()))
     variables = interpreter.environment()
     return BackgroundTask(lambda _report, _cancel: _probe(command, variables)).start()
+
+
+class ProbeError(SettingsError):
+    """A Python cannot be used.
+
+    Attributes:
+        log: What it printed.
+    """
+
+    def __init__(self, message: str, hint: str, log: str = "") -> None:
+        super().__init__(message, hint)
+        self.log = log
 
 
 def _probe(command: Sequence[str], variables: dict[str, str]) -> Environment:
     process = launch(command, variables, errors_apart=True)
     try:
-        output, _errors = process.communicate(timeout=_PATIENCE_S)
+        output, printed = process.communicate(timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired as error:
+        process.kill()
+        _output, printed = process.communicate()
+        raise ProbeError(
+            _("This Python has not answered for {seconds} seconds.").format(seconds=round(_PATIENCE_S)),
+            _("Try again; if that does not help, choose another one."),
+            printed,
+        ) from error
+    try:
         found = json.loads(output.splitlines()[-1])
         python = tuple(found["python"])
-    except (subprocess.TimeoutExpired, ValueError, LookupError, TypeError) as error:
-        process.kill()
-        process.communicate()
-        raise SettingsError(
-            _("This is no Python that can be used."), _("Choose the executable of Python 3.10 or newer.")
+    except (ValueError, LookupError, TypeError) as error:
+        raise ProbeError(
+            _("This is no Python that can be used (exit code {code}).").format(code=process.returncode),
+            _("Choose the executable of Python 3.10 or newer."),
+            printed,
         ) from error
     if python < _OLDEST:
         version = ".".join(map(str, python))
-        raise SettingsError(
+        raise ProbeError(
             _("This is Python {version}.").format(version=version), _("Choose Python 3.10 or newer.")
         )
+    failures: dict[str, str] = found.get("failures", {})
     return Environment(
         python=python,
         missing=tuple(found["missing"]),
@@ -130,4 +143,21 @@ def _probe(command: Sequence[str], variables: dict[str, str]) -> Environment:
             Device(name, free / 1e9, total / 1e9) for name, free, total in found.get("devices", ())
         ),
         models=tuple(name for name, ready, _size in found.get("models", ()) if ready),
+        broken=tuple(found.get("broken", ())),
+        problems=tuple(_problem(what, why) for what, why in failures.items()),
+        log="\n".join([*(f"{what}: {why}" for what, why in failures.items()), printed]).strip(),
     )
+
+
+def _problem(what: str, why: str) -> str:
+    """Say what does not work, by what the probe calls it; ``why`` is in the log too."""
+    sentences = {
+        "models": _("The weights of the models cannot be looked at: {why}"),
+        "memory": _("How much memory is free is not known: {why}"),
+        "mps": _("Apple graphics does not answer: {why}"),
+    }
+    if what.startswith("cuda"):
+        text = _("The graphics card {what} does not answer; another program may be using it: {why}")
+    else:
+        text = sentences.get(what, _("The package {what} is installed, but cannot be loaded: {why}"))
+    return text.format(what=what, why=why)

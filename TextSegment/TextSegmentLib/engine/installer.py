@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,8 +19,8 @@ from slicer.i18n import tr as _
 from textsegment.errors import DependencyMissingError
 
 from TextSegmentLib.engine.child_process import LineProcess
-from TextSegmentLib.engine.environment import Environment
 from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.engine.requirements import name_of, needs_torch
 
 _TORCH_CHOOSER = "light-the-torch>=0.8"
 _LINES_OF_LOG = 2000
@@ -42,38 +42,47 @@ class InstallState(StrEnum):
     FAILED = "failed"
 
 
-def question(environment: Environment, interpreter: Interpreter, wheels: Path | None) -> str:
+def question(requirements: Sequence[str], interpreter: Interpreter, wheels: Path | None) -> str:
     """Return what the user has to agree to: what is installed, from where, and into what."""
     source = _("the internet (pypi.org, pytorch.org)")
-    size = _(" PyTorch alone has up to three gigabytes.") if environment.lacks_torch else ""
+    size = _(" PyTorch alone has up to three gigabytes.") if needs_torch(requirements) else ""
     if wheels:
         source, size = _("the folder {folder}").format(folder=wheels), ""
     return _(
         "{count} Python packages will be installed from {source} into {target}.{size}\n\n{packages}"
     ).format(
-        count=len(environment.missing),
+        count=len(requirements),
         source=source,
         target=_("Slicer's own Python") if interpreter.is_slicers else interpreter.executable,
         size=size,
-        packages=", ".join(environment.missing),
+        packages=", ".join(requirements),
     )
 
 
-def steps_for(environment: Environment, *, wheels: Path | None = None, proxy: str = "") -> tuple[Step, ...]:
+def steps_for(
+    requirements: Sequence[str],
+    *,
+    broken: Collection[str] = (),
+    wheels: Path | None = None,
+    proxy: str = "",
+) -> tuple[Step, ...]:
     """Return what has to be run.
 
     Args:
-        environment: What is missing.
+        requirements: What is missing or broken, such as ``torch>=2.10``.
+        broken: Those of them that are there and have to be installed anew.
         wheels: Folder with all wheels, to stay off the network.
         proxy: Such as ``http://proxy:3128``; empty for the system's.
     """
     options = ["install", "--no-input", "--disable-pip-version-check"]
+    if set(requirements) & set(broken):
+        options.append("--force-reinstall")  # else pip is content with what is there
     if wheels:
-        return (Step("pip", (*options, "--no-index", "--find-links", str(wheels), *environment.missing)),)
+        return (Step("pip", (*options, "--no-index", "--find-links", str(wheels), *requirements)),)
     if proxy:
         options += ["--proxy", proxy]
-    torch = [line for line in environment.missing if line.startswith("torch>")]
-    rest = [line for line in environment.missing if line not in torch]
+    torch = [line for line in requirements if name_of(line) == "torch"]
+    rest = [line for line in requirements if line not in torch]
     steps = []
     if torch:
         steps.append(Step("pip", (*options, _TORCH_CHOOSER)))
@@ -100,6 +109,7 @@ class Installation:
         self._lines: deque[str] = deque(maxlen=_LINES_OF_LOG)
         self._process: LineProcess | None = None
         self._exit_code: int | None = None
+        self._is_cancelled = False
         self.state = InstallState.RUNNING
         self._begin()
 
@@ -111,6 +121,8 @@ class Installation:
     @property
     def last_line(self) -> str:
         """What it is at."""
+        if self._is_cancelled:
+            return _("Stopping when this step has ended…")
         return self.log.rpartition("\n")[2]
 
     @property
@@ -118,6 +130,10 @@ class Installation:
         """Why it failed; None if it did not."""
         if self.state is not InstallState.FAILED:
             return None
+        if self._is_cancelled:
+            return DependencyMissingError(
+                _("The installation was stopped."), _("What was installed before stays; install again.")
+            )
         return DependencyMissingError(
             _("The packages could not be installed."),
             _("The log says why: often no network, a proxy, or too little room on the disk."),
@@ -130,15 +146,13 @@ class Installation:
             self._end_step(code)
         return self.state
 
-    @property
-    def can_be_cancelled(self) -> bool:
-        """Whether ``cancel`` does something: what Slicer itself runs cannot be stopped."""
-        return self._process is not None
-
     def cancel(self) -> None:
-        """Stop the step that runs; the installation has failed then."""
-        if self._process is not None:
-            self._process.kill()
+        """Stop. A step that Slicer itself runs goes on to its end; no other one begins."""
+        if self.state is InstallState.RUNNING:
+            self._is_cancelled = True
+            self._left.clear()
+            if self._process is not None:
+                self._process.kill()
 
     def _begin(self) -> None:
         step = self._left.pop(0)
@@ -173,9 +187,17 @@ class Installation:
         if self._process is not None:
             self._lines.extend(self._process.lines)
             self._process = None
-        if exit_code != 0:
+        if exit_code != 0 or self._is_cancelled:
             self.state = InstallState.FAILED
         elif self._left:
-            self._begin()
+            self._go_on()
         else:
             self.state = InstallState.DONE
+
+    def _go_on(self) -> None:
+        """Begin the next step; if that cannot be, it is over, and not for ever at it."""
+        try:
+            self._begin()
+        except Exception as error:  # noqa: BLE001 - it is in the log, and the installation has failed
+            self._lines.append(f"{type(error).__name__}: {error}")
+            self.state = InstallState.FAILED

@@ -3,8 +3,12 @@
 Reads a list of requirements as JSON from its argument, and prints one line of JSON.
 """
 
+import importlib
 import json
+import re
 import sys
+import traceback
+from functools import partial
 from importlib import metadata
 
 
@@ -25,17 +29,48 @@ def missing(requirements):
     return [text for text in requirements if not is_met(text)]
 
 
-def devices():
-    """Return where PyTorch can compute, with free and whole memory in bytes, None if that is not known."""
+# What the engine loads at its start, by the name of the requirement.
+_IMPORTS = {"torch": "torch", "numpy": "numpy", "SimpleITK": "SimpleITK", "psutil": "psutil"}
+_IMPORTS.update(fastapi="fastapi", uvicorn="uvicorn", safetensors="safetensors", scipy="scipy")
+
+
+def attempt(failures, what, function):
+    """Return what a function returns; None if it fails, which is written down."""
+    try:
+        return function()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rest is to be known all the same
+        lines = str(error).strip().splitlines() or [""]
+        failures[what] = f"{type(error).__name__}: {lines[0]}"
+        traceback.print_exc()
+        return None
+
+
+def broken(requirements, failures):
+    """Return those of the requirements, all met, whose packages cannot be imported."""
+    found = []
+    for text in requirements:
+        name = re.match(r"[A-Za-z0-9._-]+", text).group()
+        if name in _IMPORTS and (
+            attempt(failures, name, partial(importlib.import_module, _IMPORTS[name])) is None
+        ):
+            found.append(text)
+    return found
+
+
+def devices(failures):
+    """Return where PyTorch can compute, with free and all memory in bytes; without what does not answer."""
     import psutil
     import torch
 
-    memory = psutil.virtual_memory()
-    found = [("cpu", memory.available, memory.total)]
-    for number in range(torch.cuda.device_count()):
-        found.append((f"cuda:{number}", *torch.cuda.mem_get_info(number)))
-    if torch.backends.mps.is_available():
-        found.append(("mps", memory.available, memory.total))
+    memory = attempt(failures, "memory", psutil.virtual_memory)
+    host = (memory.available, memory.total) if memory else (0, 0)
+    found = [("cpu", *host)]
+    for number in range(attempt(failures, "cuda", torch.cuda.device_count) or 0):
+        name = f"cuda:{number}"
+        card = attempt(failures, name, partial(torch.cuda.mem_get_info, number))
+        found += [(name, *card)] if card else []
+    if attempt(failures, "mps", torch.backends.mps.is_available):
+        found.append(("mps", *host))
     return found
 
 
@@ -47,11 +82,14 @@ def models():
 
 
 def main():
-    """Print what there is to know."""
-    report = {"python": list(sys.version_info[:3]), "missing": missing(json.loads(sys.argv[1]))}
+    """Print what there is to know; tracebacks go to the other pipe."""
+    requirements, failures = json.loads(sys.argv[1]), {}
+    report = {"python": list(sys.version_info[:3]), "missing": missing(requirements), "failures": failures}
     if not report["missing"] and sys.version_info >= (3, 10):
-        report["devices"] = devices()
-        report["models"] = models()
+        report["broken"] = broken(requirements, failures)
+        if not report["broken"]:
+            report["devices"] = attempt(failures, "devices", lambda: devices(failures)) or []
+            report["models"] = attempt(failures, "models", models) or []
     print(json.dumps(report))
 
 

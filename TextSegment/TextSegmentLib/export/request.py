@@ -1,15 +1,10 @@
 """Export of segments as DICOM objects: RT structure sets, DICOM segmentations.
 
-Masks are read here; the object is written in the Python that runs the engine, as a child process. Slicer's
-own Python lacks contourpy, older ones highdicom too, and reading a series takes seconds in which Slicer would
-not answer. The masks go through a pipe, so the only file that is ever made is the one that was asked for; the
-paths of the images go the same way, since everybody on a computer can read command lines.
+Masks are read here; the object is written in the Python that runs the engine, see ``writer``.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,28 +13,22 @@ from typing import Any
 
 import numpy as np
 from slicer.i18n import tr as _
-from textsegment.errors import (
-    DependencyMissingError,
-    GeometryError,
-    InputNotFoundError,
-    OutputError,
-    TextSegmentError,
-)
-from textsegment.origin import Maker
-from textsegment.segmentation import StructureMask
+from textsegment.errors import InputNotFoundError, OutputError
+from textsegment.origin import Maker, Origin
+from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
-from textsegment.wire.failures import ErrorReport
-from textsegment.wire.mask_codec import encode_mask
+from textsegment.wire.export_order import ExportOrder, VoxelSample
 
 from TextSegmentLib.background import BackgroundTask
-from TextSegmentLib.engine.child_process import launch
 from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.engine.requirements import requirements_named
 from TextSegmentLib.export.regions import SegmentRegion, list_regions, take_region
 from TextSegmentLib.export.sources import dicom_files, require_there
+from TextSegmentLib.export.writer import write
 from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
-_READER = ("pydicom>=3.0.2", "SimpleITK>=2.4", "scipy>=1.11")
+_READER = ("pydicom", "SimpleITK", "scipy")
 _SAMPLES = 4096
 
 
@@ -52,7 +41,7 @@ class Format(StrEnum):
     @property
     def requirements(self) -> tuple[str, ...]:
         """Packages that writing it takes."""
-        return (*_READER, "contourpy>=1.2" if self is Format.STRUCTURE_SET else "highdicom>=0.26")
+        return requirements_named(*_READER, "contourpy" if self is Format.STRUCTURE_SET else "highdicom")
 
 
 @dataclass(frozen=True)
@@ -94,17 +83,6 @@ class ExportResult:
     warnings: tuple[str, ...]
 
 
-class PackagesMissingError(DependencyMissingError):
-    """The engine's Python lacks what writing takes; ``requirements`` says what."""
-
-    def __init__(self, requirements: Sequence[str]) -> None:
-        super().__init__(
-            _("The Python of the engine lacks packages: {names}.").format(names=", ".join(requirements)),
-            _("Install them."),
-        )
-        self.requirements = tuple(requirements)
-
-
 def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple[str, ...]:
     """Return the names under which regions are written: their own where a naming has none for them."""
     named = names_of((region.structure for region in regions), request.naming)
@@ -128,7 +106,7 @@ class Export:
         segmentation_node: Holds the segments.
         volume_node: The image that they belong to.
         segment_ids: Which of them.
-        wish: What to write.
+        request: What to write.
         interpreter: The Python that writes it.
 
     Raises:
@@ -153,25 +131,14 @@ class Export:
         self._request = request
         self._interpreter = interpreter
         self._files = [] if request.folder else dicom_files(volume_node)
-        where = (
-            {"folder": str(request.folder)}
-            if request.folder
-            else {"files": [str(file) for file in self._files]}
-        )
-        order = where | {
-            "requirements": request.format.requirements,
-            "path": str(request.file),
-            "append_to": str(request.append_to) if request.append_to else None,
-            "names": dict(zip((r.structure for r in regions), names_for(regions, request), strict=True)),
-            "short_names": request.short_names,
-        }
+        self._names = dict(zip((r.structure for r in regions), names_for(regions, request), strict=True))
         self._notes = (_moved_note(),) if volume_node.GetParentTransformNode() is not None else ()
-        self._job = BackgroundTask(lambda _report, _cancel: self._work(order)).start()
+        self._task = BackgroundTask(lambda _report, _cancel: self._work()).start()
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended, well or not."""
-        return self._job.is_over
+        return self._task.is_over
 
     def result(self) -> ExportResult:
         """Return what was written, once it is over.
@@ -181,34 +148,35 @@ class Export:
             GeometryError: The DICOM images have another grid than the image.
             TextSegmentError: It failed otherwise.
         """
-        return self._job.result()
+        return self._task.result()
 
-    def _work(self, order: dict[str, Any]) -> ExportResult:
+    def _work(self) -> ExportResult:
         require_there(self._files)
+        request = self._request
+        order = ExportOrder(
+            segmentation=self._segmentation(),
+            sample=_sample(self._volume),
+            images=(str(request.folder),) if request.folder else tuple(map(str, self._files)),
+            path=str(request.file),
+            names=self._names,
+            short_names=request.short_names,
+            append_to=str(request.append_to) if request.append_to else None,
+        )
+        warnings = write(order, request.format.requirements, self._interpreter)
+        return ExportResult(request.file, (*self._notes, *warnings))
+
+    def _segmentation(self) -> Segmentation:
+        """Read the masks, and see who made them."""
         geometry = self._volume.geometry
-        edited = {source.region.segment_id for source in self._sources if source.is_edited()}
-        masks = [
-            _said_whose(source.to_mask(geometry), source.region, source.region.segment_id in edited)
-            for source in self._sources
-        ]
+        masks = []
+        for source in self._sources:
+            maker = _maker(source.region, source.is_edited())
+            mask = _said_whose(source.to_mask(geometry), source.region, maker)
+            masks.append(replace(mask, origin=Origin(maker)))
         for source in self._sources:
             source.require_unchanged()
-        order = order | {
-            "shape": geometry.spatial_shape,
-            "affine": geometry.affine.tolist(),
-            "sample": _sample(self._volume),
-            "provenance": {"model": _models([source.region for source in self._sources])},
-            "makers": [_maker(source.region, edited) for source in self._sources],
-            "masks": [(mask.structure, _encoded(mask)) for mask in masks],
-        }
-        answer = _ask(self._interpreter, order)
-        if "missing" in answer:
-            raise PackagesMissingError(answer["missing"])
-        if "mismatch" in answer:
-            raise _mismatch(answer["mismatch"])
-        if "error" in answer:
-            raise ErrorReport.from_json(answer["error"].encode()).to_error()
-        return ExportResult(self._request.file, (*self._notes, *answer["warnings"]))
+        models = sorted({source.region.model for source in self._sources} - {""})
+        return Segmentation(geometry, tuple(masks), {"model": ", ".join(models) or "none"})
 
 
 def _require_writable(regions: Sequence[SegmentRegion], request: ExportRequest) -> None:
@@ -234,64 +202,24 @@ def _moved_note() -> str:
     )
 
 
-def _models(regions: Sequence[SegmentRegion]) -> str:
-    return ", ".join(sorted({region.model for region in regions} - {""})) or "none"
-
-
-def _maker(region: SegmentRegion, edited: Collection[str]) -> str:
+def _maker(region: SegmentRegion, is_edited: bool) -> Maker:
     if not region.model:
-        return Maker.UNKNOWN.value
-    return Maker.EDITED.value if region.segment_id in edited else Maker.MODEL.value
+        return Maker.UNKNOWN
+    return Maker.EDITED if is_edited else Maker.MODEL
 
 
-def _said_whose(mask: StructureMask, region: SegmentRegion, is_edited: bool) -> StructureMask:
+def _said_whose(mask: StructureMask, region: SegmentRegion, maker: Maker) -> StructureMask:
     """Say in the file what was not found by a model alone, and what was said when it was found."""
-    said = ""
-    if not region.model:
-        said = "Not made by TextSegment: drawn, or of another program."
-    elif is_edited:
-        said = "Edited by a person."
+    said = {
+        Maker.UNKNOWN: "Not made by TextSegment: drawn, or of another program.",
+        Maker.EDITED: "Edited by a person.",
+        Maker.MODEL: "",
+    }[maker]
     return replace(mask, warnings=(*mask.warnings, *filter(None, [said, region.note])))
 
 
-def _sample(volume: VolumeSource) -> dict[str, Any]:
+def _sample(volume: VolumeSource) -> VoxelSample:
     """Return some voxels, by which the image is told from others on the same grid."""
     index = np.random.default_rng(0).integers(0, volume.geometry.spatial_shape, (_SAMPLES, 3))
     i, j, k = index.T
-    return {"index": index.tolist(), "values": volume.voxels_kji[k, j, i].astype(float).tolist()}
-
-
-def _encoded(mask: StructureMask) -> str:
-    # The code has room for the names of the vocabulary only; those of segments may be longer.
-    return base64.b64encode(encode_mask(replace(mask, structure="mask"))).decode()
-
-
-def _mismatch(reason: str) -> GeometryError:
-    if reason == "moved":
-        return GeometryError(
-            _("The image is not where its DICOM files have it: it was moved, cut or resampled."),
-            _("Load the DICOM images again, and put the segmentation on them."),
-        )
-    hint = _("Choose the folder of the images that were segmented.")
-    if reason == "other":
-        return GeometryError(
-            _("The images in this folder have the same grid, but show something else."), hint
-        )
-    return GeometryError(_("No series in this folder has the grid of the image."), hint)
-
-
-def _ask(interpreter: Interpreter, order: dict[str, Any]) -> dict[str, Any]:
-    """Run the script in the engine's Python; return its answer."""
-    script = str(Path(__file__).with_name("script.py"))
-    process = launch([interpreter.executable, script], interpreter.environment(), errors_apart=True)
-    # What it prints to the second pipe may quote the files, so nobody keeps it.
-    output, _errors = process.communicate(json.dumps(order) + "\n")
-    try:
-        return json.loads(output.splitlines()[-1])
-    except (ValueError, LookupError) as error:
-        raise TextSegmentError(
-            _("The program that writes DICOM files stopped (exit code {code}).").format(
-                code=process.returncode
-            ),
-            _("Check the Python of the engine, in its section."),
-        ) from error
+    return VoxelSample(index, volume.voxels_kji[k, j, i].astype(float))

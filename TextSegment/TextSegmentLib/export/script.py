@@ -1,7 +1,7 @@
 """Writes DICOM objects of masks. Runs in the Python of the engine, as a script.
 
-It reads one line of JSON from its input, and prints one line: the warnings, the packages that are missing, or
-the error. Nothing but the object itself is written to the disk.
+It reads two lines from its input, the packages that are needed and an ``ExportOrder``, and prints one: the
+warnings, the packages that are missing, or the error. Nothing but the object itself is written to the disk.
 """
 
 import json
@@ -14,19 +14,20 @@ from probe import missing
 
 def main():
     """Write what is asked for."""
-    order = json.loads(sys.stdin.readline())
-    lacking = missing(order["requirements"])
+    lacking = missing(json.loads(sys.stdin.readline()))
     if lacking:
         print(json.dumps({"missing": lacking}))
         return
     from textsegment.errors import TextSegmentError
+    from textsegment.files.dicom.grid_match import ImageMismatchError
+    from textsegment.files.export import export
+    from textsegment.wire.export_order import ExportOrder
     from textsegment.wire.failures import ErrorReport
-    from writing import Mismatch, write
 
     try:
-        answer = {"warnings": write(order)}
-    except Mismatch as error:
-        answer = {"mismatch": error.reason}
+        answer = {"warnings": export(ExportOrder.from_json(sys.stdin.readline()))}
+    except ImageMismatchError as error:
+        answer = {"mismatch": error.reason.value}
     except TextSegmentError as error:
         answer = {"error": ErrorReport.from_error(error).to_json().decode()}
     print(json.dumps(answer))

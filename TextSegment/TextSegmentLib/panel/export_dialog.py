@@ -13,12 +13,12 @@ from textsegment.errors import TextSegmentError
 
 from TextSegmentLib import settings
 from TextSegmentLib.background import Pump
-from TextSegmentLib.engine.environment import Environment
 from TextSegmentLib.engine.installer import Installation, InstallState, question, steps_for
 from TextSegmentLib.engine.interpreter import chosen_interpreter
 from TextSegmentLib.export.regions import list_regions
-from TextSegmentLib.export.request import Export, PackagesMissingError
+from TextSegmentLib.export.request import Export
 from TextSegmentLib.export.sources import has_dicom_source
+from TextSegmentLib.export.writer import PackagesMissingError
 from TextSegmentLib.panel.export_form import ExportForm
 from TextSegmentLib.panel.theme import colors_of
 
@@ -123,14 +123,13 @@ class ExportDialog:
 
     def _install(self) -> None:
         interpreter, wheels = self._interpreter, settings.wheels_folder()
-        lacking = Environment((), tuple(self._missing), (), ())
-        text = question(lacking, interpreter, wheels)
+        text = question(self._missing, interpreter, wheels)
         if not slicer.util.confirmOkCancelDisplay(text, _("Install the packages?"), parent=self.window):
             return
         self._say(_("Installing…"))
         try:
             self._installation = Installation(
-                interpreter, steps_for(lacking, wheels=wheels, proxy=settings.proxy())
+                interpreter, steps_for(self._missing, wheels=wheels, proxy=settings.proxy())
             )
         except TextSegmentError as error:
             self._say_error(error)

@@ -74,6 +74,8 @@ class LocalSetup:
             return _("looking for it on this computer…")
         if self.environment.missing:
             return _("not installed.")
+        if self.environment.broken:
+            return " ".join(self.environment.problems)
         if self._choice.model not in self.environment.models:
             return _("{model} has to be downloaded first.").format(model=self._choice.model)
         return ""
@@ -83,13 +85,13 @@ class LocalSetup:
         """What the user can click to take the obstacle away; empty if nothing."""
         if self._has_task or self.environment is None or self._failure is not None:
             return ""
-        if self.environment.missing:
+        if self.environment.to_install:
             return _("Install…")
         return "" if self._choice.model in self.environment.models else _("Download…")
 
     def remove_obstacle(self) -> None:
         """Install or download what is missing; asks first."""
-        if self.remedy and self.environment.missing:
+        if self.remedy and self.environment.to_install:
             self._install()
         elif self.remedy:
             self._fetch()
@@ -112,7 +114,7 @@ class LocalSetup:
 
     def look(self) -> None:
         """Find out what the interpreter has, if that is not known or something was missing."""
-        if self.environment is None or self.environment.missing:
+        if self.environment is None or self.environment.to_install or self.environment.problems:
             self.look_again()
 
     def look_again(self) -> None:
@@ -139,7 +141,7 @@ class LocalSetup:
         """Show what there is, and what can be done about the rest."""
         environment, has_task = self.environment, self._has_task
         self._ui.installStateLabel.text = self._installed()
-        lacks_packages = environment is not None and bool(environment.missing)
+        lacks_packages = environment is not None and bool(environment.to_install)
         self._ui.installButton.visible = lacks_packages
         self._ui.installButton.enabled = not has_task
         has_weights = environment is not None and self._choice.model in environment.models
@@ -173,7 +175,10 @@ class LocalSetup:
             return _("looking…") if self._job is not None else _("not looked at yet")
         if self.environment.missing:
             return _("packages missing: {count}").format(count=len(self.environment.missing))
-        return _("installed (Python {version})").format(version=".".join(map(str, self.environment.python)))
+        version = ".".join(map(str, self.environment.python))
+        return " ".join(
+            [_("installed (Python {version})").format(version=version), *self.environment.problems]
+        )
 
     def _interpreter_chosen(self, path: str) -> None:
         """Called at every key: nothing is started before there is such a file."""
@@ -193,17 +198,21 @@ class LocalSetup:
     def _take_environment(self) -> None:
         try:
             self.environment = self._job.result()
+            self.log = self.environment.log or self.log
         except TextSegmentError as error:
             self._failure = error
+            self.log = getattr(error, "log", "") or self.log
         self._job = None
         self.show()
 
     def _install(self) -> None:
-        interpreter, wheels = self._choice.interpreter, self._choice.wheels
-        text = question(self.environment, interpreter, wheels)
+        interpreter, wheels, environment = self._choice.interpreter, self._choice.wheels, self.environment
+        text = question(environment.to_install, interpreter, wheels)
         if not slicer.util.confirmOkCancelDisplay(text, _("Install the engine?")):
             return
-        steps = steps_for(self.environment, wheels=wheels, proxy=self._choice.proxy)
+        steps = steps_for(
+            environment.to_install, broken=environment.broken, wheels=wheels, proxy=self._choice.proxy
+        )
         try:
             self._installation = Installation(interpreter, steps)
         except TextSegmentError as error:

@@ -1,0 +1,90 @@
+"""Has a DICOM object written in the Python that runs the engine, as a child process.
+
+Slicer's own Python lacks contourpy, older ones highdicom too, and reading a series takes seconds in which
+Slicer would not answer. The masks go through a pipe, so the only file that is ever made is the one that was
+asked for; the paths of the images go the same way, since everybody on a computer can read command lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import DependencyMissingError, GeometryError, TextSegmentError
+from textsegment.wire.export_order import ExportOrder, MismatchReason
+from textsegment.wire.failures import ErrorReport
+
+from TextSegmentLib.engine.child_process import launch
+from TextSegmentLib.engine.interpreter import Interpreter
+
+
+class PackagesMissingError(DependencyMissingError):
+    """The engine's Python lacks what writing takes; ``requirements`` says what."""
+
+    def __init__(self, requirements: Sequence[str]) -> None:
+        super().__init__(
+            _("The Python of the engine lacks packages: {names}.").format(names=", ".join(requirements)),
+            _("Install them."),
+        )
+        self.requirements = tuple(requirements)
+
+
+def write(order: ExportOrder, requirements: Sequence[str], interpreter: Interpreter) -> tuple[str, ...]:
+    """Write an object; takes seconds, for a worker.
+
+    Args:
+        order: What to write.
+        requirements: Packages that it takes.
+        interpreter: The Python that has them.
+
+    Returns:
+        Sentences for the user.
+
+    Raises:
+        PackagesMissingError: The Python lacks packages.
+        GeometryError: The DICOM images are not those of the image.
+        TextSegmentError: It failed otherwise.
+    """
+    answer = _ask(interpreter, json.dumps(list(requirements)), order.to_json())
+    if "missing" in answer:
+        raise PackagesMissingError(answer["missing"])
+    if "mismatch" in answer:
+        raise _mismatch(MismatchReason(answer["mismatch"]))
+    if "error" in answer:
+        raise ErrorReport.from_json(answer["error"].encode()).to_error()
+    return tuple(answer["warnings"])
+
+
+def _mismatch(reason: MismatchReason) -> GeometryError:
+    if reason is MismatchReason.MOVED:
+        return GeometryError(
+            _("The image is not where its DICOM files have it: it was moved, cut or resampled."),
+            _("Load the DICOM images again, and put the segmentation on them."),
+        )
+    hint = _("Choose the folder of the images that were segmented.")
+    if reason is MismatchReason.OTHER_IMAGE:
+        return GeometryError(
+            _("The images in this folder have the same grid, but show something else."), hint
+        )
+    return GeometryError(_("No series in this folder has the grid of the image."), hint)
+
+
+def _ask(interpreter: Interpreter, *lines: str) -> dict[str, Any]:
+    """Run the script in the engine's Python; return its answer."""
+    script = str(Path(__file__).with_name("script.py"))
+    process = launch([interpreter.executable, script], interpreter.environment(), errors_apart=True)
+    # What it prints to the second pipe may quote the files, so nobody keeps it.
+    output, _errors = process.communicate("".join(f"{line}\n" for line in lines))
+    try:
+        answer: dict[str, Any] = json.loads(output.splitlines()[-1])
+    except (ValueError, LookupError) as error:
+        raise TextSegmentError(
+            _("The program that writes DICOM files stopped (exit code {code}).").format(
+                code=process.returncode
+            ),
+            _("Check the Python of the engine, in its section."),
+        ) from error
+    return answer
