@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from textsegment.vocabulary.search import search_terms
 from textsegment.vocabulary.structures import load_structures
 from textsegment.vocabulary.tree import Term, load_tree
 
@@ -57,7 +58,7 @@ class Coverage:
 
     def search(self, text: str) -> list[Term]:
         """Return terms with a name or synonym that holds all words of the text: what the model has first."""
-        found = load_tree().search(text, _MOST_HITS)
+        found = search_terms(text, _MOST_HITS)
         return sorted(found, key=lambda term: not self.covered(term))
 
     def why_not(self, term: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:

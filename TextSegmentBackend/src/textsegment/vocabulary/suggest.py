@@ -1,62 +1,122 @@
-"""Suggestions for what nobody understood: names of similar spelling. They are shown, never run."""
+"""Suggestions for what nobody understood: names a slip of the finger away, else names inside the text.
+
+They are shown, never run. Nothing is better than nonsense: a name that only looks like the text is left out,
+and so is one on the other side.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from functools import lru_cache
 
 from textsegment.vocabulary.language.sides import take_side
-from textsegment.vocabulary.language.words import CJK
-from textsegment.vocabulary.lexicon import load_concepts, load_lexicon
-from textsegment.vocabulary.structures import LEAST_LIKENESS, load_structures
+from textsegment.vocabulary.language.words import CJK, clean, tokens
+from textsegment.vocabulary.lexicon import Ambiguity, Entry, load_concepts, load_lexicon
+from textsegment.vocabulary.structures import load_structures
 
-LEAST_SHARED = 0.25  # of the pairs of letters, before the likeness is worked out
+LEAST_LIKENESS = 0.8
+MOST_WORSE = 0.05  # than the nearest name
+MOST_LETTERS_MORE = 2
+SHORTEST_TYPO = 4
+LONGEST_NAME = 8  # words
 
 
 @lru_cache(maxsize=1)
-def _phrases() -> tuple[tuple[str, frozenset[str], str], ...]:
-    """Return (phrase, its pairs of letters, target) of all that can be meant and is written in letters."""
-    entries = load_lexicon().raw.items()
-    return tuple((raw, _pairs(raw), entry.target) for raw, entry in entries if not CJK.search(raw))
-
-
-def _pairs(text: str) -> frozenset[str]:
-    return frozenset(text[at : at + 2] for at in range(len(text) - 1))
+def _phrases() -> dict[tuple[int, str], list[tuple[str, str]]]:
+    """Return (phrase, target) of all that can be meant, by number of words and first letter."""
+    found: dict[tuple[int, str], list[tuple[str, str]]] = {}
+    for raw, entry in load_lexicon().raw.items():
+        if not CJK.search(raw) and raw:
+            found.setdefault((raw.count(" "), raw[0]), []).append((raw, entry.target))
+    return found
 
 
 @lru_cache(maxsize=2048)
 def suggest(text: str, modality: str, limit: int = 5) -> tuple[str, ...]:
-    """Return prompts whose name or synonym looks like the text, nearest first.
+    """Return prompts that may have been meant: of names spelled almost so, else of names in the text.
 
     Args:
         text: What was typed; a side in it is kept.
-        modality: Prompts of this modality come first; others are left out.
+        modality: Only prompts of this modality are returned.
         limit: Most prompts to return.
+
+    Example:
+        >>> suggest("left kidny", "CT"), suggest("liver_seg", "CT"), suggest("hyoid", "CT")
+        (('left kidney',), ('liver',), ())
     """
+    found = list(_misspelled(text)) or list(_inside(tokens(clean(text))))
+    known = load_structures()
+    return tuple(dict.fromkeys(name for name in found if modality in known[name].modalities))[:limit]
+
+
+def _inside(words: list[str]) -> Iterable[str]:
+    """Yield the prompts of the names in the text, the longest at each place, each with its side."""
+    at = 0
+    while at < len(words):
+        for end in range(min(len(words), at + LONGEST_NAME), at, -1):
+            part = take_side(" ".join(words[at:end]))
+            entry = load_lexicon().find_raw(part.words) if part.words and part.side != "conflict" else None
+            if isinstance(entry, Entry) and entry.relation == "exact" and not _is_number(words, at, end):
+                yield from prompts_of(entry.target, part.side)
+                at = end - 1
+                break
+        at += 1
+
+
+def _is_number(words: list[str], at: int, end: int) -> bool:
+    """Return whether a word of one or two letters only looks like an abbreviation of a name."""
+    return end - at == 1 and len(words[at]) < 3
+
+
+def _misspelled(text: str) -> Iterable[str]:
+    """Yield the prompts of the phrases that are spelled almost as the text, the nearest first."""
     words, side = take_side(text)
     typed = " ".join(words)
+    if len(typed) < SHORTEST_TYPO or side == "conflict":
+        return
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(typed)
     best: dict[str, float] = {}
-    pairs = _pairs(typed)
-    for phrase, its_pairs, target in _phrases():
-        if 2 * len(pairs & its_pairs) < LEAST_SHARED * (len(pairs) + len(its_pairs)):
+    for phrase, target in _phrases().get((typed.count(" "), typed[0]), ()):
+        if abs(len(phrase) - len(typed)) > MOST_LETTERS_MORE:
+            continue
+        if re.findall(r"\d+", phrase) != re.findall(r"\d+", typed):
             continue
         matcher.set_seq1(phrase)
-        if matcher.real_quick_ratio() < LEAST_LIKENESS or matcher.quick_ratio() < LEAST_LIKENESS:
-            continue
-        likeness = matcher.ratio()
-        if likeness >= LEAST_LIKENESS:
-            for name in _prompts(target, side):
-                if modality in load_structures()[name].modalities:
-                    best[name] = max(best.get(name, 0.0), likeness)
-    return tuple(sorted(best, key=lambda name: (-best[name], name))[:limit])
+        if matcher.quick_ratio() >= LEAST_LIKENESS and (likeness := matcher.ratio()) >= LEAST_LIKENESS:
+            for name in prompts_of(target, side):
+                best[name] = max(best.get(name, 0.0), likeness)
+    least = max(best.values(), default=0.0) - MOST_WORSE
+    yield from sorted((name for name in best if best[name] >= least), key=lambda name: (-best[name], name))
 
 
-def _prompts(target: str, side: str | None) -> list[str]:
+def prompts_of(target: str, side: str | None) -> list[str]:
+    """Return the prompts of a concept or structure on a side; none if it does not have that side."""
+    structures = load_structures()
     concept = load_concepts().get(target)
     if concept is None:
-        return [target]
-    one = concept.on(side)
-    options = [one] if one else [concept.unsided, concept.left, concept.right]
+        return [target] if side not in ("left", "right") or structures[target].side in (None, side) else []
+    if side in ("left", "right"):
+        one = concept.on(side)
+        return [one.name] if one else []
+    options = [concept.unsided] if concept.unsided else [concept.left, concept.right]
     return [structure.name for structure in options if structure]
+
+
+def prompts_of_candidates(found: Ambiguity, side: str | None) -> list[str]:
+    """Return the prompts of an ambiguity's candidates, each on the side that was typed where it has one."""
+    names: list[str] = []
+    for candidate in found.candidates:
+        names += prompts_of(candidate, side) or (
+            prompts_of(candidate, None) if _has_no_sides(candidate) else []
+        )
+    return list(dict.fromkeys(names))
+
+
+def _has_no_sides(candidate: str) -> bool:
+    concept = load_concepts().get(candidate)
+    if concept is None:
+        return load_structures()[candidate].side is None
+    return concept.left is None and concept.right is None

@@ -21,6 +21,7 @@ from textsegment.errors import (
     UnknownStructureError,
 )
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
+from textsegment.vocabulary.search import search_terms
 from textsegment.vocabulary.structures import load_structures
 from textsegment.vocabulary.template import Template, load_templates, template_named
 from textsegment.vocabulary.tree import Term, load_tree
@@ -117,9 +118,9 @@ def search_command(
     limit: Annotated[int, typer.Option(min=1, help="Most terms to show.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Find terms of the anatomy tree, with what the model has for them."""
+    """Find terms of the anatomy tree, in several languages, with what the model has for them."""
     chosen = _modality(modality)
-    found = load_tree().search(text, limit)
+    found = search_terms(text, limit)
     if as_json:
         typer.echo(json.dumps([term_object(term, chosen) for term in found], ensure_ascii=False))
         return
@@ -175,7 +176,7 @@ def _term(text: str) -> Term:
         return tree[text]
     if found := tree.named(text):
         return found[0]
-    near = tuple(term.name for term in tree.search(text, 5))
+    near = tuple(term.name for term in search_terms(text, 5))
     hint = f"Perhaps: {', '.join(near)}." if near else "textsegment terms search finds names."
     raise UnknownStructureError("The anatomy tree has no term of this name.", hint, near)
 

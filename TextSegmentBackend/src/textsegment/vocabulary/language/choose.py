@@ -11,6 +11,7 @@ from textsegment.vocabulary.language.words import clean, tokens
 from textsegment.vocabulary.lexicon import Ambiguity, Concept, Entry, Group, load_concepts, load_lexicon
 from textsegment.vocabulary.resolution import ASK, Resolution, running, side_conflict
 from textsegment.vocabulary.structures import Structure, load_structures
+from textsegment.vocabulary.suggest import prompts_of_candidates
 from textsegment.vocabulary.template import Template
 
 
@@ -123,14 +124,10 @@ def of_hip(term: str, side: str | None) -> Resolution:
     return Resolution(term, "ambiguous", warnings=(warning,), suggestions=tuple(options))
 
 
-def of_ambiguity(term: str, found: Ambiguity, modality: str) -> Resolution:
+def of_ambiguity(term: str, found: Ambiguity, side: str | None, modality: str) -> Resolution:
     """Return the question of a phrase with several meanings, those of the modality first."""
-    structures, concepts = load_structures(), load_concepts()
-    names: list[str] = []
-    for candidate in found.candidates:
-        names.extend(
-            [candidate] if candidate in structures else [s.name for s in _all_of(concepts[candidate])]
-        )
+    structures = load_structures()
+    names = prompts_of_candidates(found, side)
     names.sort(key=lambda name: modality not in structures[name].modalities)
     warning = f"It may mean {found.question}."
     return Resolution(term, "ambiguous", warnings=(warning,), suggestions=tuple(names))

@@ -25,10 +25,10 @@ from textsegment.vocabulary.language.sides import take_side
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
 from textsegment.vocabulary.resolution import Resolution
-from textsegment.vocabulary.structures import find_structure
+from textsegment.vocabulary.structures import find_structure, load_structures
 from textsegment.vocabulary.suggest import suggest
 from textsegment.vocabulary.template import find_template
-from textsegment.vocabulary.tree import find_terms, load_tree
+from textsegment.vocabulary.tree import Term, find_terms, load_tree
 
 # "riñón der", "kidney A": no article stands at the end.
 LOST_AT_END = [[word] for word in word_lists()["function_words"] if word != "os"]
@@ -143,7 +143,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
         if entry := lexicon.find_in(words, modality, sided=its_side in ("left", "right", "each")):
             return choose.of_entry(term, entry, its_side, modality)
         if isinstance(found := lexicon.find_raw(words), Ambiguity) and its_side is None:
-            return choose.of_ambiguity(term, found, modality)
+            return choose.of_ambiguity(term, found, side, modality)
         if its_side in ("left", "right", "each") and (entry := lexicon.find_sided(words)):
             return choose.of_entry(term, entry, its_side, modality)
         if group := lexicon.find_group(words):
@@ -154,7 +154,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
             return choose.of_tg263(term, *named, None, modality)
         found = lexicon.find_raw(words) if ends_in_article else lexicon.find(words)
         if isinstance(found, Ambiguity):
-            return choose.of_ambiguity(term, found, modality)
+            return choose.of_ambiguity(term, found, side, modality)
         if found:
             return choose.of_entry(term, found, its_side, modality)
         if named:
@@ -189,6 +189,19 @@ def _subtraction(body: str, modality: str) -> Refusal | None:
     return found if found and resolve_phrase(minuend, modality).resolution.runs else None
 
 
+def _of_known(term: str, known: Term, side: str | None, modality: str) -> Resolution:
+    """Return the question of a name that only the tree knows, or why it cannot run."""
+    structures = load_structures()
+    own = tuple(name for name in known.structures if modality in structures[name].modalities)
+    if own:
+        kept = tuple(name for name in own if structures[name].side in (None, side) or side is None)
+        return Resolution(term, "ambiguous", warnings=(f"Is {known.name} meant?",), suggestions=kept)
+    warning = f"{known.name} is anatomy that the model was not trained on."
+    wider = load_tree().wider(known.id, modality)
+    kept = tuple(name for name in wider if structures[name].side in (None, side) or side is None)
+    return Resolution(term, "unsupported", warnings=(warning,), suggestions=kept)
+
+
 def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
     """Return why a phrase that nothing knows is refused, or suggestions."""
     words = tokens(clean(body))
@@ -198,9 +211,7 @@ def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
     sideless = take_side(body).words
     readings = dict.fromkeys((tuple(words), tuple(sideless), tuple(_without_fillers(sideless))))
     if known := next(filter(None, map(find_terms, readings)), ()):
-        warning = f"{known[0].name} is anatomy that the model was not trained on."
-        wider = load_tree().wider(known[0].id, modality)
-        resolution = Resolution(term, "unsupported", warnings=(warning,), suggestions=wider)
+        resolution = _of_known(term, known[0], take_side(body).side, modality)
         return PhraseMeaning(resolution, firm=len(split_weakly(term)) == 1)
     if refusal := find_disease(words):
         return _refused(term, refusal)

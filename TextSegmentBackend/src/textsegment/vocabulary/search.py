@@ -1,0 +1,47 @@
+"""Search for terms: by name in the tree, by what people call a structure in any language, and by spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textsegment.vocabulary.language.sides import take_side
+from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
+from textsegment.vocabulary.resolution import MODALITIES
+from textsegment.vocabulary.suggest import prompts_of, prompts_of_candidates, suggest
+from textsegment.vocabulary.tree import Term, load_tree
+
+
+def search_terms(text: str, limit: int = 20) -> tuple[Term, ...]:
+    """Return terms of the anatomy tree that a text may mean, best first.
+
+    What the whole text names in any of the languages comes first, then terms with a name that holds its
+    words, then what is spelled almost so.
+
+    Args:
+        text: Words of a name, in any language that the lexicon has.
+        limit: Most terms to return.
+
+    Example:
+        >>> [search_terms(text)[0].name for text in ("Niere links", "foie", "kidny", "sternocleidomastoid")]
+        ['left kidney', 'liver', 'kidney', 'sternocleidomastoid muscle']
+    """
+    tree = load_tree()
+    found = [*_named(text), *tree.search(text, limit)]
+    if not found:
+        found = [term for modality in MODALITIES for term in _terms(suggest(text, modality))]
+    return tuple({term.id: term for term in found}.values())[:limit]
+
+
+def _named(text: str) -> Iterator[Term]:
+    """Yield the terms of the structures that the whole text names."""
+    words, side = take_side(text)
+    found = load_lexicon().find(words) if words else None
+    if isinstance(found, Ambiguity):
+        yield from _terms(prompts_of_candidates(found, side))
+    elif found and found.relation in ("exact", "sided"):
+        yield from _terms(prompts_of(found.target, side))
+
+
+def _terms(structures: Iterator[str] | list[str] | tuple[str, ...]) -> Iterator[Term]:
+    for name in structures:
+        yield from load_tree().named(name)[:1]
