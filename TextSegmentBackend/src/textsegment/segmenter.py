@@ -44,7 +44,22 @@ class MaskReady:
     mask: StructureMask
 
 
-Event = Queued | Progress | MaskReady
+@dataclass(frozen=True)
+class Estimated:
+    """What a job will take, known once the scan is prepared and before the network runs.
+
+    Attributes:
+        patches: Patches of the scan that the network has to see; those that are known already do not count.
+        seconds: About how long that takes here; None if nobody knows yet.
+        memory_bytes: About how much memory the engine takes at most.
+    """
+
+    patches: int
+    seconds: float | None
+    memory_bytes: int
+
+
+Event = Queued | Estimated | Progress | MaskReady
 EventCallback = Callable[[Event], None]
 
 

@@ -95,7 +95,8 @@ def test_voxels_affine_modality_and_prompts_travel_and_nothing_else(remote, serv
     sent = {seen.method: seen for seen in server.requests}
     wired = wire_volume(volume)
     assert bytes(sent["PUT"].body) == b"".join(encode_volume(wired, Encoding.RAW))
-    assert json.loads(sent["POST"].body) == {"volume": wired.digest, "prompts": ["liver"]}
+    body = {"volume": wired.digest, "prompts": ["liver"], "estimate": True}
+    assert json.loads(sent["POST"].body) == body
     usual = {
         "host",
         "user-agent",

@@ -15,7 +15,7 @@ from textsegment.errors import (
     StreamBrokenError,
     VersionMismatchError,
 )
-from textsegment.segmenter import MaskReady, Progress, Queued
+from textsegment.segmenter import Estimated, MaskReady, Progress, Queued
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import STREAM_MAGIC, Done, Failed, FrameDecoder, encode_frame
 
@@ -205,3 +205,9 @@ def test_failure_becomes_the_exception_that_was_raised():
 def test_warnings_that_no_client_would_take_are_not_sent():
     with pytest.raises(LimitExceededError):
         encode_frame(Done({}, ("x" * 2**20,)))
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0, 12.5])
+def test_estimates_come_back(seconds):
+    sent = Estimated(3, seconds, 2**31)
+    assert received([STREAM_MAGIC + encode_frame(sent) + encode_frame(FRAMES[-1])])[0] == sent

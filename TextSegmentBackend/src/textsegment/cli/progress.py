@@ -17,7 +17,7 @@ from rich.progress import (
 )
 
 from textsegment import segmenter
-from textsegment.segmenter import Event, MaskReady, Queued
+from textsegment.segmenter import Estimated, Event, MaskReady, Queued
 
 _STEPS = {
     "uploading": "upload",
@@ -84,6 +84,7 @@ class ProgressBar:
             "starting", total=1.0, label=label, done=0, structures=structures
         )
         self._done = 0
+        self._quiet = quiet
 
     def __enter__(self) -> ProgressBar:
         self._progress.start()
@@ -96,9 +97,31 @@ class ProgressBar:
         """Show an event of the engine."""
         if isinstance(event, segmenter.Progress):
             self._progress.update(self._task, completed=event.fraction, description=event.stage)
+        elif isinstance(event, Estimated):
+            if event.patches and not self._quiet:
+                self._progress.console.print(_said(event), style="dim", highlight=False)
         elif isinstance(event, Queued):
             waiting = f"queued behind {event.position}" if event.position else "starting"
             self._progress.update(self._task, description=waiting)
         elif isinstance(event, MaskReady):
             self._done += 1
             self._progress.update(self._task, done=self._done)
+
+
+def _said(event: Estimated) -> str:
+    """Return what a job takes, as a sentence: "3 patches, about 12 s, 1.1 GiB of memory"."""
+    patches = "1 patch" if event.patches == 1 else f"{event.patches} patches"
+    seconds = "" if event.seconds is None else f", about {duration(event.seconds)}"
+    return f"{patches}{seconds}, {event.memory_bytes / 2**30:.1f} GiB of memory"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it.
+
+    >>> duration(8.4), duration(200), duration(9000)
+    ('8 s', '3 min', '2 h 30 min')
+    """
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -21,7 +21,7 @@ from textsegment.errors import (
     VolumeUnknownError,
 )
 from textsegment.segmentation import Segmentation, StructureMask
-from textsegment.segmenter import Event, MaskReady, Progress, Queued
+from textsegment.segmenter import Estimated, Event, MaskReady, Progress, Queued
 from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE
 from textsegment.wire.frames import Done, Failed, Frame, FrameDecoder
 from textsegment.wire.messages import SegmentRequest
@@ -42,6 +42,7 @@ class RemoteJob:
         transport: To the server.
         retry: Decides about failures.
         emit: Takes events.
+        wants_estimate: Whether the server can say beforehand what the job takes.
     """
 
     def __init__(
@@ -50,11 +51,14 @@ class RemoteJob:
         transport: Transport,
         retry: RetryPolicy,
         emit: Callable[[Event], None],
+        *,
+        wants_estimate: bool = False,
     ) -> None:
         self._request = request
         self._transport = transport
         self._retry = retry
         self._emit = emit
+        self._wants_estimate = wants_estimate
         self._progress = RequestProgress(emit, _UPLOAD_SHARE[request.encoding])
         self._masks: dict[str, StructureMask] = {}
 
@@ -97,7 +101,10 @@ class RemoteJob:
         wanted = self._request.prompts
         prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
         request = SegmentRequest(
-            self._request.identity.digest, prompts, self._request.request.effort
+            self._request.identity.digest,
+            prompts,
+            self._request.request.effort,
+            self._wants_estimate,
         ).to_json()
         decoder = FrameDecoder(self._request.volume.geometry.spatial_shape)
         missing = {prompt.text for prompt in prompts}
@@ -124,7 +131,7 @@ class RemoteJob:
         return done
 
     def _take(self, frame: Frame, missing: set[str]) -> None:
-        if isinstance(frame, Queued):
+        if isinstance(frame, Queued | Estimated):
             self._emit(frame)
         elif isinstance(frame, Progress):
             if self._progress.computed(frame):

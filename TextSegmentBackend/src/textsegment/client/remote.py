@@ -147,16 +147,20 @@ class RemoteSegmenter:
                     Request.of(volume, prompts, effort), self._identities.of(volume), encoding
                 )
                 retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
-                self._require_accepted(request, transport, retry)
-                return RemoteJob(request, transport, retry, call.emit).run()
+                info = self._require_accepted(request, transport, retry)
+                wants_estimate = "estimate" in info.features
+                return RemoteJob(request, transport, retry, call.emit, wants_estimate=wants_estimate).run()
 
             return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
 
-    def _require_accepted(self, request: PreparedRequest, transport: Transport, retry: RetryPolicy) -> None:
+    def _require_accepted(
+        self, request: PreparedRequest, transport: Transport, retry: RetryPolicy
+    ) -> ServerInfo:
         known = self._known  # another thread may forget it meanwhile
         if known is not None:
             try:
-                return request.require_accepted(known)
+                request.require_accepted(known)
+                return known
             except (InputError, PromptError):
                 self._known = None  # the server may have got another model meanwhile
         while True:
@@ -167,6 +171,7 @@ class RemoteSegmenter:
                 retry.wait_or_raise(error)
         retry.reached()
         request.require_accepted(info)
+        return info
 
     def _ask_info(self, transport: Transport) -> ServerInfo:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,12 +20,19 @@ from textsegment.inference.features import FeatureCache, PreparedScan
 from textsegment.inference.grid import box_on
 from textsegment.inference.intensity import normalize
 from textsegment.inference.job import LocalJob
-from textsegment.inference.memory import MemoryPlan, accumulator_bytes, features_bytes, group_size
+from textsegment.inference.memory import (
+    MemoryPlan,
+    accumulator_bytes,
+    features_bytes,
+    group_size,
+    unet_bytes,
+)
 from textsegment.inference.patches import FAST_OVERLAP, OVERLAP, PatchGrid, cut_patch, patch_weight
 from textsegment.inference.restore import restore_mask
+from textsegment.inference.timings import PatchTimings
 from textsegment.model.sat import PatchFeatures
 from textsegment.prompt import Prompt
-from textsegment.segmenter import MaskReady
+from textsegment.segmenter import Estimated, MaskReady
 
 if TYPE_CHECKING:
     from textsegment.inference.weights.models import LoadedModel
@@ -49,6 +57,7 @@ class Pipeline:
         self._device = device
         self._cache = cache
         self._queries: dict[tuple[str, str], Tensor] = {}
+        self._timings = PatchTimings(self._network, model.digest, device)
 
     def run(self, job: LocalJob, plan: MemoryPlan) -> None:
         """Make the masks that a job lacks; may be called again with another plan after a failure."""
@@ -59,11 +68,23 @@ class Pipeline:
         numbers = _patches_in(scan, job)
         patches = len(numbers)
         to_encode = sum(number not in scan.patches for number in numbers)
+        job.on_event(self._estimate(to_encode, scan, plan))
         job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
         for group, device in groups:
             rows = [job.request.prompts.index(prompt) for prompt in group]
             found = self._probabilities(job, scan, rows, device, embeddings, queries, plan)
             self._finish(job, scan, group, found)
+        if to_encode:
+            self._timings.keep()
+
+    def _estimate(self, patches: int, scan: PreparedScan, plan: MemoryPlan) -> Estimated:
+        one = self._timings.seconds(plan.precision) if patches else 0.0
+        stored = self._storable(scan.grid, plan) if plan.keeps_features else None
+        kept = 0 if stored is None else features_bytes(self._config, stored) * len(scan.grid.boxes)
+        busy = unet_bytes(self._config, self._device, plan.precision) if patches else 0
+        weights = sum(parameter.nbytes for parameter in self._network.parameters())
+        memory = weights + busy + kept + accumulator_bytes(self._config, plan.precision)
+        return Estimated(patches, None if one is None else one * patches, memory)
 
     def _probabilities(
         self,
@@ -156,7 +177,9 @@ class Pipeline:
         if kept is not None:
             return kept
         patch = cut_patch(scan.image.voxels, box, scan.grid.patch_size)
+        begin = perf_counter()
         features = encode_patch(self._network, patch, self._device, plan.precision)
+        self._timings.note(plan.precision, perf_counter() - begin)
         if plan.keeps_features:
             half = self._storable(scan.grid, plan) != plan.precision
             self._cache.keep_patch(scan, number, features, half=half)

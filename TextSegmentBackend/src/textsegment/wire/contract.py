@@ -20,8 +20,8 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """In answers to HEAD and PUT of a volume: how many chunks of it are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """In answers to ``GET /v1/info``: what the server can beyond the first version, names with commas between."""
-FEATURES = ("effort",)
-"""``effort``: the fields ``region`` and ``fast`` of a request."""
+FEATURES = ("effort", "estimate")
+"""``effort``: the fields ``region`` and ``fast`` of a request; ``estimate``: the field and the frame."""
 UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
 """Value of the header ``Upgrade`` in an answer 426."""
 

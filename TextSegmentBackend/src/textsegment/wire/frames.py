@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from textsegment.errors import LimitExceededError, StreamBrokenError, TextSegmentError
-from textsegment.segmenter import MaskReady, Progress, Queued
+from textsegment.segmenter import Estimated, MaskReady, Progress, Queued
 from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.failures import MAX_REPORT_BYTES, ErrorReport
 from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes
@@ -24,6 +25,8 @@ _HEAD = struct.Struct("<4sII")
 _MAX_SMALL_BYTES = 2**12
 _MAX_DONE_BYTES = 2**20
 _MAX_POSITION = 2**31
+_MAX_SECONDS = 1e9
+_MAX_MEMORY = 2**50
 _MAX_WARNINGS = 1024
 _STAGE_CHARACTERS = 64
 
@@ -32,6 +35,7 @@ class FrameKind(bytes, Enum):
     """The first four bytes of a frame: what it holds."""
 
     QUEUED = b"QUEU"
+    ESTIMATE = b"ESTI"
     PROGRESS = b"PROG"
     MASK = b"MASK"
     DONE = b"DONE"
@@ -61,7 +65,7 @@ class Failed:
     report: ErrorReport
 
 
-Frame = Queued | Progress | MaskReady | Done | Failed
+Frame = Queued | Estimated | Progress | MaskReady | Done | Failed
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -72,6 +76,10 @@ def encode_frame(frame: Frame) -> bytes:
     """
     if isinstance(frame, Queued):
         return _framed(FrameKind.QUEUED, write_object({"position": frame.position}))
+    if isinstance(frame, Estimated):
+        seconds = None if frame.seconds is None else float(frame.seconds)
+        fields = {"patches": frame.patches, "seconds": seconds, "memory_bytes": frame.memory_bytes}
+        return _framed(FrameKind.ESTIMATE, write_object(fields))
     if isinstance(frame, Progress):
         return _framed(
             FrameKind.PROGRESS, write_object({"fraction": float(frame.fraction), "stage": frame.stage})
@@ -111,6 +119,7 @@ class FrameDecoder:
         self._buffer = bytearray()
         self._max_bytes = {
             FrameKind.QUEUED: _MAX_SMALL_BYTES,
+            FrameKind.ESTIMATE: _MAX_SMALL_BYTES,
             FrameKind.PROGRESS: _MAX_SMALL_BYTES,
             FrameKind.MASK: max_mask_bytes(spatial_shape),
             FrameKind.DONE: _MAX_DONE_BYTES,
@@ -190,11 +199,18 @@ class FrameDecoder:
             raise StreamBrokenError(f"A frame of the answer cannot be understood: {error.message}") from error
 
 
-def _decode_small(kind: FrameKind, payload: bytearray) -> Queued | Progress | Done:
+def _decode_small(kind: FrameKind, payload: bytearray) -> Queued | Estimated | Progress | Done:
     given = read_object(payload, f"The frame {kind.value.decode('ascii')}")
-    frame: Queued | Progress | Done
+    frame: Queued | Estimated | Progress | Done
     if kind is FrameKind.QUEUED:
         frame = Queued(given.whole("position", 0, _MAX_POSITION))
+    elif kind is FrameKind.ESTIMATE:
+        seconds = given.real_or_nan("seconds", 0, _MAX_SECONDS)
+        frame = Estimated(
+            given.whole("patches", 0, _MAX_POSITION),
+            None if math.isnan(seconds) else seconds,
+            given.whole("memory_bytes", 0, _MAX_MEMORY),
+        )
     elif kind is FrameKind.PROGRESS:
         frame = Progress(given.real("fraction", 0, 1), given.text("stage", _STAGE_CHARACTERS))
     else:

@@ -27,11 +27,13 @@ class SegmentRequest:
         volume: Digest of an uploaded volume.
         prompts: What to look for, each once, at least one.
         effort: How much of the volume is computed.
+        wants_estimate: Whether the client understands the frame ``ESTI``.
     """
 
     volume: str
     prompts: tuple[Prompt, ...]
     effort: Effort = WHOLE_IMAGE
+    wants_estimate: bool = False
 
     def __post_init__(self) -> None:
         checked_digest(self.volume)
@@ -40,7 +42,8 @@ class SegmentRequest:
     def to_json(self) -> bytes:
         """Return the body."""
         fields = {"volume": self.volume, "prompts": [p.text for p in self.prompts]}
-        return write_object(fields | effort_fields(self.effort))
+        estimate = {"estimate": True} if self.wants_estimate else {}
+        return write_object(fields | effort_fields(self.effort) | estimate)
 
     @classmethod
     def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
@@ -58,9 +61,10 @@ class SegmentRequest:
         # Counted below: too many is 413, not 422.
         texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
         effort = read_effort(given)
+        wants_estimate = given.flag("estimate") if given.has("estimate") else False
         given.end()
         limits.require_prompts(texts)
-        return cls(volume, tuple(Prompt(text) for text in texts), effort)
+        return cls(volume, tuple(Prompt(text) for text in texts), effort, wants_estimate)
 
 
 def effort_fields(effort: Effort) -> dict[str, Any]:

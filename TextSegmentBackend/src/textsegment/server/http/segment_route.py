@@ -44,7 +44,7 @@ class SegmentResponse(Response):
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)
-            job = ServerJob(work, place, service.engine, service.metrics)
+            job = ServerJob(work, place, service.engine, service.metrics, sends_estimate=asked.wants_estimate)
             hang_up = scope["state"][HANG_UP]
             async with (
                 aclosing(job.frames()) as frames,

@@ -24,13 +24,23 @@ class ServerJob:
         place: Its place in the queue.
         engine: Does it.
         metrics: Where it is counted.
+        sends_estimate: Whether the client understands the frame ``ESTI``.
     """
 
-    def __init__(self, work: StoredRequest, place: QueuePlace, engine: Engine, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        work: StoredRequest,
+        place: QueuePlace,
+        engine: Engine,
+        metrics: Metrics,
+        *,
+        sends_estimate: bool = False,
+    ) -> None:
         self._work = work
         self._place = place
         self._engine = engine
         self._metrics = metrics
+        self._sends_estimate = sends_estimate
         self._outcome = "cancelled"
         self._masks = 0
         self._began = time.monotonic()
@@ -59,6 +69,8 @@ class ServerJob:
         async with aclosing(self._engine.run(self._work)) as frames:
             async for frame in frames:
                 kind, _ = split_frame(frame)
+                if kind is FrameKind.ESTIMATE and not self._sends_estimate:
+                    continue
                 if kind is FrameKind.MASK:
                     self._masks += 1
                     self._note("first_mask")
