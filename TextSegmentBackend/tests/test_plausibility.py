@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from command_line import CHEST
 
+from textsegment.errors import GeometryError
 from textsegment.files.reading import read_volume
 from textsegment.geometry import Geometry
 from textsegment.plausibility import examine, looks_like_labels
@@ -171,3 +172,22 @@ def test_scans_are_none(peak):
 ])  # fmt: skip
 def test_nothing_in_it(voxels):
     assert not looks_like_labels(voxels)
+
+
+@pytest.mark.parametrize("sizes", [(0.009, 0.009, 0.009), (0.01, 0.01, 400), (1, 1, 150), (7e-4, 7e-4, 1e-3)])
+def test_voxels_of_no_scan_are_refused_with_a_hint_of_the_unit(sizes):
+    """io7: an image of 0.01 × 0.01 × 400 mm took six minutes."""
+    volume = Volume(chest(), Geometry(chest().shape, np.diag([*sizes, 1.0])), "CT")
+    with pytest.raises(GeometryError, match="unit"):
+        volume.require_segmentable()
+
+
+@pytest.mark.parametrize("sizes", [(0.05, 0.05, 0.05), (0.3, 0.3, 1), (2, 2, 20), (5, 5, 80)])
+def test_voxels_of_odd_scans_are_not_refused(sizes):
+    Volume(chest(), Geometry(chest().shape, np.diag([*sizes, 1.0])), "CT").require_segmentable()
+
+
+def test_centimetres_are_doubted():
+    """io7: a whole chest of a few centimetres."""
+    volume = Volume(chest(), Geometry(chest().shape, np.diag([0.07, 0.07, 0.1, 1.0])), "CT")
+    assert "unit_doubtful" in [getattr(warning, "code", "") for warning in volume.require_segmentable()]

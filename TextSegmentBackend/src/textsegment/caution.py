@@ -63,6 +63,10 @@ _PHRASES = {
     "be wrong.",
     "orientation_unsaid": "The file says nothing about orientation: axes to the left, back and head are "
     "assumed, check the result.",
+    "unit_doubtful": "The voxels are {size_mm:.2g} mm, the whole image {extent_mm:.2g} mm: the unit may be "
+    "centimetres, taken for millimetres.",
+    "orientation_coronal": "The file says nothing about orientation: coronal slices are assumed, check the "
+    "result.",
     "unit_unknown": "The unit of the voxel sizes in the file is not known: millimetres are assumed, check "
     "the result.",
     "foreign_objects_left_out": "Objects of another kind in the series (screenshots, dose pages) were left "

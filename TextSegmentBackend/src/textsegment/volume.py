@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import VolumeInvalidError
+from textsegment.caution import Caution
+from textsegment.errors import GeometryError, VolumeInvalidError
 from textsegment.geometry import Geometry
 from textsegment.modality import modality_code
 from textsegment.plausibility import Plausibility, examine
@@ -19,6 +20,12 @@ from textsegment.plausibility import Plausibility, examine
 # Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
 _TINY_EXTENT_MM = 20.0
 _ANISOTROPY = 8.0
+# No scan of a human body has voxels smaller or larger than these: the unit is another one than millimetres.
+_SMALLEST_MM = 0.02
+_LARGEST_MM = 100.0
+# Voxels this small in an image this small all over are probably centimetres.
+_SMALL_MM = 0.15
+_SMALL_EXTENT_MM = 60.0
 # The engine computes in float32, which ends at 3e38.
 _LARGEST_VALUE = 1e30
 
@@ -111,9 +118,20 @@ class Volume:
 
         Raises:
             VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
+            GeometryError: Voxels of a size that no scan of a human body has.
         """
+        self._require_voxel_size()
         require_range(*self.value_range)
         return self.warnings + self._geometry_warnings() + self.plausibility.cautions
+
+    def _require_voxel_size(self) -> None:
+        sizes = self.geometry.spacing
+        if min(sizes) < _SMALLEST_MM or max(sizes) > _LARGEST_MM:
+            shown = " × ".join(f"{size:.3g}" for size in sizes)
+            raise GeometryError(
+                f"The voxels are {shown} mm: no scan of a human body has such voxels.",
+                "The unit in the file is probably wrong (metres, micrometres): repair the image header.",
+            )
 
     def _geometry_warnings(self) -> tuple[str, ...]:
         found = []
@@ -123,6 +141,8 @@ class Volume:
         if max(spacing) / min(spacing) > _ANISOTROPY:
             found.append("The voxels are very anisotropic: masks between slices are a guess.")
         extent = [n * s for n, s in zip(self.geometry.spatial_shape, spacing, strict=True)]
+        if max(spacing) < _SMALL_MM and max(extent) < _SMALL_EXTENT_MM:
+            found.append(Caution("unit_doubtful", size_mm=max(spacing), extent_mm=max(extent)))
         if min(extent) < _TINY_EXTENT_MM:
             found.append("The image is only a few millimetres thick: masks may be poor.")
         return tuple(found)

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import nibabel as nib
 import numpy as np
 import pytest
 from command_line import textsegment
@@ -155,3 +156,48 @@ def test_a_mixed_folder_fails_and_the_others_are_done(scans, tmp_path):
     alone = textsegment("segment", mixed, "liver", "-o", tmp_path / "out.seg.nrrd")
     assert alone.code == 3
     assert "[input_invalid]" in alone.err
+
+
+def test_guesses_and_warnings_are_shown(tmp_path):
+    """io7: without `--modality`, as the README says."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    volume = phantom((40, 36, 20))
+    write_itk_image(folder / "a.nrrd", volume.voxels, volume.geometry.affine)
+    ended = textsegment("segment", folder, "liver", "-o", tmp_path / "out")
+    assert ended.code == 0, ended.err
+    assert "! The modality was guessed to be CT" in ended.out
+
+
+def test_one_volume_of_files_of_several(tmp_path):
+    """`--volume N`; another number is another result."""
+    volume = phantom((40, 36, 20))
+    frames = np.stack([volume.voxels, volume.voxels + np.float32(5)], axis=-1)
+    nib.save(nib.Nifti1Image(frames, volume.geometry.affine), tmp_path / "a.nii.gz")
+    command = ("segment", tmp_path / "a.nii.gz", "liver", "--modality", "CT", "-o", tmp_path / "a.seg.nrrd")
+    ended = textsegment(*command)
+    assert ended.code == 3
+    assert "--volume and a number from 1 to 2" in ended.err
+    assert textsegment(*command, "--volume", "2").code == 0
+    assert textsegment(*command, "--volume", "3", "--overwrite").code == 3
+    (tmp_path / "scans").mkdir()
+    shutil.copy(tmp_path / "a.nii.gz", tmp_path / "scans")
+    batch = ("segment", tmp_path / "scans", "liver", "--modality", "CT", "-o", tmp_path / "out")
+    assert textsegment(*batch, "--volume", "1").code == 0
+    assert "kept" in textsegment(*batch, "--volume", "1").out
+    assert textsegment(*batch, "--volume", "2").code == 8
+
+
+def test_two_outputs_of_one_name_only_where_they_are(scans, tmp_path):
+    """io7: label maps of one name in two formats share their table."""
+    scan = scans / "third.nrrd"
+    command = ("segment", scan, "liver, spleen", "--modality", "CT")
+    ended = textsegment(*command, "-o", tmp_path / "r.nii.gz", "-o", tmp_path / "r.mha")
+    assert ended.code == 0, ended.err
+    assert {path.name for path in tmp_path.glob("r.*")} == {"r.nii.gz", "r.mha", "r.labels.json"}
+    (tmp_path / "masks").mkdir()
+    for pair in (("a.seg.nrrd", "a.seg.nrrd"), ("masks/", "masks/liver.nii.gz"), ("a.nrrd", "./a.nrrd")):
+        ended = textsegment(*command, *(part for name in pair for part in ("-o", f"{tmp_path}/{name}")))
+        assert ended.code == 4
+        assert "Two outputs have the same name" in ended.err
+    assert list((tmp_path / "masks").iterdir()) == []

@@ -83,12 +83,12 @@ def test_sheared_anisotropic_and_tiny_volumes_warn(tmp_path):
 def test_missing_and_unknown_files(tmp_path):
     with pytest.raises(InputNotFoundError):
         read_volume(tmp_path / "nothing.nii.gz")
-    for name in ("photo.jpg", "image.mgz", "noname", "empty.dcm"):
+    for name in ("photo.jpg", "image.xyz", "image.mgz", "noname", "empty.dcm"):
         (tmp_path / name).write_bytes(b"\xff\xd8\xff" if name == "photo.jpg" else b"")
         with pytest.raises(InputUnreadableError):
             read_volume(tmp_path / name)
     with pytest.raises(InputUnreadableError, match=r"\.nii\.gz"):
-        read_volume(tmp_path / "image.mgz")
+        read_volume(tmp_path / "image.xyz")
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.dcm"])

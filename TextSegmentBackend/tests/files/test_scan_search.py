@@ -132,3 +132,64 @@ def test_damaged_files_and_four_dimensions_are_left_for_the_reader_to_report(tmp
     (tmp_path / "a.nii.gz").write_bytes(b"garbage")
     nib.save(nib.Nifti1Image(np.zeros((4, 4, 4, 2), dtype=np.uint8), OBLIQUE), tmp_path / "b.nii")
     assert len(find_scans([tmp_path]).scans) == 2
+
+
+def test_a_bids_data_set(tmp_path):
+    """Scans in `anat`, `ct` and `pet`; time series, derivatives, sources and segmentations are left out."""
+    scan, other = phantom(), phantom() + 7
+    (tmp_path / "dataset_description.json").write_text("{}")
+    for place, name in (
+        ("sub-01/anat", "sub-01_T1w"), ("sub-01/ses-2/ct", "sub-01_ses-2_ct"), ("sub-02/pet", "sub-02_pet"),
+        ("sub-01/func", "sub-01_bold"), ("sub-01/dwi", "sub-01_dwi"), ("sub-01/fmap", "sub-01_phasediff"),
+        ("derivatives/x/sub-01/anat", "sub-01_T1w"),
+    ):  # fmt: skip
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        write(tmp_path / place / f"{name}.nii.gz", scan if "01" in name else other)
+    write(tmp_path / "sub-01" / "anat" / "sub-01_dseg.nii.gz", labels())
+    write_series(tmp_path / "sourcedata" / "sub-01", STORED, OBLIQUE)
+    found = find_scans([tmp_path])
+    assert found.names() == ("sub-01_T1w", "sub-01_ses-2_ct", "sub-02_pet")
+    assert found.is_folder
+    assert len(found.left_out) == 5
+    assert reasons(found)["sub-01_dseg.nii.gz"] == LABELS
+
+
+def test_an_nnunet_data_set(tmp_path):
+    (tmp_path / "dataset.json").write_text("{}")
+    for place in ("imagesTr", "imagesTs", "labelsTr"):
+        (tmp_path / place).mkdir()
+        for case in ("a", "b"):
+            name = f"{place[-2:]}_{case}" + ("" if place == "labelsTr" else "_0000")
+            write(tmp_path / place / f"{name}.nii.gz", labels() if place == "labelsTr" else phantom())
+    found = find_scans([tmp_path])
+    assert found.names() == ("Tr_a_0000", "Tr_b_0000", "Ts_a_0000", "Ts_b_0000")
+    assert {reason for _, reason in found.left_out} == {LABELS}
+
+
+def test_a_folder_for_each_patient(tmp_path):
+    """Files of one name in several folders: results are named after both."""
+    for patient in ("p1", "p2"):
+        (tmp_path / patient).mkdir()
+        write(tmp_path / patient / "ct.nii.gz", phantom())
+        write(tmp_path / patient / "liver.nii.gz", labels())
+    found = find_scans([tmp_path])
+    assert found.names() == ("p1_ct", "p2_ct")
+    assert reasons(found) == {"liver.nii.gz": LABELS}
+    (tmp_path / "p2" / "ct.nii.gz").rename(tmp_path / "p2" / "mr.nii.gz")
+    assert find_scans([tmp_path]).names() == ("ct", "mr")
+
+
+def test_dicom_below_wins_over_copies_below(tmp_path):
+    write_series(tmp_path / "dicom", STORED, OBLIQUE)
+    (tmp_path / "nifti").mkdir()
+    write(tmp_path / "nifti" / "converted.nii.gz", phantom())
+    found = find_scans([tmp_path])
+    assert found.scans == (tmp_path,)
+    assert reasons(found) == {"converted.nii.gz": BESIDE_DICOM}
+
+
+def test_a_pair_of_files_is_one_scan(tmp_path):
+    nib.save(nib.Nifti1Pair(phantom(), OBLIQUE), tmp_path / "scan.img")
+    (tmp_path / "picture.hdr").write_bytes(b"#?RADIANCE")
+    nib.save(nib.MGHImage(phantom().astype(np.int32), OBLIQUE), tmp_path / "free.mgz")
+    assert find_scans([tmp_path]).names() == ("free", "scan")

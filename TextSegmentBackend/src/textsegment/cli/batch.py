@@ -42,13 +42,14 @@ from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.file_names import file_stems
 from textsegment.files.report.summary import disclaimer_of, write_json
+from textsegment.files.walking import walk_files
 
 if TYPE_CHECKING:
     from textsegment.files.scan_search import ScanSearch
 
 REPORT = "report.json"
 # Formats whose voxels lie in a file beside the header.
-_DETACHED = (".nhdr", ".mhd")
+_DETACHED = (".nhdr", ".mhd", ".hdr", ".img")
 _FOLDER_HINT = "Give one: -o results/ for masks, -o results/plan.rtstruct.dcm for other formats."
 
 
@@ -130,14 +131,12 @@ def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> No
         typer.Exit: With ``BATCH_INCOMPLETE`` if images failed.
         TextSegmentError: What would fail for all images: weights, device, disk full, consent.
     """
-    from textsegment.files.scan_search import scan_name
-
     layout = _checked_layout(targets)
     if session.request.given is not None:
         raise OutputError("Structures made before belong to one image.", "Leave --use out.")
     session.info  # noqa: B018 – whatever is wrong with model or server is wrong for all images
     images = found.scans
-    names = file_stems([scan_name(image) for image in images])
+    names = file_stems(found.names())
     outcomes: list[_Outcome] = []
     for number, (image, name) in enumerate(zip(images, names, strict=True), start=1):
         label = f"{number}/{len(images)} {name}"
@@ -147,6 +146,8 @@ def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> No
             show_error(outcome.error, label)
         elif not session.quiet:
             typer.echo(f"{label}: {_summary(outcome)}")
+            for warning in (outcome.report or {}).get("warnings", ()):
+                typer.echo(f"  ! {warning}")
     failed = [outcome.name for outcome in outcomes if outcome.error is not None]
     if targets.report is not None:
         entries = [outcome.to_json() for outcome in outcomes]
@@ -217,6 +218,8 @@ def _request(image: Path, session: Session) -> dict[str, Any]:
         "image_sha256": _fingerprint(image),
         **session.request.to_json(),
         "modality": session.modality,
+        # Results of older versions, which had no other, stay complete.
+        **({} if session.volume_number is None else {"volume": session.volume_number}),
         "model": session.info.model,
         "weights_sha256": session.info.weights_sha256,
     }
@@ -236,7 +239,7 @@ def _fingerprint(image: Path) -> str:
     Cheaper than reading the image, and the same wherever the file lies.
     """
     if image.is_dir():
-        files = sorted(path for path in image.rglob("*") if path.is_file())
+        files = [path for _, inside in walk_files(image) for path in inside if path.is_file()]
     elif image.name.lower().endswith(_DETACHED):
         files = sorted(image.parent.glob(f"{glob.escape(image.stem)}.*"))
     else:

@@ -42,9 +42,14 @@ class OutputOptions:
         Raises:
             OutputError: The suffix of a result is unknown.
         """
+        from textsegment.files.images.labelmap import is_table
         from textsegment.files.results import result_files
 
-        results = [path for result in self.results for path in result_files(names, result)]
+        results: list[Path] = []
+        for path in (path for result in self.results for path in result_files(names, result)):
+            # Label maps of one name in several formats share their table.
+            if not (is_table(path) and path in results):
+                results.append(path)
         extras = [path for path in (self.preview, self.report, self.page) if path is not None]
         return (*results, *extras)
 
@@ -78,8 +83,7 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
         )
     folders = [_absolute(Path(result)) for result in targets.results if is_folder(result)]
     files = [_absolute(path) for path in targets.files(())]
-    if len({*files, *folders}) < len(files) + len(folders):
-        raise OutputError("Two outputs have the same name.", "Give each its own.")
+    require_distinct([*files, *folders])
     read = [path for path in (*inputs, targets.append_to) if path is not None]
     if any(_absolute(path) in files for path in read):
         raise OutputError("The output is the image itself, or another input.", "Give it another name.")
@@ -88,6 +92,16 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
     for path in files:
         if path.parent not in folders:
             require_folder(path.parent)
+
+
+def require_distinct(files: Sequence[Path]) -> None:
+    """Refuse outputs that would replace each other.
+
+    Raises:
+        OutputError: There are two of one name, or links to one file.
+    """
+    if len({_absolute(path) for path in files}) < len(files):
+        raise OutputError("Two outputs have the same name.", "Give each its own.")
 
 
 def require_absent(files: Sequence[Path]) -> None:

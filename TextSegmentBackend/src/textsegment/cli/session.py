@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from textsegment.caution import Caution
-from textsegment.cli.outputs import OutputOptions, require_absent
+from textsegment.cli.outputs import OutputOptions, require_absent, require_distinct
 from textsegment.cli.progress import ProgressBar, Stopwatch
 from textsegment.cli.region import read_region
 from textsegment.cli.selection import SelectionCriteria
@@ -39,6 +39,7 @@ class Session:
         server: Does the work in place of a model in this process, or None.
         modality: DICOM code that overrules the image, or None.
         series: Number of a DICOM series, or None.
+        volume_number: Which volume of a file with several, from 1, or None.
         roi: The part of the image to look at, see ``read_region``, or None.
         fast: Whether patches overlap less.
         yes: Whether sets of structures may run without a question.
@@ -53,6 +54,7 @@ class Session:
     server: RemoteSegmenter | None = None
     modality: str | None = None
     series: str | None = None
+    volume_number: int | None = None
     roi: str | None = None
     fast: bool = False
     yes: bool = False
@@ -88,7 +90,9 @@ class Session:
 
         watch = Stopwatch()
         with watch.measure("read"), self._status(f"{label}Reading"):
-            scan = read_scan(image, modality=self.modality, series=self.series)
+            scan = read_scan(
+                image, modality=self.modality, series=self.series, volume_number=self.volume_number
+            )
             for path in targets.results:
                 require_writable(path, scan.source, append_to=targets.append_to)
             given = None if self.request.given is None else read_masks(self.request.given, scan)
@@ -102,8 +106,10 @@ class Session:
         )
         if given is not None:
             require_whole(given[name] for name in plan.given)
+        files = targets.files(plan.written_names)
+        require_distinct(files)
         if not self.overwrite:
-            require_absent(targets.files(plan.written_names))
+            require_absent(files)
         with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
             result = self.segmenter.segment(
                 volume, plan.prompts, effort=effort, on_event=_both(watch.on_event, bar.on_event)

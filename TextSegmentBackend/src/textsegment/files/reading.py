@@ -6,12 +6,15 @@ from pathlib import Path
 
 from textsegment.caution import Caution
 from textsegment.errors import InputError, InputNotFoundError, InputUnreadableError
+from textsegment.files.archive import unpacked
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.images.itk_image import read_itk_image
+from textsegment.files.images.mgh import read_mgh
 from textsegment.files.images.nifti import read_nifti
 from textsegment.files.images.opening import ALL_SUFFIXES, FileKind, kind_of
 from textsegment.files.images.raw_image import RawImage
 from textsegment.files.scan import Scan
+from textsegment.files.scan_search import find_scans
 from textsegment.modality import guess_modality, modality_code
 from textsegment.volume import Volume
 
@@ -31,8 +34,9 @@ def read_scan(
     """Read a scan.
 
     Args:
-        path: A NIfTI (``.nii``, ``.nii.gz``), NRRD (``.nrrd``, ``.nhdr``) or MetaImage (``.mha``, ``.mhd``)
-            file, a folder with one DICOM series, or one file of it.
+        path: A NIfTI (``.nii``, ``.nii.gz``, ``.hdr`` with ``.img``), NRRD (``.nrrd``, ``.nhdr``), MetaImage
+            (``.mha``, ``.mhd``) or FreeSurfer (``.mgz``) file, a folder with one DICOM series, one file of
+            it, or a zip file of one of these. What a file is, its first bytes say.
         modality: ``CT``, ``MR``, ``PT`` or ``US``. Without it the DICOM header decides, and for other files
             a guess by the voxel values, with a warning.
         series: Which one of several DICOM series, see ``read_dicom``.
@@ -66,6 +70,11 @@ def read_scan(
         kind = FileKind.DICOM if path.is_dir() else kind_of(path)
         if kind is FileKind.DICOM:
             return read_dicom(path, modality=wanted, series=series)
+        if kind is FileKind.ZIP:
+            with unpacked(path) as folder:
+                return read_scan(
+                    _only_scan(folder), modality=wanted, series=series, volume_number=volume_number
+                )
         if series is not None:
             raise InputError("Only DICOM files belong to a series.", "Leave --series out.")
         raw = _read_file(path, kind, volume_number)
@@ -78,11 +87,28 @@ def read_scan(
     return Scan(Volume(raw.voxels, raw.geometry, guess.code, (*raw.warnings, warning)), None)
 
 
+def _only_scan(folder: Path) -> Path:
+    """Return the one scan of an unpacked archive.
+
+    Raises:
+        InputError: It holds several.
+    """
+    found = find_scans([folder])
+    if len(found.scans) != 1:
+        raise InputError(
+            f"The zip file holds several images: {len(found.scans)}.", "Unpack it, and give the folder."
+        )
+    found.require_clear(found.scans[0])
+    return found.scans[0]
+
+
 def _read_file(path: Path, kind: FileKind | None, volume_number: int | None) -> RawImage:
     if kind is FileKind.NIFTI:
         return read_nifti(path, volume_number=volume_number)
     if kind in (FileKind.NRRD, FileKind.META):
         return read_itk_image(path, volume_number=volume_number)
+    if kind is FileKind.MGH:
+        return read_mgh(path, volume_number=volume_number)
     raise InputUnreadableError(
         "The file is no image of a known type.", f"Known are DICOM and {', '.join(ALL_SUFFIXES[1:])}."
     )

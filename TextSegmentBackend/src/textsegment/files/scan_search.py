@@ -7,7 +7,7 @@ maps and the hidden files of operating systems are left out, and it is said.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,21 @@ from textsegment.errors import InputError, TextSegmentError
 from textsegment.files.dicom.header import FEWEST_PLANES, quiet_pydicom, read_headers
 from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.images.labelmap import OWN_DESCRIPTION, table_of
-from textsegment.files.images.nifti import NIFTI_SUFFIXES, nifti_description, read_nifti
+from textsegment.files.images.mgh import read_mgh
+from textsegment.files.images.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, nifti_description, read_nifti
+from textsegment.files.layouts import LABELS, layout_of
 from textsegment.files.walking import walk_files
 from textsegment.plausibility import looks_like_labels
 
-IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, *ITK_SUFFIXES)
+IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".hdr", ".hdr.gz", *ITK_SUFFIXES, ".mgz", ".mgh")
 """Suffixes of image files."""
 
 HIDDEN = "hidden files"
 RESULTS = "results of TextSegment or 3D Slicer"
-LABELS = "label maps"
 BESIDE_DICOM = "beside a DICOM series"
+
+LeftOut = tuple[Path, str]
+"""A file that is named like an image, and why it is none to segment."""
 
 _SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
 
@@ -40,12 +44,25 @@ class ScanSearch:
         mixed: Those of the scans that are folders of both image files and DICOM images: nobody knows which
             are meant.
         is_folder: Whether a folder was replaced by the images in it.
+        root: The folder that the scans lie below, if they lie in folders of their own.
     """
 
     scans: tuple[Path, ...]
-    left_out: tuple[tuple[Path, str], ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     mixed: tuple[Path, ...] = ()
     is_folder: bool = False
+    root: Path | None = None
+
+    def names(self) -> tuple[str, ...]:
+        """Return a name for each scan: that of the file, with its folders where that is not enough.
+
+        ``patients/1/ct.nii.gz`` and ``patients/2/ct.nii.gz`` become ``1_ct`` and ``2_ct``.
+        """
+        names = [scan_name(scan) for scan in self.scans]
+        if self.root is None or len({name.casefold() for name in names}) == len(names):
+            return tuple(names)
+        folders = [scan.parent.relative_to(self.root).parts for scan in self.scans]
+        return tuple("_".join((*parts, name)) for parts, name in zip(folders, names, strict=True))
 
     def require_clear(self, scan: Path) -> None:
         """Refuse a folder of both image files and DICOM images.
@@ -87,12 +104,16 @@ def find_scans(given: Sequence[Path]) -> ScanSearch:
         tuple(entry for one in found for entry in one.left_out),
         tuple(scan for one in found for scan in one.mixed),
         any(one.is_folder for one in found),
+        found[0].root if len(found) == 1 else None,
     )
 
 
-def has_image_suffix(path: Path) -> bool:
-    """Whether a file is named like an image."""
-    return path.name.lower().endswith(IMAGE_SUFFIXES)
+def is_named_like_an_image(path: Path) -> bool:
+    """Whether a file is named like an image; of a pair the header stands for both."""
+    name = path.name.lower()
+    if name.endswith((".hdr", ".hdr.gz")):
+        return any(path.with_name(f"{scan_name(path)}{end}").is_file() for end in (".img", ".img.gz"))
+    return name.endswith(IMAGE_SUFFIXES)
 
 
 def scan_name(path: Path) -> str:
@@ -101,7 +122,7 @@ def scan_name(path: Path) -> str:
     A link has a name of its own: where it leads to (a store of contents, say) names no scan.
     """
     name = os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119
-    suffix = next((s for s in IMAGE_SUFFIXES if name.lower().endswith(s)), "")
+    suffix = next((s for s in (*IMAGE_SUFFIXES, ".zip") if name.lower().endswith(s)), "")
     return name[: -len(suffix)] if suffix else name
 
 
@@ -118,18 +139,9 @@ def is_own_result(path: Path) -> bool:
 
 
 def _search_folder(folder: Path) -> ScanSearch:
-    candidates: list[Path] = []
-    left_out: list[tuple[Path, str]] = []
-    for path in sorted(folder.iterdir()):
-        if not has_image_suffix(path) or not path.is_file():
-            continue
-        reason = _reason_against(path)
-        if reason is None:
-            candidates.append(path)
-        else:
-            left_out.append((path, reason))
+    candidates, left_out = _sorted_out(folder.iterdir())
     if not candidates:
-        return ScanSearch((folder,), tuple(left_out))
+        return _search_below(folder, left_out)
     slices = _count_slices(folder)
     if slices >= FEWEST_PLANES:
         beside = [(path, BESIDE_DICOM) for path in candidates]
@@ -137,6 +149,45 @@ def _search_folder(folder: Path) -> ScanSearch:
     if slices or _holds_dicom_below(folder):
         return ScanSearch((folder,), tuple(left_out), mixed=(folder,))
     return ScanSearch(tuple(candidates), tuple(left_out), is_folder=True)
+
+
+def _search_below(folder: Path, left_out: Sequence[LeftOut]) -> ScanSearch:
+    """Look for image files in the folders below, as data sets have them; DICOM slices are the scan again."""
+    layout = layout_of(folder)
+    candidates: list[Path] = []
+    left_out = list(left_out)
+    for inside, files in walk_files(folder):
+        if inside == folder:
+            continue
+        parts = inside.relative_to(folder).parts
+        images = [path for path in files if is_named_like_an_image(path)]
+        reason = layout.reason_against(parts)
+        if reason is not None:
+            left_out += [(path, reason) for path in images]
+            continue
+        found, others = _sorted_out(images)
+        candidates += found
+        left_out += others
+    if not candidates:
+        return ScanSearch((folder,), tuple(left_out))
+    if not layout.is_of_image_files and (_count_slices(folder) or _holds_dicom_below(folder)):
+        beside = [(path, BESIDE_DICOM) for path in candidates]
+        return ScanSearch((folder,), (*left_out, *beside))
+    return ScanSearch(tuple(candidates), tuple(left_out), is_folder=True, root=folder)
+
+
+def _sorted_out(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
+    candidates: list[Path] = []
+    left_out: list[LeftOut] = []
+    for path in sorted(paths):
+        if not is_named_like_an_image(path) or not path.is_file():
+            continue
+        reason = _reason_against(path)
+        if reason is None:
+            candidates.append(path)
+        else:
+            left_out.append((path, reason))
+    return candidates, left_out
 
 
 def _reason_against(path: Path) -> str | None:
@@ -150,11 +201,13 @@ def _reason_against(path: Path) -> str | None:
 def _is_label_map(path: Path) -> bool:
     """Judge by the voxels; what cannot be read is for others to report."""
     try:
-        if path.name.lower().endswith(NIFTI_SUFFIXES):
+        if path.name.lower().endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES)):
             # The noise of the first slice tells most scans apart, before all of a large file is read.
             first = read_nifti(path, first_slice=True).voxels
             return looks_like_labels(first, partly=True) and looks_like_labels(read_nifti(path).voxels)
-        return looks_like_labels(read_itk_image(path).voxels)
+        if path.name.lower().endswith(ITK_SUFFIXES):
+            return looks_like_labels(read_itk_image(path).voxels)
+        return looks_like_labels(read_mgh(path).voxels)
     except TextSegmentError:
         return False
 
@@ -177,4 +230,4 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 
 def _may_be_dicom(path: Path) -> bool:
-    return not path.name.startswith(".") and not has_image_suffix(path) and path.is_file()
+    return not path.name.startswith(".") and not is_named_like_an_image(path) and path.is_file()

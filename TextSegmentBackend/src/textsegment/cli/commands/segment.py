@@ -74,6 +74,12 @@ def segment_command(
     series: Annotated[
         str | None, typer.Option(help="Number of the series, where a DICOM folder holds several.")
     ] = None,
+    volume: Annotated[
+        int | None,
+        typer.Option(
+            help="Number, from 1, of the volume where a file holds several (time points, channels)."
+        ),
+    ] = None,
     short_names: Annotated[
         bool, typer.Option("--short-names", help="At most 16 characters a name in a structure set.")
     ] = False,
@@ -180,6 +186,7 @@ def segment_command(
         precision=precision or "auto",
         modality=None if modality is None else modality_code(modality),
         series=series,
+        volume_number=volume,
         roi=roi,
         fast=fast,
         yes=yes,

@@ -19,6 +19,7 @@ from textsegment.segmentation import Segmentation
 from textsegment.vocabulary.appearance import appearance_of
 
 LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+_TABLE_SUFFIX = ".labels.json"
 OWN_DESCRIPTION = "TextSegment "
 """How the description in a NIfTI file of ours begins."""
 
@@ -99,7 +100,12 @@ def table_of(path: Path) -> Path:
     suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), None)
     if suffix is None:
         raise OutputError("A label map has another suffix.", f"Use one of {', '.join(LABELMAP_SUFFIXES)}.")
-    return path.with_name(path.name[: -len(suffix)] + ".labels.json")
+    return path.with_name(path.name[: -len(suffix)] + _TABLE_SUFFIX)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is named like the table of a label map."""
+    return path.name.endswith(_TABLE_SUFFIX)
 
 
 def _labelmap(segmentation: Segmentation) -> NDArray[Any]:

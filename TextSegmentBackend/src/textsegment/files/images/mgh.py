@@ -1,0 +1,61 @@
+"""FreeSurfer's MGH and MGZ through nibabel."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from nibabel.fileslice import fileslice
+from nibabel.freesurfer.mghformat import MGHError, MGHHeader
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from textsegment.caution import Caution
+from textsegment.errors import InputUnreadableError
+from textsegment.files.images.opening import is_compressed, open_image
+from textsegment.files.images.raw_image import RawImage, chosen_volume, require_plausible_size
+from textsegment.geometry import Geometry
+
+# Where the header says whether it knows the orientation.
+_FLAG_AT = 28
+_DAMAGE = (
+    OSError, EOFError, ValueError, TypeError, KeyError, zlib.error, HeaderDataError, WrapStructError,
+    MGHError,
+)  # fmt: skip
+
+
+@np.errstate(all="ignore")
+def read_mgh(path: Path, *, volume_number: int | None = None) -> RawImage:
+    """Read an MGH file.
+
+    Args:
+        path: A file of any name, compressed (MGZ) or not.
+        volume_number: Which of several volumes (frames), counted from 1.
+
+    Raises:
+        InputUnreadableError: It is no such file, or damaged.
+        VolumeInvalidError: It has several volumes and nobody says which.
+        GeometryError: Zero or not finite voxel sizes, a singular affine.
+        InputError: There is no volume of this number.
+    """
+    try:
+        with open_image(path) as stream:
+            # nibabel fills in what is missing, and does not say so.
+            is_oriented = int.from_bytes(stream.read(_FLAG_AT + 2)[_FLAG_AT:], "big") == 1
+            stream.seek(0)
+            header = MGHHeader.from_fileobj(stream, check=False)
+            sizes = tuple(int(n) for n in header["dims"])
+            shape, index = chosen_volume(sizes, volume_number)
+            dtype = header.get_data_dtype()
+            geometry = Geometry(shape, header.get_affine())
+            voxel_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+            require_plausible_size(voxel_bytes, path.stat().st_size, compressed=is_compressed(path))
+            wanted = (slice(None), slice(None), slice(None), *index)
+            voxels = fileslice(stream, wanted, sizes, dtype, header.get_data_offset(), "F")
+    except _DAMAGE as error:
+        raise InputUnreadableError(
+            "The file is no MGH image, or it is damaged.", "Copy it again, or convert it to .nii.gz."
+        ) from error
+    warnings = () if is_oriented else (Caution("orientation_coronal"),)
+    return RawImage(voxels.astype(dtype.newbyteorder("="), copy=False), geometry, warnings)
