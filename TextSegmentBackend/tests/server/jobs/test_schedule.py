@@ -39,6 +39,13 @@ def test_position_is_the_number_of_jobs_that_have_to_end_before():
     assert [position(place) for place in places] == [0, 0, 1, 2, 3]
 
 
+def test_a_job_that_comes_after_positions_were_asked_for_has_one():
+    schedule = made()
+    schedule.admit("a")
+    for number in range(1, 4):
+        assert position(schedule.admit("a")) == number
+
+
 def test_full_queue_refuses_with_a_time_to_wait():
     """Fault 44."""
     schedule = made(max_queue=2)

@@ -114,6 +114,7 @@ class Schedule:
         if of_client >= self._max_queue_per_client or of_owner >= self._max_queue_per_owner:
             raise BusyError("Too many of your jobs are waiting.", "Try again later.", _RETRY_AFTER_S)
         self._waiting.setdefault(client, deque()).append(place)
+        self._order = None
         self.refresh()
         return place
 
