@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
 import torch
 
-from textsegment.errors import DeviceError
+from textsegment.errors import DeviceError, OutOfMemoryError
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -111,9 +112,47 @@ def release_memory(device: torch.device) -> None:
         torch.mps.empty_cache()
 
 
+# In lower case: of PyTorch (on Linux, Windows, a GPU), oneDNN, CUDA's libraries, SimpleITK and C++.
+_REFUSALS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "failed to allocate memory",
+    "could not allocate memory",
+    "bad_alloc",
+    "bad allocation",
+    "status_alloc_failed",
+)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice: PyTorch has a type for it on CUDA only."""
+    """Whether an error says that memory did not suffice: PyTorch has a type for it on CUDA only.
+
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "not enough memory" in text)
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(refusal in text for refusal in _REFUSALS)
+
+
+@contextmanager
+def refusing_typed(what: str) -> Iterator[None]:
+    """Turn a refusal of memory in the block into an error that says for what it did not suffice.
+
+    Raises:
+        OutOfMemoryError: Memory was refused.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError, OSError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"The memory does not suffice for {what}.",
+            "Use a smaller model, another device, or close other programs.",
+        ) from error

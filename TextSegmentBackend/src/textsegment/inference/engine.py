@@ -21,6 +21,7 @@ from textsegment.inference.device import (
     choose_precision,
     computing,
     is_out_of_memory,
+    refusing_typed,
     release_memory,
     use_threads,
 )
@@ -57,6 +58,7 @@ class LocalSegmenter:
     Raises:
         DeviceError: The device is not there, or cannot compute in this precision.
         WeightsError: The weights are missing or wrong.
+        OutOfMemoryError: The memory does not suffice for the model.
     """
 
     def __init__(
@@ -75,12 +77,13 @@ class LocalSegmenter:
             use_threads(threads)
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
-        if isinstance(model, str):
-            from textsegment.inference.weights.models import load_model
+        with refusing_typed("this model"):
+            if isinstance(model, str):
+                from textsegment.inference.weights.models import load_model
 
-            model = load_model(model, device=self.device, dtype=torch.float32)
-        self.model = model
-        self.network = model.network.to(self.device).eval()
+                model = load_model(model, device=self.device, dtype=torch.float32)
+            self.model = model
+            self.network = model.network.to(self.device).eval()
         self.config = self.network.config
         bounds = cache_bytes(self.config, self.device, self.precision, feature_cache_bytes)
         self.cache = FeatureCache(self.device, *bounds)
@@ -135,7 +138,7 @@ class LocalSegmenter:
                 with computing(self.device, torch.float32), watched(self.network, self._hook(job)):
                     self._pipeline.run(job, plan)
                 return plan
-            except (RuntimeError, MemoryError) as error:
+            except (RuntimeError, MemoryError, OSError) as error:
                 if not is_out_of_memory(error):
                     if isinstance(error, torch.AcceleratorError):
                         raise DeviceError("The device failed.", "Restart, or use --device cpu.") from error
