@@ -54,6 +54,45 @@ class Failing(FakeSegmenter):
         raise ZeroDivisionError("PATIENT^NAME")
 
 
+class Hanging(FakeSegmenter):
+    """Says nothing more behind the first event, and does not end when told to, as often as its note says.
+
+    Args:
+        note: File with the number of jobs left that hang.
+    """
+
+    def __init__(self, note: str) -> None:
+        super().__init__()
+        self._note = Path(note)
+
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
+        def watched(event):
+            on_event(event)
+            left = int(self._note.read_text())
+            self._note.write_text(str(max(0, left - 1)))
+            while left:
+                time.sleep(1)
+
+        return super().segment(volume, prompts, on_event=watched, cancel=cancel)
+
+
+class Refused(FakeSegmenter):
+    """Is refused memory in the ways that a CPU knows.
+
+    Args:
+        kind: ``numpy`` or ``python``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
+        if self._kind == "numpy":
+            np.empty(2**55)
+        return bytearray(2**62)
+
+
 class Unloadable(FakeSegmenter):
     """Cannot be made."""
 

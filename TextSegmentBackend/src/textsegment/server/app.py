@@ -28,6 +28,7 @@ from textsegment.wire.contract import (
     INFO_ROUTE,
     JSON_TYPE,
     METRICS_ROUTE,
+    READY_ROUTE,
     SEGMENT_ROUTE,
     VOLUME_ROUTE,
     checked_digest,
@@ -78,6 +79,11 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
     @app.get(HEALTH_ROUTE, **openapi.HEALTH)
     async def health() -> Response:
         return Response(b'{"status":"ok"}', media_type=JSON_TYPE)
+
+    @app.get(READY_ROUTE, **openapi.READY)
+    async def ready(request: Request) -> Response:
+        _service(request).require_ready()
+        return Response(b'{"status":"ready"}', media_type=JSON_TYPE)
 
     @app.get(METRICS_ROUTE, **openapi.METRICS)
     async def metrics_text() -> Response:

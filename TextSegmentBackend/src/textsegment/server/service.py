@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import textsegment
+from textsegment.errors import EngineLostError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import Engine
 from textsegment.server.jobs.response_buffer import ResponseBuffer
@@ -59,6 +60,7 @@ class Service:
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)
+        metrics.watch("engine_ready", "Whether a job would be computed now", lambda: float(engine.is_ready))
         metrics.watch("store_bytes", "Bytes of stored volumes", lambda: self.store.bytes)
 
     async def expire_volumes(self) -> None:
@@ -67,6 +69,19 @@ class Service:
             await asyncio.sleep(min(self.settings.store_expiry_s / 4, _EXPIRY_CHECK_S))
             self._folder.keep()
             self.store.expire()
+
+    def require_ready(self) -> None:
+        """Check that a job would be computed now.
+
+        Raises:
+            EngineLostError: All that computes is starting, or hangs; or the server stops.
+            StorageError: No volume can be stored.
+        """
+        if not self.schedule.is_open:
+            raise EngineLostError("The server is stopping.", "Ask another one.")
+        if not self.engine.is_ready:
+            raise EngineLostError("The engine is starting, or hangs.", "Ask again later.")
+        self._folder.require_usable()
 
     async def stop(self) -> None:
         """Send waiting jobs away, give running ones their time, then end the engine under them."""

@@ -10,6 +10,7 @@ PROTOCOL_VERSION = 1
 
 INFO_ROUTE = "/v1/info"
 HEALTH_ROUTE = "/healthz"
+READY_ROUTE = "/readyz"
 METRICS_ROUTE = "/metrics"
 VOLUME_ROUTE = "/v1/volumes/{digest}"
 SEGMENT_ROUTE = "/v1/segment"

@@ -53,6 +53,9 @@ def serve_command(
     max_prompts: Annotated[int, typer.Option(min=1, help="Structures of one request.")] = 512,
     max_queue: Annotated[int, typer.Option(min=1, help="Jobs that wait.")] = 64,
     max_job_seconds: Annotated[float, typer.Option(help="Longest time of a job.")] = 3600.0,
+    max_silence_seconds: Annotated[
+        float, typer.Option(help="A job that says nothing for so long hangs: its engine is started anew.")
+    ] = 600.0,
     max_store_mb: Annotated[
         int, typer.Option(min=1, help="Disk for volumes; unused ones are dropped.")
     ] = 16384,
@@ -117,15 +120,17 @@ def serve_command(
     engine = (
         _ray_engine(replicas, arguments, segmenter, max_job_seconds)
         if ray
-        else _local_engine(arguments, segmenter, max_job_seconds)
+        else _local_engine(arguments, segmenter, max_job_seconds, max_silence_seconds)
     )
     run_server(engine, settings, announce_json=announce_json, stop_with_stdin=stop_with_stdin)
 
 
-def _local_engine(arguments: list[dict[str, Any]], factory: str, job_time_s: float) -> Engine:
+def _local_engine(
+    arguments: list[dict[str, Any]], factory: str, job_time_s: float, silence_s: float
+) -> Engine:
     from textsegment.server.engines.local import LocalEngine
 
-    return LocalEngine(arguments, factory, job_time_s=job_time_s)
+    return LocalEngine(arguments, factory, job_time_s=job_time_s, silence_s=silence_s)
 
 
 def _ray_engine(replicas: int, arguments: list[dict[str, Any]], factory: str, job_time_s: float) -> Engine:

@@ -41,6 +41,11 @@ class Engine(Protocol):
         """How many jobs run at once; may change while the server runs."""
         ...
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a job would be computed now, or soon: not while all that computes is starting or hangs."""
+        ...
+
     async def start(self) -> ModelInfo:
         """Load the model and say what answers.
 

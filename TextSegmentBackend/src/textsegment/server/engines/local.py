@@ -25,6 +25,8 @@ class LocalEngine:
         factory: What makes a segmenter, ``"module:name"``.
         job_time_s: Longest time of a job.
         cancel_grace_s: How long a job may take to notice that it was cancelled, before its worker is killed.
+        silence_s: How long a job may say nothing, not even how far it is, until its worker is killed as hung.
+        ping_s: So often idle workers are asked whether they live, and as long they may take to answer.
 
     Raises:
         SettingsError: No job could end in such a time.
@@ -37,10 +39,15 @@ class LocalEngine:
         *,
         job_time_s: float = 3600.0,
         cancel_grace_s: float = 30.0,
+        silence_s: float = 600.0,
+        ping_s: float = 15.0,
     ) -> None:
         if not 0 < job_time_s < math.inf:
             raise SettingsError("The longest time of a job is a number of seconds above 0.")
-        self._workers = [WorkerProcess(factory, a, job_time_s, cancel_grace_s) for a in arguments]
+        if not 0 < silence_s < math.inf:
+            raise SettingsError("The longest silence of a job is a number of seconds above 0.")
+        self._workers = [WorkerProcess(factory, a, job_time_s, cancel_grace_s, silence_s) for a in arguments]
+        self._ping_s = ping_s
         self._idle: list[WorkerProcess] = []
         self._has_stopped = False
         self._changed = asyncio.Condition()
@@ -51,6 +58,11 @@ class LocalEngine:
         """How many jobs run at once."""
         return len(self._workers)
 
+    @property
+    def is_ready(self) -> bool:
+        """See ``Engine.is_ready``."""
+        return any(worker.is_ready for worker in self._workers)
+
     async def start(self) -> ModelInfo:
         """Load the model in every worker; see ``Engine.start``."""
         try:
@@ -59,6 +71,7 @@ class LocalEngine:
             await self.stop()
             raise
         self._idle = list(self._workers)
+        self._spawn(self._watch())
         return infos[0]
 
     async def stop(self) -> None:
@@ -90,6 +103,17 @@ class LocalEngine:
             settled = asyncio.create_task(worker.settle())
             settled.add_done_callback(lambda _: self._spawn(self._give_back(worker)))
             await asyncio.shield(settled)
+
+    async def _watch(self) -> None:
+        """Find idle workers that have died or hang, for ever, and start them again."""
+        while True:
+            await asyncio.sleep(self._ping_s)
+            for worker in list(self._idle):
+                if worker in self._idle:  # it may have got a job meanwhile
+                    self._idle.remove(worker)
+                    if worker.is_alive:
+                        await worker.answers(self._ping_s)
+                    await self._give_back(worker)
 
     async def _take(self, digest: str) -> WorkerProcess:
         async with self._changed:

@@ -1,11 +1,13 @@
 """The child process that computes: one segmenter, one job at a time.
 
 It talks with its parent over a pipe in bytes. From the parent come JSON objects: a job (see
-``WorkerProcess.run``), or ``{"cancel": true}``. To the parent go a byte that says what it is, and then
+``WorkerProcess.run``), ``{"cancel": true}``, or ``{"ping": true}`` while there is no job. To the parent go a
+byte that says what it is, and then
 
 ====  ==========================================================================
 ``I`` what answers, JSON, once; the child is ready then
 ``F`` an encoded frame of the job
+``P`` the answer to a ping
 ``E`` the job is over: nothing, or the report of the error that ended it, JSON
 ====  ==========================================================================
 
@@ -27,7 +29,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from textsegment.errors import DependencyMissingError, TextSegmentError
+from textsegment.errors import DependencyMissingError, OutOfMemoryError, TextSegmentError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, Event, Segmenter
 from textsegment.server.logs import describe_defect, log, use_json_logs
@@ -40,7 +42,7 @@ from textsegment.wire.messages import read_effort
 from textsegment.wire.strict_json import Fields
 from textsegment.wire.volume_header import read_header
 
-INFO, FRAME, END = b"I", b"F", b"E"
+INFO, FRAME, END, PONG = b"I", b"F", b"E", b"P"
 
 # The parent has checked them.
 _NO_LIMITS = Limits(max_volume_bytes=2**48, max_voxels=2**48)
@@ -98,6 +100,8 @@ class _Worker:
                 os._exit(0)  # the parent is gone; the main thread may be deep in a computation
             if message.get("cancel"):
                 cancel.cancel()
+            elif message.get("ping"):
+                self._pipe.send_bytes(PONG)
             else:
                 cancel = CancelToken()
                 self._jobs.put((message, cancel))
@@ -127,6 +131,8 @@ def report_of(error: Exception) -> bytes:
         error = DependencyMissingError(
             f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."
         )
+    elif isinstance(error, MemoryError):
+        error = OutOfMemoryError("The memory of the engine does not suffice.", "Ask for fewer structures.")
     elif not isinstance(error, TextSegmentError):
         log("engine_defect", level=logging.ERROR, **describe_defect(error))
         error = TextSegmentError("The engine failed because of a defect of TextSegment.", "Report it.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import multiprocessing
 import signal
+import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,12 +18,15 @@ from typing import Any
 from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import StoredRequest, took_too_long
-from textsegment.server.engines.worker import END, FRAME, worker_main
+from textsegment.server.engines.worker import END, FRAME, PONG, worker_main
+from textsegment.server.logs import log
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.messages import effort_fields
 from textsegment.wire.volume_header import Encoding
 
 _START_S = 600.0
+# After so long a silence a job may still come to its end, but further ones had better go elsewhere.
+_DOUBTFUL_S = 120.0
 
 
 class WorkerProcess:
@@ -32,19 +37,28 @@ class WorkerProcess:
         arguments: See ``worker.load_segmenter``.
         job_time_s: Longest time of a job.
         cancel_grace_s: How long a job may take to notice that it was cancelled.
+        silence_s: How long a job may say nothing, not even how far it is, until the child counts as hung.
 
     Attributes:
         last_digest: Volume of the last job, whose features may be kept.
     """
 
     def __init__(
-        self, factory: str, arguments: Mapping[str, Any], job_time_s: float, cancel_grace_s: float
+        self,
+        factory: str,
+        arguments: Mapping[str, Any],
+        job_time_s: float,
+        cancel_grace_s: float,
+        silence_s: float,
     ) -> None:
         self.last_digest = ""
         self._factory = factory
         self._arguments = dict(arguments)
         self._job_time_s = job_time_s
         self._cancel_grace_s = cancel_grace_s
+        self._silence_s = silence_s
+        self._is_loaded = False
+        self._heard_at = 0.0
         self._process: Any = None
         self._pipe: Connection | None = None
         self._pending: asyncio.Future[bytes] | None = None
@@ -55,6 +69,12 @@ class WorkerProcess:
     def is_alive(self) -> bool:
         """Whether the child can take a job."""
         return self._process is not None and self._process.is_alive()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the model is loaded, and the job, if there is one, says that it goes on."""
+        silent_s = time.monotonic() - self._heard_at if self._in_job else 0.0
+        return self._is_loaded and self.is_alive and silent_s < min(_DOUBTFUL_S, self._silence_s / 2)
 
     @property
     def pid(self) -> int | None:
@@ -90,6 +110,7 @@ class WorkerProcess:
             self.kill()
             raise
         fields = json.loads(payload)
+        self._is_loaded = True
         fields["structures"] = {m: tuple(names) for m, names in fields["structures"].items()}
         return ModelInfo(**fields)
 
@@ -109,11 +130,15 @@ class WorkerProcess:
             | effort_fields(work.effort)
         )
         while True:
+            self._heard_at = time.monotonic()
             try:
-                kind, payload = await self._receive(end - loop.time())
+                kind, payload = await self._receive(min(end - loop.time(), self._silence_s))
             except asyncio.TimeoutError:
                 self.kill()
-                raise took_too_long(self._job_time_s) from None
+                if loop.time() >= end:
+                    raise took_too_long(self._job_time_s) from None
+                log("engine_hung", level=logging.ERROR, was="computing")
+                raise EngineLostError("The engine hung.", "Ask again: it is being started anew.") from None
             if kind == FRAME:
                 yield payload
                 continue
@@ -133,6 +158,17 @@ class WorkerProcess:
             self.kill()
         self._in_job = False
 
+    async def answers(self, timeout_s: float) -> bool:
+        """Return whether the child, which has no job, says anything; kill it if not."""
+        try:
+            self._send({"ping": True})
+            kind, _ = await self._receive(timeout_s)
+        except (asyncio.TimeoutError, EngineLostError):
+            log("engine_hung", level=logging.ERROR, was="idle")
+            self.kill()
+            return False
+        return kind == PONG
+
     def kill(self) -> None:
         """End the child at once; harmless without one."""
         if self._process is None:
@@ -144,7 +180,7 @@ class WorkerProcess:
             None, _bury, self._process, self._reader, self._pipe
         )
         self._process = None
-        self._in_job = False
+        self._in_job = self._is_loaded = False
         if self._pending is not None:
             self._pending.add_done_callback(_ignore)
             self._pending = None

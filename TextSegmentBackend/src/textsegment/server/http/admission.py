@@ -10,7 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from textsegment.server.http.security import HostCheck, KeyCheck, client_address
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.admission import require_length, require_media_type, require_version
-from textsegment.wire.contract import HEALTH_ROUTE, INFO_ROUTE, JSON_TYPE, PROTOCOL_HEADER, VOLUME_TYPE
+from textsegment.wire.contract import (
+    HEALTH_ROUTE,
+    INFO_ROUTE,
+    JSON_TYPE,
+    PROTOCOL_HEADER,
+    READY_ROUTE,
+    VOLUME_TYPE,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class AdmissionMiddleware:
         headers = Headers(scope=scope)
         path: str = scope["path"]
         self._hosts.require(headers.get("host"))
-        if path == HEALTH_ROUTE:
+        if path in (HEALTH_ROUTE, READY_ROUTE):
             return
         address = client_address(scope.get("client"), headers, behind_proxy=self._settings.behind_proxy)
         owner = self._keys.owner(headers.get("authorization"), address)

@@ -20,13 +20,14 @@ from textsegment.wire.contract import (
     METRICS_ROUTE,
     PROTOCOL_HEADER,
     PROTOCOL_VERSION,
+    READY_ROUTE,
     SEGMENT_ROUTE,
     UPGRADE_PROTOCOL,
     VOLUME_ROUTE,
 )
 from textsegment.wire.failures import ErrorReport, status_of
 
-_QUIET = (HEALTH_ROUTE, METRICS_ROUTE)
+_QUIET = (HEALTH_ROUTE, READY_ROUTE, METRICS_ROUTE)
 _ROUTES = (*_QUIET, INFO_ROUTE, SEGMENT_ROUTE)
 _METHODS = ("GET", "HEAD", "PUT", "POST")
 

@@ -22,6 +22,7 @@ _REASONS = {
     426: "Another version of the protocol.",
     429: "The queue is full, or too many wrong keys; see Retry-After.",
     500: "A defect of the server.",
+    503: "The engine is starting, or hangs.",
     507: "There is no room for the volume.",
 }
 _GUARDED = (401, 403, 429, 500)
@@ -61,6 +62,15 @@ HEALTH: dict[str, Any] = {
     "responses": {
         200: {"description": "It does.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}},
         **_errors(403, 500),
+    },
+    "openapi_extra": {"security": []},
+}
+READY: dict[str, Any] = {
+    "summary": "Whether a job would be computed now; no key needed",
+    "operation_id": "ready",
+    "responses": {
+        200: {"description": "It would.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}},
+        **_errors(403, 500, 503, 507),
     },
     "openapi_extra": {"security": []},
 }

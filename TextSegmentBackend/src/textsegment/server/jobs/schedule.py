@@ -86,6 +86,11 @@ class Schedule:
         self._is_open = True
 
     @property
+    def is_open(self) -> bool:
+        """Whether jobs are let in: until the server stops."""
+        return self._is_open
+
+    @property
     def running(self) -> int:
         """Jobs that compute."""
         return len(self._running)

@@ -73,6 +73,16 @@ class PrivateFolder:
             self.path, self._lock = folder
         return self.path / secrets.token_hex(16)
 
+    def require_usable(self) -> None:
+        """Check that files can be made, in a folder that may have to be made first.
+
+        Raises:
+            StorageError: They cannot.
+        """
+        folder = next(path for path in (self.path, self._base, *self._base.parents) if path.exists())
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StorageError("The server cannot keep volumes.", "Ask its operator to look at the disk.")
+
     def keep(self) -> None:
         """Make the folder look used, so that nothing that cleans temporary folders takes it for forgotten."""
         for path in (self.path, self.path / MARKER, self.path / LOCK):

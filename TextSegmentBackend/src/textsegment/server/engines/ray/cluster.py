@@ -60,6 +60,11 @@ class ClusterEngine:
         """How many jobs are given to Ray at once."""
         return self._replicas.most
 
+    @property
+    def is_ready(self) -> bool:
+        """See ``RayEngine.is_ready``."""
+        return self._engine is not None and self._engine.is_ready
+
     async def start(self) -> ModelInfo:
         """Start Ray and the replicas; see ``Engine.start``."""
         try:

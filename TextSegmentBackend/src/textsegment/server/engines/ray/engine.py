@@ -42,11 +42,17 @@ class RayEngine:
     def __init__(self, handle: DeploymentHandle, slots: int) -> None:
         self._handle = handle
         self._slots = slots
+        self._is_lost = False
 
     @property
     def slots(self) -> int:
         """How many jobs are given to Ray at once."""
         return self._slots
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the last job did not lose its replica; see ``Engine.is_ready``."""
+        return not self._is_lost
 
     async def start(self) -> ModelInfo:
         """Wait for a replica and return what it says of itself; see ``Engine.start``."""
@@ -73,12 +79,14 @@ class RayEngine:
         try:
             async for frame in response:
                 kind, payload = split_frame(frame)
+                self._is_lost = False
                 if kind is FrameKind.ERROR:
                     raise ErrorReport.from_json(payload).to_error()
                 yield frame
         except RayTaskError:
             raise
         except _LOST as error:
+            self._is_lost = True
             raise EngineLostError("The engine stopped in mid-job.", "Try again later.") from error
         finally:
             response.cancel()  # harmless after the end
