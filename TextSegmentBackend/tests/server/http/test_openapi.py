@@ -45,6 +45,7 @@ def test_describes_every_route_and_nothing_else(schema):
     assert operations == {
         ("GET", "/healthz"),
         ("GET", "/metrics"),
+        ("GET", "/readyz"),
         ("GET", "/v1/info"),
         ("HEAD", "/v1/volumes/{digest}"),
         ("PUT", "/v1/volumes/{digest}"),
