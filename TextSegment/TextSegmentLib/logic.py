@@ -96,6 +96,7 @@ class TextSegmentLogic:
         *,
         modality: str,
         segmenter: Segmenter,
+        replaced: Sequence[ResultRow] = (),
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Run:
         """Begin to look for structures; returns at once.
@@ -106,6 +107,7 @@ class TextSegmentLogic:
             segmentation_node: Where to; None for a new one beside the volume.
             modality: DICOM code.
             segmenter: What finds the structures.
+            replaced: Rows of the segmentation whose segments make way for new ones, as in ``redo``.
             on_event: Called with the run after every change.
 
         Returns:
@@ -118,7 +120,7 @@ class TextSegmentLogic:
         self._require_idle()
         names = tuple(prompt.text for prompt in unique_prompts(structures))
         request = Request(modality_code(modality), lambda model: Selection(names))
-        return self._begin(volume_node, segmentation_node, request, names, segmenter, on_event)
+        return self._begin(volume_node, segmentation_node, request, names, segmenter, on_event, replaced)
 
     def redo(
         self,
@@ -168,12 +170,15 @@ class TextSegmentLogic:
         structures: Sequence[str],
         segmenter: Segmenter | None,
         on_event: Callable[[Run], None],
+        replaced: Sequence[ResultRow] = (),
     ) -> Run:
         source = read_volume_node(volume_node)
         segmenter = segmenter or default_segmenter()
         target = Target.prepare(volume_node, segmentation_node)
         results = Results(volume_node, target.node)
-        self._run = Run(source, target, results, request, structures, segmenter, on_event=on_event)
+        self._run = Run(
+            source, target, results, request, structures, segmenter, replaced=replaced, on_event=on_event
+        )
         return self._run
 
     def _require_idle(self) -> None:

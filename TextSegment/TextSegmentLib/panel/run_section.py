@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -13,6 +14,9 @@ from TextSegmentLib.scene.rows import RunState
 from TextSegmentLib.scene.run import Run
 
 _STEPS = 1000
+
+Answer = tuple[str, Callable[[], object]]
+"""What can be clicked, and what is called then."""
 
 
 class RunSection:
@@ -26,6 +30,8 @@ class RunSection:
         self._ui = ui
         ui.messageFrame.visible = False
         ui.messageCloseButton.connect("clicked()", self.clear_message)
+        ui.messageLabel.connect("linkActivated(QString)", self._follow)
+        self._answers: Sequence[Answer] = ()
         self.show_run(None)
 
     def offer(self, count: int, obstacle: str, is_worth_a_line: bool) -> None:
@@ -54,22 +60,41 @@ class RunSection:
             self._ui.progressBar.value = round(run.fraction * _STEPS)
             self._ui.progressLabel.text = _sentence(run)
 
-    def show_error(self, error: TextSegmentError) -> None:
-        """Show a failure in its own words."""
+    def show_error(self, error: TextSegmentError, *sentences: str) -> None:
+        """Show a failure in its own words, and more sentences."""
         color = colors_of(self._ui.messageLabel).problem
-        self._show(f"<b style='color:{color}'>{escape(error.message)}</b>", escape(error.hint))
+        more = map(escape, (error.hint, *sentences))
+        self._show(f"<b style='color:{color}'>{escape(error.message)}</b>", *more)
 
     def show_note(self, *sentences: str) -> None:
         """Show something that the user should know."""
         self._show(*map(escape, sentences))
 
+    def add_note(self, *sentences: str) -> None:
+        """Show something besides what is shown."""
+        if sentences:
+            shown = [self._ui.messageLabel.text] if self._ui.messageFrame.visible else []
+            self._show(*shown, *map(escape, sentences), answers=self._answers)
+
+    def ask(self, question: str, *answers: Answer) -> None:
+        """Ask something, with answers to click; nobody has to answer."""
+        links = " · ".join(f"<a href='{n}'>{escape(text)}</a>" for n, (text, _does) in enumerate(answers))
+        self._show(escape(question), links, answers=answers)
+
     def clear_message(self) -> None:
         """Take the message away."""
+        self._answers = ()
         self._ui.messageFrame.visible = False
 
-    def _show(self, *lines: str) -> None:
+    def _show(self, *lines: str, answers: Sequence[Answer] = ()) -> None:
+        self._answers = answers
         self._ui.messageLabel.text = "<br>".join(line for line in lines if line)
         self._ui.messageFrame.visible = True
+
+    def _follow(self, link: str) -> None:
+        if link.isdecimal() and int(link) < len(self._answers):
+            _text, does = self._answers[int(link)]
+            does()
 
 
 def _sentence(run: Run) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import qt
@@ -10,12 +10,9 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
-from textsegment.errors import TextSegmentError
-from textsegment.segmenter import Segmenter
 from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.structures import known_in
 
-from TextSegmentLib.background import Pump
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.anatomy_tree import AnatomyTree
 from TextSegmentLib.panel.coverage import Coverage
@@ -25,11 +22,11 @@ from TextSegmentLib.panel.prompt.prompt_box import PromptBox
 from TextSegmentLib.panel.prompt.recent_menu import RecentMenu
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
+from TextSegmentLib.panel.runs import RunRequest, Runs
 from TextSegmentLib.panel.sets_menu import SetsMenu
 from TextSegmentLib.panel.shown_image import ShownImage
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow, RunState
 from TextSegmentLib.scene.run import Run
 
 _RUN_KEYS = ("Ctrl+Return", "Ctrl+Enter")
@@ -49,17 +46,23 @@ class Panel(VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic = logic
         self.ui = ui = slicer.util.childWidgetVariables(root)
-        self._pump: Pump | None = None
-        self._undo_pump: Pump | None = None
         self._parameters: Parameters | None = None
         self._is_entered = False
         self._known_text = ""  # that of the parameters, when it was read or written last
-        self._awaited: Callable[[], None] | None = None
         self.run_section = run_section = RunSection(ui)
-        self.results = ResultsSection(ui, self._redo, self._undo)
+        self.results = ResultsSection(ui, lambda row: self.runs.redo(row), lambda: self.runs.undo())
         self.inputs = InputSection(ui, logic, self._case_changed)
         self.shown_image = ShownImage(ui.inputSelector, ui.viewsLabel)
         self.engine = EngineSection(ui, self._engine_changed, run_section.show_error)
+        self.runs = Runs(
+            logic,
+            self.engine,
+            run_section,
+            self.results,
+            is_wanted=lambda request: self.prompt.structures == request.structures,
+            on_started=self._run_started,
+            on_changed=self._offer,
+        )
         self.tree = AnatomyTree(
             ui.anatomyTree, ui.anatomySearchBox, ui.anatomyViewBox, ui.availableOnlyBox, self._term_toggled
         )
@@ -71,7 +74,7 @@ class Panel(VTKObservationMixin):
             ui.templatesButton, lambda: self.prompt.structures, self.prompt.add, run_section.show_error
         )
         ui.segmentButton.connect("clicked()", self.prompt.enter)
-        ui.cancelButton.connect("clicked()", self._cancel)
+        ui.cancelButton.connect("clicked()", self.runs.cancel)
         for keys in _RUN_KEYS:
             shortcut = qt.QShortcut(qt.QKeySequence(keys), root)
             shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
@@ -101,130 +104,33 @@ class Panel(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """The panel goes away: nothing of it may be called any more."""
-        if self.logic.run is not None:
-            self.logic.run.cancel()
+        self.runs.stop()
         self._let_go()
         self.removeObservers()
         self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
-        for pump in filter(None, (self._pump, self._undo_pump)):
-            pump.stop()
         for part in (self.prompt, self.tree, self.results, self.engine, self.shown_image):
             part.stop()
 
     def segment(self) -> None:
         """Look for what the text asks for, if nothing is in the way."""
-        if self._obstacle():
-            return
-        wanted, case = self.prompt.structures, self._parameters
-
-        def start(segmenter: Segmenter) -> Run:
-            return self.logic.start(
-                case.volume_node,
-                wanted,
-                case.segmentation_node,
-                modality=self.inputs.modality,
-                segmenter=segmenter,
-                on_event=self._run_changed,
+        case = self._parameters
+        if not self._obstacle() and case is not None:
+            self.runs.ask_for(
+                RunRequest(
+                    case.volume_node, case.segmentation_node, self.prompt.structures, self.inputs.modality
+                )
             )
 
-        run = self._started(start, if_starting=lambda: self.prompt.structures == wanted and self.segment())
-        if run is not None:
-            self.recent.remember(self.prompt.text)
-            self.ui.outputSelector.setCurrentNode(run.segmentation_node)
-            self._follow(run)
-
-    def _redo(self, row: ResultRow) -> None:
-        """Look for the structure of a row again."""
-        results = self.results.shown
-
-        def start(segmenter: Segmenter) -> Run:
-            return self.logic.redo(results, row, segmenter=segmenter, on_event=self._run_changed)
-
-        run = self._started(start, if_starting=lambda: self.results.shown is results and self._redo(row))
-        if run is not None:
-            self._follow(run)
-
-    def _started(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], object]) -> Run | None:
-        """Start a run with the engine that the user has chosen.
-
-        Args:
-            start: Starts it.
-            if_starting: Tries again, once the engine has started.
-
-        Returns:
-            None if that could not be; the user has been told why.
-        """
-        self.run_section.clear_message()
-        try:
-            segmenter = self.engine.agreed_segmenter()
-            if segmenter is None:
-                self._awaited = if_starting if self.engine.is_starting else None
-                return None
-            return start(segmenter)
-        except TextSegmentError as error:
-            self.run_section.show_error(error)
-            return None
-
-    def _undo(self) -> None:
-        """Take back the last run of those that are shown, once it is known what was edited."""
-        if self._is_running:
-            self.logic.run.cancel()
-        results = self.results.shown
-        if not self._undo_step(results):
-            return
-        self._undo_pump = Pump(lambda: self._undo_step(results))
-
-    def _undo_step(self, results: Results) -> bool:
-        """Return whether it is not known yet what was edited; else undo."""
-        if results is not self.results.shown:
-            return False
-        if results.look():
-            return True
-        kept = results.undo()
-        if kept:
-            self.run_section.show_note(
-                _("Kept, because they were edited or accepted: {names}.").format(names=", ".join(kept))
-            )
-        self.results.refresh()
-        return False
-
-    @property
-    def _is_running(self) -> bool:
-        return self.logic.run is not None and self.logic.run.is_active
-
-    def _follow(self, run: Run) -> None:
-        """Take what a run reports until it is over."""
-        self._run_changed(run)
-        self._pump = Pump(lambda: self._take_news(run))
-
-    def _take_news(self, run: Run) -> bool:
-        more = run.process_events()
-        self.run_section.show_run(run)
-        return more
-
-    def _run_changed(self, run: Run) -> None:
-        self.run_section.show_run(run)
-        self.results.show(run.results, is_active=run.is_active)
-        self._offer()
-        if run.is_active:
-            return
-        if run.state is RunState.FAILED:
-            self.run_section.show_error(run.error)
-            self.engine.look()
-        elif run.state is RunState.CANCELLED:
-            self.run_section.show_note(run.error.message, run.error.hint)
-        elif run.warnings:
-            self.run_section.show_note(*run.warnings)
-
-    def _cancel(self) -> None:
-        if self.logic.run is not None:
-            self.logic.run.cancel()
+    def _run_started(self, run: Run) -> None:
+        self.recent.remember(self.prompt.text)
+        self.ui.outputSelector.setCurrentNode(run.segmentation_node)
 
     def _text_read(self) -> None:
         """Bring everything in step with the text."""
         if self._parameters is not None and self.prompt.text != self._known_text:
             self._known_text = self._parameters.text = self.prompt.text
         self.tree.set_selected(frozenset(self.prompt.structures))
+        self.runs.forget_question()
         self._offer()
         self._resume()
 
@@ -239,12 +145,8 @@ class Panel(VTKObservationMixin):
         self._resume()
 
     def _resume(self) -> None:
-        """Do what was asked before the engine had to start, if it still means the same."""
-        if self._awaited is None or self.engine.is_starting or self.prompt.is_unread:
-            return
-        awaited, self._awaited = self._awaited, None
-        if self.engine.model is not None:
-            awaited()
+        if not self.prompt.is_unread:
+            self.runs.resume()
 
     def _case_changed(self) -> None:
         self._model_changed()
@@ -253,7 +155,7 @@ class Panel(VTKObservationMixin):
     def _show_results_of_case(self) -> None:
         """Show what the chosen segmentation holds of earlier runs, perhaps of another session."""
         case, shown = self._parameters, self.results.shown
-        if case is None or self._is_running or case.volume_node is None or case.segmentation_node is None:
+        if case is None or self.runs.is_running or case.volume_node is None or case.segmentation_node is None:
             return
         if shown is not None and shown.segmentation_node is case.segmentation_node:
             return
@@ -274,14 +176,12 @@ class Panel(VTKObservationMixin):
 
     def _offer(self) -> None:
         """Say what the button would do, or what is in the way."""
-        obstacle = self._obstacle()
-        is_said_elsewhere = self._is_running or obstacle in (self.engine.obstacle, self.prompt.problem)
+        obstacle = _("A run is not over.") if self.runs.is_running else self._obstacle()
+        is_said_elsewhere = self.runs.is_running or obstacle in (self.engine.obstacle, self.prompt.problem)
         is_worth_a_line = bool(self.prompt.text) and not is_said_elsewhere
         self.run_section.offer(len(self.prompt.structures), obstacle, is_worth_a_line)
 
     def _obstacle(self) -> str:
-        if self._is_running:
-            return _("A run is not over.")
         if self._parameters is None or self.inputs.obstacle:
             return self.inputs.obstacle or _("The scene is being closed.")
         if self.prompt.problem:
@@ -325,8 +225,7 @@ class Panel(VTKObservationMixin):
         self._parameters = None
 
     def _scene_closing(self, _caller: Any, _event: str) -> None:
-        if self.logic.run is not None:
-            self.logic.run.cancel()
+        self.runs.cancel()
         self._let_go()
         self.inputs.bind(None)
         self.results.show(None)

@@ -41,6 +41,7 @@ class Run:
         structures: Prompts that are known to be asked for already, so that they have rows from the start.
         segmenter: What finds them.
         run_id: Of an earlier run that this one goes on with; empty for a run of its own.
+        replaced: Rows whose segments make way when a new one for their structure comes.
         on_event: Called with this run after every change.
 
     Attributes:
@@ -65,6 +66,7 @@ class Run:
         segmenter: Segmenter,
         *,
         run_id: str = "",
+        replaced: Sequence[ResultRow] = (),
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> None:
         self.results = results
@@ -79,6 +81,7 @@ class Run:
         self._modality = request.modality
         self._structures: tuple[str, ...] = ()
         self._target = target
+        self._replaced = tuple(replaced)
         self._on_event = on_event
         self._began, self._ended = time.monotonic(), 0.0
         self._source = source
@@ -196,9 +199,16 @@ class Run:
         if found.labelmap is not None and found.content is not None and self.model is not None:
             content = self._target.place(found.labelmap, found.content)
             tags = tags_for(mask, self.model, content, run_id=self._id, modality=self._modality)
+            self._make_way_for(mask.structure)
             self.results.save_for_editor()
             segment_id = add_segment(self.segmentation_node, mask.structure, found.labelmap, tags)
         self.results.take(self._id, mask.structure, mask.statistics, segment_id, mask.warnings)
+
+    def _make_way_for(self, structure: str) -> None:
+        there = {row.key for row in self.results.rows}  # some may have been deleted meanwhile
+        for row in self._replaced:
+            if row.structure == structure and row.key in there:
+                self.results.make_way(row)
 
     def _warn(self, *sentences: str) -> None:
         self.warnings = tuple(dict.fromkeys((*self.warnings, *sentences)))

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import qt
 import slicer
@@ -14,6 +16,12 @@ from slicer_host.widgets.segments_model import COLOR_ROLE
 class Failing(FakeSegmenter):
     def segment(self, *_arguments, **_options):
         raise OutOfMemoryError("The graphics card has no memory left.", "Close other programs <now>.")
+
+
+def answer(hands, words):
+    """Click the link with these words in the message."""
+    links = re.findall(r"<a href='(\d+)'>(.*?)</a>", hands.ui.messageLabel.text)
+    hands.ui.messageLabel.linkActivated.emit(next(link for link, text in links if words in text))
 
 
 def node_of(hands):
@@ -427,3 +435,96 @@ def test_masks_of_the_demonstration_model_are_marked_as_a_toys(hands, monkeypatc
     node_of(hands).GetSegmentation().GetNthSegment(0).SetTag("TextSegment.model", "sat-demo")
     hands.panel.results.refresh()
     assert "toy" in hands.note
+
+
+def test_structures_that_are_there_are_asked_about(hands):
+    """sl7: Enter twice made "liver 2" without a word."""
+    hands.segment("liver, aorta")
+    run = hands.widget.logic.run
+    driver.click(hands.ui.segmentButton)
+    assert hands.widget.logic.run is run
+    assert "has liver, aorta already" in hands.ui.messageLabel.text
+    driver.click(hands.ui.segmentButton)  # no answer is no consent
+    assert hands.widget.logic.run is run
+    answer(hands, "Keep both")
+    hands.wait_for_end()
+    assert segment_names(hands) == ["liver", "aorta", "liver 2", "aorta 2"]
+
+
+def test_replaced_segments_make_way_one_by_one_and_edited_ones_stay(hands):
+    """sl7: what was edited or accepted is never lost."""
+    hands.segment("liver, aorta, pancreas")
+    hands.select_row("aorta")
+    driver.click(hands.ui.acceptButton)
+    erase_a_voxel(node_of(hands), "pancreas")
+    driver.click(hands.ui.segmentButton)
+    answer(hands, "Replace")
+    hands.wait_for_end()
+    assert sorted(segment_names(hands)) == ["aorta", "aorta 2", "liver", "pancreas", "pancreas 2"]
+    assert hands.note == ""
+
+
+def test_nothing_is_replaced_by_a_run_that_fails(hands):
+    hands.segment("liver")
+    hands.panel.engine.use(Failing())
+    hands.wait_until_offered()
+    driver.click(hands.ui.segmentButton)
+    answer(hands, "Replace")
+    hands.wait_for_end()
+    assert segment_names(hands) == ["liver"]
+
+
+def test_question_goes_away_with_its_text(hands):
+    hands.segment("liver")
+    driver.click(hands.ui.segmentButton)
+    assert hands.ui.messageFrame.visible
+    hands.ui.promptEdit.text = "aorta"
+    hands.wait_until_offered()
+    driver.wait_until(lambda: not hands.ui.messageFrame.visible, "the end of the question")
+
+
+def test_enter_during_a_run_begins_afterwards(hands):
+    """sl7: it did nothing."""
+    slow(hands)
+    start(hands, "liver, aorta")
+    first = hands.widget.logic.run
+    hands.ui.promptEdit.text = "pancreas"
+    hands.wait_until_read()
+    driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
+    assert hands.widget.logic.run is first
+    assert "Next: pancreas" in hands.ui.messageLabel.text
+    driver.wait_until(lambda: hands.widget.logic.run is not first, "the second run")
+    assert first.state == "done"
+    hands.wait_for_end()
+    assert segment_names(hands) == ["liver", "aorta", "pancreas"]
+
+
+def test_what_waits_can_be_left_out(hands):
+    slow(hands)
+    start(hands, "liver, aorta")
+    first = hands.widget.logic.run
+    hands.ui.promptEdit.text = "pancreas"
+    hands.wait_until_read()
+    driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
+    answer(hands, "Leave it out")
+    hands.wait_for_end()
+    driver.run_events(100)
+    assert hands.widget.logic.run is first
+
+
+def test_what_waits_does_not_begin_after_a_failure_and_that_is_said(hands):
+    class Late(FakeSegmenter):
+        def segment(self, *arguments, **options):
+            super().segment(*arguments, **options)
+            raise OutOfMemoryError("No memory is left.", "Close other programs.")
+
+    hands.panel.engine.use(Late(0.2))
+    start(hands, "liver, aorta")
+    first = hands.widget.logic.run
+    hands.ui.promptEdit.text = "pancreas"
+    hands.wait_until_read()
+    driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
+    hands.wait_for_end()
+    driver.run_events(100)
+    assert hands.widget.logic.run is first
+    assert "Not begun: pancreas." in hands.ui.messageLabel.text

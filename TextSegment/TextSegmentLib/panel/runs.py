@@ -1,0 +1,245 @@
+"""Runs as the panel begins and follows them: one at a time, and none that doubles segments unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from slicer.i18n import tr as _
+from textsegment.errors import TextSegmentError
+from textsegment.segmenter import Segmenter
+
+from TextSegmentLib.background import Pump
+from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.panel.engine.section import EngineSection
+from TextSegmentLib.panel.results_section import ResultsSection
+from TextSegmentLib.panel.run_section import RunSection
+from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.rows import ResultRow, RunState
+from TextSegmentLib.scene.run import Run
+
+_MOST_NAMES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class RunRequest:
+    """What the user has asked for, as it was then.
+
+    Attributes:
+        volume_node: What is segmented.
+        segmentation_node: Where to; None for a new one.
+        structures: Prompts.
+        modality: DICOM code.
+    """
+
+    volume_node: Any
+    segmentation_node: Any
+    structures: tuple[str, ...]
+    modality: str
+
+
+class Runs:
+    """Begins runs and follows them.
+
+    Args:
+        logic: Of the module.
+        engine: What finds structures.
+        section: Shows how a run stands.
+        results: Shows what it brings.
+        is_wanted: Whether a request that had to wait for the engine is still what the text says.
+        on_started: Called with a run that a request has begun.
+        on_changed: Called whenever a run has changed.
+    """
+
+    def __init__(
+        self,
+        logic: TextSegmentLogic,
+        engine: EngineSection,
+        section: RunSection,
+        results: ResultsSection,
+        *,
+        is_wanted: Callable[[RunRequest], bool],
+        on_started: Callable[[Run], None],
+        on_changed: Callable[[], None],
+    ) -> None:
+        self._logic, self._engine, self._section, self._results = logic, engine, section, results
+        self._is_wanted, self._on_started, self._on_changed = is_wanted, on_started, on_changed
+        self._awaited: Callable[[], object] | None = None
+        self._asked: RunRequest | None = None
+        self._next: RunRequest | None = None
+        self._pump: Pump | None = None
+        self._undo_pump: Pump | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is not over."""
+        return self._logic.run is not None and self._logic.run.is_active
+
+    def ask_for(self, request: RunRequest) -> None:
+        """Begin a run: behind the one that goes on, after a question where segments would be doubled."""
+        if self.is_running:
+            self._put_behind(request)
+            return
+        there = _rows_there(request)
+        if not there:
+            self._begin(request)
+            return
+        self._asked = request
+        text = _("The segmentation has {names} already.")
+        self._section.ask(
+            text.format(names=_few([row.structure for row in there])),
+            (_("Replace (what you edited or accepted stays)"), lambda: self._answer(request, there)),
+            (_("Keep both"), lambda: self._answer(request, ())),
+        )
+
+    def redo(self, row: ResultRow) -> None:
+        """Look for the structure of a row again."""
+        results = self._results.shown
+
+        def start(segmenter: Segmenter) -> Run:
+            return self._logic.redo(results, row, segmenter=segmenter, on_event=self._run_changed)
+
+        self._start(start, if_starting=lambda: self._results.shown is results and self.redo(row))
+
+    def undo(self) -> None:
+        """Take back the last run of those that are shown, once it is known what was edited."""
+        self.cancel()
+        results = self._results.shown
+        if self._undo_step(results):
+            self._undo_pump = Pump(lambda: self._undo_step(results))
+
+    def cancel(self) -> None:
+        """Stop, and begin nothing that waits."""
+        if self._logic.run is not None:
+            self._logic.run.cancel()
+        self._next = self._asked = self._awaited = None
+
+    def resume(self) -> None:
+        """Begin what had to wait until the engine has started, if it still means the same."""
+        if self._awaited is None or self._engine.is_starting:
+            return
+        awaited, self._awaited = self._awaited, None
+        if self._engine.model is not None:
+            awaited()
+
+    def forget_question(self) -> None:
+        """The text has changed: take a question about it away."""
+        if self._asked is not None and not self._is_wanted(self._asked):
+            self._asked = None
+            self._section.clear_message()
+
+    def stop(self) -> None:
+        """Do nothing more: the panel goes away."""
+        self.cancel()
+        for pump in filter(None, (self._pump, self._undo_pump)):
+            pump.stop()
+
+    def _put_behind(self, request: RunRequest) -> None:
+        """Keep a request until the run is over; that of the run itself is no other."""
+        run = self._logic.run
+        if run is None or set(request.structures) == {row.structure for row in run.rows}:
+            return
+        self._next = request
+        text = _("Next: {names}.").format(names=_few(request.structures))
+        self._section.ask(text, (_("Leave it out"), self._drop_next))
+
+    def _drop_next(self) -> None:
+        self._next = None
+        self._section.clear_message()
+
+    def _answer(self, request: RunRequest, replaced: Sequence[ResultRow]) -> None:
+        self._asked = None
+        self._begin(request, replaced)
+
+    def _begin(self, request: RunRequest, replaced: Sequence[ResultRow] = ()) -> None:
+        def start(segmenter: Segmenter) -> Run:
+            return self._logic.start(
+                request.volume_node,
+                request.structures,
+                request.segmentation_node,
+                modality=request.modality,
+                segmenter=segmenter,
+                replaced=replaced,
+                on_event=self._run_changed,
+            )
+
+        run = self._start(start, lambda: self._is_wanted(request) and self._begin(request, replaced))
+        if run is not None:
+            self._on_started(run)
+
+    def _start(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], object]) -> Run | None:
+        """Start a run with the engine that the user has chosen.
+
+        Args:
+            start: Starts it.
+            if_starting: Tries again, once the engine has started.
+
+        Returns:
+            None if that could not be; the user has been told why.
+        """
+        self._section.clear_message()
+        try:
+            segmenter = self._engine.agreed_segmenter()
+            if segmenter is None:
+                self._awaited = if_starting if self._engine.is_starting else None
+                return None
+            run = start(segmenter)
+        except TextSegmentError as error:
+            self._section.show_error(error)
+            return None
+        self._run_changed(run)
+        self._pump = Pump(lambda: self._take_news(run))
+        return run
+
+    def _take_news(self, run: Run) -> bool:
+        more = run.process_events()
+        self._section.show_run(run)
+        if not more and run.state is RunState.DONE and self._next is not None:
+            request, self._next = self._next, None
+            self.ask_for(request)
+            self._section.add_note(*run.warnings)  # of the run that the next one follows
+        return more
+
+    def _run_changed(self, run: Run) -> None:
+        self._section.show_run(run)
+        self._results.show(run.results, is_active=run.is_active)
+        self._on_changed()
+        if run.is_active:
+            return
+        left = [_("Not begun: {names}.").format(names=_few(self._next.structures))] if self._next else []
+        if run.state is RunState.FAILED:
+            self._next = None
+            self._section.show_error(run.error, *left)
+            self._engine.look()
+        elif run.state is RunState.CANCELLED:
+            self._next = None
+            self._section.show_note(run.error.message, run.error.hint, *left)
+        elif run.warnings:
+            self._section.show_note(*run.warnings)
+
+    def _undo_step(self, results: Results | None) -> bool:
+        """Return whether it is not known yet what was edited; else undo."""
+        if results is None or results is not self._results.shown:
+            return False
+        if results.look():
+            return True
+        kept = results.undo()
+        if kept:
+            text = _("Kept, because they were edited or accepted: {names}.")
+            self._section.show_note(text.format(names=", ".join(kept)))
+        self._results.refresh()
+        return False
+
+
+def _rows_there(request: RunRequest) -> list[ResultRow]:
+    """Return rows of the segmentation whose segments a request would double."""
+    if request.segmentation_node is None:
+        return []
+    rows = Results(request.volume_node, request.segmentation_node).rows
+    return [row for row in rows if row.segment_id and row.structure in request.structures]
+
+
+def _few(names: Sequence[str]) -> str:
+    names = list(dict.fromkeys(names))
+    return ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
