@@ -111,7 +111,7 @@ def test_run_goes_on_while_the_user_looks_elsewhere_and_comes_back(on_server, se
     on_server.ui.promptEdit.text = "liver, aorta, pancreas, stomach"
     on_server.wait_until_offered()
     driver.click(on_server.ui.segmentButton)
-    driver.wait_until(lambda: on_server.rows()[0][1] == "done", "the first row")
+    driver.wait_until(lambda: on_server.states()[:1] == [["liver", "done"]], "the first row")
     on_server.widget.parent.exit()
     on_server.widget.parent.enter()
     driver.click(on_server.ui.testButton)
@@ -146,8 +146,12 @@ def test_consent_is_asked_once_for_a_server_and_can_be_withdrawn(on_server, serv
     answer_questions(monkeypatch, True)
     driver.click(on_server.ui.segmentButton)
     on_server.wait_for_end()
+    first = on_server.widget.logic.run
     asked = answer_questions(monkeypatch, True)
+    on_server.ui.promptEdit.text = "aorta"
+    on_server.wait_until_offered()
     driver.click(on_server.ui.segmentButton)
+    assert on_server.widget.logic.run is not first
     on_server.wait_for_end()
     assert asked == []
     driver.click(on_server.ui.consentButton)
