@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from textsegment.files.report.colors import Color, distinct_colors
-from textsegment.files.report.preview import BACKGROUND, display_window, draw_slice
+from textsegment.files.report.drawing import Place, Sheet
+from textsegment.files.report.preview import display_window
 from textsegment.files.report.slices import VIEWS, Slice, fullest_slice
 from textsegment.segmentation import Segmentation
 from textsegment.vocabulary.appearance import appearance_of
@@ -48,9 +45,9 @@ def overview_pictures(volume: Volume, segmentation: Segmentation) -> tuple[Pictu
     pictures = []
     for piece in slices:
         height, width = (max(size * scale, _LEAST) for size in piece.size_mm)
-        figure, axes = _figure(width, height)
-        draw_slice(axes, piece, colors, window)
-        pictures.append(Picture(_png(figure), width))
+        sheet = Sheet(width, height + _TITLE, _DPI)
+        sheet.slice(Place(0, _TITLE, width, height), piece, colors, window)
+        pictures.append(Picture(sheet.png(), width))
     return tuple(pictures)
 
 
@@ -66,8 +63,6 @@ def structure_pngs(volume: Volume, segmentation: Segmentation) -> Mapping[str, b
 
 
 def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> bytes:
-    figure, axes = _figure(_SIDE, _SIDE)
-    draw_slice(axes, piece, [color], window)
     (mask,) = piece.masks
     assert mask is not None
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
@@ -79,19 +74,7 @@ def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> b
     )
     high, wide = (side_mm / 2 / size for size in piece.pixel_mm)
     row, column = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
-    axes.set_xlim(column - wide, column + wide)
-    axes.set_ylim(row + high, row - high)
-    return _png(figure)
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """Return a figure with room for one picture of this size and its title."""
-    figure = Figure(figsize=(width, height + _TITLE), dpi=_DPI, facecolor=BACKGROUND)
-    FigureCanvasAgg(figure)
-    return figure, figure.add_axes((0, 0, 1, height / (height + _TITLE)))
-
-
-def _png(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", facecolor=BACKGROUND)
-    return stream.getvalue()
+    view = (row - high, row + high, column - wide, column + wide)
+    sheet = Sheet(_SIDE, _SIDE + _TITLE, _DPI)
+    sheet.slice(Place(0, _TITLE, _SIDE, _SIDE), piece, [color], window, view)
+    return sheet.png()
