@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import slicer
@@ -13,6 +12,7 @@ from textsegment.errors import BusyError, CancelledError
 from textsegment.modality import ModalityGuess, modality_code
 from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
+from textsegment.vocabulary.availability import as_available
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.selection import Selection, check_text, find_structures
 
@@ -200,7 +200,7 @@ class TextSegmentLogic:
         if model is None:
             return found
         available = frozenset(model.structures.get(modality, ()))
-        return [_as_far_as_known(each, available) for each in found]
+        return [as_available(each, available) for each in found]
 
     def guess_modality(self, volume_node: Any) -> ModalityGuess:
         """Return what the modality of a volume seems to be, and why.
@@ -214,22 +214,3 @@ class TextSegmentLogic:
 def _wait_a_moment() -> None:
     slicer.app.processEvents()
     time.sleep(_WAIT_S)
-
-
-def _as_far_as_known(found: Resolution, available: Collection[str]) -> Resolution:
-    """Return a resolution without the structures that the model does not have."""
-    kept = tuple(name for name in found.structures if name in available)
-    if not found.runs or len(kept) == len(found.structures):
-        return found
-    if not kept:
-        return replace(
-            found,
-            status="unsupported",
-            structures=(),
-            relation=None,
-            warnings=(_("This model does not know it; another may."),),
-        )
-    lacking = _("The model has {count} of {all} structures.").format(
-        count=len(kept), all=len(found.structures)
-    )
-    return replace(found, structures=kept, warnings=(*found.warnings, lacking))

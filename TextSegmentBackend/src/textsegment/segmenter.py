@@ -12,6 +12,7 @@ from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import CancelledError, ModalityError, UnknownStructureError
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.vocabulary.availability import missing_from
 from textsegment.vocabulary.structures import nearest_structures
 from textsegment.volume import Volume
 
@@ -118,14 +119,13 @@ class ModelInfo:
         known = self.structures.get(modality)
         if not known:
             raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
-        for prompt in prompts:
-            if prompt.text not in known:
-                near = get_close_matches(prompt.text, known, n=5) or nearest_structures(prompt.text, modality)
-                suggestions = tuple(name for name in near if name in known)
-                question = f"Did you mean {', '.join(suggestions)}?"
-                hint = question if suggestions else f"It knows {len(known)} others."
-                message = f"The model does not know {prompt.text!r} in {modality} images."
-                raise UnknownStructureError(message, hint, suggestions)
+        for name in missing_from((prompt.text for prompt in prompts), known):
+            near = get_close_matches(name, known, n=5) or nearest_structures(name, modality)
+            suggestions = tuple(each for each in near if each in known)
+            question = f"Did you mean {', '.join(suggestions)}?"
+            hint = question if suggestions else f"It knows {len(known)} others."
+            message = f"The model does not know {name!r} in {modality} images."
+            raise UnknownStructureError(message, hint, suggestions)
 
 
 class Segmenter(Protocol):

@@ -195,7 +195,7 @@ def test_a_folder_named_like_a_structure_is_no_image(tmp_path, monkeypatch):
 def test_sets_run_when_agreed_to(tmp_path):
     ended = segment("abdominal organs", "-o", tmp_path / "out", "--yes")
     assert ended.code == 0, ended.err
-    assert "the model has" in ended.out
+    assert "The model has" in ended.out
     assert (tmp_path / "out" / "liver.nii.gz").exists()
 
 

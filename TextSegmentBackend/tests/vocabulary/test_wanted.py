@@ -38,7 +38,7 @@ def test_sets_need_consent():
 def test_a_set_is_cut_down_to_what_the_model_has():
     wanted = find_structures("abdominal organs", "CT", ("liver", "spleen"), yes)
     assert wanted.structures == ("liver", "spleen")
-    assert any("the model has 2 of" in note for note in wanted.notes)
+    assert any("The model has 2 of" in note for note in wanted.notes)
 
 
 def test_unsupported_term_says_so():

@@ -61,7 +61,7 @@ def test_what_the_connected_model_lacks_is_asked_about(hands):
     hands.panel.engine.use(FakeSegmenter(structures={"CT": ["liver", "left rib 1"]}))
     hands.type("spleen; ribs")
     hands.wait_for_meaning("This model does not know it")
-    assert "The model has 1 of 24 structures." in hands.ui.resolutionLabel.text
+    assert "The model has 1 of 24 structures of" in hands.ui.resolutionLabel.text
     assert hands.panel.prompt.structures == ("left rib 1",)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textsegment.errors import LimitExceededError, PromptError, UnknownStructureError
 from textsegment.prompt import Prompt
+from textsegment.vocabulary.availability import as_available
 from textsegment.vocabulary.language.parse import split_terms
 from textsegment.vocabulary.resolution import note_in
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
@@ -79,7 +80,7 @@ def find_structures(text: str, modality: str, available: Collection[str], consen
         >>> find_structures("liver, lt kidney", "CT", known, lambda question: False).structures
         ('liver', 'left kidney')
     """
-    resolutions = resolve(text, modality)
+    resolutions = [as_available(found, available) for found in resolve(text, modality)]
     refused = [resolution for resolution in resolutions if not resolution.runs]
     if refused:
         raise _refused(refused)
@@ -87,22 +88,11 @@ def find_structures(text: str, modality: str, available: Collection[str], consen
     structures: list[str] = []
     notes: list[str] = []
     for resolution in resolutions:
-        chosen = resolution.structures
         if resolution.status != "resolved":
-            chosen, lacking = _available(chosen, available)
-            notes += [f'"{resolution.term}": {lacking}'] if lacking else []
-            _ask(resolution, chosen, consent)
-        structures += chosen
+            _ask(resolution, consent)
+        structures += resolution.structures
         notes += resolution.warnings if has_all else _without_training_notes(resolution, modality)
     return Selection(tuple(structures), tuple(dict.fromkeys(notes)))
-
-
-def _available(names: tuple[str, ...], available: Collection[str]) -> tuple[tuple[str, ...], str]:
-    """Return those of a set that the model has, all if it has none, and a sentence about the others."""
-    kept = tuple(name for name in names if name in available)
-    if not kept or len(kept) == len(names):
-        return names, ""
-    return kept, f"the model has {len(kept)} of {len(names)} structures."
 
 
 def _without_training_notes(resolution: Resolution, modality: str) -> list[str]:
@@ -112,7 +102,8 @@ def _without_training_notes(resolution: Resolution, modality: str) -> list[str]:
     return [warning for warning in resolution.warnings if warning not in notes]
 
 
-def _ask(resolution: Resolution, chosen: Sequence[str], consent: Consent) -> None:
+def _ask(resolution: Resolution, consent: Consent) -> None:
+    chosen = resolution.structures
     shown = ", ".join(chosen[:_MOST_NAMES_SHOWN]) + (", …" if len(chosen) > _MOST_NAMES_SHOWN else "")
     meaning = f'"{resolution.term}" stands for {len(chosen)} structures: {shown}.'
     if not consent(meaning):

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
+from textsegment.vocabulary.availability import missing_from
 from textsegment.vocabulary.language.words import bag_key, clean, raw_key, read_data, tokens
 from textsegment.vocabulary.structures import find_structure, load_structures, nearest_structures
 
@@ -128,7 +129,7 @@ def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None
         return "Only roughly in the model, so left out"
     if any(modality not in structures[prompt].modalities for prompt in entry.prompts):
         return f"Not in the model for {modality}"
-    if available is not None and any(prompt not in available for prompt in entry.prompts):
+    if missing_from(entry.prompts, available):
         return "Not in this model"
     return ""
 
