@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from structure_colors import Color, assign_colors
+from structure_colors import TOLD_APART, Color, assign_colors
 
 OUTPUT = Path(__file__).parents[1] / "src/textsegment/vocabulary/data/structures.json"
 DICOM_MODALITY = {"ct": "CT", "mri": "MR", "pet": "PT"}
@@ -199,6 +199,7 @@ def build(facts: Path) -> list[dict[str, Any]]:
             }
         )
     known: dict[str, Color] = {n: tuple(c["rgb"]) for n, c in codes.items() if c["rgb"]}
+    known |= {name: color for name, color in TOLD_APART.items() if name in names}
     colors = assign_colors([(r["name"], r["kind"], r["side"], r["unsided"]) for r in rows], known, seed_of)
     for row in rows:
         row["color"] = list(colors[row["name"]])

@@ -24,6 +24,21 @@ KIND_HSV: dict[str, tuple[float, float, float, float]] = {
     "lesion": (0.20, 0.40, 0.85, 0.75),
 }
 SMALLEST_DISTANCE = 14.0
+# Where the customary colours of organs that lie side by side can hardly be told apart.
+TOLD_APART: dict[str, Color] = {
+    "heart": (188, 30, 72),
+    "aorta": (255, 66, 28),
+    "left lung": (142, 190, 216),
+    "right lung": (104, 150, 190),
+    "lung": (124, 172, 204),
+    "esophagus": (150, 104, 46),
+    "stomach": (122, 132, 44),
+    "gallbladder": (70, 140, 60),
+    "duodenum": (200, 210, 96),
+    "urinary bladder": (250, 244, 150),
+    "colon": (190, 166, 184),
+    "prostate": (222, 104, 170),
+}
 Row = tuple[str, str, "str | None", "str | None"]
 
 

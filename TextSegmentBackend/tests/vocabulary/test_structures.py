@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from textsegment.vocabulary.structures import find_structure, load_structures, nearest_structures
@@ -88,3 +90,41 @@ def test_near_names_are_suggested_for_the_modality_only() -> None:
     assert "cerebellum" in nearest_structures("cerebelum", "MR")
     assert "cerebellum" not in nearest_structures("cerebelum", "CT")
     assert nearest_structures("qqqqqq") == ()
+
+
+NEIGHBOURS = [
+    "heart",
+    "aorta",
+    "inferior vena cava",
+    "esophagus",
+    "trachea",
+    "left lung",
+    "right lung",
+    "liver",
+    "gallbladder",
+    "stomach",
+    "spleen",
+    "pancreas",
+    "duodenum",
+    "small bowel",
+    "colon",
+    "left kidney",
+    "right kidney",
+    "vertebrae",
+    "urinary bladder",
+    "prostate",
+    "rectum",
+]
+
+
+def test_organs_side_by_side_are_told_apart_by_their_colours() -> None:
+    """sl7: heart and liver had nearly the same; 100 is the distance of black from a grey of 33."""
+
+    def distance(a: str, b: str) -> float:
+        differences = [x - y for x, y in zip(STRUCTURES[a].color, STRUCTURES[b].color, strict=True)]
+        return sum(w * d * d for w, d in zip((2.5, 4, 2.5), differences, strict=True)) ** 0.5
+
+    pairs = itertools.combinations(NEIGHBOURS, 2)
+    near = {(a, b): round(distance(a, b)) for a, b in pairs if distance(a, b) < 60}
+    assert near == {}
+    assert distance("heart", "liver") > 150
