@@ -100,3 +100,20 @@ def test_the_entry_for_the_index_of_extensions_fits_the_extension():
     repository = re.search(r'repository "(.*)"', cmake)[1]
     assert entry["scm_url"] == f"https://github.com/{repository}.git"
     assert entry["category"] == "Segmentation"
+
+
+def test_what_the_index_of_extensions_asks_for_is_there():
+    """Extensions Index, tier 3: licence, patents, a tutorial with sample data, pictures that exist."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    cmake = (ROOT / "CMakeLists.txt").read_text("utf-8")
+    assert "Apache License" in (ROOT / "LICENSE.txt").read_text("utf-8")
+    assert "(LICENSE.txt)" in readme
+    assert "patents" in cmake
+    assert "patent" in readme
+    startup = (MODULE / "TextSegmentLib" / "startup.py").read_text("utf-8")
+    digest = re.search(r'_CHEST = "(\w+)"', startup)[1]
+    assert digest in readme  # the scan of the tutorial is the one that Sample Data offers
+    pictures = re.findall(r"\]\((Resources/Screenshots/[\w.]+)\)", readme)
+    pictures += re.findall(r"\$\{raw\}/(Resources/[\w./]+)", cmake)
+    assert len(pictures) > 5
+    assert all((ROOT / picture).is_file() for picture in pictures)
