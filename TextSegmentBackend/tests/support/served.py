@@ -17,7 +17,7 @@ from textsegment.wire.limits import Limits
 def main() -> None:
     wanted = json.loads(sys.argv[1])
     settings = wanted["settings"]
-    for name in ("certfile", "keyfile", "store_folder"):
+    for name in ("certfile", "keyfile", "store_folder", "token_file", "audit_file"):
         if name in settings:
             settings[name] = Path(settings[name])
     for name in ("keys", "allowed_hosts"):

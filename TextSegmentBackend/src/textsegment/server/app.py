@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 import textsegment
 from textsegment.errors import RequestError
+from textsegment.server.audit import AuditFile
 from textsegment.server.engines.engine import Engine
 from textsegment.server.http import openapi
 from textsegment.server.http.admission import AdmissionMiddleware
@@ -43,6 +44,7 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
         settings: Host, port and TLS are the business of whoever runs the application.
     """
     metrics = Metrics()
+    audit = None if settings.audit_file is None else AuditFile(settings.audit_file)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,7 +70,7 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.add_middleware(AdmissionMiddleware, settings=settings)
-    app.add_middleware(ErrorMiddleware, metrics=metrics)
+    app.add_middleware(ErrorMiddleware, metrics=metrics, audit=audit)
     app.add_exception_handler(HTTPException, _no_such_route)
     _add_routes(app, metrics)
     openapi.describe(app, has_keys=bool(settings.keys))
@@ -96,12 +98,12 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.head(VOLUME_ROUTE, **openapi.FIND_VOLUME)
     async def head_volume(digest: str, request: Request) -> Response:
-        return await find_volume(_service(request), request.state.client, checked_digest(digest))
+        return await find_volume(_service(request), request.state.client, _noted(request, digest))
 
     @app.put(VOLUME_ROUTE, **openapi.TAKE_VOLUME)
     async def put_volume(digest: str, request: Request) -> Response:
         return await take_volume(
-            _service(request), request.state.client, checked_digest(digest), request.receive
+            _service(request), request.state.client, _noted(request, digest), request.receive
         )
 
     @app.post(SEGMENT_ROUTE, **openapi.SEGMENT)
@@ -116,6 +118,11 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
     )
     response.headers.update(error.headers or {})
     return response
+
+
+def _noted(request: Request, digest: str) -> str:
+    request.state.note.digest = checked_digest(digest)
+    return digest
 
 
 def _service(request: Request) -> Service:

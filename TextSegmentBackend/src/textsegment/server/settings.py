@@ -5,16 +5,15 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-import stat
 import tempfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from textsegment.errors import SettingsError
+from textsegment.server.keys import key_lines, parsed_keys
 from textsegment.wire.limits import Limits
 
 DEFAULT_PORT = 8765
-MIN_KEY_CHARACTERS = 16
 KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
 """Environment variable with the key of a server, or of one that a client asks."""
 
@@ -26,7 +25,10 @@ class ServerSettings:
     Attributes:
         host: Address to listen at.
         port: TCP port; 0 for any free one.
-        keys: Access keys, any of which opens the server; none only on loopback.
+        keys: Access keys, any of which opens the server, as ``AccessKey.from_line`` reads them; none only on
+            loopback.
+        token_file: Where the keys are from: it is read again when it has changed.
+        audit_file: Gets a line for each request; None for no such file.
         certfile: PEM with the certificate chain, for TLS.
         keyfile: PEM with its private key; None if it is in ``certfile``.
         behind_proxy: Whether a reverse proxy on this or another machine speaks TLS with the clients; its
@@ -54,6 +56,8 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     keys: tuple[str, ...] = field(default=(), repr=False)
+    token_file: Path | None = None
+    audit_file: Path | None = None
     certfile: Path | None = None
     keyfile: Path | None = None
     behind_proxy: bool = False
@@ -84,14 +88,7 @@ class ServerSettings:
                 and not 0 < value < math.inf
             ):
                 raise SettingsError(f"{f.name.replace('_', ' ')} is a number above 0.")
-        if any(
-            len(key) < MIN_KEY_CHARACTERS or not key.isascii() or not key.isprintable() or " " in key
-            for key in self.keys
-        ):
-            raise SettingsError(
-                f"An access key has at least {MIN_KEY_CHARACTERS} ASCII characters and no spaces.",
-                "Make one: python -c 'import secrets; print(secrets.token_urlsafe(32))'",
-            )
+        parsed_keys(self.keys)
         if self.keyfile is not None and self.certfile is None:
             raise SettingsError("There is a private key without a certificate.", "Give --certfile too.")
         if self.store_bytes < self.limits.max_volume_bytes:
@@ -155,17 +152,4 @@ def read_keys(token_file: Path | None) -> tuple[str, ...]:
     given = os.environ.pop(KEY_VARIABLE, "")
     if token_file is None:
         return (given,) if given else ()
-    try:
-        mode = token_file.stat().st_mode
-        text = token_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("The file with the access keys cannot be read.") from error
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO) & ~stat.S_IRGRP:
-        raise SettingsError(
-            "Other users can read or change the file with the access keys.", "Run chmod 600 on it."
-        )
-    lines = (line.strip() for line in text.splitlines())
-    keys = tuple(line for line in lines if line and not line.startswith("#"))
-    if not keys:
-        raise SettingsError("The file with the access keys holds none.", "Write one key a line.")
-    return keys
+    return key_lines(token_file)

@@ -26,9 +26,13 @@ def serve_command(
     token_file: Annotated[
         Path | None,
         typer.Option(
-            help="File with access keys, one a line; without it the variable TEXTSEGMENT_TOKEN. "
-            "Needed if others can reach the server.",
+            help="File with access keys, one a line: [NAME] KEY [until YYYY-MM-DD]. It is read again when it "
+            "has changed. Without it the variable TEXTSEGMENT_TOKEN. Needed if others can reach the server.",
         ),
+    ] = None,
+    audit_file: Annotated[
+        Path | None,
+        typer.Option(help="Add a line for each request: key, digest of the volume, structures, result."),
     ] = None,
     certfile: Annotated[Path | None, typer.Option(help="Certificate chain for TLS, PEM.")] = None,
     keyfile: Annotated[Path | None, typer.Option(help="Private key of the certificate, PEM.")] = None,
@@ -98,6 +102,8 @@ def serve_command(
         host=host,
         port=port,
         keys=read_keys(token_file),
+        token_file=token_file,
+        audit_file=audit_file,
         certfile=certfile,
         keyfile=keyfile,
         behind_proxy=behind_proxy,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from textsegment.server.http.security import HostCheck, KeyCheck, client_address
+from textsegment.server.http.security import NOBODY, HostCheck, KeyCheck, client_address
+from textsegment.server.keys import KeyRing
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.admission import require_length, require_media_type, require_version
 from textsegment.wire.contract import (
@@ -27,10 +28,12 @@ class Client:
     Attributes:
         owner: Whose volumes are seen: the same text for the same key.
         address: Where the request came from; never written down.
+        name: Of the key, for the audit file.
     """
 
     owner: str
     address: str
+    name: str
 
 
 class AdmissionMiddleware:
@@ -43,7 +46,7 @@ class AdmissionMiddleware:
         self._app = app
         self._settings = settings
         self._hosts = HostCheck(settings)
-        self._keys = KeyCheck(settings.keys)
+        self._keys = KeyCheck(KeyRing(settings.keys, settings.token_file))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or raise."""
@@ -58,8 +61,10 @@ class AdmissionMiddleware:
         if path in (HEALTH_ROUTE, READY_ROUTE):
             return
         address = client_address(scope.get("client"), headers, behind_proxy=self._settings.behind_proxy)
-        owner = self._keys.owner(headers.get("authorization"), address)
-        scope.setdefault("state", {})["client"] = Client(owner, address)
+        key = self._keys.key(headers.get("authorization"), address)
+        scope.setdefault("state", {})["client"] = (
+            Client(NOBODY, address, NOBODY) if key is None else Client(key.owner, address, key.name)
+        )
         if path.startswith("/v1/"):
             self._check_contract(path, scope["method"], headers)
 

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from textsegment.errors import TextSegmentError
+from textsegment.server.audit import AuditFile, AuditNote
+from textsegment.server.http.admission import Client
 from textsegment.server.http.body import ClientGoneError
 from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
@@ -33,17 +35,22 @@ _METHODS = ("GET", "HEAD", "PUT", "POST")
 
 
 class ErrorMiddleware:
-    """Turns errors into answers, and writes down how requests ended."""
+    """Turns errors into answers, and writes down how requests ended.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    Before it, the state of a request has its ``note``.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, audit: AuditFile | None) -> None:
         self._app = app
         self._metrics = metrics
+        self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run a request to its end."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope.setdefault("state", {})["note"] = AuditNote()
         begin = time.monotonic()
         status = 0  # nobody was left to answer
 
@@ -64,6 +71,7 @@ class ErrorMiddleware:
             if not isinstance(error, TextSegmentError):
                 log("defect", level=logging.ERROR, **describe_defect(error))
                 error = TextSegmentError("This is a defect of the server.", "Report it to its operator.")
+            scope["state"]["note"].result = error.code
             if status:
                 raise error from None  # the connection breaks, and with it the stream: it cannot be mistaken
             await error_response(error)(scope, receive, watched)
@@ -72,16 +80,21 @@ class ErrorMiddleware:
 
     def _write_down(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope["path"])
+        method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.requests.labels(route, status).inc()
-        if route not in _QUIET:
-            log(
-                "request",
-                is_bounded="client" not in scope.get("state", {}),  # whoever that was had no right to ask
-                method=scope["method"] if scope["method"] in _METHODS else "other",
-                route=route,
-                status=status,
-                seconds=round(seconds, 4),
-            )
+        if route in _QUIET:
+            return
+        client: Client | None = scope["state"].get("client")
+        log(
+            "request",
+            is_bounded=client is None,  # whoever that was had no right to ask
+            method=method,
+            route=route,
+            status=status,
+            seconds=round(seconds, 4),
+        )
+        if self._audit is not None and client is not None:
+            self._audit.write(client.name, method, route, status, seconds, scope["state"]["note"])
 
 
 def _route(path: str) -> str:

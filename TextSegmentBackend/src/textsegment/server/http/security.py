@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
 import math
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 
 from textsegment.errors import ForbiddenError, RateLimitedError, RequestError, UnauthorizedError
+from textsegment.server.keys import AccessKey, KeyRing
 from textsegment.server.settings import ServerSettings
 
 NOBODY = "nobody"
@@ -80,32 +80,38 @@ class KeyCheck:
     """Accepts requests with one of the keys.
 
     Args:
-        keys: All of them; none means that everybody may come in.
+        ring: All of them; none means that everybody may come in.
     """
 
-    def __init__(self, keys: tuple[str, ...]) -> None:
-        self._keys = tuple(key.encode() for key in keys)
-        self._owners = tuple(hashlib.sha256(key).hexdigest()[:32] for key in self._keys)
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
         self._tries = TryTable()
 
-    def owner(self, authorization: str | None, address: str) -> str:
-        """Return who asks: the same text for the same key.
+    def key(self, authorization: str | None, address: str) -> AccessKey | None:
+        """Return the key of a request; None if there are none.
 
         A right key always passes, and only a wrong one counts as a try: a stranger at the same address, or a
         page in the user's own browser, which can send requests but no keys, must not lock anybody out.
 
         Raises:
             RateLimitedError: The key is wrong, as too many from this address were before.
-            UnauthorizedError: The key is missing or wrong.
+            UnauthorizedError: The key is missing or wrong, or has expired.
         """
-        if not self._keys:
-            return NOBODY
+        keys = self._ring.keys()
+        if not keys:
+            return None
         scheme, _, given = (authorization or "").partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
         # All are compared, in constant time: the answer takes as long for each of them.
-        matches = [hmac.compare_digest(given.encode("utf-8", "replace"), key) for key in self._keys]
+        secret = given.encode("utf-8", "replace")
+        matches = [hmac.compare_digest(secret, key.key.encode()) for key in keys]
         if any(matches):
-            return self._owners[matches.index(True)]
+            found = keys[matches.index(True)]
+            if found.has_expired:
+                raise UnauthorizedError(
+                    "The access key has expired.", "Ask the operator of the server for a new one."
+                )
+            return found
         if given:
             self._tries.require(address)
             self._tries.count(address)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, aclosing
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from textsegment.server.audit import AuditNote
 from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.http.admission import Client
 from textsegment.server.http.body import read_body
@@ -38,13 +39,17 @@ class SegmentResponse(Response):
         """
         service, owner = self._service, self._client.owner
         asked = await self._read(receive)
+        note: AuditNote = scope["state"]["note"]
+        note.digest = asked.volume
         with ExitStack() as held:
             volume = held.enter_context(service.store.using((owner, asked.volume)))
             service.info.model.require_known(asked.prompts, volume.header.modality)
+            note.structures = [prompt.text for prompt in asked.prompts]  # not before: it may be any text
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)
             job = ServerJob(work, place, service.engine, service.metrics, sends_estimate=asked.wants_estimate)
+            held.callback(lambda: setattr(note, "result", job.outcome))
             hang_up = scope["state"][HANG_UP]
             async with (
                 aclosing(job.frames()) as frames,

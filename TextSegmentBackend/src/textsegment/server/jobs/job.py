@@ -46,6 +46,11 @@ class ServerJob:
         self._began = time.monotonic()
         self._seconds: dict[str, float] = {}
 
+    @property
+    def outcome(self) -> str:
+        """How it ended: ``done``, ``cancelled``, or the code of an error."""
+        return self._outcome
+
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Yield encoded frames; the last one is DONE or ERRO. Closing the iterator cancels the job."""
         try:

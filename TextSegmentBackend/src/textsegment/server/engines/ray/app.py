@@ -87,7 +87,8 @@ class Front:
 
     def __init__(self, arguments: AppArguments, segmenter: DeploymentHandle) -> None:
         use_json_logs()
-        fields = {**arguments.server, "keys": read_keys(arguments.token_file)}
+        keys = read_keys(arguments.token_file)
+        fields = {**arguments.server, "keys": keys, "token_file": arguments.token_file}
         settings = _Server.model_validate({"settings": fields}).settings
         self._app = create_app(RayEngine(segmenter, arguments.replicas.most), settings)
         self._server = Server(self._app, settings)
