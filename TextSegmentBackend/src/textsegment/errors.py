@@ -45,9 +45,17 @@ class InputUnreadableError(InputError):
 
 
 class VolumeInvalidError(InputError):
-    """The voxels cannot be segmented: not three-dimensional, complex or colour, NaN, constant, empty."""
+    """The voxels cannot be segmented: not three-dimensional, complex or colour, NaN, constant, empty.
+
+    Attributes:
+        volume_count: How many volumes (time points, channels) there are, of which one has to be chosen.
+    """
 
     code = "volume_invalid"
+
+    def __init__(self, message: str, hint: str = "", volume_count: int = 1) -> None:
+        super().__init__(message, hint)
+        self.volume_count = volume_count
 
 
 class GeometryError(InputError):

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import textsegment
 from textsegment.cli.commands.demo import demo_command
+from textsegment.cli.commands.inspect import inspect_command
 from textsegment.cli.commands.segment import segment_command
 from textsegment.cli.commands.serve import serve_command
 from textsegment.cli.commands.terms import terms_app
@@ -78,6 +79,7 @@ def textsegment_command(
 
 
 app.command("segment")(segment_command)
+app.command("inspect")(inspect_command)
 app.command("demo")(demo_command)
 app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import GeometryError, InputError, InputUnreadableError, VolumeInvalidError
+from textsegment.errors import (
+    GeometryError,
+    InputError,
+    InputUnreadableError,
+    VolumeInvalidError,
+)
 from textsegment.geometry import Geometry
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -76,6 +81,7 @@ def index_of_volume(count: int, number: int | None) -> int:
         raise VolumeInvalidError(
             f"The image has several time points or channels: {count}.",
             f"Say which with --volume and a number from 1 to {count}.",
+            count,
         )
     if number is not None and not 1 <= number <= count:
         raise InputError(
