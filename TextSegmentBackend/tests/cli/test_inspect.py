@@ -38,6 +38,7 @@ def test_a_scan(tmp_path):
     assert entry["image"]["unit"] == "Hounsfield units"
     assert {"padding_clipped", "modality_guessed"} <= {doubt["code"] for doubt in entry["doubts"]}
     assert entry["estimate"]["patches"] > 0
+    assert entry["estimate"]["memory_bytes"] > 0
     for words in (
         "NRRD",
         "128 × 128 × 34 voxels",
@@ -57,7 +58,15 @@ def test_patches_are_those_that_run():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine.model.network, "encode_image", lambda patch: (seen.append(1), encode(patch))[1])
         engine.segment(volume, ["liver"])
-    assert estimate(volume, engine.model.config).patches == len(seen)
+        cost = estimate(volume, engine.model.config)
+        assert cost.patches == len(seen)
+        engine.cache.clear()
+        seen.clear()
+        cost = estimate(volume, engine.model.config, engine)
+        assert seen == [], "the network does not run"
+    assert cost.patches > 0
+    assert cost.memory_bytes > 1 << 20
+    assert cost.seconds > 0
 
 
 def test_series_to_choose_from(tmp_path):
@@ -119,3 +128,11 @@ def test_missing_and_an_unknown_model(tmp_path):
     assert ended.code == 3
     assert "[input_not_found]" in ended.err
     assert textsegment("inspect", CHEST, "--model", "other").code == 2
+
+
+def test_weights_that_are_missing_leave_the_patches(tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXTSEGMENT_HOME", str(tmp_path / "home"))
+    ended, (entry,) = inspected(CHEST, "--model", "sat-pro", report=tmp_path / "r.json")
+    assert ended.code == 0, ended.err
+    assert entry["estimate"]["patches"] > 0
+    assert entry["estimate"]["memory_bytes"] is None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from textsegment.errors import CancelledError
 from textsegment.inference.canonical import to_canonical
+from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.patches import PatchGrid
 from textsegment.model.config import SATConfig
+from textsegment.segmenter import CancelToken, Estimated, Event
 from textsegment.volume import Volume
 
 
@@ -16,8 +20,8 @@ class Estimate:
 
     Attributes:
         patches: Pieces that the image network runs on; it runs on each once a scan.
-        memory_bytes: At the peak, or None: not estimated.
-        seconds: For one structure on this computer, or None: not estimated.
+        memory_bytes: About how much memory the engine takes at most, or None: not known.
+        seconds: About how long the image network takes on this computer, or None: not known.
     """
 
     patches: int
@@ -25,15 +29,29 @@ class Estimate:
     seconds: float | None = None
 
 
-def estimate(volume: Volume, config: SATConfig) -> Estimate:
+def estimate(volume: Volume, config: SATConfig, segmenter: LocalSegmenter | None = None) -> Estimate:
     """Estimate what it takes to segment a scan with a model.
 
     Args:
         volume: The scan.
         config: Of the model.
+        segmenter: The model on its device, for time and memory; None if it is not there.
 
     Raises:
         LimitExceededError: The image would be too large in the resolution of the model.
     """
+    structures = segmenter.info().structures.get(volume.modality, ()) if segmenter is not None else ()
+    if segmenter is not None and structures:
+        cancel, seen = CancelToken(), list[Estimated]()
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, Estimated):
+                seen.append(event)
+                cancel.cancel()
+
+        with suppress(CancelledError):
+            segmenter.segment(volume, structures[:1], on_event=on_event, cancel=cancel)
+        if seen:
+            return Estimate(seen[0].patches, seen[0].memory_bytes, seen[0].seconds)
     image = to_canonical(volume, spacing=config.spacing)
     return Estimate(len(PatchGrid(image.geometry.spatial_shape, config.patch_size).boxes))

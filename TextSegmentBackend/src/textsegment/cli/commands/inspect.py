@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from textsegment.cli.errors import BATCH_INCOMPLETE, exit_code, show_error
-from textsegment.errors import InputError, SettingsError
+from textsegment.cli.progress import duration
+from textsegment.errors import DeviceError, InputError, SettingsError, WeightsError
 from textsegment.modality import modality_code
+
+if TYPE_CHECKING:
+    from textsegment.inference.engine import LocalSegmenter
+    from textsegment.volume import Volume
 
 _SOURCES = {
     "given": "as you say",
@@ -34,7 +40,7 @@ def inspect_command(
         typer.Option(help="Number, from 1, of the volume in a file of several (time points, channels)."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="sat-demo, sat-nano or sat-pro: the patches are counted for it.")
+        str, typer.Option(help="sat-demo, sat-nano or sat-pro: the cost is that of this model.")
     ] = "sat-demo",
     json: Annotated[Path | None, typer.Option(help="Write it into this file, too.")] = None,
 ) -> None:
@@ -80,11 +86,22 @@ def inspect_command(
         raise typer.Exit(exit_code(errors[0]) if len(found.scans) == 1 else BATCH_INCOMPLETE)
 
 
-def _estimate(volume: Any, model: str) -> dict[str, Any]:
+@lru_cache
+def _segmenter(model: str) -> LocalSegmenter | None:
+    """Return the model, if it is on this computer."""
+    from textsegment.inference.engine import LocalSegmenter
+
+    try:
+        return LocalSegmenter(model)
+    except (WeightsError, DeviceError):
+        return None
+
+
+def _estimate(volume: Volume, model: str) -> dict[str, Any]:
     from textsegment.inference.estimate import estimate
     from textsegment.model.config import CONFIGS
 
-    cost = estimate(volume, CONFIGS[model])
+    cost = estimate(volume, CONFIGS[model], _segmenter(model))
     return {
         "model": model,
         "patches": cost.patches,
@@ -122,9 +139,9 @@ def _image_lines(image: Mapping[str, Any]) -> list[str]:
 
 
 def _cost_line(cost: Mapping[str, Any]) -> str:
-    parts = [f"about {cost['patches']} patches"]
-    if cost["memory_bytes"] is not None:
-        parts.append(f"{cost['memory_bytes'] / 1e9:.1f} GB of memory")
+    parts = ["1 patch" if cost["patches"] == 1 else f"{cost['patches']} patches"]
     if cost["seconds"] is not None:
-        parts.append(f"{max(cost['seconds'] / 60, 0.1):.1f} minutes")
+        parts.append(f"about {duration(cost['seconds'])}")
+    if cost["memory_bytes"] is not None:
+        parts.append(f"{cost['memory_bytes'] / 2**30:.1f} GiB of memory")
     return f"cost      {', '.join(parts)} with {cost['model']}"
