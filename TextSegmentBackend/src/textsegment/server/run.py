@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import logging
+import math
 import os
 import signal
 import socket
-import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,12 +24,14 @@ from textsegment.errors import PortInUseError, SettingsError
 from textsegment.server.app import create_app
 from textsegment.server.engines.engine import Engine
 from textsegment.server.http.acceptor import Acceptor
+from textsegment.server.http.certificate import Certificate
 from textsegment.server.http.connection import bounded_connection
 from textsegment.server.http.descriptors import fitted_bounds
-from textsegment.server.logs import use_json_logs
+from textsegment.server.logs import log, use_json_logs
 from textsegment.server.settings import ServerSettings
 
 _KEEP_ALIVE_S = 30
+_CERTIFICATE_TICKS = 10
 # Each would end the process at once otherwise, and leave the volumes on the disk.
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGBREAK")
 
@@ -115,7 +118,10 @@ class Server(uvicorn.Server):
             timeout_graceful_shutdown=int(settings.stop_grace_s) + 5,
         )
         config.load()
-        config.ssl = _tls(settings)
+        self._certificate = (
+            None if settings.certfile is None else Certificate(settings.certfile, settings.keyfile)
+        )
+        config.ssl = None if self._certificate is None else self._certificate.context
         super().__init__(config)
         self._app = app
         self._settings = settings
@@ -167,7 +173,22 @@ class Server(uvicorn.Server):
             )
             for listener in sockets or ()
         ]
+        if (certificate := self._certificate) is not None:
+            self._app.state.service.metrics.watch(
+                "certificate_days_left",
+                "Days until the certificate expires",
+                lambda: days if (days := certificate.days_left()) is not None else math.nan,
+            )
         self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look at the certificate now and then; called by uvicorn ten times a second."""
+        if self._certificate is not None and counter % _CERTIFICATE_TICKS == 0:
+            self._certificate.refresh()
+        if counter == 0:  # at the start, and once a day
+            for warning in self.warnings():
+                log("warning", level=logging.WARNING, message=warning)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End jobs and connections."""
@@ -177,6 +198,16 @@ class Server(uvicorn.Server):
             jobs.cancel()
         with suppress(asyncio.CancelledError):
             await jobs
+
+    def warnings(self) -> list[str]:
+        """Return what an operator should know, in whole sentences."""
+        found = [] if self._certificate is None else self._certificate.warnings()
+        if (room := self._bounds.connections) < (wanted := self._settings.max_connections):
+            found.append(
+                f"The limit of open files leaves room for {room} connections, not {wanted}. "
+                "Raise it: ulimit -n, LimitNOFILE=."
+            )
+        return found
 
     def _announce(self, listener: socket.socket, *, as_json: bool) -> None:
         settings, service = self._settings, self._app.state.service
@@ -193,31 +224,8 @@ class Server(uvicorn.Server):
             file=sys.stderr,
             flush=True,
         )
-        if (room := self._bounds.connections) < settings.max_connections:
-            print(
-                f"Warning: the limit of open files leaves room for {room} connections, "
-                f"not {settings.max_connections}. Raise it: ulimit -n, LimitNOFILE=.",
-                file=sys.stderr,
-                flush=True,
-            )
         if as_json:
             print(json.dumps({"url": url, "host": host, "port": port, "pid": os.getpid()}), flush=True)
-
-
-def _tls(settings: ServerSettings) -> ssl.SSLContext | None:
-    if settings.certfile is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # An encrypted key would make OpenSSL ask on the terminal.
-        context.load_cert_chain(settings.certfile, settings.keyfile, password=lambda: "")
-    except (OSError, ValueError) as error:  # SSLError is an OSError
-        raise SettingsError(
-            "The certificate and its private key cannot be used.",
-            "Both are PEM files that belong together; the key is not encrypted.",
-        ) from error
-    return context
 
 
 @contextmanager
