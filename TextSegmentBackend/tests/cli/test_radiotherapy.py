@@ -277,6 +277,21 @@ def test_labels_descriptions_and_scripts_of_names_can_be_chosen(tmp_path, folder
     assert "concern DICOM objects" in ended.err
 
 
+def test_the_kind_of_a_segmentation_can_be_chosen(tmp_path, folder):
+    """rt5."""
+    out = tmp_path / "out.seg.dcm"
+    command = ("segment", folder, "-o", out, "--overwrite", "--naming", "sat")
+    for kind in ("labelmap", "binary"):
+        ended = textsegment(*command[:2], "left kidney, left lung", *command[2:], "--segmentation-type", kind)
+        assert ended.code == 0, ended.err
+        assert pydicom.dcmread(out).SegmentationType == kind.upper()
+        read = read_dicom_seg(out, geometry=read_dicom(folder).volume.geometry)
+        assert [mask.structure for mask in read] == ["left kidney", "left lung"]
+    overlapping = (*command[:2], "liver", "--derive", "Near = liver margin 6", *command[2:])
+    assert textsegment(*overlapping, "--segmentation-type", "labelmap").code == 4
+    assert textsegment(*command[:2], "liver", *command[2:], "--segmentation-type", "map").code == 2
+
+
 def test_no_input_is_overwritten(tmp_path, folder):
     older = tmp_path / "older.rtstruct.dcm"
     assert textsegment("segment", folder, "aorta", "-o", older).code == 0

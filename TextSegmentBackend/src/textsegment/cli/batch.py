@@ -107,17 +107,19 @@ class _Layout:
             page=self.targets.page and folder / self.targets.page,
             short_names=self.targets.short_names,
             presentation=self.targets.presentation,
+            segmentation_type=self.targets.segmentation_type,
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return what makes two results the same."""
         extras = [str(path) for path in (self.targets.preview, self.targets.page) if path is not None]
-        shown = self.targets.presentation
+        shown, kind = self.targets.presentation, self.targets.segmentation_type
         return {
             "files": sorted((*self.names, *extras)),
             "short_names": self.targets.short_names,
             # Results of older versions, which had no other, stay complete.
             **({} if shown == Presentation() else {"presentation": asdict(shown)}),
+            **({} if kind == "auto" else {"segmentation_type": kind}),
         }
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from textsegment.errors import OutputError
+from textsegment.errors import OutputError, SettingsError
 from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.presentation import Presentation
 
@@ -26,6 +26,7 @@ class OutputOptions:
         short_names: At most 16 characters a name in structure sets.
         append_to: Structure set that new ones extend, or None.
         presentation: How DICOM series present themselves.
+        segmentation_type: Kind of DICOM segmentations: ``auto``, ``binary`` or ``labelmap``.
     """
 
     results: tuple[str, ...]
@@ -35,6 +36,7 @@ class OutputOptions:
     short_names: bool = False
     append_to: Path | None = None
     presentation: Presentation = field(default_factory=Presentation)
+    segmentation_type: str = "auto"
 
     def files(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Return all files that will be written.
@@ -76,6 +78,8 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
             "Short names and extending concern structure sets, and there is none among the outputs.",
             "Add one: -o plan.rtstruct.dcm",
         )
+    if targets.segmentation_type not in ("auto", "binary", "labelmap"):
+        raise SettingsError("There is no such kind of DICOM segmentation.", "Use auto, binary or labelmap.")
     if targets.presentation != Presentation() and not any(map(is_dicom_output, targets.results)):
         raise OutputError(
             "Label, description and script of names concern DICOM objects: there is none among the outputs.",

@@ -35,6 +35,7 @@ def write_masks(
             short_names=targets.short_names,
             append_to=targets.append_to if is_structure_set(path) else None,
             presentation=targets.presentation,
+            segmentation_type=targets.segmentation_type,
             on_warning=said.append,
         )
     if targets.preview is not None:

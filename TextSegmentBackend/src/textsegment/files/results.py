@@ -36,6 +36,7 @@ def write_result(
     short_names: bool = False,
     append_to: Path | str | None = None,
     presentation: Presentation = _USUAL,
+    segmentation_type: str = "auto",
     on_warning: Callable[[str], None] = _say_nothing,
 ) -> tuple[Path, ...]:
     """Write the masks in the format that the name of the output stands for.
@@ -54,6 +55,7 @@ def write_result(
         short_names: At most 16 characters a name, in a structure set.
         append_to: A structure set whose regions the new one has too.
         presentation: Label and description of a DICOM series, and whether its names may be in any script.
+        segmentation_type: Kind of a DICOM segmentation: ``auto``, ``binary`` or ``labelmap``.
         on_warning: Called with each sentence that the user should see, such as what was left out.
 
     Returns:
@@ -96,7 +98,14 @@ def write_result(
     else:
         from textsegment.files.dicom_seg.writer import write_dicom_seg
 
-        warnings = write_dicom_seg(segmentation, scan, path, names=names, presentation=presentation)
+        warnings = write_dicom_seg(
+            segmentation,
+            scan,
+            path,
+            names=names,
+            presentation=presentation,
+            segmentation_type=segmentation_type,
+        )
     for sentence in warnings:
         on_warning(sentence)
     return (path,)

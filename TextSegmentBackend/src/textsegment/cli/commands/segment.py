@@ -97,6 +97,13 @@ def segment_command(
             "get their name of TG-263, or the model's.",
         ),
     ] = False,
+    segmentation_type: Annotated[
+        str,
+        typer.Option(
+            help="Kind of a DICOM segmentation: binary (structures may overlap), labelmap (small), or auto: "
+            "labelmap where it would be large and nothing overlaps."
+        ),
+    ] = "auto",
     append_to: Annotated[
         Path | None, typer.Option(help="Structure set whose regions the new one shall have too.")
     ] = None,
@@ -194,7 +201,9 @@ def segment_command(
         quiet=quiet,
     )
     presentation = Presentation(label, series_description, unicode_names)
-    targets = OutputOptions(tuple(output), preview, json, report, short_names, append_to, presentation)
+    targets = OutputOptions(
+        tuple(output), preview, json, report, short_names, append_to, presentation, segmentation_type
+    )
     if server is None:
         _require_none("without --server", token_file=token_file, ca_file=ca_file)
         _segment(images, targets, session)

@@ -98,13 +98,21 @@ def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
             packed = np.packbits(pixels >= half if number else pixels == segment)
             at[segment][k] = at[segment][k] | packed if k in at[segment] else packed
     masks = []
-    for item in dataset.SegmentSequence:
+    for item in _segments(dataset):
         label = str(item.get("SegmentLabel") or f"Segment {item.SegmentNumber}")
         mask = _mask(label, at.get(int(item.SegmentNumber), {}), frames.geometry)
         said = warnings_in(label, str(item.get("SegmentDescription") or ""))
         masks.append(replace(mask, warnings=said))
     warnings = (_FRACTIONAL,) if fractional else ()
     return Segmentation(frames.geometry, tuple(masks), _provenance(dataset), warnings)
+
+
+def _segments(dataset: Dataset) -> list[Dataset]:
+    """Return the descriptions of the segments; that of the background of a label map is none."""
+    background = (
+        dataset.get("PixelPaddingValue", 0) if dataset.get("SegmentationType") == "LABELMAP" else None
+    )
+    return [item for item in dataset.SegmentSequence if int(item.SegmentNumber) != background]
 
 
 def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
@@ -131,7 +139,8 @@ def _mask(label: str, planes: dict[int, NDArray[np.uint8]], geometry: Geometry) 
 
 def _provenance(dataset: Dataset) -> dict[str, str]:
     """Return the model and version that the first segment names."""
-    algorithms = dataset.SegmentSequence[0].get("SegmentationAlgorithmIdentificationSequence") or [Dataset()]
+    first = next(iter(_segments(dataset)), Dataset())
+    algorithms = first.get("SegmentationAlgorithmIdentificationSequence") or [Dataset()]
     known = {"model": algorithms[0].get("AlgorithmName"), "version": algorithms[0].get("AlgorithmVersion")}
     return {key: str(value) for key, value in known.items() if value}
 
