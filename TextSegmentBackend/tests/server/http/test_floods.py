@@ -159,7 +159,7 @@ def test_too_few_open_files_are_an_error():
 def test_limit_of_open_files_is_looked_at_when_it_starts():
     """sv2: the descriptor limit is checked at start."""
     with ServerProcess(max_open_files=300) as server:
-        assert "leaves room for 140 connections, not 512" in server.log
+        wait_until(lambda: "leaves room for 140 connections, not 512" in server.log, "it warns")
         with contextlib.ExitStack() as others:
             for _ in range(200):
                 others.enter_context(server.connect())
