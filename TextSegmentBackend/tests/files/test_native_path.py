@@ -1,6 +1,7 @@
 """Names that native libraries cannot take."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,16 @@ def test_a_batch_survives_such_names(tmp_path, name):
     folders = sorted(path for path in (folder / "out").iterdir())
     assert len(folders) == 2
     assert all((path / "liver.nii.gz").is_file() for path in folders)
+
+
+def test_only_modules_that_ask_for_plain_paths_use_the_native_library():
+    """io2: no path of a user reaches it unchecked; whoever uses it elsewhere has to ask as well."""
+    sources = Path(native_path.__file__).parents[1]
+    users = {path.name: path.read_text() for path in sources.rglob("*.py")}
+    users = {name: text for name, text in users.items() if "import SimpleITK" in text}
+    assert set(users) == {"itk_image.py", "pixels.py"}
+    for text in users.values():
+        assert "native_path import" in text
+        for given in re.findall(r"SetFileName\((.*)\)\n|WriteImage\(\w+, (\w+)", text):
+            assert "".join(given) in ("plain_path", "str(path)")
+    assert 'path = folder / "pixels.dcm"' in users["pixels.py"], "in a plain folder of our own"
