@@ -53,6 +53,7 @@ coverage() {
 stage "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
 stage "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
 stage "types" "$PYTHON" -m mypy src
+stage "types of the Slicer module" env -C "$here/.." "$PYTHON" -m mypy --config-file Testing/mypy.ini
 stage "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
 stage "documentation" env NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --quiet
 [ "$failed" = 0 ] || finish

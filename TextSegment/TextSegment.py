@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
@@ -20,7 +21,7 @@ _KEPT = ("TextSegmentLib.engine.server_process",)
 class TextSegment(ScriptedLoadableModule):
     """What Slicer shows of the module before it is opened."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = "TextSegment"
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
@@ -40,9 +41,9 @@ class TextSegment(ScriptedLoadableModule):
 class TextSegmentWidget(ScriptedLoadableModuleWidget):
     """Hands what Slicer tells the module on to the panel."""
 
-    panel = None
+    panel: Any = None
 
-    def setup(self):
+    def setup(self) -> None:
         """Make the panel, when the module is opened first."""
         ScriptedLoadableModuleWidget.setup(self)
         if _part("version").show_refusal(self.layout):
@@ -56,22 +57,22 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
         if self.parent.isEntered:  # a reload: Slicer says so only when the user comes back
             self.enter()
 
-    def enter(self):
+    def enter(self) -> None:
         """The user turned to the module."""
         if self.panel is not None:
             self.panel.enter()
 
-    def exit(self):
+    def exit(self) -> None:
         """The user turned to another module."""
         if self.panel is not None:
             self.panel.exit()
 
-    def cleanup(self):
+    def cleanup(self) -> None:
         """The module is unloaded."""
         if self.panel is not None:
             self.panel.cleanup()
 
-    def onReload(self):
+    def onReload(self) -> None:
         """Load the parts anew too."""
         for name in [each for each in sys.modules if each.startswith("TextSegmentLib") and each not in _KEPT]:
             del sys.modules[name]
@@ -81,16 +82,16 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
 class TextSegmentTest(ScriptedLoadableModuleTest):
     """Self test in the application: the panel and a script, with an engine that needs no model."""
 
-    def runTest(self):
+    def runTest(self) -> None:
         """Run everything."""
         _part("self_test").run()
 
 
-def _part(name):
+def _part(name: str) -> Any:
     return importlib.import_module(f"TextSegmentLib.{name}")
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """Give scripts the logic when they ask for it: every start of Slicer waits for what is imported here."""
     if name != "TextSegmentLogic":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

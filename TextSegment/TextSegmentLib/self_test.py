@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import slicer
@@ -28,13 +29,13 @@ def run() -> None:
     _test_panel(node)
 
 
-def _test_script(node: object) -> None:
+def _test_script(node: Any) -> None:
     result = TextSegmentLogic().segment(node, "liver, lt kidney", modality="CT", segmenter=FakeSegmenter())
     _require_masks(result, node)
     slicer.mrmlScene.RemoveNode(result)
 
 
-def _test_panel(node: object) -> None:
+def _test_panel(node: Any) -> None:
     slicer.util.selectModule("TextSegment")
     panel = slicer.modules.textsegment.widgetRepresentation().self().panel
     panel.engine.use(FakeSegmenter(0.1))
@@ -50,7 +51,7 @@ def _test_panel(node: object) -> None:
     assert run.segmentation_node is None
 
 
-def _require_masks(result: object, node: object) -> None:
+def _require_masks(result: Any, node: Any) -> None:
     assert result.GetSegmentation().GetNumberOfSegments() == len(_STRUCTURES)
     for structure in _STRUCTURES:
         segment_id = result.GetSegmentation().GetSegmentIdBySegmentName(structure)

@@ -3,13 +3,15 @@
 This file, like all that is imported before it, has to run in the Python of old Slicers too.
 """
 
+from typing import Any
+
 import slicer
 from slicer.i18n import tr as _
 
 _OLDEST = (5, 12)
 
 
-def refusal():
+def refusal() -> str:
     """Return why the module cannot run in this Slicer; empty if it can."""
     version = (slicer.app.majorVersion, slicer.app.minorVersion)
     if version >= _OLDEST:
@@ -21,7 +23,7 @@ def refusal():
     return text.format(oldest=".".join(map(str, _OLDEST)), version=".".join(map(str, version)))
 
 
-def require():
+def require() -> None:
     """Check it.
 
     Raises:
@@ -31,7 +33,7 @@ def require():
         raise RuntimeError(refusal())
 
 
-def show_refusal(layout):
+def show_refusal(layout: Any) -> bool:
     """Show it instead of a panel; return whether there was one to show."""
     if not refusal():
         return False

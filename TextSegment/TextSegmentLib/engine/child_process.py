@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from slicer.i18n import tr as _
 from textsegment.errors import SettingsError
@@ -32,7 +32,8 @@ def launch(
     """
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
-        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+        flags = ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP")  # named so: other systems do not have them
+        apart = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
     try:
         return subprocess.Popen(
             list(command),
@@ -50,10 +51,16 @@ def launch(
         ) from error
 
 
+def pipe(stream: IO[str] | None) -> IO[str]:
+    """Return a pipe of a program that ``launch`` has started: it is there."""
+    assert stream is not None
+    return stream
+
+
 def close_input(process: subprocess.Popen[str]) -> None:
     """End the program's input: the sign for ours to stop."""
     with suppress(OSError):  # the other end is gone already
-        process.stdin.close()
+        pipe(process.stdin).close()
 
 
 def end(process: subprocess.Popen[str], patience_s: float) -> None:
@@ -93,8 +100,8 @@ class LineProcess:
     def say(self, line: str) -> None:
         """Write one line to its input; nothing happens if it has ended."""
         with suppress(OSError):
-            self._process.stdin.write(line + "\n")
-            self._process.stdin.flush()
+            pipe(self._process.stdin).write(line + "\n")
+            pipe(self._process.stdin).flush()
 
     def kill(self) -> None:
         """End it with all its children."""
@@ -102,9 +109,9 @@ class LineProcess:
             _kill_tree(self._process)
 
     def _read(self) -> None:
-        for line in self._process.stdout:
+        for line in pipe(self._process.stdout):
             self.lines.append(line.rstrip())
-        self._process.stdout.close()
+        pipe(self._process.stdout).close()
         close_input(self._process)
         self._process.wait()
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from slicer.i18n import tr as _
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import SettingsError
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation
@@ -67,11 +68,12 @@ class _Starting:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
         """Segment, once the engine answers; see ``Segmenter``."""
-        return self._ready().segment(volume, prompts, on_event=on_event, cancel=cancel)
+        return self._ready().segment(volume, prompts, effort=effort, on_event=on_event, cancel=cancel)
 
     def _ready(self) -> Segmenter:
         while self._server.state is ServerState.STARTING:

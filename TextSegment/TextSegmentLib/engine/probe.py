@@ -3,23 +3,27 @@
 Reads a list of requirements as JSON from its argument, and prints one line of JSON.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import re
 import sys
 import traceback
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import metadata
+from typing import Any
 
 
-def missing(requirements):
+def missing(requirements: Sequence[str]) -> list[str]:
     """Return those of the requirements that are not met."""
     try:
         from packaging.requirements import Requirement
     except ModuleNotFoundError:  # pip has it, where nothing else does
-        from pip._vendor.packaging.requirements import Requirement
+        from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
 
-    def is_met(text):
+    def is_met(text: str) -> bool:
         requirement = Requirement(text)
         try:
             return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
@@ -34,7 +38,7 @@ _IMPORTS = {"torch": "torch", "numpy": "numpy", "SimpleITK": "SimpleITK", "psuti
 _IMPORTS.update(fastapi="fastapi", uvicorn="uvicorn", safetensors="safetensors", scipy="scipy")
 
 
-def attempt(failures, what, function):
+def attempt(failures: dict[str, str], what: str, function: Callable[[], Any]) -> Any:
     """Return what a function returns; None if it fails, which is written down."""
     try:
         return function()
@@ -45,11 +49,11 @@ def attempt(failures, what, function):
         return None
 
 
-def broken(requirements, failures):
+def broken(requirements: Sequence[str], failures: dict[str, str]) -> list[str]:
     """Return those of the requirements, all met, whose packages cannot be imported."""
     found = []
     for text in requirements:
-        name = re.match(r"[A-Za-z0-9._-]+", text).group()
+        name = re.split(r"[^A-Za-z0-9._-]", text)[0]
         if name in _IMPORTS and (
             attempt(failures, name, partial(importlib.import_module, _IMPORTS[name])) is None
         ):
@@ -57,7 +61,7 @@ def broken(requirements, failures):
     return found
 
 
-def devices(failures):
+def devices(failures: dict[str, str]) -> list[tuple[str, int, int]]:
     """Return where PyTorch can compute, with free and all memory in bytes; without what does not answer."""
     import psutil
     import torch
@@ -74,17 +78,19 @@ def devices(failures):
     return found
 
 
-def models():
+def models() -> list[tuple[str, bool, int]]:
     """Return the models: name, whether the weights are here, bytes."""
     from textsegment.inference.weights.models import list_models
 
     return [(status.name, status.ready, status.size) for status in list_models()]
 
 
-def main():
+def main() -> None:
     """Print what there is to know; tracebacks go to the other pipe."""
-    requirements, failures = json.loads(sys.argv[1]), {}
-    report = {"python": list(sys.version_info[:3]), "missing": missing(requirements), "failures": failures}
+    requirements: list[str] = json.loads(sys.argv[1])
+    failures: dict[str, str] = {}
+    report: dict[str, Any] = {"python": list(sys.version_info[:3]), "missing": missing(requirements)}
+    report["failures"] = failures
     if not report["missing"] and sys.version_info >= (3, 10):
         report["broken"] = broken(requirements, failures)
         if not report["broken"]:

@@ -21,7 +21,7 @@ from textsegment.client.transport import Timeouts
 from textsegment.errors import BusyError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 
-from TextSegmentLib.engine.child_process import close_input, end, launch
+from TextSegmentLib.engine.child_process import close_input, end, launch, pipe
 from TextSegmentLib.engine.interpreter import Interpreter
 
 _KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
@@ -96,7 +96,7 @@ class LocalServer:
         Raises:
             EngineLostError: It is not ready.
         """
-        if self.state is not ServerState.READY:
+        if self.state is not ServerState.READY or self._segmenter is None:
             raise self.error or EngineLostError(_("The engine is not running."), _("Start it first."))
         return self._segmenter
 
@@ -150,7 +150,8 @@ class LocalServer:
         self._is_unwanted = True
         if self._segmenter is not None:
             self._segmenter.close()
-        close_input(self._process)
+        if self._process is not None:
+            close_input(self._process)
 
     def _is_wanted(self, process: subprocess.Popen[str]) -> bool:
         """Whether nobody has stopped this process, or started another one, meanwhile."""
@@ -158,7 +159,7 @@ class LocalServer:
 
     def _watch_output(self, process: subprocess.Popen[str], key: str) -> None:
         """Wait for the line that announces the server, then ask it what it is."""
-        for line in process.stdout:
+        for line in pipe(process.stdout):
             try:
                 segmenter = RemoteSegmenter(json.loads(line)["url"], key, timeouts=_TIMEOUTS)
                 info = segmenter.info()
@@ -173,12 +174,12 @@ class LocalServer:
                     self._segmenter, self._info = segmenter, info
             with self._news:
                 self._news.notify_all()
-        process.stdout.close()
+        pipe(process.stdout).close()
 
     def _watch_log(self, process: subprocess.Popen[str], _key: str) -> None:
-        for line in process.stderr:
+        for line in pipe(process.stderr):
             self._log.append(line.rstrip())
-        process.stderr.close()
+        pipe(process.stderr).close()
 
 
 _the_server = LocalServer()

@@ -8,23 +8,37 @@ from textsegment.segmenter import ModelInfo, Segmenter
 
 
 class EngineSource(Protocol):
-    """A place where structures are found.
+    """A place where structures are found."""
 
-    Attributes:
-        model: What answers there; None if that is not known.
-        status: How it stands, one line that is true now.
-        obstacle: Why nothing can be segmented with it; empty if it can be tried.
-        is_starting: Whether it was asked to start and has not answered yet.
-        is_busy: Whether the obstacle goes away by itself.
-        remedy: What takes the obstacle away when the user clicks it; empty if nothing here does.
-    """
+    @property
+    def model(self) -> ModelInfo | None:
+        """What answers there; None if that is not known."""
+        ...
 
-    model: ModelInfo | None
-    status: str
-    obstacle: str
-    is_starting: bool
-    is_busy: bool
-    remedy: str
+    @property
+    def status(self) -> str:
+        """How it stands, one line that is true now."""
+        ...
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be segmented with it; empty if it can be tried."""
+        ...
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it was asked to start and has not answered yet."""
+        ...
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the obstacle goes away by itself."""
+        ...
+
+    @property
+    def remedy(self) -> str:
+        """What takes the obstacle away when the user clicks it; empty if nothing here does."""
+        ...
 
     def remove_obstacle(self) -> None:
         """Do what ``remedy`` says; asks the user first."""

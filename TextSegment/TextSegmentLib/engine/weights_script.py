@@ -7,6 +7,7 @@ after the offer of a download only when it reads the line ``yes``.
 import json
 import sys
 import time
+from typing import Any
 
 from textsegment.errors import TextSegmentError
 from textsegment.inference.weights.acquire import download
@@ -15,19 +16,19 @@ from textsegment.inference.weights.remove import remove
 _EVERY_S = 0.2
 
 
-def _print(**message):
+def _print(**message: Any) -> None:
     print(json.dumps(message), flush=True)
 
 
-def _consent(offer):
+def _consent(offer: Any) -> bool:
     _print(offer=offer.notice, size=offer.size)
     return sys.stdin.readline().strip() == "yes"
 
 
-def _download(model):
+def _download(model: str) -> None:
     last = 0.0
 
-    def on_progress(file, done, total):
+    def on_progress(file: str, done: int, total: int) -> None:
         nonlocal last
         if done == total or time.monotonic() - last > _EVERY_S:
             last = time.monotonic()
@@ -36,7 +37,7 @@ def _download(model):
     download(model, consent=_consent, on_progress=on_progress)
 
 
-def main():
+def main() -> None:
     """Do it, and say how it goes."""
     verb, model = sys.argv[1:]
     try:

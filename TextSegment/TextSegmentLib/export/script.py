@@ -7,12 +7,13 @@ warnings, the packages that are missing, or the error. Nothing but the object it
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from probe import missing
+from probe import missing  # type: ignore[import-not-found]
 
 
-def main():
+def main() -> None:
     """Write what is asked for."""
     lacking = missing(json.loads(sys.stdin.readline()))
     if lacking:
@@ -24,6 +25,7 @@ def main():
     from textsegment.wire.export_order import ExportOrder
     from textsegment.wire.failures import ErrorReport
 
+    answer: dict[str, Any]
     try:
         answer = {"warnings": export(ExportOrder.from_json(sys.stdin.readline()))}
     except ImageMismatchError as error:

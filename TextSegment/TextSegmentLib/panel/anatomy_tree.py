@@ -97,15 +97,21 @@ class AnatomyTree:
             root.appendRow(self._item(term))
         self._is_filling = False
 
+    @property
+    def _cover(self) -> Coverage:
+        """What the model has; known as soon as there is a row."""
+        assert self._coverage is not None
+        return self._coverage
+
     def _item(self, term: Term) -> Any:
         item = qt.QStandardItem(term.name)
         item.setData(term.id, _TERM_ROLE)
         item.setEditable(False)
         item.setToolTip(self._tool_tip(term))
         item.setCheckable(True)
-        item.setEnabled(bool(self._coverage.covered(term)))
+        item.setEnabled(bool(self._cover.covered(term)))
         self._set_check(item, term)
-        if self._coverage.children(term, self._available_box.checked):
+        if self._cover.children(term, self._available_box.checked):
             item.appendRow(qt.QStandardItem())  # replaced when the row is opened
         return item
 
@@ -115,7 +121,7 @@ class AnatomyTree:
             return
         self._is_filling = True
         item.removeRow(0)
-        for term in self._coverage.children(load_tree()[item.data(_TERM_ROLE)], self._available_box.checked):
+        for term in self._cover.children(load_tree()[item.data(_TERM_ROLE)], self._available_box.checked):
             item.appendRow(self._item(term))
         self._is_filling = False
 
@@ -127,12 +133,12 @@ class AnatomyTree:
                 yield from self._items(item)
 
     def _set_check(self, item: Any, term: Term) -> None:
-        covered = self._coverage.covered(term)
+        covered = self._cover.covered(term)
         if not covered:
             return
         if self._selected.issuperset(covered):
             state = qt.Qt.Checked
-        elif self._selected.isdisjoint(self._coverage.inside(term)):
+        elif self._selected.isdisjoint(self._cover.inside(term)):
             state = qt.Qt.Unchecked
         else:
             state = qt.Qt.PartiallyChecked
@@ -144,7 +150,7 @@ class AnatomyTree:
             return
         term = load_tree()[item.data(_TERM_ROLE)]
         wanted = item.checkState() == qt.Qt.Checked
-        meant = self._coverage.covered(term) if wanted else tuple(self._coverage.inside(term))
+        meant = self._cover.covered(term) if wanted else tuple(self._cover.inside(term))
         self._on_toggled(term.name, meant, wanted)
 
     def _tool_tip(self, term: Term) -> str:
@@ -157,12 +163,12 @@ class AnatomyTree:
         return "<p>" + "<br>".join(lines) + "</p>"
 
     def _support(self, term: Term) -> str:
-        covered = self._coverage.covered(term)
+        covered = self._cover.covered(term)
         if term.structures and set(covered) <= set(term.structures) and covered:
             return _("The model calls it: {names}").format(names=", ".join(covered))
         if covered:
             return _("Structures of it in the model: {count}").format(count=len(covered))
-        elsewhere, wider = self._coverage.why_not(term)
+        elsewhere, wider = self._cover.why_not(term)
         if elsewhere:
             return _("The model knows it in {modalities} only.").format(modalities=", ".join(elsewhere))
         if wider:

@@ -131,8 +131,8 @@ class ResultsSection:
     def _offer(self) -> None:
         """Enable what can be done now."""
         results, rows = self.shown, self._selected()
-        is_idle = not self._is_active and results is not None and results.segmentation_node is not None
-        has_image = is_idle and results.volume_node is not None
+        has_nodes = results is not None and None not in (results.segmentation_node, results.volume_node)
+        has_image = has_nodes and not self._is_active
         is_there = results is not None and any(row.segment_id for row in results.rows)
         self._ui.acceptButton.enabled = any(row.segment_id and not row.accepted for row in rows)
         self._ui.deleteButton.enabled = any(row.segment_id for row in rows)
@@ -171,24 +171,30 @@ class ResultsSection:
             self._table.select_next(left)
 
     def _accept(self) -> None:
-        for row in self._selected():
-            self.shown.accept(row)
+        if self.shown is not None:
+            for row in self._selected():
+                self.shown.accept(row)
         self._show_again()
 
     def _delete(self) -> None:
-        for row in self._selected():
-            self.shown.delete(row)
+        if self.shown is not None:
+            for row in self._selected():
+                self.shown.delete(row)
         self._show_again()
 
     def _redo(self) -> None:
         self._on_redo(self._selected()[0])
 
     def _edit(self) -> None:
+        if self.shown is None:
+            return
         with_segment = [row for row in self._selected() or self.shown.rows if row.segment_id]
         segment_id = with_segment[0].segment_id if with_segment else None
         open_editor(self.shown.segmentation_node, segment_id, self.shown.volume_node)
 
     def _export(self) -> None:
+        if self.shown is None:
+            return
         self.export_dialog = ExportDialog(
             self._ui.resultsTable, self.shown.segmentation_node, self.shown.volume_node
         )

@@ -38,8 +38,13 @@ class LocalSection:
         self._seen: tuple[Any, ...] = ()
         self._log = LogWindow(ui.logButton, lambda: "\n".join((self._setup.log, self._server.log)).strip())
         models = (_("sat-demo (small, for a first look)"), *MODELS[1:])
-        devices = (_("Automatic"), _("Processor"), _("Graphics card (CUDA)"), _("Apple graphics"))
-        self._devices = _DEVICES
+        devices: tuple[str, ...] = (
+            _("Automatic"),
+            _("Processor"),
+            _("Graphics card (CUDA)"),
+            _("Apple graphics"),
+        )
+        self._devices: tuple[str, ...] = _DEVICES
         if self._choice.device not in self._devices:  # such as "cuda:1", by hand
             devices, self._devices = (*devices, self._choice.device), (*self._devices, self._choice.device)
         _fill(ui.modelBox, models, MODELS, self._choice.model)

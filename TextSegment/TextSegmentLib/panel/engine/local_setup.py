@@ -91,7 +91,7 @@ class LocalSetup:
 
     def remove_obstacle(self) -> None:
         """Install or download what is missing; asks first."""
-        if self.remedy and self.environment.to_install:
+        if self.remedy and self.environment is not None and self.environment.to_install:
             self._install()
         elif self.remedy:
             self._fetch()
@@ -127,7 +127,7 @@ class LocalSetup:
     def watch(self) -> None:
         """Take what has come from the background."""
         if self._job is not None and self._job.is_over:
-            self._take_environment()
+            self._take_environment(self._job)
         if self._installation is not None and self._installation.look() is not InstallState.RUNNING:
             self._end_installation(self._installation)
         if self._download is not None:
@@ -195,9 +195,9 @@ class LocalSetup:
             )
             self.show()
 
-    def _take_environment(self) -> None:
+    def _take_environment(self, job: BackgroundTask[Environment]) -> None:
         try:
-            self.environment = self._job.result()
+            self.environment = job.result()
             self.log = self.environment.log or self.log
         except TextSegmentError as error:
             self._failure = error
@@ -207,6 +207,8 @@ class LocalSetup:
 
     def _install(self) -> None:
         interpreter, wheels, environment = self._choice.interpreter, self._choice.wheels, self.environment
+        if environment is None:
+            return
         text = question(environment.to_install, interpreter, wheels)
         if not slicer.util.confirmOkCancelDisplay(text, _("Install the engine?")):
             return

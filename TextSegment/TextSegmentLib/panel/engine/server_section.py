@@ -96,8 +96,7 @@ class ServerSection:
             except TextSegmentError as error:
                 self._refused(error)
             else:
-                self.model = info.model
-                self._answered(info.software, time.monotonic() - began)
+                self._answered(info.model, info.software, time.monotonic() - began)
             return False
 
         self._pump = Pump(take)
@@ -133,8 +132,8 @@ class ServerSection:
             self._pump.stop()
         self._pump = None
 
-    def _answered(self, software: str, seconds: float) -> None:
-        model = self.model
+    def _answered(self, model: ModelInfo, software: str, seconds: float) -> None:
+        self.model = model
         counts = ", ".join(
             _("{count} in {modality}").format(count=len(names), modality=modality)
             for modality, names in model.structures.items()
@@ -166,8 +165,9 @@ class ServerSection:
 
     def _show_consent(self) -> None:
         address = self._segmenter.address if self._segmenter else None
-        is_elsewhere = address is not None and not address.is_loopback
-        self._ui.consentButton.visible = is_elsewhere and settings.has_consent(address)
+        self._ui.consentButton.visible = (
+            address is not None and not address.is_loopback and settings.has_consent(address)
+        )
 
     def _withdraw(self) -> None:
         if self._segmenter is not None:

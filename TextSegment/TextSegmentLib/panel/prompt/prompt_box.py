@@ -166,7 +166,9 @@ class PromptBox:
         check_length(text)
         return self._resolve(text, modality, model)
 
-    def _is_being_read(self, job: BackgroundTask, asked: tuple[str, str, ModelInfo | None]) -> bool:
+    def _is_being_read(
+        self, job: BackgroundTask[Sequence[Resolution]], asked: tuple[str, str, ModelInfo | None]
+    ) -> bool:
         if not job.is_over:
             return True
         self._pump = None
