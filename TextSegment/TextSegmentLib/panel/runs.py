@@ -96,11 +96,17 @@ class Runs:
     def redo(self, row: ResultRow) -> None:
         """Look for the structure of a row again."""
         results = self._results.shown
+        if results is None:
+            return
 
         def start(segmenter: Segmenter) -> Run:
             return self._logic.redo(results, row, segmenter=segmenter, on_event=self._run_changed)
 
-        self._start(start, if_starting=lambda: self._results.shown is results and self.redo(row))
+        def again() -> None:
+            if self._results.shown is results:
+                self.redo(row)
+
+        self._start(start, if_starting=again)
 
     def undo(self) -> None:
         """Take back the last run of those that are shown, once it is known what was edited."""
@@ -164,11 +170,15 @@ class Runs:
                 on_event=self._run_changed,
             )
 
-        run = self._start(start, lambda: self._is_wanted(request) and self._begin(request, replaced))
+        def again() -> None:
+            if self._is_wanted(request):
+                self._begin(request, replaced)
+
+        run = self._start(start, if_starting=again)
         if run is not None:
             self._on_started(run)
 
-    def _start(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], object]) -> Run | None:
+    def _start(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], None]) -> Run | None:
         """Start a run with the engine that the user has chosen.
 
         Args:
@@ -208,11 +218,11 @@ class Runs:
         if run.is_active:
             return
         left = [_("Not begun: {names}.").format(names=_few(self._next.structures))] if self._next else []
-        if run.state is RunState.FAILED:
+        if run.state is RunState.FAILED and run.error is not None:
             self._next = None
             self._section.show_error(run.error, *left)
             self._engine.look()
-        elif run.state is RunState.CANCELLED:
+        elif run.state is RunState.CANCELLED and run.error is not None:
             self._next = None
             self._section.show_note(run.error.message, run.error.hint, *left)
         elif run.warnings:
