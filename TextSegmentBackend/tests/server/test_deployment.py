@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import tomllib
 import yaml
 from certificates import Authority
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 from server_process import ServerProcess, raw_request, read_answer, wait_until
 from uploads import long_volume
 
@@ -238,6 +242,40 @@ def test_the_options_are_those_of_the_command(name):
         env={"COLUMNS": "200", "PATH": "", "NO_COLOR": "1", "TERM": "dumb"},
     )
     assert used <= set(re.findall(r"--[a-z-]+", done.stdout)) | {"--help"}
+
+
+@pytest.mark.parametrize("extras", ["engine,server", "engine,ray"])
+def test_the_container_installs_what_the_package_needs_by_version_and_hash(extras):
+    """sv6: every package that pyproject.toml asks for is locked, at a version that it accepts."""
+    project = tomllib.loads((BACKEND / "pyproject.toml").read_text())["project"]
+    optional = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *(line for extra in extras.split(",") for line in optional[extra])]
+    wanted = [*wanted, *(optional["server"] if "ray" in extras else ())]
+    text = (DEPLOY / f"requirements-{extras}.txt").read_text()
+    entries = re.findall(
+        r"^([a-z0-9-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.M
+    )
+    locked = {name: Version(version) for name, version, _ in entries}
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]
+    assert len(entries) == len(lines)
+    for line in wanted:
+        requirement = Requirement(line)
+        if (name := canonicalize_name(requirement.name)) != "textsegment":
+            assert requirement.specifier.contains(locked[name]), name
+
+
+def test_the_container_is_built_from_what_is_there():
+    """sv6: its base by digest, what it copies, and the demo model inside."""
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert re.search(r"^ARG PYTHON=python:3\.\d+-slim@sha256:[0-9a-f]{64}$", text, re.M)
+    assert set(re.findall(r"^FROM (\S+)", text, re.M)) == {"${PYTHON}"}
+    assert "--require-hashes" in text
+    for line in re.findall(r"^COPY (?!--from)(.*) \S+$", text, re.M):
+        for name in line.split():
+            assert (BACKEND / name.replace("${EXTRAS}", "engine,server")).exists(), name
+    (check,) = re.findall(r'^RUN python -c "(.*)"$', text, re.M)
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.filterwarnings("ignore:Using extra keyword arguments on `Field`")  # Ray's
