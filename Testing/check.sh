@@ -43,7 +43,7 @@ finish() {
 lacks() { grep --quiet --line-regexp --extended-regexp "$1" <<< "$MISSING"; }
 
 tests() {
-  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table --numprocesses "$WORKERS" --dist loadfile "$@"
+  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 
 coverage() {

@@ -1,7 +1,45 @@
 """For all tests of the backend."""
 
+import sys
+
+import pytest
 from hypothesis import settings
 
 # The same examples for everybody, and as long as they take on a busy machine.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
+
+LONGEST = (
+    "inference/test_engine.py",
+    "model/test_golden.py",
+    "server/engines/test_ray.py",
+    "server/test_load.py",
+    "server/engines/test_survival.py",
+    "server/test_serve_command.py",
+)
+"""Files that take long: they begin first, so that no process waits for another at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest files first; with ``--no-loadscope-reorder`` xdist gives them out in this order."""
+    paths = {item.path for item in items}
+    ranks = {path: rank for path in paths for rank, name in enumerate(LONGEST) if path.match(name)}
+    items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
+
+
+def pytest_sessionfinish():
+    """End what all tests of this process have shared."""
+    if "ray_server" in sys.modules:
+        sys.modules["ray_server"].end_shared_ray()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give out whole files, but all tests on Ray to one process: they share one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return "ray" if "/test_ray.py" in nodeid or "[ray-" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ray_server import RayServer
+from ray_server import RayServer, shared_ray
 from server_process import ServerProcess
 
 from textsegment.client.remote import RemoteSegmenter
@@ -76,7 +76,7 @@ def remote() -> Iterator[Contestant]:
 @contextmanager
 def ray() -> Iterator[Contestant]:
     """Balls, on two replicas of Ray Serve behind a server."""
-    with RayServer() as server, RemoteSegmenter(server.url) as segmenter:
+    with RayServer(ray=shared_ray()) as server, RemoteSegmenter(server.url) as segmenter:
         yield Contestant(segmenter, *_OF_FAKE)
 
 

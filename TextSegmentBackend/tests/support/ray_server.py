@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import secrets
 import socket
 import sys
 import time
@@ -22,13 +24,27 @@ from textsegment.segmentation import Segmentation
 from textsegment.wire.contract import HEALTH_ROUTE
 
 
+@functools.cache
+def shared_ray() -> ServerProcess:
+    """Return a Ray that runs until the tests of this process end, for one application at a time."""
+    return ServerProcess(command=[sys.executable, __file__])
+
+
+def end_shared_ray() -> None:
+    """End it if it was started."""
+    if shared_ray.cache_info().currsize:
+        shared_ray().end()
+
+
 class RayServer(ServerProcess):
-    """A server with two replicas on a Ray of its own.
+    """A server with two replicas on a Ray of its own, or on one that runs already.
 
     Args:
         segmenter: What makes the segmenter.
         arguments: Its keyword arguments.
         options: More of the command line.
+        replicas: How many.
+        ray: From ``shared_ray``.
     """
 
     def __init__(
@@ -37,11 +53,13 @@ class RayServer(ServerProcess):
         arguments: Mapping[str, Any] | None = None,
         options: Sequence[str] = (),
         replicas: int = 2,
+        ray: ServerProcess | None = None,
     ) -> None:
         wanted = ["--segmenter", segmenter, "--segmenter-arguments", json.dumps(arguments or {})]
         command = [sys.executable, "-m", "textsegment", "serve", "--ray", "--replicas", str(replicas)]
         announced = ["--port", "0", "--announce-json", "--stop-with-stdin"]
-        super().__init__(command=[*command, *wanted, *announced, *options])
+        environment = ray.announced["environment"] if ray else None
+        super().__init__(command=[*command, *wanted, *announced, *options], environment=environment)
 
     def replicas(self) -> list[int]:
         """Process ids of the replicas of the segmenter."""
@@ -65,12 +83,13 @@ def replicas_of(server: ServerProcess, deployment: str) -> list[int]:
     return found
 
 
-def ray_application(arguments: Mapping[str, Any]) -> ServerProcess:
-    """Start ``ray_app:app`` on a Ray of its own, with these arguments and a free port."""
+def ray_application(arguments: Mapping[str, Any], ray: ServerProcess) -> ServerProcess:
+    """Start ``app:app`` on a Ray that runs, with these arguments and a free port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = {**arguments, "server": {**arguments.get("server", {}), "port": port}}
-    return ServerProcess(command=[sys.executable, __file__, json.dumps(arguments)])
+    command = [sys.executable, __file__, json.dumps(arguments)]
+    return ServerProcess(command=command, environment=ray.announced["environment"])
 
 
 class Traced(Failing):
@@ -92,15 +111,34 @@ class Traced(Failing):
         return Segmentation(result.geometry, result.masks, {**result.provenance, "pid": os.getpid()})
 
 
-def main() -> None:
+def run_ray() -> None:
+    """Run a Ray until stdin ends, and say how to join it."""
+    os.environ.update(  # Ray reads it while it is imported
+        RAY_USAGE_STATS_ENABLED="0",
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+    )
+    import ray
+
+    started = ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
+    address = started.address_info["gcs_address"]
+    joining = {name: os.environ[name] for name in os.environ if name.startswith("RAY_")}
+    url, port = f"http://{address}", int(address.rpartition(":")[2])
+    announced = {"url": url, "port": port, "environment": {**joining, "RAY_ADDRESS": address}}
+    print(json.dumps(announced), flush=True)
+    sys.stdin.read()
+    ray.shutdown()
+
+
+def run_application(arguments: dict[str, Any]) -> None:
     """Run the application until stdin ends."""
     import ray
     from ray import serve
 
     from textsegment.server.engines.ray.app import app
 
-    arguments = json.loads(sys.argv[1])
-    ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
+    ray.init(namespace="serve", log_to_driver=False, logging_level="error")
     serve.start(proxy_location="Disabled")
     serve.run(app(arguments), name="textsegment", route_prefix=None)
     port = arguments["server"]["port"]
@@ -114,14 +152,9 @@ def main() -> None:
         time.sleep(0.05)
     print(json.dumps({"url": url, "host": "127.0.0.1", "port": port, "pid": os.getpid()}), flush=True)
     sys.stdin.read()
+    serve.delete("textsegment")
     ray.shutdown()
 
 
 if __name__ == "__main__":
-    os.environ.update(
-        RAY_USAGE_STATS_ENABLED="0",
-        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN="0" * 64,
-    )
-    main()
+    run_application(json.loads(sys.argv[1])) if sys.argv[1:] else run_ray()

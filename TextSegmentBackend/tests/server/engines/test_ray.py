@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
-from ray_server import RayServer, ray_application, replicas_of
+from ray_server import RayServer, ray_application, replicas_of, shared_ray
 from server_process import DEADLINE_S, frames, report, wait_until
 
 from textsegment.client.remote import RemoteSegmenter
@@ -179,7 +179,7 @@ def test_nothing_listens_for_others_and_nothing_is_left_at_the_end(server):
 
 
 def test_an_engine_that_cannot_start_says_why():
-    server = RayServer("made_segmenters:Unloadable")
+    server = RayServer("made_segmenters:Unloadable", ray=shared_ray())
     server.end()
     assert server.process.returncode == 6
     assert "There is no such device. [device_unavailable]" in server.log
@@ -194,23 +194,23 @@ def test_the_application_of_ray_serve_survives_the_death_of_each_part(tmp_path):
     local = LocalSegmenter("sat-demo", device="cpu").segment(volume, names)
     arguments = {"device": "cpu", "replicas": {"least": 2, "most": 2, "cpus": 0.5}, "token_file": str(keys)}
     with (
-        ray_application(arguments) as server,
+        ray_application(arguments, shared_ray()) as server,
         RemoteSegmenter(server.url, "key-of-the-application") as segmenter,
     ):
         # The job of a replica that dies goes on on another; that of a front is asked for again by the client.
         for deployment, stage in (("segmenter", "encoding"), ("front", "preparing")):
-            remote = segmenter.segment(volume, names, on_event=killer(server, deployment, stage))
+            remote = segmenter.segment(volume, names, on_event=killer(shared_ray(), deployment, stage))
             for ours, theirs in zip(local, remote, strict=True):
                 assert np.array_equal(ours.full((60, 50, 40)), theirs.full((60, 50, 40)))
 
 
-def killer(server, deployment, stage):
+def killer(ray, deployment, stage):
     """A callback that kills all replicas of a deployment, once, when a job is at a stage."""
     killed = []
 
     def on_event(event):
         if isinstance(event, Progress) and event.stage == stage and not killed:
-            killed.extend(replicas_of(server, deployment))
+            killed.extend(replicas_of(ray, deployment))
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
