@@ -58,11 +58,14 @@ stage "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command a
 stage "documentation" env NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --quiet
 [ "$failed" = 0 ] || finish
 
+# One thread of PyTorch in each process: with more, they wait for each other's processors, computing nothing.
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 # Every Python process from here on is measured, those that tests start too.
 export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/coverage"
 ! lacks nginx-light || left_out+=("tests behind nginx (TextSegmentBackend/tests/server/test_deployment.py)")
 stage "tests of the backend" tests "$@"
 cd ..
+unset COVERAGE_PROCESS_START
 # One run each: the host's stand-ins replace modules of Qt and Slicer for good.
 for folder in Testing/Mrml Testing/SlicerHost Testing/EndToEnd; do
   if lacks 'lib.*|fonts.*'; then
@@ -72,6 +75,5 @@ for folder in Testing/Mrml Testing/SlicerHost Testing/EndToEnd; do
   fi
 done
 cd TextSegmentBackend
-unset COVERAGE_PROCESS_START
 [ "$#" -gt 0 ] || stage "coverage of lines of the backend" coverage
 finish

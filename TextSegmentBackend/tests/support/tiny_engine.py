@@ -77,7 +77,7 @@ def tiny_model(names: tuple[str, ...] = NAMES, network: SAT | None = None) -> Lo
     return LoadedModel("tiny", network.config, network.eval(), encoder, "0" * 64)
 
 
-def phantom(shape: tuple[int, int, int] = (48, 40, 32), modality: str = "CT", seed: int = 0) -> Volume:
+def phantom(shape: tuple[int, int, int] = (70, 52, 44), modality: str = "CT", seed: int = 0) -> Volume:
     """A body of smooth noise on an oblique grid."""
     rng = np.random.default_rng(seed)
     coarse = rng.normal(size=[n // 8 + 2 for n in shape])
