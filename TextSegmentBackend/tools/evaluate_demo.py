@@ -49,7 +49,19 @@ def main() -> None:
 
 def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dict[str, float]:
     """Return the Dice of every offered structure that the labels of this scan show, unions included."""
-    image = read_volume(case.image, modality=case.modality)
+    truth = drawn_masks(case, data, read_volume(case.image, modality=case.modality))
+    with tempfile.TemporaryDirectory() as folder:
+        segment(case, tuple(truth), model, Path(folder) / "masks")
+        return {
+            name: dice(mask, read_volume(Path(folder) / "masks" / file_name(name), modality="CT").voxels > 0)
+            for name, mask in truth.items()
+        }
+
+
+def drawn_masks(
+    case: CaseDescription, data: DatasetDescription, image: Volume
+) -> dict[str, NDArray[np.bool_]]:
+    """Return the masks of the offered structures that the labels of a scan show, unions included."""
     labels = read_volume(case.labels, modality=case.modality)
     on_grid = labels_on_grid(labels, image.geometry)
     truth = {
@@ -61,13 +73,7 @@ def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dic
         if len(drawn) > 1:
             truth[group] = np.any([truth[part] for part in drawn], axis=0)
     offered = {name for name, modality in set(data.prompts) - data.hidden if modality == case.modality}
-    truth = {name: mask for name, mask in truth.items() if mask.any() and name in offered}
-    with tempfile.TemporaryDirectory() as folder:
-        segment(case, tuple(truth), model, Path(folder) / "masks")
-        return {
-            name: dice(mask, read_volume(Path(folder) / "masks" / file_name(name), modality="CT").voxels > 0)
-            for name, mask in truth.items()
-        }
+    return {name: mask for name, mask in truth.items() if mask.any() and name in offered}
 
 
 def file_name(structure: str) -> str:

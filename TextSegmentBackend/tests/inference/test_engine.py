@@ -38,7 +38,8 @@ from textsegment.volume import Volume
 
 def segmenter(**options: object) -> LocalSegmenter:
     model = options.pop("model", None) or tiny_model()
-    return LocalSegmenter(model, **{"device": "cpu", **options})
+    # float32: what is computed is held against plain float32, voxel by voxel.
+    return LocalSegmenter(model, **{"device": "cpu", "precision": "fp32", **options})
 
 
 def assert_same(a: Segmentation, b: Segmentation) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not slabs._SUITED, reason="for x86 processors")
 
 @pytest.fixture(params=[1, 20_000, 10**9], ids=["rows in pairs", "some rows", "in one piece"])
 def every_size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slabs, "SMALL_ELEMENTS", 0)
+    monkeypatch.setattr(slabs, "SMALL_VOXELS", 0)
     monkeypatch.setattr(slabs, "SLAB_BYTES", request.param)
 
 
@@ -144,7 +144,7 @@ def test_small_layers_are_left_to_the_bit() -> None:
 def test_batches_other_types_and_other_devices_go_another_way(
     x: torch.Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slabs, "SMALL_ELEMENTS", 0)
+    monkeypatch.setattr(slabs, "SMALL_VOXELS", 0)
     conv = nn.Conv3d(3, 5, 3, padding=1)
     assert takes(conv, torch.empty(1, 3, 8, 8, 8))
     assert not takes(conv, x)

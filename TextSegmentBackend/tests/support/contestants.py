@@ -41,7 +41,7 @@ def tiny_segmenter() -> LocalSegmenter:
     """Return SAT with a few random weights; also the factory of the server."""
     from tiny_engine import tiny_model
 
-    return LocalSegmenter(tiny_model(), device="cpu", threads=1)
+    return LocalSegmenter(tiny_model(), device="cpu", precision="fp32", threads=1)
 
 
 @contextmanager

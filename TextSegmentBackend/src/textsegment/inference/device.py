@@ -1,4 +1,4 @@
-"""Where the network runs, and with which numbers."""
+"""Where the network runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import psutil
 import torch
 
 from textsegment.errors import DeviceError, OutOfMemoryError
-
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 CPU = torch.device("cpu")
 
@@ -47,28 +45,6 @@ def choose_device(name: str = "auto") -> torch.device:
     if index >= torch.cuda.device_count():
         raise DeviceError(f"There are only {torch.cuda.device_count()} CUDA devices, counted from 0.")
     return torch.device("cuda", index)
-
-
-def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the type in which the U-Net computes; everything after it stays in float32.
-
-    Args:
-        name: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA devices with tensor cores
-            (0.1 % of voxels differ, half the memory, several times faster) and fp32 elsewhere: on a CPU
-            bf16 changes 1 % of the voxels, and fp16 is slow.
-        device: Where it computes.
-
-    Raises:
-        DeviceError: The name is none, or the device cannot do it.
-    """
-    if name == "auto":
-        tensor_cores = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
-        return torch.float16 if tensor_cores else torch.float32
-    if name not in PRECISIONS:
-        raise DeviceError("The precision is not known.", "Use auto, fp32, fp16 or bf16.")
-    if name == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise DeviceError("This GPU cannot compute in bf16.", "Use --precision fp16.")
-    return PRECISIONS[name]
 
 
 def use_threads(count: int) -> None:

@@ -18,7 +18,6 @@ from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.inference.device import (
     choose_device,
-    choose_precision,
     computing,
     is_out_of_memory,
     refusing_typed,
@@ -31,6 +30,7 @@ from textsegment.inference.job import LocalJob
 from textsegment.inference.memory import MemoryPlan, cache_bytes, ladder
 from textsegment.inference.patches import FAST_OVERLAP
 from textsegment.inference.pipeline import Pipeline
+from textsegment.inference.precision import choose_precision
 from textsegment.inference.progress import Reporter, watched
 from textsegment.inference.prompts import choose_orientation, structures_of
 from textsegment.model.config import MODALITY_INDEX
