@@ -2,6 +2,7 @@
 
     python benchmarks/engine.py                                   # sat-nano, coarse grid: minutes
     python benchmarks/engine.py --spacing 1 1 3 --patch 288 288 96  # as in use: hours on two cores
+    python benchmarks/engine.py --network                         # the image network alone: minutes
 
 The scan is 3D Slicer's CTChest sample out of the package ``slicerio``. The weights are the demo's own on its
 own grid (``--model sat-demo --patch 128 96 64``), else random: masks are noise then, the worst case for
@@ -22,6 +23,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import network
 import numpy as np
 import torch
 from plain_pipeline import probabilities
@@ -58,10 +60,10 @@ def scan() -> Volume:
     return read_volume(Path(str(files("slicerio") / "data" / "CTChest4.nrrd")), modality="CT")
 
 
-def ours(config: SATConfig, count: int) -> dict[str, float]:
+def ours(config: SATConfig, count: int, precision: str) -> dict[str, float]:
     """Time a first request with ``count`` prompts and a further one with one new prompt."""
     model, names = model_of(config, count + 1)
-    volume, engine = scan(), LocalSegmenter(model, device="cpu", precision="fp32")
+    volume, engine = scan(), LocalSegmenter(model, device="cpu", precision=precision)
     start = time.perf_counter()
     engine.segment(volume, names[:count])
     first = time.perf_counter() - start
@@ -86,15 +88,16 @@ def measured(pipeline: str, count: int, arguments: argparse.Namespace) -> dict[s
     """Run one pipeline in a process of its own and return its times and its peak of memory."""
     command = [sys.executable, __file__, "--only", pipeline, "--prompts", str(count)]
     command += ["--model", arguments.model, "--threads", str(arguments.threads)]
+    command += ["--precision", arguments.precision]
     command += ["--spacing", *map(str, arguments.spacing), "--patch", *map(str, arguments.patch)]
     result: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return result
 
 
-def run_one(config: SATConfig, pipeline: str, count: int) -> None:
+def run_one(config: SATConfig, pipeline: str, count: int, precision: str) -> None:
     """Measure one pipeline in this process and print JSON."""
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = {"ours": ours, "plain": plain}[pipeline](config, count)
+    result = ours(config, count, precision) if pipeline == "ours" else plain(config, count)
     result["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     result["idle_gib"] = idle / 2**20
     print(json.dumps(result))
@@ -103,7 +106,8 @@ def run_one(config: SATConfig, pipeline: str, count: int) -> None:
 def compare(arguments: argparse.Namespace) -> None:
     """Print the table: seconds, ratios, memory."""
     print(f"{arguments.model}, spacing {arguments.spacing} mm, patch {arguments.patch}, ", end="")
-    print(f"{arguments.threads} threads, torch {torch.__version__}\n")
+    print(f"ours in {arguments.precision}, {arguments.threads} threads, ", end="")
+    print(f"load {os.getloadavg()[0]:.1f}, torch {torch.__version__}\n")
     print("| prompts | plain s | ours s | plain/ours | further prompt s | plain(1)/further ", end="")
     print("| plain GiB | ours GiB | ours/plain |\n|---|---|---|---|---|---|---|---|---|")
     alone = 0.0
@@ -126,18 +130,27 @@ def main() -> None:
     )
     parser.add_argument("--model", default="sat-nano", choices=sorted(CONFIGS))
     parser.add_argument("--spacing", type=float, nargs=3, default=(3.0, 3.0, 3.0))
-    parser.add_argument("--patch", type=int, nargs=3, default=(96, 96, 96))
+    parser.add_argument("--patch", type=int, nargs=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--only", choices=("ours", "plain"), help="one measurement, as JSON")
     parser.add_argument("--prompts", type=int, default=1, help="with --only")
+    parser.add_argument("--precision", default="fp32", help="of ours: fp32, bf16 or auto")
+    parser.add_argument("--network", action="store_true", help="the image network alone: see network.py")
+    parser.add_argument("--network-row", choices=("plain", "fp32", "bf16"), help="one of its rows, as JSON")
+    parser.add_argument("--runs", type=int, default=network.RUNS, help="with --network")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.network or arguments.network_row:
+        arguments.patch = arguments.patch or CONFIGS[arguments.model].patch_size
+        (network.compare if arguments.network else network.run_row)(arguments)
+        return
+    arguments.patch = arguments.patch or (96, 96, 96)
     if arguments.only is None:
         compare(arguments)
         return
     (x, y, z), (h, w, d) = arguments.spacing, arguments.patch
     config = replace(CONFIGS[arguments.model], spacing=(x, y, z), patch_size=(h, w, d))
-    run_one(config, arguments.only, arguments.prompts)
+    run_one(config, arguments.only, arguments.prompts, arguments.precision)
 
 
 if __name__ == "__main__":
