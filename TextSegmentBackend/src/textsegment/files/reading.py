@@ -66,7 +66,9 @@ def read_scan(
     wanted = modality_code(modality) if modality is not None else None
     try:
         if not path.exists():
-            raise InputNotFoundError("There is no such file or folder.", "Check the path.")
+            is_link = path.is_symlink()
+            hint = "It is a link that leads nowhere: fetch the file." if is_link else "Check the path."
+            raise InputNotFoundError("There is no such file or folder.", hint)
         kind = FileKind.DICOM if path.is_dir() else kind_of(path)
         if kind is FileKind.DICOM:
             return read_dicom(path, modality=wanted, series=series)

@@ -217,3 +217,50 @@ def test_analyze(tmp_path):
     assert np.array_equal(volume.voxels, phantom())
     assert volume.geometry.spacing == (2, 2, 3)
     assert "left and right" in volume.warnings[0]
+
+
+NRRD_OF_SLICES = """NRRD0004
+type: short
+dimension: 3
+space: left-posterior-superior
+sizes: 9 8 7
+space directions: (1,0,0) (0,1,0) (0,0,1)
+kinds: domain domain domain
+endian: little
+encoding: raw
+space origin: (0,0,0)
+data file: """
+META_OF_SLICES = """ObjectType = Image
+NDims = 3
+BinaryData = True
+BinaryDataByteOrderMSB = False
+TransformMatrix = 1 0 0 0 1 0 0 0 1
+Offset = 0 0 0
+ElementSpacing = 1 1 1
+DimSize = 9 8 7
+ElementType = MET_SHORT
+ElementDataFile = """
+LISTED = "\n".join(f"s{k:03d}.raw" for k in range(7)) + "\n"
+
+
+@pytest.mark.parametrize("header", [NRRD_OF_SLICES, META_OF_SLICES])
+@pytest.mark.parametrize("files", [f"LIST\n{LISTED}", "s%03d.raw 0 6 1\n"])
+def test_slices_in_files_of_their_own(tmp_path, header, files):
+    """io7: found by their list or their pattern, and missed if one is missing."""
+    for k in range(7):
+        (tmp_path / f"s{k:03d}.raw").write_bytes(phantom()[:, :, k].tobytes(order="F"))
+    path = tmp_path / ("a.nhdr" if header is NRRD_OF_SLICES else "a.mhd")
+    path.write_text(header + files)
+    volume = read_volume(path, modality="CT")
+    assert np.array_equal(volume.voxels, phantom())
+    assert volume.warnings == ()
+    (tmp_path / "s003.raw").unlink()
+    with pytest.raises(InputNotFoundError, match="missing"):
+        read_volume(path, modality="CT")
+
+
+def test_a_link_that_leads_nowhere_says_so(tmp_path):
+    """io1: DataLad links files that it has not fetched."""
+    (tmp_path / "a.nii.gz").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(InputNotFoundError, match="leads nowhere"):
+        read_volume(tmp_path / "a.nii.gz")

@@ -30,6 +30,9 @@ _META_HEADER_BYTES = 1 << 16
 # Names of files by number: "slice%03d.raw 1 40 1".
 _PATTERN = re.compile(r"(\S*%0?\d*d\S*)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?")
 _MOST_FILES = 100_000
+_LISTED = re.compile(rb"data ?file:\s*LIST\b")
+_LIST_BYTES = 1 << 24
+_MOST_LINES = 10_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,8 @@ def nrrd_facts(path: Path) -> HeaderFacts:
     Raises:
         NRRDError: The header is damaged.
     """
-    header = nrrd.read_header(str(path))
+    lines, listed = _nrrd_lines(path)
+    header = nrrd.read_header(iter(lines))
     oriented = (
         str(header.get("space", "")).lower().removesuffix("-time").removesuffix("t") in _ORIENTED_SPACES
     )
@@ -87,7 +91,7 @@ def nrrd_facts(path: Path) -> HeaderFacts:
     units = header.get("space units") if has_directions else _of_space(header.get("units"), spacings)
     scale, about_units = _scale_of(units or ())
     names = header.get("data file", header.get("datafile", ()))
-    files = tuple(names) if isinstance(names, list) else _files_of(str(names)) if names else ()
+    files = listed or (_files_of(str(names)) if names else ())
     return HeaderFacts(scale, files, has_sizes, (*(() if oriented else (_unoriented(),)), *about_units))
 
 
@@ -112,6 +116,22 @@ def meta_facts(path: Path) -> HeaderFacts:
         files = _files_of(name)
     about = (*(() if matrix else (_unoriented(),)), *about_units)
     return HeaderFacts(scale, files, len(sizes) >= min(dimensions, 3), about)
+
+
+def _nrrd_lines(path: Path) -> tuple[list[bytes], tuple[str, ...]]:
+    """Return the lines of a header, and the names of files that it lists at its end."""
+    lines: list[bytes] = []
+    with path.open("rb") as stream:
+        for line in stream:
+            if not line.strip():
+                break
+            if _LISTED.match(line):
+                names = stream.read(_LIST_BYTES).decode("utf-8", "surrogateescape").splitlines()
+                return lines, tuple(name.strip() for name in names if name.strip())
+            lines.append(line)
+            if len(lines) > _MOST_LINES:
+                break
+    return lines, ()
 
 
 def _meta_header(path: Path) -> tuple[Mapping[str, str], str]:
