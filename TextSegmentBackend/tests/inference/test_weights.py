@@ -81,6 +81,18 @@ def test_download_makes_the_model_ready(server, published, tmp_path):
     torch.testing.assert_close(model.network.state_dict()[name], theirs[f"module.{name}"])
 
 
+def test_files_of_the_user_beside_a_download_are_left_alone(server, tmp_path):
+    """sv1, variant: a folder was removed because it has the name that a download uses."""
+    kept = tmp_path / "home/weights/downloads/sat-tiny/notes.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("of the user")
+
+    fetch()
+
+    assert kept.read_text() == "of the user"
+    assert [path.name for path in kept.parent.iterdir()] == ["notes.txt"]
+
+
 def test_record_pins_commit_size_and_sha256(server):
     fetch()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def download(name: str, *, consent: Callable[[Offer], bool], on_progress: OnProg
                 make_folder(target.parent)
                 hub.fetch(file, record.revision, target, on_progress)
         path = _convert(model, store, record, targets)
-        shutil.rmtree(store.downloads(name), ignore_errors=True)
+        _remove(targets)
         return path
 
 
@@ -144,6 +145,15 @@ def _targets(store: Store, name: str, revision: str) -> tuple[Path, Path]:
     # Names of our own: a path from the hub never becomes a path here.
     folder = store.downloads(name) / revision
     return folder / "network.pth", folder / "text_encoder.pth"
+
+
+def _remove(targets: tuple[Path, Path]) -> None:
+    """Remove what was fetched, and its folders if nothing else is in them: somebody may keep files there."""
+    with suppress(OSError):
+        for target in targets:
+            target.unlink(missing_ok=True)
+        targets[0].parent.rmdir()
+        targets[0].parent.parent.rmdir()
 
 
 def _require_room(store: Store, files: tuple[HubFile, HubFile], targets: tuple[Path, Path]) -> None:
