@@ -53,7 +53,7 @@ def test_dripped_answer_has_a_bound(quick, connect, begin, again):
     begun = time.monotonic()
     with pytest.raises(TextSegmentError) as caught:
         connect(quick.url, None, timeouts=QUICK).server_info()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert isinstance(caught.value, ServerTimeoutError)
 
 
@@ -75,7 +75,7 @@ def test_dripped_stream_has_a_bound(quick, connect, begin, again, monkeypatch):
     begun = time.monotonic()
     with pytest.raises(TextSegmentError) as caught:
         client.segment(phantom(), ["liver"])
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
     assert isinstance(caught.value, ServerTimeoutError)
 
 

@@ -52,7 +52,7 @@ def dripping(begin: bytes, again: bytes) -> Fault:
         if handler.command in ("PUT", "POST"):
             b"".join(handler.body_pieces())
         handler.wfile.write(begin)
-        for _ in range(400):
+        for _ in range(2400):
             if handler.server.stopped.wait(0.05):
                 return True
             handler.wfile.write(again)
