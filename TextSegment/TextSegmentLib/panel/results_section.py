@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import qt
@@ -40,6 +40,7 @@ class ResultsSection:
         self._ui = ui
         self._on_redo = on_redo
         self.shown: Results | None = None
+        self._rows: Sequence[ResultRow] = ()
         self._is_active = False
         self.export_dialog: ExportDialog | None = None
         # Not by the mixin of Slicer, which would keep the node and its segments alive.
@@ -73,13 +74,18 @@ class ResultsSection:
         """
         self.shown, self._is_active = results, is_active
         node = results.segmentation_node if results else None
-        rows = results.rows if results else ()
+        rows = self._rows = results.rows if results else ()
         self._watch(node)
         self._ui.resultsButton.visible = results is not None
         self._table.show(node, rows)
         self._note.show(node, rows, is_active=is_active)
         self._ui.show3DButton.setSegmentationNode(node)
         self._offer()
+
+    def follow(self, results: Results, *, is_active: bool) -> None:
+        """Show results of a run; what it adds is noticed, so that each of its news costs nothing here."""
+        if self.shown is not results or self._is_active != is_active:
+            self.show(results, is_active=is_active)
 
     def refresh(self) -> None:
         """Notice what others have changed, and find out in the background what they have edited."""
@@ -123,17 +129,18 @@ class ResultsSection:
 
     def _segments_changed(self, _caller: Any, _event: str) -> None:
         # Later, when those who are at it have ended: it may be these results themselves.
-        self._timer.start()
+        if not self._timer.active:  # else quick changes would put it off again and again
+            self._timer.start()
 
     def _show_again(self) -> None:
         self.show(self.shown, is_active=self._is_active)
 
     def _offer(self) -> None:
         """Enable what can be done now."""
-        results, rows = self.shown, self._selected()
+        results, rows = self.shown, self._among_selected(self._rows)
         has_nodes = results is not None and None not in (results.segmentation_node, results.volume_node)
         has_image = has_nodes and not self._is_active
-        is_there = results is not None and any(row.segment_id for row in results.rows)
+        is_there = results is not None and any(row.segment_id for row in self._rows)
         self._ui.acceptButton.enabled = any(row.segment_id and not row.accepted for row in rows)
         self._ui.deleteButton.enabled = any(row.segment_id for row in rows)
         self._ui.redoButton.enabled = has_image and len(rows) == 1
@@ -143,10 +150,11 @@ class ResultsSection:
 
     def _selected(self) -> list[ResultRow]:
         """Return the rows of the segments that are selected, as far as runs have made them."""
-        if self.shown is None:
-            return []
+        return self._among_selected(self.shown.rows) if self.shown is not None else []
+
+    def _among_selected(self, rows: Sequence[ResultRow]) -> list[ResultRow]:
         chosen = set(self._table.selected)
-        return [row for row in self.shown.rows if row.segment_id in chosen]
+        return [row for row in rows if row.segment_id in chosen]
 
     def _center(self, segment_id: str) -> None:
         node = self.shown.segmentation_node if self.shown is not None else None

@@ -36,6 +36,7 @@ class ResultsTable:
         self._model = self._view.model()
         self._first = self._model.columnCount()
         self._model.insertColumns(self._first, 3)
+        self._filled: dict[str, ResultRow | None] = {}
         tool_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
         for column, title, tip in (
             (_STATE, _("State"), _("What became of it: found, cut off by the border, edited, accepted.")),
@@ -62,8 +63,13 @@ class ResultsTable:
         if self._table.segmentationNode() is not segmentation_node:
             self._table.setSegmentationNode(segmentation_node)
         known = {row.segment_id: row for row in rows if row.segment_id}
+        before, self._filled = self._filled, {}
         for number_of_row in range(self._model.rowCount()):
-            self._fill(number_of_row, known.get(self._table.segmentIDForRow(number_of_row)))
+            segment_id = self._table.segmentIDForRow(number_of_row)
+            row = self._filled[segment_id] = known.get(segment_id)
+            is_new = segment_id not in before or before[segment_id] != row
+            if is_new or not self._is_filled(number_of_row, row):
+                self._fill(number_of_row, row)
         self._fit()
 
     @property
@@ -89,6 +95,11 @@ class ResultsTable:
 
     def _clicked(self, index: Any) -> None:
         self._on_centered(self._table.segmentIDForRow(index.row()))
+
+    def _is_filled(self, number_of_row: int, row: ResultRow | None) -> bool:
+        """Whether the texts are there: Slicer makes rows anew, for example when an undo brings them back."""
+        text = self._model.index(number_of_row, self._first + _STATE).data()
+        return (text or "") == ("" if row is None else _state(row))
 
     def _fill(self, number_of_row: int, row: ResultRow | None) -> None:
         texts = ("", "", "") if row is None else (_state(row), _volume(row), _confidence(row))

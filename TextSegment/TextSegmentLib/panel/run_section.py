@@ -98,8 +98,8 @@ class RunSection:
 
 
 def _sentence(run: Run) -> str:
-    seconds = _time(run.elapsed_s)
-    done = sum(row.state.value != "waiting" for row in run.rows)
+    seconds, rows = _time(run.elapsed_s), run.rows
+    done = sum(row.state.value != "waiting" for row in rows)
     if run.state is RunState.QUEUED and run.queue_position:
         return _("Waiting, jobs before this one: {count}, {time}").format(
             count=run.queue_position, time=seconds
@@ -107,14 +107,14 @@ def _sentence(run: Run) -> str:
     if run.is_active:
         stage = _stage(run.stage)
         return _("{stage}, {done} of {all} structures, {time}").format(
-            stage=stage, done=done, all=len(run.rows), time=seconds
+            stage=stage, done=done, all=len(rows), time=seconds
         )
     ends = {
         RunState.DONE: _("Done: {done} of {all} structures in {time}"),
         RunState.FAILED: _("Stopped after {time}: {done} of {all} structures"),
         RunState.CANCELLED: _("Cancelled after {time}: {done} of {all} structures"),
     }
-    return ends[run.state].format(done=done, all=len(run.rows), time=seconds)
+    return ends[run.state].format(done=done, all=len(rows), time=seconds)
 
 
 def _stage(stage: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from TextSegmentLib.scene.rows import ResultRow, RunState
 from TextSegmentLib.scene.run import Run
 
 _MOST_NAMES = 6
+_CLOCK_S = 0.25  # how often the progress of a run is shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,8 @@ class Runs:
         self._next: RunRequest | None = None
         self._pump: Pump | None = None
         self._undo_pump: Pump | None = None
+        self._shown_at = 0.0
+        self._shown_state: tuple[RunState, str] | None = None
 
     @property
     def is_running(self) -> bool:
@@ -204,7 +208,9 @@ class Runs:
 
     def _take_news(self, run: Run) -> bool:
         more = run.process_events()
-        self._section.show_run(run)
+        if time.monotonic() - self._shown_at > _CLOCK_S:
+            self._shown_at = time.monotonic()
+            self._section.show_run(run)
         if not more and run.state is RunState.DONE and self._next is not None:
             request, self._next = self._next, None
             self.ask_for(request)
@@ -212,8 +218,11 @@ class Runs:
         return more
 
     def _run_changed(self, run: Run) -> None:
-        self._section.show_run(run)
-        self._results.show(run.results, is_active=run.is_active)
+        is_news = not run.is_active or (run.state, run.stage) != self._shown_state
+        if is_news or time.monotonic() - self._shown_at > _CLOCK_S:
+            self._shown_at, self._shown_state = time.monotonic(), (run.state, run.stage)
+            self._section.show_run(run)
+        self._results.follow(run.results, is_active=run.is_active)
         self._on_changed()
         if run.is_active:
             return

@@ -160,10 +160,9 @@ class Panel(VTKObservationMixin):
         if shown is not None and shown.segmentation_node is case.segmentation_node:
             return
         results = Results(case.volume_node, case.segmentation_node)
-        if results.rows:
-            self.results.show(results)
-            self.results.refresh()
-            self.run_section.show_run(None)
+        self.results.show(results if results.rows else None)
+        self.results.refresh()
+        self.run_section.show_run(None)
 
     def _model_changed(self) -> None:
         """Read text and tree as the model at hand understands this modality."""

@@ -201,6 +201,13 @@ def test_results_follow_the_choice_of_the_segmentation(hands):
     assert [row[0] for row in hands.rows()] == ["liver"]
 
 
+def test_results_of_another_segmentation_than_the_chosen_one_are_not_shown(hands):
+    """sl3."""
+    hands.segment("liver")
+    hands.ui.outputSelector.setCurrentNode(slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode"))
+    assert not hands.ui.resultsButton.visible
+
+
 def test_no_results_are_shown_for_a_segmentation_of_others(hands):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     node.GetSegmentation().AddEmptySegment("mine")
