@@ -69,6 +69,7 @@ def test_same_structure_again_keeps_the_edited_segment(hands, result, volume_nod
     first = segment_id(result, "heart")
     edited = mask(result, "heart", volume_node)
     hands.segment("heart")
+    hands.answer("Keep both")
     hands.wait_for_end()
     segmentation = result.GetSegmentation()
     kept = slicer.util.arrayFromSegmentBinaryLabelmap(result, first, volume_node).transpose(2, 1, 0) > 0
@@ -82,6 +83,7 @@ def test_one_click_takes_the_run_back_and_nothing_else(hands, result, volume_nod
     hands.wait_for_end()
     assert len(names(result)) > len(STRUCTURES)
     driver.click(hands.ui.undoButton)
+    driver.wait_until(lambda: len(names(result)) == len(STRUCTURES), "what the run has brought to be gone")
     assert {name: fingerprint(result, name) for name in names(result)} == before
 
 

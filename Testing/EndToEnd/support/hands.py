@@ -1,5 +1,6 @@
 """What a user does with the panel and the engine on this computer."""
 
+import re
 from pathlib import Path
 
 from slicer_host import driver
@@ -42,6 +43,11 @@ class Hands:
         driver.type_text(self.ui.promptEdit, text)
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to click")
         driver.click(self.ui.segmentButton)
+
+    def answer(self, words: str) -> None:
+        """Clicks the answer with these words to the question in the message."""
+        links = re.findall(r"<a href='(\d+)'>(.*?)</a>", self.ui.messageLabel.text)
+        self.ui.messageLabel.linkActivated.emit(next(link for link, text in links if words in text))
 
     def wait_for_end(self, timeout_s: float = 300) -> None:
         """Waits until the run is over."""
