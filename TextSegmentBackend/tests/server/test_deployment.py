@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -49,20 +53,19 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(scope="module")
-def port(server, authority, tmp_path_factory):
-    """The port of nginx with our configuration in front of the server."""
-    folder = tmp_path_factory.mktemp("nginx")
+@contextmanager
+def running_nginx(name, changes, authority, folder):
+    """Run nginx with a configuration of ours, changed to run here; give its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     certificate = authority.issue("localhost", NAME)
-    ours = (DEPLOY / "nginx.conf").read_text()
+    ours = (DEPLOY / name).read_text()
     changes = {
-        "server 127.0.0.1:8765;": f"server 127.0.0.1:{server.port};",
         "listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
         "    listen [::]:443 ssl http2;\n": "",
         f"/etc/nginx/tls/{NAME}.pem": str(certificate),
         f"/etc/nginx/tls/{NAME}.key": str(certificate),
+        **changes,
     }
     for before, after in changes.items():
         assert before in ours
@@ -83,6 +86,14 @@ def port(server, authority, tmp_path_factory):
     finally:
         nginx.terminate()
         nginx.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def port(server, authority, tmp_path_factory):
+    """The port of nginx with our configuration in front of the server."""
+    changes = {"server 127.0.0.1:8765;": f"server 127.0.0.1:{server.port};"}
+    with running_nginx("nginx.conf", changes, authority, tmp_path_factory.mktemp("nginx")) as port:
+        yield port
 
 
 def listens(port):
@@ -214,6 +225,58 @@ def test_nobody_can_pretend_another_address_to_nginx(connect):
         statuses.append(read_answer(connection)[0])
     assert statuses[0] == 401
     assert statuses[-1] == 429
+
+
+class SignedIn(BaseHTTPRequestHandler):
+    """Stands where oauth2-proxy does: knows two people by their tokens, and one whom we do not know."""
+
+    def do_GET(self) -> None:
+        token = (self.headers["Authorization"] or "").removeprefix("Bearer token-of-")
+        is_known = token in ("alice", "bob", "mallory")
+        self.send_response(202 if is_known else 401)
+        if is_known:
+            self.send_header("X-Auth-Request-Email", f"{token}@example.org")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@with_nginx
+def test_people_who_sign_in_have_keys_of_their_own(authority, tmp_path):
+    """sv6: OIDC in front of the server. nginx is real; a stand-in answers for the identity provider."""
+    keys, audit = tmp_path / "keys", tmp_path / "audit"
+    lines = [f"{name} {name * 5}-{'k' * 10}" for name in ("alice", "bob")]
+    (tmp_path / "keys.map").write_text(
+        "".join(f'"{name}@example.org" "{key}";\n' for name, key in map(str.split, lines))
+    )
+    keys.write_text("\n".join(lines))
+    signing = ThreadingHTTPServer(("127.0.0.1", 0), SignedIn)
+    threading.Thread(target=signing.serve_forever, daemon=True).start()
+    settings = {"behind_proxy": True, "allowed_hosts": (NAME,), "audit_file": str(audit)}
+    with ServerProcess(keys=lines, **settings) as server:
+        changes = {
+            "server 127.0.0.1:8765;": f"server 127.0.0.1:{server.port};",
+            "server 127.0.0.1:4180;": f"server 127.0.0.1:{signing.server_address[1]};",
+            "/etc/nginx/textsegment-keys.map": str(tmp_path / "keys.map"),
+        }
+        with running_nginx("nginx-oidc.conf", changes, authority, tmp_path) as port:
+            url = f"https://localhost:{port}"
+            with RemoteSegmenter(url, "token-of-alice", ca_file=authority.file) as alice:
+                assert len(alice.segment(phantom(), ["liver"])) == 1
+            statuses = {}
+            for who in ("alice", "bob", "mallory", "nobody"):
+                with requests.Session() as session:
+                    session.trust_env = False
+                    session.headers["TextSegment-Protocol"] = "1"
+                    session.headers["Authorization"] = f"Bearer token-of-{who}"
+                    session.headers["X-Auth-Request-Email"] = "alice@example.org"  # so it says itself
+                    path = volume_path(wire_volume(phantom()).digest)
+                    statuses[who] = session.head(url + path, verify=authority.file, timeout=30).status_code
+            assert statuses == {"alice": 200, "bob": 404, "mallory": 401, "nobody": 401}
+    signing.shutdown()
+    signing.server_close()
+    assert {json.loads(line)["key"] for line in audit.read_text().splitlines()} == {"alice", "bob"}
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
