@@ -42,8 +42,10 @@ finish() {
 
 lacks() { grep --quiet --line-regexp --extended-regexp "$1" <<< "$MISSING"; }
 
+# Whole files go to one process each, in the order that conftest.py gives them.
 tests() {
-  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
+  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table \
+    --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 
 coverage() {
