@@ -12,15 +12,44 @@ PATH="$PATH:/usr/sbin" # nginx, on Debian
 results="$(mktemp -d)"
 trap 'rm -rf "$results"' EXIT
 export TEST_TIMES="$results/times"
-stages=() failed=0 left_out=()
+stages=() begun=() failed=0 left_out=()
 
 # stage NAME COMMAND…: runs a gate, and remembers how it ended and how long it took.
 stage() {
-  local name="$1" begin="$SECONDS" result=passed
+  local name="$1" begin="$SECONDS" code=0
   shift
   printf '\n──── %s\n' "$name"
-  "$@" || { result=FAILED; failed=1; }
-  stages+=("$(printf '%6d s  %-6s  %s' "$((SECONDS - begin))" "$result" "$name")")
+  "$@" || code=1
+  note "$name" "$code" "$((SECONDS - begin))"
+}
+
+note() {
+  local result=passed
+  [ "$2" = 0 ] || { result=FAILED; failed=1; }
+  stages+=("$(printf '%6d s  %-6s  %s' "$3" "$result" "$1")")
+}
+
+# begin NAME COMMAND…: starts a gate beside others; `collect` waits for all of them.
+begin() {
+  local name="$1"
+  shift
+  (
+    code=0
+    "$@" > "$results/$name" 2>&1 || code=1
+    echo "$code $SECONDS" > "$results/$name.end"
+  ) &
+  begun+=("$name")
+}
+
+collect() {
+  local name code seconds
+  wait
+  for name in "${begun[@]}"; do
+    printf '\n──── %s\n' "$name"
+    cat "$results/$name"
+    read -r code seconds < "$results/$name.end"
+    note "$name" "$code" "$seconds"
+  done
 }
 
 finish() {
@@ -52,12 +81,13 @@ coverage() {
   "$PYTHON" -m coverage combine --quiet && "$PYTHON" -m coverage report --skip-covered --skip-empty
 }
 
-stage "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
-stage "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
-stage "types" "$PYTHON" -m mypy src
-stage "types of the Slicer module" env -C "$here/.." "$PYTHON" -m mypy --config-file Testing/mypy.ini
-stage "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
-stage "documentation" env NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --quiet
+begin "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
+begin "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
+begin "types" "$PYTHON" -m mypy src
+begin "types of the Slicer module" env -C "$here/.." "$PYTHON" -m mypy --config-file Testing/mypy.ini
+begin "layers" "$PYTHON" -c "from importlinter.cli import lint_imports_command as main; main()"
+begin "documentation" env NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --quiet
+collect
 [ "$failed" = 0 ] || finish
 
 # One thread of PyTorch in each process: with more, they wait for each other's processors, computing nothing.
