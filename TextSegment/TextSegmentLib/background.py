@@ -7,17 +7,17 @@ the GUI thread by a ``Pump``, a script by a loop.
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
+import textsegment.background
 from slicer.i18n import tr as _
+from textsegment.background import Report
 from textsegment.errors import TextSegmentError
-from textsegment.segmenter import CancelToken
 
-Report = Callable[[Any], None]
+__all__ = ["BackgroundTask", "Pump", "Report", "defect", "let_workers_run"]
+
 T = TypeVar("T")
 
 _TICK_MS = 20
@@ -25,45 +25,8 @@ _TICK_MS = 20
 _YIELD_S = 0.008
 
 
-class BackgroundTask(Generic[T]):  # noqa: UP046 - Python 3.11 runs it too
-    """One function in a thread of its own; ``T`` is what it returns.
-
-    Args:
-        work: Called with a function that reports anything to the asking thread, and with the token that
-            asks to stop.
-        name: Of the thread, for debuggers.
-    """
-
-    def __init__(self, work: Callable[[Report, CancelToken], T], name: str = "TextSegment") -> None:
-        self._work = work
-        self._reports: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._cancel = CancelToken()
-        self._results: list[T] = []
-        self._error: TextSegmentError | None = None
-        # A daemon: an engine that does not answer must not keep Slicer from quitting.
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> BackgroundTask[T]:
-        """Begin; return this task."""
-        self._thread.start()
-        return self
-
-    def cancel(self) -> None:
-        """Ask the worker to stop; returns at once."""
-        self._cancel.cancel()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the worker has ended and all that it reported was taken."""
-        return not self._thread.is_alive() and self._reports.empty()
-
-    def reports(self) -> Iterator[Any]:
-        """Take what was reported so far, one by one; never waits."""
-        while True:
-            try:
-                yield self._reports.get_nowait()
-            except queue.Empty:
-                return
+class BackgroundTask(textsegment.background.BackgroundTask[T]):
+    """One function in a thread of its own, whose failures are all typed; ``T`` is what it returns."""
 
     def result(self) -> T:
         """Return what the function returned, once the task is over.
@@ -71,22 +34,12 @@ class BackgroundTask(Generic[T]):  # noqa: UP046 - Python 3.11 runs it too
         Raises:
             TextSegmentError: The function failed.
         """
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
-
-    def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the worker; return whether it came in time."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
         try:
-            self._results.append(self._work(self._reports.put, self._cancel))
-        except TextSegmentError as error:
-            self._error = error
-        except Exception as error:  # noqa: BLE001 - a thread has nobody else to tell
-            self._error = defect(error)
+            return super().result()
+        except TextSegmentError:
+            raise
+        except Exception as error:
+            raise defect(error) from error
 
 
 def defect(error: Exception) -> TextSegmentError:

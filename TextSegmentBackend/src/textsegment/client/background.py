@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
+from textsegment.background import BackgroundTask, Report
 from textsegment.errors import CancelledError
 from textsegment.segmenter import CancelToken, Event, EventCallback
 
 T = TypeVar("T")
 
-# The owner looks so often whether the job was cancelled; the thread whether it was left.
+# The owner looks so often whether the job was cancelled.
 _LOOK_S = 0.05
 # Events that may wait for a slow callback; then the network waits too, so that memory stays bounded.
 _EVENTS_AHEAD = 4
 
 
-@dataclass(frozen=True)
-class _Returned(Generic[T]):
-    value: T
-
-
-@dataclass(frozen=True)
-class _Raised:
-    error: BaseException
-
-
 class BackgroundCall:
-    """What work in a thread may do to its owner."""
+    """What work in a thread may do to its owner.
 
-    def __init__(self) -> None:
-        self._items: queue.Queue[object] = queue.Queue(_EVENTS_AHEAD)
-        self._left = threading.Event()
+    Args:
+        report: Hands an event over.
+        left: Set once the owner has left.
+    """
+
+    def __init__(self, report: Report, left: CancelToken) -> None:
+        self._report = report
+        self._left = left
 
     def emit(self, event: Event) -> None:
         """Hand an event over; it is delivered in the thread of the owner.
@@ -42,7 +35,8 @@ class BackgroundCall:
         Raises:
             CancelledError: The owner has left.
         """
-        self._put(event)
+        self._left.raise_if_cancelled()
+        self._report(event)
 
     def pause(self, seconds: float) -> None:
         """Wait.
@@ -52,25 +46,6 @@ class BackgroundCall:
         """
         if self._left.wait(seconds):
             raise CancelledError("The job was cancelled.")
-
-    def _put(self, item: object) -> None:
-        while not self._left.is_set():
-            try:
-                return self._items.put(item, timeout=_LOOK_S)
-            except queue.Full:
-                continue
-        raise CancelledError("The job was cancelled.")
-
-    def _run(self, work: Callable[[BackgroundCall], object]) -> None:
-        outcome: object
-        try:
-            outcome = _Returned(work(self))
-        except BaseException as error:  # noqa: BLE001 – raised again in the thread of the owner
-            outcome = _Raised(error)
-        try:
-            self._put(outcome)
-        except CancelledError:  # nobody waits for it
-            return
 
 
 def run_in_background(
@@ -95,23 +70,21 @@ def run_in_background(
         BaseException: Whatever the work or the callback raises.
     """
     cancel.raise_if_cancelled()
-    call = BackgroundCall()
-    thread = threading.Thread(target=call._run, args=(work,), name="textsegment-client", daemon=True)
-    thread.start()
+    task: BackgroundTask[T] = BackgroundTask(
+        lambda report, left: work(BackgroundCall(report, left)),
+        reports_ahead=_EVENTS_AHEAD,
+        name="textsegment-client",
+    ).start()
     try:
-        while True:
+        while not task.is_over:
+            for event in task.reports():
+                cancel.raise_if_cancelled()
+                on_event(event)
             cancel.raise_if_cancelled()
-            try:
-                item = call._items.get(timeout=_LOOK_S)
-            except queue.Empty:
-                continue
-            if isinstance(item, _Returned):
-                return item.value  # type: ignore[no-any-return]
-            if isinstance(item, _Raised):
-                raise item.error
-            on_event(item)  # type: ignore[arg-type]
+            task.wait_for_news(_LOOK_S)
     except BaseException:
         abort()
         raise
     finally:
-        call._left.set()
+        task.cancel()
+    return task.result()
