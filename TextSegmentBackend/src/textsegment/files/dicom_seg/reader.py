@@ -89,18 +89,20 @@ def read_dicom_seg(
 def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
     fractional = dataset.get("SegmentationType") == "FRACTIONAL"
     half = int(dataset.get("MaximumFractionalValue") or 1) / 2 if fractional else 1
-    # Eight pixels to a byte: a hundred structures in full planes would fill the memory.
-    at: dict[int, dict[int, NDArray[np.uint8]]] = defaultdict(dict)
+    background = _background(dataset)
+    patches: dict[int, list[_Patch]] = defaultdict(list)
     places = np.rint(frames.geometry.to_index(frames.positions_ras)[:, 2]).astype(int).tolist()
     for pixels, number, k in zip(_pixels(dataset), frames.segments, places, strict=True):
-        held = [number] if number else [int(value) for value in np.unique(pixels) if value]
-        for segment in held:
-            packed = np.packbits(pixels >= half if number else pixels == segment)
-            at[segment][k] = at[segment][k] | packed if k in at[segment] else packed
+        if number:
+            patches[number] += _patches(pixels >= half, k)
+            continue
+        for segment in np.flatnonzero(np.bincount(pixels.ravel())).tolist():
+            if segment != background:
+                patches[segment] += _patches(pixels == segment, k)
     masks = []
     for item in _segments(dataset):
         label = str(item.get("SegmentLabel") or f"Segment {item.SegmentNumber}")
-        mask = _mask(label, at.get(int(item.SegmentNumber), {}), frames.geometry)
+        mask = _mask(label, patches[int(item.SegmentNumber)], frames.geometry)
         said = warnings_in(label, str(item.get("SegmentDescription") or ""))
         masks.append(replace(mask, warnings=said))
     warnings = (_FRACTIONAL,) if fractional else ()
@@ -109,10 +111,13 @@ def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
 
 def _segments(dataset: Dataset) -> list[Dataset]:
     """Return the descriptions of the segments; that of the background of a label map is none."""
-    background = (
-        dataset.get("PixelPaddingValue", 0) if dataset.get("SegmentationType") == "LABELMAP" else None
-    )
+    background = _background(dataset)
     return [item for item in dataset.SegmentSequence if int(item.SegmentNumber) != background]
+
+
+def _background(dataset: Dataset) -> int | None:
+    """Return the number of what is no segment in a label map; None for other kinds."""
+    return int(dataset.get("PixelPaddingValue", 0)) if dataset.get("SegmentationType") == "LABELMAP" else None
 
 
 def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
@@ -128,13 +133,51 @@ def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
         yield bits[first % 8 : first % 8 + size].reshape(shape)
 
 
-def _mask(label: str, planes: dict[int, NDArray[np.uint8]], geometry: Geometry) -> StructureMask:
-    columns, rows, _ = geometry.spatial_shape
-    low, high = (min(planes), max(planes)) if planes else (0, -1)
-    region = np.zeros((columns, rows, high - low + 1), dtype=bool)
-    for k, plane in planes.items():
-        region[:, :, k - low] = np.unpackbits(plane, count=rows * columns).reshape(rows, columns).T
-    return StructureMask.measured(label, region, geometry, start=(0, 0, low))
+@dataclass(frozen=True, eq=False)
+class _Patch:
+    """The part of a plane that holds pixels of a segment; eight to a byte, since there may be many.
+
+    Attributes:
+        k: The plane.
+        rows: First and last row, half open.
+        columns: First and last column, half open.
+        packed: The pixels, row by row.
+    """
+
+    k: int
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    packed: NDArray[np.uint8]
+
+    def pixels(self) -> NDArray[np.bool_]:
+        """Return them, bool ``[row, column]``."""
+        shape = (self.rows[1] - self.rows[0], self.columns[1] - self.columns[0])
+        return np.unpackbits(self.packed, count=shape[0] * shape[1]).view(np.bool_).reshape(shape)
+
+
+def _patches(pixels: NDArray[np.bool_], k: int) -> list[_Patch]:
+    """Return one patch, or none if there is nothing in the plane."""
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if len(rows) == 0:
+        return []
+    (top, bottom), (left, right) = (rows[0], rows[-1] + 1), (columns[0], columns[-1] + 1)
+    packed = np.packbits(pixels[top:bottom, left:right])
+    return [_Patch(k, (int(top), int(bottom)), (int(left), int(right)), packed)]
+
+
+def _mask(label: str, patches: Sequence[_Patch], geometry: Geometry) -> StructureMask:
+    if not patches:
+        return StructureMask.measured(label, np.zeros((0, 0, 0), dtype=bool), geometry)
+    i, j = (min(patch.columns[0] for patch in patches), min(patch.rows[0] for patch in patches))
+    k = min(patch.k for patch in patches)
+    stop_i, stop_j = max(patch.columns[1] for patch in patches), max(patch.rows[1] for patch in patches)
+    # Planes one after the other, as they are filled.
+    region_kji = np.zeros((max(patch.k for patch in patches) + 1 - k, stop_j - j, stop_i - i), dtype=bool)
+    for patch in patches:
+        rows = slice(patch.rows[0] - j, patch.rows[1] - j)
+        columns = slice(patch.columns[0] - i, patch.columns[1] - i)
+        region_kji[patch.k - k, rows, columns] |= patch.pixels()
+    return StructureMask.measured(label, region_kji.transpose(2, 1, 0), geometry, start=(i, j, k))
 
 
 def _provenance(dataset: Dataset) -> dict[str, str]:

@@ -30,8 +30,7 @@ from textsegment.vocabulary.roi_names import roi_names
 
 _DESCRIPTION = "machine-made, unapproved"
 _LABELMAP = (
-    "The DICOM segmentation is a label map (LABELMAP), since it is large: viewers from before 2025 may want "
-    "--segmentation-type binary."
+    "The DICOM segmentation is large, so it is a label map, which viewers from before 2025 may not read."
 )
 _USUAL = Presentation()
 # A long string of DICOM (VR LO).

@@ -57,7 +57,7 @@ def lay_on_slices(
     """
     usable = [points for points in areas if _lies_on_slice(points, shape[2])]
     planes = _planes(usable, shape[:2])
-    whole = np.zeros(shape, dtype=bool)
+    whole = np.zeros(shape, dtype=bool, order="F")  # it is filled plane by plane
     nearest = _nearest_planes(planes, shape[2])
     for k, plane in nearest.items():
         whole[:, :, k] = plane.inside
