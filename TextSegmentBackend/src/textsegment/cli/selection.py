@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from textsegment.cli.suggestions import take_suggestions
 from textsegment.derive.expression import Definition, parse_definition
 from textsegment.derive.plan import DerivationPlan, make_plan
 from textsegment.errors import PromptError, SettingsError, UnknownStructureError
 from textsegment.vocabulary.naming import names_of
-from textsegment.vocabulary.resolve import resolve
-from textsegment.vocabulary.selection import Consent, check_text, find_structures
+from textsegment.vocabulary.resolve import MODALITIES, resolve
+from textsegment.vocabulary.selection import Consent, Selection, check_text, find_structures
 from textsegment.vocabulary.template import Template, template_named
 
 _DERIVE_HINT = (
@@ -60,7 +61,7 @@ class SelectionCriteria:
         structures: tuple[str, ...] = ()
         notes: tuple[str, ...] = ()
         if self.text:
-            wanted = find_structures(self.text, modality, available, consent)
+            wanted = _find(self.text, modality, available, consent)
             structures, notes = wanted.structures, wanted.notes
         plan = make_plan(
             structures,
@@ -117,24 +118,36 @@ def read_criteria(
     if chosen is not None and (not images or _is_there(last)):
         images, text = list(arguments), ""
     else:
-        text = last
-        _require_text(images, text)
+        text = _require_text(images, last)
     _require_quotes(images)
     return [Path(image) for image in images], SelectionCriteria(text, chosen, definitions, naming, given)
 
 
-def _require_text(images: list[str], text: str) -> None:
-    """Refuse a command line without structures; a folder named like a structure is no image."""
+def _find(text: str, modality: str, available: Collection[str], consent: Consent) -> Selection:
+    """Return what a text stands for in a modality; suggestions may be taken, see ``take_suggestions``."""
+    try:
+        return find_structures(text, modality, available, consent)
+    except UnknownStructureError:
+        answered = take_suggestions(text, [modality], available)
+        if answered is None:
+            raise
+        return find_structures(answered, modality, available, consent)
+
+
+def _require_text(images: list[str], text: str) -> str:
+    """Return the text; refuse a command line without structures; a folder of such a name is no image."""
     try:
         check_text(text)
     except UnknownStructureError as error:
+        if images and (answered := take_suggestions(text, MODALITIES)) is not None:
+            return answered
         if not _is_there(text):
             if _wants_derived(text):
                 raise UnknownStructureError(error.message, _DERIVE_HINT, error.suggestions) from None
             raise
     else:
         if images:
-            return
+            return text
     raise PromptError(
         "The command line needs images and, last, the structures.",
         'For example: textsegment segment scan.nii.gz "liver, left kidney" -o out.seg.nrrd',

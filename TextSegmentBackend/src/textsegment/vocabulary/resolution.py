@@ -30,6 +30,7 @@ class Resolution:
             ``broader`` (the model has only something wider), ``overlaps``; None if there are none.
         warnings: Sentences for the user.
         suggestions: Prompts that may have been meant.
+        joint: Whether the suggestions make up one answer together, and are no alternatives.
     """
 
     term: str
@@ -38,6 +39,7 @@ class Resolution:
     relation: str | None = None
     warnings: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()
+    joint: bool = False
 
     @property
     def runs(self) -> bool:
@@ -86,4 +88,6 @@ def questioned(found: Resolution, reason: str, status: str = "ambiguous") -> Res
     """Return a resolution as a question if it would run."""
     if not found.runs:
         return found
-    return replace(found, status=status, structures=(), warnings=(reason,), suggestions=found.structures)
+    return replace(
+        found, status=status, structures=(), warnings=(reason,), suggestions=found.structures, joint=True
+    )

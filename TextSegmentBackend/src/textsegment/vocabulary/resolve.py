@@ -17,8 +17,9 @@ from textsegment.vocabulary.language.sides import take_side
 from textsegment.vocabulary.language.words import clean, stem, tokens, word_lists
 from textsegment.vocabulary.lexicon import load_concepts
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
-from textsegment.vocabulary.structures import load_structures
+from textsegment.vocabulary.structures import find_structure, load_structures
 
+LONG_LIST = 8  # names of the model one after another: pasted, and nothing is left open between them
 INCOMPLETE = ("unknown", "unsupported", "ambiguous")
 
 __all__ = ["MODALITIES", "RUNNING", "Resolution", "resolve"]
@@ -66,6 +67,8 @@ def _asked_for_side(found: Resolution) -> Resolution:
 
 def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
     """Return what the terms between commas stand for; a term may ask because of its neighbour."""
+    if len(terms) >= LONG_LIST and all(find_structure(term) for term in terms):
+        return [resolve_phrase(term, modality).resolution for term in terms]
     terms = _with_words_of_list(terms, modality)
     found = [[answer.resolution for answer in _resolve_item(term, modality)] for term in terms]
     sides = [take_side(term).side for term in terms]

@@ -51,6 +51,14 @@ def suggest(text: str, modality: str, limit: int = 5) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if modality in known[name].modalities))[:limit]
 
 
+def is_slip(text: str) -> bool:
+    """Return whether suggestions for a text are other spellings of it, so that one of them may be meant.
+
+    Else they are the names in the text, and all of them may be.
+    """
+    return bool(list(_misspelled(text)))
+
+
 def _inside(words: list[str]) -> Iterable[str]:
     """Yield the prompts of the names in the text, the longest at each place, each with its side."""
     at = 0

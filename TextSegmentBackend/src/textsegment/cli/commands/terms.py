@@ -20,6 +20,7 @@ from textsegment.errors import (
     PromptError,
     UnknownStructureError,
 )
+from textsegment.vocabulary.answers import with_suggestions
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.search import search_terms
 from textsegment.vocabulary.structures import load_structures
@@ -50,6 +51,9 @@ def resolve_command(
             typer.echo(json.dumps(as_object(one_text, one_modality, results)))
         else:
             Console().print(_resolution_table(results))
+            answered = with_suggestions(one_text, one_modality)
+            if answered.taken:
+                typer.echo(f"With all suggestions: {answered.text}")
 
 
 def as_object(text: str, modality: str, results: Iterable[Resolution]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
 from textsegment.vocabulary.resolution import Resolution
 from textsegment.vocabulary.structures import find_structure, load_structures
-from textsegment.vocabulary.suggest import suggest
+from textsegment.vocabulary.suggest import is_slip, suggest
 from textsegment.vocabulary.template import find_template
 from textsegment.vocabulary.tree import Term, find_terms, load_tree
 
@@ -87,8 +87,11 @@ def _of_heading(term: str, reason: str, modality: str) -> PhraseMeaning:
     """Return the question that a heading asks, with what stands behind it as the suggestion."""
     rest = term.rpartition(":")[2].strip() or term
     behind = resolve_phrase(rest, modality).resolution if rest != term else None
-    suggestions = behind.structures or behind.suggestions if behind else ()
-    return PhraseMeaning(Resolution(term, "ambiguous", warnings=(reason,), suggestions=suggestions))
+    suggestions = behind.structures or behind.suggestions if behind else suggest(term, modality)
+    joint = behind is not None and behind.runs
+    return PhraseMeaning(
+        Resolution(term, "ambiguous", warnings=(reason,), suggestions=suggestions, joint=joint)
+    )
 
 
 def _dash_before_side(body: str) -> bool:
@@ -215,4 +218,5 @@ def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
         return PhraseMeaning(resolution, firm=len(split_weakly(term)) == 1)
     if refusal := find_disease(words):
         return _refused(term, refusal)
-    return PhraseMeaning(Resolution(term, "unknown", suggestions=suggest(body, modality)), firm=False)
+    suggestions, joint = suggest(body, modality), not is_slip(body)
+    return PhraseMeaning(Resolution(term, "unknown", suggestions=suggestions, joint=joint), firm=False)

@@ -1,0 +1,63 @@
+"""Answers: all suggestions taken at once, for the panel's button and the terminal's key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from textsegment.vocabulary.availability import as_available, missing_from
+from textsegment.vocabulary.resolution import Resolution
+from textsegment.vocabulary.resolve import resolve
+
+
+class Answered(NamedTuple):
+    """A text with all suggestions taken.
+
+    Attributes:
+        text: The text to run instead.
+        taken: (term, names taken for it), in order.
+        left: Terms that leave a choice, or for which nothing is suggested; they stay in the text.
+    """
+
+    text: str
+    taken: tuple[tuple[str, tuple[str, ...]], ...]
+    left: tuple[str, ...]
+
+
+def suggested_answers(
+    found: Sequence[Resolution], available: Collection[str] | None = None
+) -> dict[int, tuple[str, ...]]:
+    """Return what each open term would be replaced with, by its number; a term with a choice stays open.
+
+    Args:
+        found: The resolutions of a text.
+        available: Structures that the model has in the modality; None for all.
+    """
+    answers = {}
+    for index, each in enumerate(found):
+        if each.runs or (missing_from(each.suggestions, available) and each.joint):
+            continue
+        names = tuple(name for name in each.suggestions if not missing_from([name], available))
+        if names and (each.joint or len(names) == 1 or each.status == "unknown"):
+            answers[index] = names if each.joint else names[:1]
+    return answers
+
+
+def with_suggestions(text: str, modality: str, available: Collection[str] | None = None) -> Answered:
+    """Return a text with all suggestions taken.
+
+    Raises:
+        ModalityError: The modality is none that the vocabulary knows.
+
+    Example:
+        >>> with_suggestions("left kidny, liver_seg, spleen", "CT").text
+        'left kidney; liver; spleen'
+    """
+    found = [as_available(each, available) for each in resolve(text, modality)]
+    answers = suggested_answers(found, available)
+    pieces = [name for n, each in enumerate(found) for name in answers.get(n, (each.term,))]
+    return Answered(
+        "; ".join(dict.fromkeys(pieces)),
+        tuple((found[n].term, names) for n, names in answers.items()),
+        tuple(each.term for n, each in enumerate(found) if not each.runs and n not in answers),
+    )
