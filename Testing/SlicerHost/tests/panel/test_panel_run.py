@@ -528,3 +528,21 @@ def test_what_waits_does_not_begin_after_a_failure_and_that_is_said(hands):
     driver.run_events(100)
     assert hands.widget.logic.run is first
     assert "Not begun: pancreas." in hands.ui.messageLabel.text
+
+
+def test_what_was_not_done_is_looked_for_with_a_click(hands):
+    """sl7: also what was not found; only that, and once."""
+    slow(hands)
+    start(hands, "liver, spleen, pancreas")
+    driver.wait_until(lambda: hands.states()[:1] == [["liver", "done"]], "the first row")
+    driver.click(hands.ui.cancelButton)
+    hands.wait_for_end()
+    slow(hands, 0)
+    rows = {row.structure: row for row in hands.panel.results.shown.rows}
+    hands.ui.resultsNoteLabel.linkActivated.emit(rows["pancreas"].key)
+    hands.wait_for_end()
+    assert segment_names(hands) == ["liver", "pancreas"]
+    hands.ui.resultsNoteLabel.linkActivated.emit(rows["spleen"].key)
+    hands.wait_for_end()
+    assert segment_names(hands) == ["liver", "pancreas"]
+    assert hands.note == "Not found in this image: spleen"
