@@ -124,7 +124,7 @@ class Pipeline:
 
     def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
         overlap = FAST_OVERLAP if job.request.effort.fast else OVERLAP
-        key: Hashable = (job.request.volume.digest, self._model.digest, job.orientation, overlap)
+        key: Hashable = (job.request.volume.fingerprint, self._model.digest, job.orientation, overlap)
         scan = self._cache.get(key)
         if scan is None:
             job.reporter.expect(1.0)

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from textsegment.caution import Caution
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
-from textsegment.inference.canonical import CanonicalImage, resample
+from textsegment.inference.canonical import CanonicalImage
 from textsegment.inference.grid import box_on, index_map
+from textsegment.inference.interpolate import interpolate
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 
@@ -59,7 +60,7 @@ def restore_mask(
         slab_matrix = matrix.copy()
         slab_matrix[:3, 3] += matrix[:3, 0] * start
         shape = (slab.stop - slab.start, box.shape[1], box.shape[2])
-        levels = resample(padded, slab_matrix, shape, order=1, dtype=np.float32)
+        levels = interpolate(padded, slab_matrix, shape)
         hits = levels > THRESHOLD
         mask[slab] = hits
         level_sum += float(levels[hits].sum(dtype=np.float64))

@@ -140,15 +140,17 @@ def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[i
     labels: list[int] = []
     places = []
     for mask in segmentation:
+        # In the order in which layers lie in memory, or every look at them is slow.
+        inside = np.asfortranarray(mask.mask)
         for layer, voxels in enumerate(layers):
-            if labels[layer] < _LABELS_PER_LAYER and not voxels[mask.box.slices][mask.mask].any():
+            if labels[layer] < _LABELS_PER_LAYER and not (voxels[mask.box.slices] * inside).any():
                 break
         else:
             layer = len(layers)
             layers.append(np.zeros(shape, dtype=np.uint8, order="F"))
             labels.append(0)
         labels[layer] += 1
-        layers[layer][mask.box.slices][mask.mask] = labels[layer]
+        np.copyto(layers[layer][mask.box.slices], labels[layer], where=inside)
         places.append((layer, labels[layer]))
     if not layers:
         layers.append(np.zeros(shape, dtype=np.uint8, order="F"))
