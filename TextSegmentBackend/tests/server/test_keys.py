@@ -11,7 +11,7 @@ from server_process import ServerProcess, frames, report, wait_until
 from textsegment.errors import SettingsError
 from textsegment.server.keys import AccessKey, parsed_keys
 from textsegment.testing import phantom
-from textsegment.wire.contract import INFO_ROUTE
+from textsegment.wire.contract import INFO_ROUTE, VOLUME_TYPE, volume_path
 from textsegment.wire.volume_codec import wire_volume
 
 ALICE, BOB, OLD, NEW = (name * 20 for name in "abon")
@@ -68,6 +68,7 @@ def test_audit_has_a_line_for_each_request(server, audit):
     wait_until(lambda: len(lines_of(audit)) >= 4 and lines_of(audit)[-1]["method"] == "HEAD", "written")
     put, done, refused, asked = lines_of(audit)[-4:]
     assert (put["key"], put["method"], put["status"], put["digest"]) == ("alice", "PUT", 201, volume.digest)
+    assert put["result"] == "done"
     assert (done["structures"], done["result"]) == (["liver", "spleen"], "done")
     assert (refused["structures"], refused["result"]) == ([], "structure_unknown")
     assert asked["key"].startswith("key-")
@@ -75,6 +76,15 @@ def test_audit_has_a_line_for_each_request(server, audit):
     for secret in (ALICE, BOB, "doe", "1970", "127.0.0.1"):
         assert secret not in text
     assert audit.stat().st_mode & 0o777 == 0o600
+
+
+def test_audit_has_uploads_that_failed(server, audit):
+    volume = wire_volume(phantom())
+    path = server.url + volume_path(volume.digest[::-1])
+    answer = server.session(ALICE).put(path, data=b"nonsense", headers={"Content-Type": VOLUME_TYPE})
+    assert answer.status_code == 422
+    wait_until(lambda: lines_of(audit)[-1]["result"] == "request_invalid", "written")
+    assert lines_of(audit)[-1]["digest"] == volume.digest[::-1]
 
 
 def test_audit_goes_on_in_a_new_file_when_the_old_one_is_moved_away(server, audit):

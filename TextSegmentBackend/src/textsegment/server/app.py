@@ -102,8 +102,9 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.put(VOLUME_ROUTE, **openapi.TAKE_VOLUME)
     async def put_volume(digest: str, request: Request) -> Response:
+        state = request.state
         return await take_volume(
-            _service(request), request.state.client, _noted(request, digest), request.receive
+            _service(request), state.client, _noted(request, digest), request.receive, state.note
         )
 
     @app.post(SEGMENT_ROUTE, **openapi.SEGMENT)

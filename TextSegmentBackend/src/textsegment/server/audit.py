@@ -25,7 +25,7 @@ class AuditNote:
     Attributes:
         digest: Of the volume.
         structures: Names that the model knows.
-        result: How it ended: ``done``, ``cancelled``, the code of an error; empty if its status says all.
+        result: How it ended: ``done``, ``cancelled``, the code of an error; empty to go by the status.
     """
 
     digest: str = ""
@@ -60,7 +60,8 @@ class AuditFile:
             "digest": note.digest,
             "structures": list(note.structures),
             "status": status,
-            "result": note.result,
+            "result": note.result
+            or ("done" if 200 <= status < 400 else "refused" if status else "cancelled"),
             "seconds": round(seconds, 4),
         }
         try:
@@ -75,3 +76,9 @@ class AuditFile:
             os.write(file, line)
         finally:
             os.close(file)
+
+
+def _result(status: int) -> str:
+    if status == 0:
+        return "cancelled"  # nobody was left to answer
+    return "done" if status < 400 else "refused"

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from textsegment.errors import BusyError, TextSegmentError
+from textsegment.server.audit import AuditNote
 from textsegment.server.http.admission import Client
 from textsegment.server.http.body import read_body
 from textsegment.server.http.errors import error_response
@@ -31,7 +32,9 @@ async def find_volume(service: Service, client: Client, digest: str) -> Response
     return _with_next_chunk(service, name, Response(status_code=200 if service.store.has(name) else 404))
 
 
-async def take_volume(service: Service, client: Client, digest: str, receive: Receive) -> Response:
+async def take_volume(
+    service: Service, client: Client, digest: str, receive: Receive, note: AuditNote
+) -> Response:
     """Take in a volume, or what is missing of it.
 
     Raises:
@@ -43,6 +46,7 @@ async def take_volume(service: Service, client: Client, digest: str, receive: Re
             status_code=200 if service.store.has(name) else await _take(service, name, receive)
         )
     except TextSegmentError as error:
+        note.result = error.code
         response = error_response(error)
     return _with_next_chunk(service, name, response)
 
