@@ -120,3 +120,11 @@ def test_images_that_are_no_dicom_fail_alone(tmp_path, patients, monkeypatch):
     assert ended.code == 8
     assert "2/2 CTChest4: A DICOM structure set or segmentation needs a scan" in ended.err
     assert (tmp_path / "out" / "case_1" / "plan.rtstruct.dcm").exists()
+
+
+def test_warnings_of_structures_are_shown_for_each_patient(tmp_path, patients, monkeypatch):
+    """rt1: with many patients what is to be known of a structure stood in the reports only."""
+    monkeypatch.chdir(tmp_path)
+    ended = contour(patients, "--derive", "Ring = liver margin 5 - liver")
+    assert ended.code == 8
+    assert ended.out.count("  ! Ring: on this grid the margin is") == 2

@@ -27,6 +27,7 @@ from textsegment.cli.outputs import (
     require_usable,
     whole_folder,
 )
+from textsegment.cli.report import remarks
 from textsegment.cli.session import Session
 from textsegment.errors import (
     DiskFullError,
@@ -148,7 +149,7 @@ def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> No
             show_error(outcome.error, label)
         elif not session.quiet:
             typer.echo(f"{label}: {_summary(outcome)}")
-            for warning in (outcome.report or {}).get("warnings", ()):
+            for warning in remarks(outcome.report) if outcome.report else ():
                 typer.echo(f"  ! {warning}")
     failed = [outcome.name for outcome in outcomes if outcome.error is not None]
     if targets.report is not None:

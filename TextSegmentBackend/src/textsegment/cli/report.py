@@ -33,7 +33,7 @@ def print_table(report: Mapping[str, Any]) -> None:
             _plain(entry["mean_confidence"], ".2f"),
         )
     console.print(table)
-    for line in _remarks(report):
+    for line in remarks(report):
         console.print(Text(f"! {line}", style="yellow"))
     for reason, names in report["missing"].items():
         console.print(Text(f"! {reason}: {', '.join(names)}.", style="yellow"))
@@ -57,8 +57,11 @@ def _shown_name(entry: Mapping[str, Any]) -> str:
     return output if same else f"{output} ({name})"
 
 
-def _remarks(report: Mapping[str, Any]) -> list[str]:
-    """Return the warnings that the table does not show already."""
+def remarks(report: Mapping[str, Any]) -> list[str]:
+    """Return the warnings of a report, of the image and of its structures, each once.
+
+    That a structure was not found is its state, and no warning.
+    """
     own = [
         warning
         for entry in report["structures"]
