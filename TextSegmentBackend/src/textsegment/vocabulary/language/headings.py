@@ -16,7 +16,7 @@ SIDE_NAMES = frozenset({"l", "r", "left", "right", "links", "rechts", "both"})
 # Slicer's own names and those of label maps; "liver_segment_1" is a name of anatomy, "Segment_1" is none.
 DEFAULT_NAME = re.compile(
     r"(?:^|[^a-z0-9])(?:label|class|klasse|classe|roi|voi|item|object|structure|organ|contour|region|channel|id|mask"
-    r"|index|value|part)[\s_#-]*\d+(?![a-z\d])|(?:^|[^a-z0-9_])segment_\d+|^segment[\s-]*\d+\s*[-(]|^seg_\d+"
+    r"|index|value|part)[\s_#-]*\d+(?![a-z\d])|(?:^|[^a-z0-9_])segment_\d+|^segment[\s-]*\d+\s*[-(]|^seg_\d+|\(\d+\)$"
 )
 REASON = (
     '"{}" is a heading or a name made by a program and may change what is meant; name the structure alone.'

@@ -92,7 +92,9 @@ def parse_numbered(text: str) -> Numbered | None:
     parts = read_parts(clean(text))
     words, known = {part for part in parts if part.isalpha() and part != "to"}, series_words()
     if words & known["rib"]:
-        return _ribs(_without(parts, "rib", "little")) if _on_one_side(parts, "rib") else None
+        if not _on_one_side(parts, "rib") or (words & known["from"] and not {"to", "-"} & set(parts)):
+            return None
+        return _ribs(_without(parts, "rib", "little"))
     if words & known["liver"] and words & (known["segment"] | known["couinaud"]):
         if not _on_one_side(parts, "segment", "couinaud"):
             return None

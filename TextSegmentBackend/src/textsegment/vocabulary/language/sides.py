@@ -33,15 +33,17 @@ class Sided(NamedTuple):
 def take_side(text: str) -> Sided:
     """Return the words of a term and the side that they name."""
     cleaned = clean(text)
-    return _take_cjk("".join(tokens(cleaned))) if CJK.search(cleaned) else _take_words(tokens(cleaned))
+    if CJK.search(cleaned):
+        return _take_cjk("".join(tokens(cleaned)))
+    return _take_words(tokens(cleaned), spaced=" " in cleaned and "_" not in cleaned)
 
 
-def _take_words(words: list[str]) -> Sided:
+def _take_words(words: list[str], *, spaced: bool) -> Sided:
     lists = word_lists()
     marks = [lists["sides"].get(word) for word in words]
     if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
         marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
-    if BESIDE.search(" ".join(words)) or _says_something_else(words):
+    if BESIDE.search(" ".join(words)) or _says_something_else(words, spaced=spaced):
         return Sided(words, "conflict")
     found = [mark for mark in marks if mark]
     rest: list[str] = []
@@ -67,10 +69,12 @@ def _take_words(words: list[str]) -> Sided:
     return Sided(rest, _side_of(found, joined))
 
 
-def _says_something_else(words: list[str]) -> bool:
-    """Return whether an abbreviation before a name is no side: "Dx lung" is a diagnosis."""
+def _says_something_else(words: list[str], *, spaced: bool) -> bool:
+    """Return whether an abbreviation beside a name is no side: "Dx lung" and "lung dx", not "Lung_dx"."""
     if len(words) < 2:
         return False
+    if words[-1] in ("dx", "sx", "re") and spaced and words[-2] in _english_words():
+        return True
     return words[0] in ("dx", "sx") or (words[0] == "re" and words[1] in _english_words())
 
 
