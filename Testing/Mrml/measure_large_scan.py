@@ -123,7 +123,10 @@ def measure_laid_together():
     step("accept one", lambda: results.accept(results.rows[0]))
     step("delete one", lambda: results.delete(results.rows[1]))
     look(results)
-    step("undo all but one", results.undo)
+    steps = results.undo_in_steps()
+    count = 0
+    while step(f"undo all but one, step {count + 1}", lambda: next(steps, "over")) is None:
+        count += 1
     left = segmentation_node.GetSegmentation().GetNumberOfSegments()
     print(f"{left} segment(s) left; longest step {longest_ms:.0f} ms, goal {GOAL_MS} ms")
     slicer.mrmlScene.Clear(False)

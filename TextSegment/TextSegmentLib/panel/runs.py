@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,8 @@ class Runs:
         self._next: RunRequest | None = None
         self._pump: Pump | None = None
         self._undo_pump: Pump | None = None
+        self._is_undoing = False
+        self._undo_steps: Generator[None, None, tuple[str, ...]] | None = None
         self._shown_at = 0.0
         self._shown_state: tuple[RunState, str] | None = None
 
@@ -116,8 +118,9 @@ class Runs:
         """Take back the last run of those that are shown, once it is known what was edited."""
         self.cancel()
         results = self._results.shown
-        if self._undo_step(results):
-            self._undo_pump = Pump(lambda: self._undo_step(results))
+        # A second click is none for another run.
+        if not self._is_undoing and self._go_on_with_undo(results):
+            self._undo_pump = Pump(lambda: self._go_on_with_undo(results))
 
     def cancel(self) -> None:
         """Stop, and begin nothing that waits."""
@@ -237,13 +240,27 @@ class Runs:
         elif run.warnings:
             self._section.show_note(*run.warnings)
 
+    def _go_on_with_undo(self, results: Results | None) -> bool:
+        self._is_undoing = False  # if the step fails
+        self._is_undoing = self._undo_step(results)
+        return self._is_undoing
+
     def _undo_step(self, results: Results | None) -> bool:
-        """Return whether it is not known yet what was edited; else undo."""
-        if results is None or results is not self._results.shown:
+        """Undo, once it is known what was edited; return whether there is more to do."""
+        if results is None or (results is not self._results.shown and self._undo_steps is None):
             return False
-        if results.look():
+        steps, self._undo_steps = self._undo_steps, None
+        if steps is None:
+            if results.look():
+                return True
+            steps = results.undo_in_steps()
+        try:
+            next(steps)
+        except StopIteration as end:
+            kept = end.value
+        else:
+            self._undo_steps = steps
             return True
-        kept = results.undo()
         if kept:
             text = _("Kept, because they were edited or accepted: {names}.")
             self._section.show_note(text.format(names=", ".join(kept)))

@@ -26,7 +26,8 @@ def parameter_node(scene: Any = None) -> Any:
         node.SetSingletonTag(MODULE)
         node.SetName(MODULE)
         node = scene.AddNode(node)
-    node.SetAttribute("ModuleName", MODULE)  # closing a scene takes it away
+    if node.GetAttribute("ModuleName") != MODULE:  # closing a scene takes it away
+        node.SetAttribute("ModuleName", MODULE)
     return node
 
 

@@ -6,7 +6,8 @@ back needs no notice. The segments carry as tags what is needed for it after sav
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,9 @@ from TextSegmentLib.scene.segments import is_completed, remove_segments, segment
 from TextSegmentLib.scene.target import Target
 from TextSegmentLib.scene.terminology import look_of
 from TextSegmentLib.scene.weak_node import WeakNode
+
+# After this long with segments going, the windows get a chance to draw.
+_STEP_S = 0.03
 
 
 @dataclass
@@ -141,7 +145,7 @@ class Results:
 
     def delete(self, row: ResultRow) -> None:
         """Remove the segment of a row, edited or not."""
-        self._remove([row])
+        _all(self._remove([row]))
 
     def make_way(self, row: ResultRow) -> None:
         """Get ready for another result for the structure of a row.
@@ -150,10 +154,10 @@ class Results:
         """
         self.settle()
         if not self._is_users_own(self.row(row.key)):
-            self._remove([row])
+            _all(self._remove([row]))
 
     def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
-        """Remove the segments of a run.
+        """Remove the segments of a run, once it is known what was edited.
 
         Args:
             run_id: Which; the last one that has something to be taken back if it is empty.
@@ -163,12 +167,28 @@ class Results:
             Names of the segments that were kept because they were edited or accepted.
         """
         self.settle()
+        steps = self.undo_in_steps(run_id, edited_too=edited_too)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                kept: tuple[str, ...] = end.value
+                return kept
+
+    def undo_in_steps(
+        self, run_id: str = "", *, edited_too: bool = False
+    ) -> Generator[None, None, tuple[str, ...]]:
+        """Do what ``undo`` does, in steps of a few hundredths of a second; call ``look`` before."""
         rows = [row for row in self.rows if row.segment_id is not None]
         own = [row for row in rows if not edited_too and self._is_users_own(row)]
         if not run_id:
             candidates = [row.run_id for row in rows if row not in own] or [row.run_id for row in self.rows]
             run_id = candidates[-1] if candidates else ""
-        self._remove([row for row in rows if row.run_id == run_id and row not in own])
+        until = time.monotonic() + _STEP_S
+        for _removed in self._remove([row for row in rows if row.run_id == run_id and row not in own]):
+            if time.monotonic() > until:
+                yield
+                until = time.monotonic() + _STEP_S
         if run_id in self._targets:
             self._targets[run_id].take_back()
         return tuple(row.name for row in own if row.run_id == run_id)
@@ -250,7 +270,8 @@ class Results:
         """Whether a segment was edited, or accepted as it is."""
         return row.segment_id is not None and (row.accepted or row.state is RowState.EDITED)
 
-    def _remove(self, rows: Sequence[ResultRow]) -> None:
+    def _remove(self, rows: Sequence[ResultRow]) -> Iterator[None]:
+        """Remove the segments of rows, one each time that the iterator is asked."""
         contents: dict[str, Content | None] = {}
         all_made = self._made()
         for row in rows:
@@ -259,10 +280,19 @@ class Results:
                 verdict = self._edits.verdict(made.segment_id, made.segment)
                 is_as_made = verdict is not None and not verdict.is_edited
                 contents[made.segment_id] = made.record.content if is_as_made else None
-        if contents:
-            self._history.save_always(self.segmentation_node)
-            remove_segments(self.segmentation_node, contents)
-            self._history.leave(self.segmentation_node)
+        if not contents:
+            return
+        self._history.save_always(self.segmentation_node)
+        for _removed in remove_segments(self.segmentation_node, contents):
+            yield
+            if self.segmentation_node is None:
+                return
+        self._history.leave(self.segmentation_node)
+
+
+def _all(steps: Iterator[None]) -> None:
+    for _step in steps:
+        pass
 
 
 def _place(structure: str, order: Sequence[str]) -> int:

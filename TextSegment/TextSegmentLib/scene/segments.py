@@ -78,8 +78,8 @@ def add_segment(
     return segment_id
 
 
-def remove_segments(segmentation_node: Any, contents: Mapping[str, Content | None]) -> None:
-    """Remove segments.
+def remove_segments(segmentation_node: Any, contents: Mapping[str, Content | None]) -> Iterator[None]:
+    """Remove segments, one each time that the iterator is asked.
 
     Slicer goes through the whole image twice for a segment that shares one with others. Those whose box is
     known are taken out of it here, in no more time than their boxes take.
@@ -98,6 +98,7 @@ def remove_segments(segmentation_node: Any, contents: Mapping[str, Content | Non
         if image is not None and (image not in kept or _erase(image, segment.GetLabelValue(), content)):
             segment.AddRepresentation(BINARY_LABELMAP, slicer.vtkOrientedImageData())
         segmentation.RemoveSegment(segment_id)
+        yield
 
 
 def segments_of(segmentation_node: Any) -> Iterator[tuple[str, Any]]:
