@@ -6,7 +6,8 @@
 A row is a process of its own; its runs take turns with the convolution that is the limit: 3×3×3, 64 and 128
 channels to 64, both layouts, the best of them. *Of the limit* is what the multiplications of the network's
 convolutions would take at that rate, divided by what the whole network took: medians of the runs. *Plain* is
-the layers one after the other, as in training, on 96×96×96 voxels; ours beside it on the same ones.
+the layers one after the other, as in training, on 96×96×96 voxels; ours beside it on the same ones. With
+``--threads 1`` seconds are those of the processor: whatever else runs, ratios hold.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ def flops(network: SAT) -> float:
     )
 
 
+def now() -> float:
+    """Return seconds: of the processor if one thread computes, else of the clock on the wall."""
+    return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 def limit(dtype: torch.dtype, width: int = 288, depth: int = 96) -> float:
     """Return the floating-point operations a second of the fastest convolution, the best of a few."""
     best = 0.0
@@ -60,10 +66,10 @@ def limit(dtype: torch.dtype, width: int = 288, depth: int = 96) -> float:
         for layout in (torch.contiguous_format, torch.channels_last_3d):
             a, b = (t.to(dtype).contiguous(memory_format=layout) for t in (x, weight))
             for _ in range(2):
-                start = time.perf_counter()
+                start = now()
                 torch.nn.functional.conv3d(a, b, padding=(0, 1, 1))
                 work = 2.0 * weight.numel() * 4 * width * depth
-                best = max(best, work / (time.perf_counter() - start))
+                best = max(best, work / (now() - start))
     return best
 
 
@@ -78,10 +84,10 @@ def measure(config: SATConfig, precision: str, runs: int) -> dict[str, float]:
     seconds, rates = [], []
     with context:
         for number in range(runs + 1):
-            start = time.perf_counter()
+            start = now()
             network.encode_image(patch)
             if number or runs == 1:  # the first one makes what later ones use again
-                seconds.append(time.perf_counter() - start)
+                seconds.append(now() - start)
             if number == 0:
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - idle
                 if runs == 1:
