@@ -157,7 +157,7 @@ def parity(clock: Clock, network: SAT) -> None:
         clock.row(name, compared)
 
 
-def encoding(clock: Clock, network: SAT, precisions: tuple[str, ...]) -> None:
+def encoding(clock: Clock, network: SAT, precisions: tuple[str, ...], compiles: bool) -> None:
     """Seconds and memory of one patch, several ways."""
     device, config = clock.device, network.config
     patch = torch.randn(1, 1, *config.patch_size, device=device)
@@ -194,7 +194,8 @@ def encoding(clock: Clock, network: SAT, precisions: tuple[str, ...]) -> None:
         clock.row(f"{name}, plain", lambda d=dtype, e=encode: ran(e, d, plain_layers))
         clock.row(f"{name}, plain, channels last", last)
         clock.row(f"{name}, slabs, CUDA graph", graph)
-        clock.row(f"{name}, plain, compiled", compiled)
+        if compiles:
+            clock.row(f"{name}, plain, compiled", compiled)
     needed = unet_bytes(config, device, PRECISIONS[precisions[0]]) / 1e9
     print(f"\nformula of the U-Net in {precisions[0]}: {needed:.2f} GB")
 
@@ -313,11 +314,11 @@ def ladder(clock: Clock, network: SAT) -> None:
         clock.row(f"{size} GB", bounded)
 
 
-def judge(config: SATConfig, clock: Clock, precisions: tuple[str, ...]) -> None:
+def judge(config: SATConfig, clock: Clock, precisions: tuple[str, ...], compiles: bool) -> None:
     """All tables of one network."""
     network = network_of(config, clock.device)
     parity(clock, network)
-    encoding(clock, network, precisions)
+    encoding(clock, network, precisions, compiles)
     decoding(clock, network, precisions[0])
     print(f"\n| {config.name}, engine | |\n|---|---|")
     clock.row("16 prompts", lambda: engine(clock, network, 16))
@@ -332,15 +333,16 @@ def main() -> None:
     )
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="a tiny network instead of SAT-Nano and SAT-Pro")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     arguments = parser.parse_args()
     clock = Clock(torch.device(arguments.device))
     name = torch.cuda.get_device_name(clock.device) if clock.device.type == "cuda" else "CPU"
     print(f"{name}, torch {torch.__version__}, CUDA {torch.version.cuda}")
     if arguments.tiny:
-        judge(TINY, clock, ("bf16", "fp32"))
+        judge(TINY, clock, ("bf16", "fp32"), arguments.compile)
         return
-    judge(SAT_NANO, clock, ("fp16", "bf16", "fp32"))
-    judge(SAT_PRO, clock, ("fp16",))
+    judge(SAT_NANO, clock, ("fp16", "bf16", "fp32"), arguments.compile)
+    judge(SAT_PRO, clock, ("fp16",), arguments.compile)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from textsegment.model.channels_first import JoinedSkip
 from textsegment.model.statistics import Statistics
 
-SMALL_VOXELS = 5 * 2**17
+SMALL_VOXELS = 2**19
 """Layers with no more voxels in their output keep channels first.
 
 There is little to gain, and sums in another order matter: a bottleneck of few voxels magnifies rounding.
