@@ -107,7 +107,7 @@ def _is_narrowed(found: Sequence[Resolution], term: str, following: str, modalit
     together = resolve_phrase(f"{term} {following}", modality).resolution
     if behind.runs:
         named = {*found[0].structures, *behind.structures}
-        return together.runs and set(together.structures) not in (named, set(behind.structures))
+        return together.runs and set(together.structures) != named
     if all(word in word_lists()["directions"] for word in tokens(clean(following))):
         return True
     return together.status not in ("unknown", "negation", "derived_volume")

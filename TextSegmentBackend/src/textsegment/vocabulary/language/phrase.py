@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from textsegment.vocabulary.language import choose
@@ -170,6 +171,8 @@ def _of_joined(term: str, body: str, modality: str) -> Resolution | None:
     words, side = take_side(body)
     joined = load_lexicon().joined
     for written, its_side in ((tokens(clean(body)), ""), (words, side or "")):
+        if any(a.isdigit() and b.isdigit() for a, b in pairwise(written)):
+            continue  # "rib_1_1" is not the eleventh
         apart = joined.get("".join(written))
         if apart and apart != " ".join(written) and its_side in ("", "left", "right"):
             return _of_words(term, f"{its_side} {apart}", modality)
