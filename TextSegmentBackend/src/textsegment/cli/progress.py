@@ -84,7 +84,6 @@ class ProgressBar:
             "starting", total=1.0, label=label, done=0, structures=structures
         )
         self._done = 0
-        self._quiet = quiet
 
     def __enter__(self) -> ProgressBar:
         self._progress.start()
@@ -98,7 +97,7 @@ class ProgressBar:
         if isinstance(event, segmenter.Progress):
             self._progress.update(self._task, completed=event.fraction, description=event.stage)
         elif isinstance(event, Estimated):
-            if event.patches and not self._quiet:
+            if event.patches and not self._progress.disable:
                 self._progress.console.print(_said(event), style="dim", highlight=False)
         elif isinstance(event, Queued):
             waiting = f"queued behind {event.position}" if event.position else "starting"
