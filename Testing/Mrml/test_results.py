@@ -127,9 +127,16 @@ def test_segments_with_broken_tags_are_no_results():
 
 def test_taking_results_up_changes_no_node():
     run = finished(["liver"])
+    scene = slicer.mrmlScene
+    scene.RemoveNode(run.segmentation_node.GetDisplayNode())
+    count = scene.GetNumberOfNodes()
     times = [node.GetMTime() for node in (run.volume_node, run.segmentation_node)]
     image_time = labelmap(run.segmentation_node, "liver").GetMTime()
-    Results(run.volume_node, run.segmentation_node)
+    results = Results(run.volume_node, run.segmentation_node)
+    results.settle()
+    assert [row.state for row in results.rows] == ["done"]
+    assert scene.GetNumberOfNodes() == count
+    assert run.segmentation_node.GetDisplayNode() is None
     assert [node.GetMTime() for node in (run.volume_node, run.segmentation_node)] == times
     assert labelmap(run.segmentation_node, "liver").GetMTime() == image_time
 
