@@ -7,6 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from slicer.i18n import tr as _
+from textsegment.vocabulary.answers import suggested_answers
 from textsegment.vocabulary.language.words import clean, tokens
 from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.tree import find_terms, load_tree
@@ -107,12 +108,8 @@ class Meaning:
 
     def _suggested(self) -> dict[int, str]:
         """Return the best suggestion for each term that has one; what leaves a choice stays open."""
-        best = {}
-        for index, each in enumerate(self._resolutions):
-            names = [name for name in each.suggestions if name in self._known]
-            if not each.runs and (len(names) == 1 or (names and each.status == "unknown")):
-                best[index] = names[0]
-        return best
+        answers = suggested_answers(self._resolutions, self._known)
+        return {number: "; ".join(names) for number, names in answers.items()}
 
     def _answers(self, resolution: Resolution) -> list[str]:
         """Return what may be meant, or what comes nearest above it in the anatomy."""
