@@ -29,13 +29,13 @@ import torch
 from plain_pipeline import probabilities
 
 from textsegment.files.reading import read_volume
-from textsegment.inference.canonical import to_canonical
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.inference.intensity import normalize
+from textsegment.inference.image.canonical import to_canonical
+from textsegment.inference.image.intensity import normalize
 from textsegment.inference.weights.models import LoadedModel, load_model
 from textsegment.model.config import CONFIGS, SATConfig
-from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.sat import SAT
+from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.vocabulary.structures import load_structures
 from textsegment.volume import Volume
 

@@ -37,14 +37,14 @@ from textsegment.inference.decode import decode_patch
 from textsegment.inference.device import computing, release_memory
 from textsegment.inference.encode import encode_patch
 from textsegment.inference.engine import LocalSegmenter
+from textsegment.inference.image.patches import PatchGrid, patch_weight
 from textsegment.inference.memory import unet_bytes
-from textsegment.inference.patches import PatchGrid, patch_weight
 from textsegment.inference.precision import PRECISIONS
 from textsegment.inference.weights.models import LoadedModel
+from textsegment.model.checkpoints.published import load_published
 from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
-from textsegment.model.embedding_table import EmbeddingTable
-from textsegment.model.published import load_published
 from textsegment.model.sat import SAT, PatchFeatures
+from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.segmenter import MaskReady
 from textsegment.volume import Volume
 

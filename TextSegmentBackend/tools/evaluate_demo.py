@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from textsegment.files.reading import read_volume
 from textsegment.geometry import Geometry
-from textsegment.inference.canonical import resample
+from textsegment.inference.image.canonical import resample
 from textsegment.training.dataset import CaseDescription, DatasetDescription, read_description
 from textsegment.volume import Volume
 

@@ -22,7 +22,7 @@ from scipy import ndimage
 
 from textsegment.files.images.nifti import write_nifti
 from textsegment.files.reading import read_volume
-from textsegment.inference.canonical import CanonicalImage, to_canonical
+from textsegment.inference.image.canonical import CanonicalImage, to_canonical
 from textsegment.model.config import SAT_DEMO
 
 Mask = NDArray[np.bool_]

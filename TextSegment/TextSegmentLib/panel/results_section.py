@@ -10,7 +10,7 @@ import slicer
 import vtk
 
 from TextSegmentLib.background import Pump
-from TextSegmentLib.panel.export_dialog import ExportDialog
+from TextSegmentLib.panel.export.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
 from TextSegmentLib.panel.results_note import ResultsNote
 from TextSegmentLib.panel.results_table import ResultsTable

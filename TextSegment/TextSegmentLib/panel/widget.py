@@ -14,8 +14,9 @@ from textsegment.vocabulary.resolve import Resolution
 from textsegment.vocabulary.structures import known_in
 
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.panel.anatomy_tree import AnatomyTree
-from TextSegmentLib.panel.coverage import Coverage
+from TextSegmentLib.panel.anatomy.anatomy_tree import AnatomyTree
+from TextSegmentLib.panel.anatomy.coverage import Coverage
+from TextSegmentLib.panel.anatomy.sets_menu import SetsMenu
 from TextSegmentLib.panel.engine.section import EngineSection
 from TextSegmentLib.panel.input_section import InputSection
 from TextSegmentLib.panel.prompt.prompt_box import PromptBox
@@ -23,7 +24,6 @@ from TextSegmentLib.panel.prompt.recent_menu import RecentMenu
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.panel.runs import RunRequest, Runs
-from TextSegmentLib.panel.sets_menu import SetsMenu
 from TextSegmentLib.panel.shown_image import ShownImage
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from textsegment.inference.accumulate import THRESHOLD, Accumulator, window_shape
-from textsegment.inference.patches import PatchGrid, patch_weight
+from textsegment.inference.image.patches import PatchGrid, patch_weight
 
 
 @pytest.mark.parametrize(

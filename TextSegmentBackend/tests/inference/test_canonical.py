@@ -8,7 +8,7 @@ from monai.transforms import CropForeground, Orientation, Spacing
 
 from textsegment.errors import LimitExceededError
 from textsegment.geometry import Geometry
-from textsegment.inference.canonical import labels_to_canonical, to_canonical
+from textsegment.inference.image.canonical import labels_to_canonical, to_canonical
 from textsegment.volume import Volume
 
 

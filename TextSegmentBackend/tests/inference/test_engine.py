@@ -26,10 +26,10 @@ from textsegment.inference import encode as encode_module
 from textsegment.inference import memory as memory_module
 from textsegment.inference import pipeline as pipeline_module
 from textsegment.inference.accumulate import ProbabilityBox
-from textsegment.inference.canonical import to_canonical
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.inference.intensity import normalize
-from textsegment.inference.restore import restore_mask
+from textsegment.inference.image.canonical import to_canonical
+from textsegment.inference.image.intensity import normalize
+from textsegment.inference.image.restore import restore_mask
 from textsegment.model.sat import PatchFeatures
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, Event, MaskReady, Progress

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 from textsegment.geometry import Box, Geometry
-from textsegment.inference.canonical import CanonicalImage
 from textsegment.inference.features import FeatureCache, PreparedScan
-from textsegment.inference.patches import PatchGrid
+from textsegment.inference.image.canonical import CanonicalImage
+from textsegment.inference.image.patches import PatchGrid
 from textsegment.model.sat import PatchFeatures
 
 CPU = torch.device("cpu")

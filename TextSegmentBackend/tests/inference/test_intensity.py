@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from textsegment.errors import VolumeInvalidError
-from textsegment.inference.intensity import normalize
+from textsegment.inference.image.intensity import normalize
 
 
 def test_ct_is_clipped_to_its_window() -> None:

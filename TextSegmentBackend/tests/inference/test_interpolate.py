@@ -5,8 +5,8 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
-from textsegment.inference.canonical import resample
-from textsegment.inference.interpolate import interpolate
+from textsegment.inference.image.canonical import resample
+from textsegment.inference.image.interpolate import interpolate
 
 SHAPE = (9, 7, 5)
 VOXELS = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)

@@ -5,6 +5,7 @@ import torch
 
 from textsegment.errors import WeightsError
 from textsegment.inference import memory
+from textsegment.inference.image.patches import PatchGrid
 from textsegment.inference.memory import (
     accumulator_bytes,
     cache_bytes,
@@ -13,7 +14,6 @@ from textsegment.inference.memory import (
     ladder,
     unet_bytes,
 )
-from textsegment.inference.patches import PatchGrid
 from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
 from textsegment.model.needs import needed_gb
 from textsegment.model.sat import SAT

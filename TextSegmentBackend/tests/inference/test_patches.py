@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from textsegment.inference.patches import (
+from textsegment.inference.image.patches import (
     FAST_OVERLAP,
     OVERLAP,
     PatchGrid,

@@ -24,7 +24,7 @@ def limit(extra):
 
 _, hard = resource.getrlimit(resource.RLIMIT_AS)
 if sys.argv[1] == "loading":
-    import textsegment.inference.weights.models, safetensors.torch, textsegment.model.checkpoint
+    import textsegment.inference.weights.models, safetensors.torch, textsegment.model.checkpoints.checkpoint
     limit(2**20)
     try:
         LocalSegmenter(device="cpu", threads=1)

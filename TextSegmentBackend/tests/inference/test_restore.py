@@ -7,8 +7,8 @@ import pytest
 
 from textsegment.geometry import Box, Geometry
 from textsegment.inference.accumulate import LEVELS, ProbabilityBox
-from textsegment.inference.canonical import CanonicalImage, to_canonical
-from textsegment.inference.restore import restore_mask
+from textsegment.inference.image.canonical import CanonicalImage, to_canonical
+from textsegment.inference.image.restore import restore_mask
 from textsegment.segmentation import StructureMask
 from textsegment.volume import Volume
 

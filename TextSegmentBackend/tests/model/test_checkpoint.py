@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 from tiny_model import TINY, TINY_TEXT, write_tiny_pair
 
 from textsegment.errors import CheckpointError, DiskFullError, OutputError, TextSegmentError
-from textsegment.model import checkpoint
-from textsegment.model.embedding_table import EmbeddingTable
-from textsegment.model.published import load_published, read_published
+from textsegment.model.checkpoints import checkpoint
+from textsegment.model.checkpoints.published import load_published, read_published
 from textsegment.model.sat import SAT
-from textsegment.model.text_encoder import KnowledgeEncoder
+from textsegment.model.text.embedding_table import EmbeddingTable
+from textsegment.model.text.text_encoder import KnowledgeEncoder
 
 PROMPTS = [("liver", "CT"), ("spleen", "CT"), ("liver", "MR")]
 PATCH = torch.linspace(-1, 1, 64 * 64 * 32).view(1, 1, 64, 64, 32)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from textsegment.errors import CheckpointError, ModalityError, UnknownStructureError
-from textsegment.model.embedding_table import EmbeddingCache, EmbeddingTable
+from textsegment.model.text.embedding_table import EmbeddingCache, EmbeddingTable
 
 PROMPTS = [("Liver", "CT"), ("spleen", "CT"), ("left kidney", "CT"), ("liver", "MR")]
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from named_weights import GOLDEN, named_tensors, published_shapes
 
+from textsegment.model.checkpoints.published import load_published
 from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
-from textsegment.model.mpnet import MPNetConfig
-from textsegment.model.published import load_published
 from textsegment.model.sat import SAT
-from textsegment.model.text_encoder import KnowledgeEncoder
-from textsegment.model.tokenizer import tokenize
+from textsegment.model.text.mpnet import MPNetConfig
+from textsegment.model.text.text_encoder import KnowledgeEncoder
+from textsegment.model.text.tokenizer import tokenize
 
 
 @pytest.fixture(scope="module")

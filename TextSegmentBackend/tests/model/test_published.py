@@ -10,11 +10,11 @@ from tiny_model import TINY, TINY_TEXT, write_published, write_tiny_pair
 from torch import nn
 
 from textsegment.errors import CheckpointError
+from textsegment.model.checkpoints.published import load_published, read_published, save_published
 from textsegment.model.config import SAT_NANO, SAT_PRO
-from textsegment.model.mpnet import MPNetConfig
-from textsegment.model.published import load_published, read_published, save_published
 from textsegment.model.sat import SAT
-from textsegment.model.text_encoder import KnowledgeEncoder
+from textsegment.model.text.mpnet import MPNetConfig
+from textsegment.model.text.text_encoder import KnowledgeEncoder
 
 PUBLISHED = {
     "nano": ("keys_nano.tsv", lambda: SAT(SAT_NANO)),

@@ -8,8 +8,8 @@ from torch import nn
 
 from textsegment.model import slabs
 from textsegment.model.channels_first import JoinedSkip
+from textsegment.model.checkpoints.published import load_published
 from textsegment.model.config import SAT_NANO
-from textsegment.model.published import load_published
 from textsegment.model.sat import SAT
 from textsegment.model.slabs import convolve, finished, mean_of_blocks, takes
 from textsegment.model.unet import ConvBlock, ConvStage, UNet

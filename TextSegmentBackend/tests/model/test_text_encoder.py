@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tiny_model import TINY_TEXT
 
 from textsegment.errors import ModalityError
-from textsegment.model.mpnet import relative_position_bucket
-from textsegment.model.text_encoder import KnowledgeEncoder
-from textsegment.model.tokenizer import tokenize
+from textsegment.model.text.mpnet import relative_position_bucket
+from textsegment.model.text.text_encoder import KnowledgeEncoder
+from textsegment.model.text.tokenizer import tokenize
 
 CLS, SEP, UNKNOWN = 105, 106, 104
 

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from textsegment.inference.weights.registry import PublishedModel
+from textsegment.model.checkpoints.published import save_published
 from textsegment.model.config import SATConfig
-from textsegment.model.mpnet import MPNetConfig
-from textsegment.model.published import save_published
 from textsegment.model.sat import SAT
-from textsegment.model.text_encoder import KnowledgeEncoder
+from textsegment.model.text.mpnet import MPNetConfig
+from textsegment.model.text.text_encoder import KnowledgeEncoder
 
 TINY = SATConfig(
     name="sat-tiny",

@@ -10,7 +10,7 @@ import torch
 
 from textsegment.errors import CheckpointError, InputError, InputNotFoundError
 from textsegment.files.images.nifti import write_nifti
-from textsegment.model.checkpoint import load
+from textsegment.model.checkpoints.checkpoint import load
 from textsegment.model.config import SATConfig
 from textsegment.training.augment import PatchSampler
 from textsegment.training.dataset import load_case, read_description

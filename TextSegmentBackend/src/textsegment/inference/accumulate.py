@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from textsegment.geometry import Box
-from textsegment.inference.patches import PatchGrid
+from textsegment.inference.image.patches import PatchGrid
 
 LEVELS = 254
 """A kept probability p is stored as round(254 p), never across a half: p > 0.5 exactly where it is > 127."""

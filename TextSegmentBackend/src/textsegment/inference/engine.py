@@ -25,10 +25,10 @@ from textsegment.inference.device import (
     use_threads,
 )
 from textsegment.inference.features import FeatureCache
-from textsegment.inference.grid import ORIENTATIONS
+from textsegment.inference.image.grid import ORIENTATIONS
+from textsegment.inference.image.patches import FAST_OVERLAP
 from textsegment.inference.job import LocalJob
 from textsegment.inference.memory import MemoryPlan, cache_bytes, ladder
-from textsegment.inference.patches import FAST_OVERLAP
 from textsegment.inference.pipeline import Pipeline
 from textsegment.inference.precision import choose_precision
 from textsegment.inference.progress import Reporter, watched

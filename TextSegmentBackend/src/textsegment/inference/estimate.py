@@ -6,9 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from textsegment.errors import CancelledError
-from textsegment.inference.canonical import to_canonical
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.inference.patches import PatchGrid
+from textsegment.inference.image.canonical import to_canonical
+from textsegment.inference.image.patches import PatchGrid
 from textsegment.model.config import SATConfig
 from textsegment.segmenter import CancelToken, Estimated, Event
 from textsegment.volume import Volume

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from textsegment.inference.canonical import CanonicalImage
 from textsegment.inference.device import CPU
-from textsegment.inference.patches import PatchGrid
+from textsegment.inference.image.canonical import CanonicalImage
+from textsegment.inference.image.patches import PatchGrid
 from textsegment.model.sat import PatchFeatures
 
 _LARGEST_HALF = 6e4

@@ -10,7 +10,7 @@ import torch
 
 from textsegment.inference.accumulate import window_shape
 from textsegment.inference.device import CPU, free_bytes
-from textsegment.inference.patches import PatchGrid
+from textsegment.inference.image.patches import PatchGrid
 from textsegment.model import slabs
 from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.channels_first import slab_elements

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import Accumulator, ProbabilityBox
-from textsegment.inference.canonical import to_canonical
 from textsegment.inference.decode import decode_patch
 from textsegment.inference.device import CPU, free_bytes
 from textsegment.inference.encode import encode_patch
 from textsegment.inference.features import FeatureCache, PreparedScan
-from textsegment.inference.grid import box_on
-from textsegment.inference.intensity import normalize
+from textsegment.inference.image.canonical import to_canonical
+from textsegment.inference.image.grid import box_on
+from textsegment.inference.image.intensity import normalize
+from textsegment.inference.image.patches import FAST_OVERLAP, OVERLAP, PatchGrid, cut_patch, patch_weight
+from textsegment.inference.image.restore import restore_mask
 from textsegment.inference.job import LocalJob
 from textsegment.inference.memory import (
     MemoryPlan,
@@ -27,8 +29,6 @@ from textsegment.inference.memory import (
     group_size,
     unet_bytes,
 )
-from textsegment.inference.patches import FAST_OVERLAP, OVERLAP, PatchGrid, cut_patch, patch_weight
-from textsegment.inference.restore import restore_mask
 from textsegment.inference.timings import PatchTimings
 from textsegment.model.sat import PatchFeatures
 from textsegment.prompt import Prompt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textsegment.inference.grid import axis_order
-from textsegment.model.text_encoder import TextEncoder
+from textsegment.inference.image.grid import axis_order
+from textsegment.model.text.text_encoder import TextEncoder
 from textsegment.prompt import Prompt
 from textsegment.vocabulary.structures import known_in
 from textsegment.volume import Volume

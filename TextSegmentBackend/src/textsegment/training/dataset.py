@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from textsegment.errors import InputError, InputNotFoundError
 from textsegment.files.reading import read_volume
-from textsegment.inference.canonical import labels_to_canonical, to_canonical
-from textsegment.inference.intensity import normalize
+from textsegment.inference.image.canonical import labels_to_canonical, to_canonical
+from textsegment.inference.image.intensity import normalize
 from textsegment.modality import modality_code
 from textsegment.model.config import SATConfig
 

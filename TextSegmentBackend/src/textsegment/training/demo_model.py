@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from textsegment.errors import CheckpointError
-from textsegment.model.checkpoint import Checkpoint
+from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
-from textsegment.model.embedding_table import EmbeddingTable
 from textsegment.model.sat import SAT
+from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.unet import ConvStage
 
 COARSE_LEVELS = 3

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.files.atomic import atomic_output
-from textsegment.model import checkpoint
 from textsegment.model.bfloat16 import has_fast_bfloat16
+from textsegment.model.checkpoints import checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.training.augment import PatchSampler

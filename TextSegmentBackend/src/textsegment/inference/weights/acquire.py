@@ -13,7 +13,7 @@ from textsegment.files.atomic import make_folder
 from textsegment.inference.weights.hub import Hub, HubFile, OnProgress, sha256_of
 from textsegment.inference.weights.registry import PUBLISHED, PublishedModel, published_model
 from textsegment.inference.weights.store import FileRecord, ModelRecord, Store
-from textsegment.model import checkpoint
+from textsegment.model.checkpoints import checkpoint
 
 DEPTHS = ("*.pth", "*/*.pth", "*/*/*.pth")
 """Where an import looks: a whole disk given by mistake must not be searched."""

@@ -15,11 +15,11 @@ from textsegment.errors import WeightsMissingError
 from textsegment.inference.weights.hub import sha256_of
 from textsegment.inference.weights.registry import DEMO, PUBLISHED, published_model
 from textsegment.inference.weights.store import FileRecord, Store
-from textsegment.model import checkpoint
+from textsegment.model.checkpoints import checkpoint
 from textsegment.model.config import SATConfig
-from textsegment.model.embedding_table import EmbeddingCache
 from textsegment.model.sat import SAT
-from textsegment.model.text_encoder import TextEncoder
+from textsegment.model.text.embedding_table import EmbeddingCache
+from textsegment.model.text.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from textsegment.errors import WeightsError, WeightsMissingError
 from textsegment.model.config import SAT_DEMO, SAT_NANO, SAT_PRO, SATConfig
-from textsegment.model.mpnet import MPNetConfig
+from textsegment.model.text.mpnet import MPNetConfig
 
 SAT_REPOSITORY = "zzh99/SAT"
 

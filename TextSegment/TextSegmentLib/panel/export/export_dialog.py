@@ -19,7 +19,7 @@ from TextSegmentLib.export.regions import list_regions
 from TextSegmentLib.export.request import Export
 from TextSegmentLib.export.sources import has_dicom_source
 from TextSegmentLib.export.writer import PackagesMissingError
-from TextSegmentLib.panel.export_form import ExportForm
+from TextSegmentLib.panel.export.export_form import ExportForm
 from TextSegmentLib.panel.theme import colors_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.inference.canonical import resample
+from textsegment.inference.image.canonical import resample
 
 # Off-diagonal terms that move no voxel by more than this (voxels) are rounding of the header.
 _NEGLIGIBLE_SHIFT = 1e-4

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from textsegment.caution import Caution
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
-from textsegment.inference.canonical import CanonicalImage
-from textsegment.inference.grid import box_on, index_map
-from textsegment.inference.interpolate import interpolate
+from textsegment.inference.image.canonical import CanonicalImage
+from textsegment.inference.image.grid import box_on, index_map
+from textsegment.inference.image.interpolate import interpolate
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 

@@ -24,10 +24,10 @@ import torch
 from torch import Tensor
 
 from textsegment.errors import CheckpointError
-from textsegment.model.foreign import refuse_foreign
+from textsegment.model.checkpoints.foreign import refuse_foreign
+from textsegment.model.checkpoints.strict_load import assign, check_names, check_shapes, shapes_of
 from textsegment.model.sat import SAT
-from textsegment.model.strict_load import assign, check_names, check_shapes, shapes_of
-from textsegment.model.text_encoder import KnowledgeEncoder
+from textsegment.model.text.text_encoder import KnowledgeEncoder
 
 PREFIX = "module."
 POSITION_IDS = "text_tower.biolord.embeddings.position_ids"

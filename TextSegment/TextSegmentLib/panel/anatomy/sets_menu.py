@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.vocabulary.template import Template, load_templates
 
-from TextSegmentLib.panel.sets import read_own_sets, save_own_set, words_for
+from TextSegmentLib.panel.anatomy.sets import read_own_sets, save_own_set, words_for
 
 
 class SetsMenu:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from textsegment.errors import ModalityError
 from textsegment.model.config import MODALITY_INDEX
-from textsegment.model.mpnet import MPNet, MPNetConfig
-from textsegment.model.tokenizer import tokenize
+from textsegment.model.text.mpnet import MPNet, MPNetConfig
+from textsegment.model.text.tokenizer import tokenize
 
 PROMPTS_AT_ONCE = 64
 """Bounds the memory of one call, however many prompts are asked."""

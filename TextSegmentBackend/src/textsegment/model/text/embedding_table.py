@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from textsegment.errors import CheckpointError, UnknownStructureError
-from textsegment.model.text_encoder import TextEncoder, modality_index
+from textsegment.model.text.text_encoder import TextEncoder, modality_index
 
 MAX_SUGGESTIONS = 3
 

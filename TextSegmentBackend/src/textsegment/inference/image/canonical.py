@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.ndimage import affine_transform
 
 from textsegment.geometry import Box, Geometry
-from textsegment.inference.grid import axis_order, index_map, oriented, respaced
+from textsegment.inference.image.grid import axis_order, index_map, oriented, respaced
 from textsegment.volume import Volume
 
 # Off-diagonal terms that move no voxel by more than this (voxels) are rounding of the header.

@@ -27,13 +27,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from textsegment.errors import CheckpointError, DiskFullError, OutputError
+from textsegment.model.checkpoints.published import load_published, read_published
+from textsegment.model.checkpoints.strict_load import assign
 from textsegment.model.config import SATConfig
-from textsegment.model.embedding_table import EmbeddingTable
-from textsegment.model.mpnet import MPNetConfig
-from textsegment.model.published import load_published, read_published
 from textsegment.model.sat import SAT
-from textsegment.model.strict_load import assign
-from textsegment.model.text_encoder import KnowledgeEncoder, TextEncoder
+from textsegment.model.text.embedding_table import EmbeddingTable
+from textsegment.model.text.mpnet import MPNetConfig
+from textsegment.model.text.text_encoder import KnowledgeEncoder, TextEncoder
 
 C = TypeVar("C")
 

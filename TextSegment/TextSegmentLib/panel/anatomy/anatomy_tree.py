@@ -14,7 +14,7 @@ import qt
 from slicer.i18n import tr as _
 from textsegment.vocabulary.tree import Term, load_tree
 
-from TextSegmentLib.panel.coverage import Coverage
+from TextSegmentLib.panel.anatomy.coverage import Coverage
 
 _TERM_ROLE = qt.Qt.UserRole + 1
 _SEARCH_DELAY_MS = 150

@@ -1,0 +1,1 @@
+"""The anatomy tree and sets of structures, to pick from."""

@@ -1,0 +1,1 @@
+"""Weights in the layout that was published, read strictly and written."""
