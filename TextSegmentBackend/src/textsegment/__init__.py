@@ -6,8 +6,8 @@
 >>> result["liver"].statistics.volume_ml
 >>> textsegment.write_result(result, "result.seg.nrrd")
 
-Names are loaded when they are first used, so that importing this package needs neither PyTorch nor any other
-package of the extra ``engine``.
+Names are loaded on first use, so importing this package requires neither PyTorch nor any other package of the
+``engine`` extra.
 """
 
 from importlib import import_module
@@ -72,17 +72,17 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "auto") -> "LocalSegmenter":
-    """Load a model by its name; the same as ``LocalSegmenter(model, …)``.
+    """Load a model by name; equivalent to ``LocalSegmenter(model, …)``.
 
     Args:
-        model: ``sat-demo``, which is part of this package; ``sat-nano`` or ``sat-pro``, whose weights
-            ``textsegment weights download`` fetches.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        precision: Of the image network: ``auto``, ``fp32``, ``fp16`` or ``bf16``.
+        model: ``sat-demo``, which ships with this package, or ``sat-nano`` or ``sat-pro``, whose weights are
+            downloaded with ``textsegment weights download``.
+        device: Device to compute on: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        precision: Precision of the image network: ``auto``, ``fp32``, ``fp16`` or ``bf16``.
 
     Raises:
-        WeightsError: There is no such model, or its weights are missing or wrong.
-        DeviceError: The device is not there, or cannot compute in this precision.
+        WeightsError: The model does not exist, or its weights are missing or invalid.
+        DeviceError: The device is not available or does not support this precision.
     """
     from textsegment.inference.engine import LocalSegmenter
 
@@ -90,7 +90,7 @@ def load(model: str = "sat-demo", *, device: str = "auto", precision: str = "aut
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Segmenter":  # the name of the protocol; it goes with version 1.0
+    if name == "Segmenter":  # the name of the protocol; to be removed in version 1.0
         warn("textsegment.Segmenter is called LocalSegmenter.", DeprecationWarning, stacklevel=2)
         name = "LocalSegmenter"
     if name not in _HOME_OF:

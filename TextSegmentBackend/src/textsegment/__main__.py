@@ -1,4 +1,4 @@
-"""``python -m textsegment``: the command line."""
+"""Entry point of ``python -m textsegment``, the command line."""
 
 from textsegment.cli.main import main
 

@@ -1,4 +1,4 @@
-"""Work in a thread of its own, brought back to the thread that asked for it."""
+"""Background work: run a function in its own thread and hand its reports to the calling thread."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from textsegment.segmenter import CancelToken
 T = TypeVar("T")
 Task = TypeVar("Task", bound="BackgroundTask[Any]")
 Report = Callable[[Any], None]
-"""Hands anything over to the thread that asked."""
+"""Callable that hands a report of any type to the owner's thread."""
 
-# A worker that waits for room looks so often whether it was told to stop.
+# How often a worker that waits for room in the queue checks for cancellation.
 _LOOK_S = 0.05
 
 
 class BackgroundTask(Generic[T]):
-    """One function in a thread; ``T`` is what it returns.
+    """A function running in its own thread; ``T`` is its return type.
 
-    The thread that asked takes what comes, by ``reports``, and may leave at any moment.
+    The owner collects reports with ``reports`` and may abandon the task at any time.
 
     Args:
-        work: Called with a function that reports, and with the token that asks it to stop.
-        reports_ahead: How many reports may wait to be taken; the next one makes the worker wait, so that
-            memory stays bounded. 0 for any number.
-        name: Of the thread, for debuggers.
+        work: Function to run. It is called with a function for sending reports and a token that requests
+            cancellation.
+        reports_ahead: Maximum number of uncollected reports. When it is reached, the worker waits, which
+            bounds memory use. 0 means no limit.
+        name: Thread name, shown in debuggers.
 
     Example:
         >>> task = BackgroundTask(lambda report, cancel: [report(n) for n in range(3)]).start()
@@ -53,25 +54,28 @@ class BackgroundTask(Generic[T]):
         self._results: list[T] = []
         self._error: BaseException | None = None
         self._has_ended = False
-        # A daemon: work that hangs where nothing can interrupt it must not keep the program from ending.
+        # A daemon thread, so that work stuck in an uninterruptible call cannot keep the process alive.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self: Task) -> Task:
-        """Begin; return this task."""
+        """Start the thread and return this task."""
         self._thread.start()
         return self
 
     def cancel(self) -> None:
-        """Ask the worker to stop; returns at once. Its next report fails if it has to wait for room."""
+        """Request cancellation without waiting.
+
+        The worker's next report fails if it would have to wait for room.
+        """
         self._cancel.cancel()
 
     @property
     def is_over(self) -> bool:
-        """Whether the worker has ended and all that it reported was taken."""
+        """Whether the worker has finished and all its reports have been collected."""
         return self._has_ended and not self._reports
 
     def reports(self) -> Iterator[Any]:
-        """Take what was reported so far, one by one; never waits."""
+        """Yield the reports received so far, removing each from the queue; never blocks."""
         while True:
             with self._news:
                 if not self._reports:
@@ -81,20 +85,20 @@ class BackgroundTask(Generic[T]):
             yield report
 
     def wait_for_news(self, timeout_s: float) -> bool:
-        """Wait until there is a report or the end; return whether there was one in time."""
+        """Wait for a report or the end of the task; return False if the timeout expires first."""
         with self._news:
             return self._news.wait_for(lambda: bool(self._reports) or self._has_ended, timeout_s)
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the worker; return whether it came in time."""
+        """Wait for the worker to finish; return False if the timeout expires first."""
         with self._news:
             return self._news.wait_for(lambda: self._has_ended, timeout_s)
 
     def result(self) -> T:
-        """Return what the function returned, once the task is over.
+        """Return the function's return value; call only after the worker has finished.
 
         Raises:
-            BaseException: Whatever the function has raised.
+            BaseException: Any exception raised by the function.
         """
         if self._error is not None:
             raise self._error

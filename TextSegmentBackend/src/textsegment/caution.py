@@ -1,7 +1,7 @@
-"""What a user should know about a result: a sentence, with a code and values that programs can tell it by.
+"""Messages about a result that the user should see, with a code and values for programs.
 
-A caution belongs to what it is about and goes wherever that goes: from a region that was read to structures
-that are derived of it, into reports and into the descriptions in files.
+A caution stays with its subject: it travels from a region that was read to the structures derived from it,
+and into reports and the descriptions written to files.
 """
 
 from __future__ import annotations
@@ -83,15 +83,15 @@ _PHRASES = {
 
 
 class Caution(str):
-    """A sentence that the user should see.
+    """A message that the user should see.
 
-    It is a string, so that whoever knows nothing of codes can show it. Who speaks another language phrases it
-    from ``code`` and ``values``.
+    It is a string, so that it can be shown without knowledge of the codes. Front ends can translate it by
+    rephrasing it from ``code`` and ``values``.
 
     Args:
-        code: Stable name of what it says; one of a table, see ``codes``.
-        about: Name of the structure that it is about; nothing if that is plain from where it stands.
-        values: Numbers and names in the sentence.
+        code: Stable identifier of the message; one of ``codes()``.
+        about: Name of the structure concerned; empty if the context makes it clear.
+        values: Numbers and names inserted into the message.
 
     Attributes:
         code: As above.
@@ -111,32 +111,31 @@ class Caution(str):
     values: Mapping[str, Any]
 
     def __new__(cls, code: str, about: str = "", **values: Any) -> Caution:
-        """Phrase it."""
+        """Build the message from its phrase and values."""
         phrase = _PHRASES[code].format(**values)
         caution = super().__new__(cls, f"{about}: {phrase}" if about else phrase)
         caution.code, caution.about, caution.values = code, about, MappingProxyType(values)
         return caution
 
     def __getnewargs_ex__(self) -> tuple[tuple[str, str], dict[str, Any]]:
-        """Say how copies are made."""
+        """Return the arguments from which ``copy`` and ``pickle`` recreate the caution."""
         return (self.code, self.about), dict(self.values)
 
     def __getstate__(self) -> None:
-        """Nothing: ``__new__`` gets it all."""
+        """Return None: ``__new__`` receives the whole state."""
 
 
 def codes() -> tuple[str, ...]:
-    """Return all codes that there are."""
+    """Return all caution codes."""
     return tuple(_PHRASES)
 
 
 def about(structure: str, sentence: str) -> Caution:
-    """Return a caution that names the structure that it is about.
+    """Attach the name of a structure to a message.
 
     Args:
-        structure: What the sentence belongs to.
-        sentence: A caution, or a sentence of those who know no codes; one that names a structure stays as it
-            is.
+        structure: Name of the structure the message is about.
+        sentence: A caution or plain text; a message that already names a structure is left unchanged.
 
     Example:
         >>> print(about("PTV", Caution("contours_left_out", count=3)))

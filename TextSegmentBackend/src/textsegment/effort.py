@@ -1,4 +1,4 @@
-"""How much of an image is computed for a request."""
+"""How much of an image is processed for a request."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from textsegment.geometry import Box, Geometry
 
 @dataclass(frozen=True)
 class Effort:
-    """Whether the whole image is looked at, and how closely.
+    """Which part of the image is processed, and how thoroughly.
 
     Attributes:
-        region: The voxels to look at, on the grid of the volume; None for all. Masks end at its border, and
-            inside they are those of the whole image: the cost is that of the patches that touch it.
-        fast: Patches overlap by a quarter instead of a half: fewer of them in large images, masks a little
-            worse.
+        region: Box of voxels to process, on the grid of the volume; None for the whole volume. Masks end at
+            its border; inside, they equal those of the whole image, so the cost is that of every patch that
+            touches the region.
+        fast: Whether patches overlap by a quarter instead of a half: large images need fewer patches, and
+            masks are slightly less accurate.
 
     Example:
         >>> Effort(region=Box((10, 0, 0), (600, 40, 30))).within((64, 64, 30)).region
@@ -32,10 +33,10 @@ class Effort:
     fast: bool = False
 
     def within(self, spatial_shape: tuple[int, int, int]) -> Effort:
-        """Return the same effort with its region cut to an image.
+        """Return this effort with its region clipped to an image of the given shape (i, j, k).
 
         Raises:
-            GeometryError: Nothing of the region lies in the image.
+            GeometryError: The region lies entirely outside the image.
         """
         if self.region is None:
             return self
@@ -48,12 +49,12 @@ class Effort:
 
 
 def region_in(geometry: Geometry, low_ras: Sequence[float], high_ras: Sequence[float]) -> Box:
-    """Return the voxels of a grid whose centres lie in a box of the patient, and all between them.
+    """Return the box of voxels whose centres lie in a rectangular box given in RAS millimetres.
 
     Args:
-        geometry: The grid, of any orientation.
-        low_ras: One corner of the box, R, A, S in millimetres.
-        high_ras: The opposite corner; smaller and larger may change places.
+        geometry: Voxel grid, in any orientation.
+        low_ras: One corner of the box, (R, A, S) in millimetres.
+        high_ras: Opposite corner, (R, A, S) in millimetres; either corner may have the larger coordinate.
 
     Example:
         >>> grid = Geometry((100, 100, 50), np.diag([-1.0, -1.0, 2.0, 1.0]))
@@ -68,7 +69,7 @@ def region_in(geometry: Geometry, low_ras: Sequence[float], high_ras: Sequence[f
 
 
 def around(box: Box, geometry: Geometry, margin_mm: float) -> Box:
-    """Return a box with a margin on every side, as many whole voxels as it takes; it may leave the grid.
+    """Return a box grown by a margin on every side, rounded up to whole voxels; it may leave the grid.
 
     >>> around(Box((5, 5, 5), (9, 9, 9)), Geometry((20, 20, 20), np.diag([1.0, 1.0, 4.0, 1.0])), 6.0)
     Box(start=(-1, -1, 3), stop=(15, 15, 11))
@@ -79,4 +80,4 @@ def around(box: Box, geometry: Geometry, margin_mm: float) -> Box:
 
 
 WHOLE_IMAGE = Effort()
-"""The whole image, as closely as the model was tested."""
+"""The whole image at standard patch overlap, which is how the model was evaluated."""

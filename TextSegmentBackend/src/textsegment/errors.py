@@ -1,6 +1,6 @@
-"""The one error hierarchy: every failure that a user can meet has a stable ``code``.
+"""Exception hierarchy: every failure that a user can encounter has a stable ``code``.
 
-A message says what is wrong and what to do about it, in words that are safe to log: no patient data, no
+Messages say what is wrong and what to do about it, and are safe to log: they contain no patient data and no
 file content. Front ends print ``message`` and ``hint``; programs branch on ``code``.
 """
 
@@ -10,12 +10,12 @@ from typing import ClassVar
 
 
 class TextSegmentError(Exception):
-    """Base of all errors of this package.
+    """Base class of all exceptions raised by this package.
 
     Attributes:
-        code: Stable machine-readable name of the failure; part of the contract with clients.
-        message: What is wrong, one sentence.
-        hint: What to do about it, one sentence, or an empty string.
+        code: Stable machine-readable identifier of the failure; part of the contract with clients.
+        message: One sentence that says what is wrong.
+        hint: One sentence that says what to do about it; may be empty.
     """
 
     code: ClassVar[str] = "internal"
@@ -27,28 +27,28 @@ class TextSegmentError(Exception):
 
 
 class InputError(TextSegmentError):
-    """The image that was given cannot be used."""
+    """The given image cannot be used."""
 
     code = "input_invalid"
 
 
 class InputNotFoundError(InputError):
-    """No such file or folder."""
+    """The file or folder does not exist."""
 
     code = "input_not_found"
 
 
 class InputUnreadableError(InputError):
-    """The file exists but is no image that can be read: wrong type, truncated, empty, garbage."""
+    """The file exists but is not a readable image: wrong type, truncated, empty or corrupt."""
 
     code = "input_unreadable"
 
 
 class VolumeInvalidError(InputError):
-    """The voxels cannot be segmented: not three-dimensional, complex or colour, NaN, constant, empty.
+    """The voxels cannot be segmented: not three-dimensional, complex, colour, NaN, constant or empty.
 
     Attributes:
-        volume_count: How many volumes (time points, channels) there are, of which one has to be chosen.
+        volume_count: Number of volumes (time points, channels) in the file, one of which must be chosen.
     """
 
     code = "volume_invalid"
@@ -59,7 +59,7 @@ class VolumeInvalidError(InputError):
 
 
 class GeometryError(InputError):
-    """The affine matrix is no map from voxels to patient space: singular, NaN, zero spacing."""
+    """The affine is not a valid map from voxels to patient space: singular, NaN or zero spacing."""
 
     code = "geometry_invalid"
 
@@ -71,22 +71,22 @@ class ModalityError(InputError):
 
 
 class LimitExceededError(InputError):
-    """The request is larger than this installation allows."""
+    """The request exceeds a limit of this installation."""
 
     code = "limit_exceeded"
 
 
 class PromptError(TextSegmentError):
-    """A prompt is blank, too long, or there is none."""
+    """A prompt is blank or invalid, or no prompt was given."""
 
     code = "prompt_invalid"
 
 
 class UnknownStructureError(PromptError):
-    """The text names no structure that the model can segment.
+    """The text does not name a structure that the model can segment.
 
     Attributes:
-        suggestions: Names of the nearest structures, best first; may be empty.
+        suggestions: Names of the closest structures, best match first; may be empty.
     """
 
     code = "structure_unknown"
@@ -97,10 +97,10 @@ class UnknownStructureError(PromptError):
 
 
 class ExpressionError(PromptError):
-    """The definition of a derived structure cannot be read, or not be carried out.
+    """The definition of a derived structure cannot be parsed or evaluated.
 
     Attributes:
-        position: Index of the character where it fails.
+        position: Index of the character at which the definition fails.
     """
 
     code = "expression_invalid"
@@ -117,13 +117,13 @@ class OutputError(TextSegmentError):
 
 
 class DiskFullError(OutputError):
-    """There is no room for the result; nothing half-written is left behind."""
+    """The disk is full; no partially written result is left behind."""
 
     code = "disk_full"
 
 
 class OverlapError(OutputError):
-    """Structures overlap and the chosen format can hold one structure a voxel only."""
+    """Structures overlap, but the chosen format can hold only one structure per voxel."""
 
     code = "structures_overlap"
 
@@ -135,37 +135,37 @@ class WeightsError(TextSegmentError):
 
 
 class WeightsMissingError(WeightsError):
-    """The weights of the model are not on this computer."""
+    """The model weights are not installed on this computer."""
 
     code = "weights_missing"
 
 
 class WeightsTamperedError(WeightsError):
-    """The weights differ from the ones recorded on first sight (SHA-256)."""
+    """The SHA-256 of the weights differs from the one recorded when they were first used."""
 
     code = "weights_tampered"
 
 
 class WeightsDownloadError(WeightsError):
-    """The weights could not be fetched: network, proxy, hub, or the files are not there."""
+    """The weights could not be downloaded: network, proxy or hub failure, or missing files."""
 
     code = "weights_download_failed"
 
 
 class CheckpointError(WeightsError):
-    """The checkpoint has other parameters than the network: missing, unexpected, or of another shape."""
+    """The checkpoint does not match the network: missing, unexpected or differently shaped parameters."""
 
     code = "checkpoint_mismatch"
 
 
 class DeviceError(TextSegmentError):
-    """The device that was asked for is not there or does not work."""
+    """The requested device is not available or does not work."""
 
     code = "device_unavailable"
 
 
 class OutOfMemoryError(TextSegmentError):
-    """Memory did not suffice although every fallback was tried."""
+    """Memory ran out after every fallback was tried."""
 
     code = "out_of_memory"
 
@@ -177,37 +177,37 @@ class CancelledError(TextSegmentError):
 
 
 class DependencyMissingError(TextSegmentError):
-    """A package that this function needs is not installed; the hint has the pip command."""
+    """A required package is not installed; the hint contains the pip command."""
 
     code = "dependency_missing"
 
 
 class RequestError(TextSegmentError):
-    """What was sent is not in the agreed form: garbage, truncated, a field missing or of the wrong type."""
+    """The request is malformed: corrupt, truncated, or with a missing or wrongly typed field."""
 
     code = "request_invalid"
 
 
 class ChecksumError(RequestError):
-    """What arrived is not what was sent; nothing of it is kept."""
+    """The data received differ from the data sent; they are discarded."""
 
     code = "checksum_mismatch"
 
 
 class UploadOutOfStepError(RequestError):
-    """The upload goes on at another place than the server stands at."""
+    """The upload resumes at a different chunk from the one the server expects."""
 
     code = "upload_out_of_step"
 
 
 class RequestTimeoutError(RequestError):
-    """The request came in too slowly."""
+    """The request arrived too slowly."""
 
     code = "request_timeout"
 
 
 class VersionMismatchError(TextSegmentError):
-    """The two sides speak different versions of the protocol."""
+    """Client and server use different versions of the protocol."""
 
     code = "version_mismatch"
 
@@ -219,19 +219,19 @@ class UnauthorizedError(TextSegmentError):
 
 
 class ForbiddenError(TextSegmentError):
-    """The request came by a way that is not allowed, for example under a foreign host name."""
+    """The request is not allowed, for example because it names a foreign host."""
 
     code = "forbidden"
 
 
 class VolumeUnknownError(TextSegmentError):
-    """The server does not hold this volume, or not any more: upload it again."""
+    """The server does not hold this volume, or no longer does: upload it again."""
 
     code = "volume_unknown"
 
 
 class StorageError(TextSegmentError):
-    """The server cannot keep the volume: its disk or its store is full, or fails."""
+    """The server cannot store the volume: its disk or volume store is full or has failed."""
 
     code = "storage_failed"
 
@@ -240,7 +240,7 @@ class BusyError(TextSegmentError):
     """The queue is full.
 
     Attributes:
-        retry_after_s: After how many seconds to try again.
+        retry_after_s: Seconds to wait before trying again.
     """
 
     code = "busy"
@@ -251,55 +251,55 @@ class BusyError(TextSegmentError):
 
 
 class RateLimitedError(BusyError):
-    """Too many requests, or too many wrong keys, from one place."""
+    """Too many requests, or too many wrong keys, from one address."""
 
     code = "rate_limited"
 
 
 class EngineLostError(TextSegmentError):
-    """The engine stopped in mid-job; the next job finds a new one."""
+    """The engine stopped in the middle of a job; the next job gets a new one."""
 
     code = "engine_lost"
 
 
 class StreamBrokenError(TextSegmentError):
-    """The answer of the server broke off, or cannot be understood."""
+    """The server's response broke off or could not be decoded."""
 
     code = "stream_broken"
 
 
 class SettingsError(TextSegmentError):
-    """A program was told to run in a way that cannot work, or would not be safe."""
+    """The settings cannot work, or would be unsafe."""
 
     code = "settings_invalid"
 
 
 class PortInUseError(SettingsError):
-    """Another program listens at this port already."""
+    """Another program is already listening on this port."""
 
     code = "port_in_use"
 
 
 class ServerUnreachableError(TextSegmentError):
-    """No connection to the server: name, address, port, network or proxy."""
+    """The server cannot be reached: wrong name, address or port, or a network or proxy failure."""
 
     code = "server_unreachable"
 
 
 class TlsError(ServerUnreachableError):
-    """The server cannot prove who it is, or speaks no TLS."""
+    """The server's identity cannot be verified, or the server does not use TLS."""
 
     code = "tls_failed"
 
 
 class ServerTimeoutError(ServerUnreachableError):
-    """The server did not answer in time."""
+    """The server did not respond in time."""
 
     code = "server_timeout"
 
 
 def place_of(error: BaseException) -> str:
-    """Return the line of code that raised an error, ``module:line``: safe to log, unlike its text."""
+    """Return where an error was raised, as ``module:line``, which is safe to log, unlike its text."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -1,8 +1,8 @@
 """Voxel grids in patient space.
 
-One convention, everywhere: arrays are indexed ``[i, j, k]``; the affine is a 4×4 float64 matrix that maps
-indices (i, j, k, 1) of voxel *centres* to RAS millimetres, x growing to the patient's right, y to the front,
-z to the head (NIfTI-1 standard). LPS exists in ``files/`` only.
+One convention applies everywhere: arrays are indexed ``[i, j, k]``, and the affine is a 4×4 float64 matrix
+that maps the homogeneous indices (i, j, k, 1) of voxel *centres* to RAS millimetres: x grows towards the
+patient's right, y towards the front and z towards the head (as in NIfTI-1). LPS is used in ``files/`` only.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from numpy.typing import ArrayLike, NDArray
 from textsegment.errors import GeometryError
 
 _AXIS_CODES = ("LR", "PA", "IS")
-# Cosine between two grid axes above which the grid counts as sheared (0.06 degrees).
+# Cosine between two grid axes above which a grid counts as sheared (0.06 degrees off perpendicular).
 _SHEAR_COSINE = 1e-3
-# Millimetres beyond which a number in an affine is no length: squares of it would overflow, or vanish.
+# Numbers in an affine beyond these (millimetres) are not lengths: their squares would overflow or vanish.
 _LONGEST_MM = 1e9
 _SHORTEST_MM = 1e-9
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box of voxels, half open: ``start <= index < stop`` on each axis."""
+    """A half-open box of voxel indices: ``start <= index < stop`` on each axis (i, j, k)."""
 
     start: tuple[int, int, int]
     stop: tuple[int, int, int]
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Number of voxels along each axis, zero where the box is empty."""
+        """Number of voxels along each axis (i, j, k); zero on axes where the box is empty."""
         i, j, k = (max(b - a, 0) for a, b in zip(self.start, self.stop, strict=True))
         return (i, j, k)
 
     def cut_to(self, spatial_shape: tuple[int, int, int]) -> Box:
-        """Return what of this box lies in a grid; of shape zero if that is nothing.
+        """Return the part of this box inside a grid of the given shape; its shape has a zero if it is empty.
 
         >>> Box((-2, 0, 5), (3, 9, 7)).cut_to((8, 8, 6))
         Box(start=(0, 0, 5), stop=(3, 8, 6))
@@ -46,26 +46,26 @@ class Box:
         return self.intersection(Box((0, 0, 0), spatial_shape))
 
     def intersection(self, other: Box) -> Box:
-        """Return what two boxes share; of shape zero if that is nothing."""
+        """Return the intersection of two boxes; its shape has a zero if it is empty."""
         i, j, k = (max(a, b) for a, b in zip(self.start, other.start, strict=True))
         p, q, r = (min(a, b) for a, b in zip(self.stop, other.stop, strict=True))
         return Box((i, j, k), (max(p, i), max(q, j), max(r, k)))
 
     def reaches(self, whole: Box) -> bool:
-        """Whether this box, which is not empty, touches the border of one that holds it."""
+        """Whether this non-empty box touches the border of a box that contains it."""
         return any(a == b for a, b in zip(self.start, whole.start, strict=True)) or any(
             a == b for a, b in zip(self.stop, whole.stop, strict=True)
         )
 
     @property
     def slices(self) -> tuple[slice, slice, slice]:
-        """Index expression that cuts this box out of an array ``[i, j, k]``."""
+        """Slices that cut this box out of an array ``[i, j, k]``."""
         i, j, k = (slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
         return (i, j, k)
 
     @classmethod
     def around(cls, mask: NDArray[np.bool_]) -> Box | None:
-        """Smallest box that holds all true voxels, or None if there are none."""
+        """Return the smallest box that contains all true voxels of a mask ``[i, j, k]``, or None if empty."""
         start: list[int] = []
         stop: list[int] = []
         for axis in range(3):
@@ -80,14 +80,14 @@ class Box:
 
 @dataclass(frozen=True, eq=False)
 class Geometry:
-    """A voxel grid: how many voxels, and where they lie in the patient.
+    """A voxel grid: its size, and its position and orientation in the patient.
 
     Attributes:
-        spatial_shape: Number of voxels (i, j, k), each at least 1.
-        affine: 4×4 float64, voxel index to RAS millimetres.
+        spatial_shape: Number of voxels along (i, j, k), each at least 1.
+        affine: 4×4 float64 matrix that maps voxel indices to RAS millimetres.
 
     Raises:
-        GeometryError: The shape is not three positive numbers, or the affine is singular or not finite.
+        GeometryError: The shape is not three positive integers, or the affine is singular or not finite.
 
     Example:
         >>> import numpy as np
@@ -113,19 +113,19 @@ class Geometry:
 
     @cached_property
     def spacing(self) -> tuple[float, float, float]:
-        """Distance of neighbouring voxel centres along i, j, k in millimetres."""
+        """Distance between neighbouring voxel centres along (i, j, k), in millimetres."""
         x, y, z = (float(v) for v in np.linalg.norm(self.affine[:3, :3], axis=0))
         return (x, y, z)
 
     @property
     def origin(self) -> tuple[float, float, float]:
-        """RAS position of the centre of voxel (0, 0, 0) in millimetres."""
+        """RAS position of the centre of voxel (0, 0, 0), in millimetres."""
         x, y, z = (float(v) for v in self.affine[:3, 3])
         return (x, y, z)
 
     @cached_property
     def direction(self) -> NDArray[np.float64]:
-        """3×3 matrix whose columns are the unit vectors (RAS) of the i, j and k axes."""
+        """3×3 float64 matrix whose columns are the RAS unit vectors of the i, j and k axes."""
         return np.asarray(self.affine[:3, :3] / np.asarray(self.spacing), dtype=np.float64)
 
     @cached_property
@@ -135,38 +135,38 @@ class Geometry:
 
     @cached_property
     def is_sheared(self) -> bool:
-        """Whether the axes are not perpendicular (gantry tilt, bad registration)."""
+        """Whether the axes are not perpendicular (gantry tilt or a shearing registration)."""
         cosines = self.direction.T @ self.direction - np.eye(3)
         return bool(np.abs(cosines).max() > _SHEAR_COSINE)
 
     @cached_property
     def axis_codes(self) -> str:
-        """Nearest anatomical direction in which i, j, k grow, such as ``"RAS"`` or ``"LPS"``."""
+        """Closest anatomical directions in which i, j and k increase, such as ``"RAS"`` or ``"LPS"``."""
         axes = closest_axes(self.affine)
         signs = (self.direction[axis, column] > 0 for column, axis in enumerate(axes))
         return "".join(_AXIS_CODES[axis][int(up)] for axis, up in zip(axes, signs, strict=True))
 
     def to_ras(self, index: ArrayLike) -> NDArray[np.float64]:
-        """Map voxel indices (…, 3) to RAS millimetres (…, 3)."""
+        """Map voxel indices of shape (…, 3) to RAS millimetres of shape (…, 3)."""
         return np.asarray(index, dtype=np.float64) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
     def to_index(self, point_ras: ArrayLike) -> NDArray[np.float64]:
-        """Map RAS millimetres (…, 3) to fractional voxel indices (…, 3)."""
+        """Map RAS millimetres of shape (…, 3) to fractional voxel indices of shape (…, 3)."""
         offset = np.asarray(point_ras, dtype=np.float64) - self.affine[:3, 3]
         return offset @ np.linalg.inv(self.affine[:3, :3]).T
 
     def cropped(self, box: Box) -> Geometry:
-        """Return the grid of a box of this grid; voxel centres stay where they are in the patient."""
+        """Return the grid of a box within this grid; voxel centres keep their positions in the patient."""
         affine = self.affine.copy()
         affine[:3, 3] = self.to_ras(box.start)
         return Geometry(box.shape, affine)
 
 
 def closest_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
-    """Give each voxel axis the anatomical axis (0 = R, 1 = A, 2 = S) that it follows most closely.
+    """Assign to each voxel axis the anatomical axis (0 = R, 1 = A, 2 = S) that it follows most closely.
 
-    Every anatomical axis is given out once, and the sum of the cosines is as large as can be, so that the
-    answer is well defined for oblique grids too.
+    Each anatomical axis is assigned once, so that the sum of the cosines is maximal; this keeps the result
+    well defined for oblique grids.
     """
     direction = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
     orders = ((a, b, c) for a, b, c in permutations(range(3)))
@@ -192,7 +192,7 @@ def _checked_affine(affine: ArrayLike) -> NDArray[np.float64]:
     spacing = np.linalg.norm(matrix[:3, :3], axis=0)
     if not (spacing > _SHORTEST_MM).all():
         raise GeometryError("A voxel size is zero.", "Repair the image header.")
-    # Relative to the spacing: a small voxel is not a singular matrix.
+    # Relative to the spacing, so that small voxels do not count as a singular matrix.
     if abs(np.linalg.det(matrix[:3, :3] / spacing)) < 1e-3:
         raise GeometryError("The affine is singular: axes coincide.", "Repair the image header.")
     matrix.setflags(write=False)

@@ -1,4 +1,4 @@
-"""The modality of an image: its code, and how it is guessed where nobody says it."""
+"""Image modalities: their codes, and how to guess one that is not stated."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from textsegment.errors import ModalityError
 
 MODALITIES = ("CT", "MR", "PT", "US")
-"""DICOM's codes (PS3.3 C.7.3.1.1.1) of the modalities that SAT was trained for."""
+"""DICOM codes (PS3.3 C.7.3.1.1.1) of the accepted modalities."""
 
 _ALIASES = {"MRI": "MR", "PET": "PT"}
-# In Hounsfield units fat lies around -100 and air at -1000; hardly a voxel of other images is that negative.
+# In Hounsfield units fat is around -100 and air is -1000; other images have hardly any voxels that low.
 _FAT_HU = -80.0
 _LEAST_FAT_OR_AIR = 0.005
-# What scanners and programs put around a CT.
+# Values that scanners and programs use for padding around a CT.
 _PADDING_HU = (-1000.0, -1024.0, -2000.0, -2048.0, -3024.0)
-# Denser than bone is metal only: a small part of any body.
+# Only metal is denser than this, and it makes up a small part of any body.
 _DENSEST_HU = 6000.0
 _DENSE_PERCENTILE = 99.0
 _SAMPLES = 500_000
@@ -33,25 +33,25 @@ _WORDS = {
 
 
 class ModalitySource(str, Enum):
-    """What says which modality an image has."""
+    """Evidence for the modality of an image."""
 
     HEADER = "header"
     """The DICOM header."""
     UNIT = "unit"
     """The unit of the voxels."""
     NAME = "name"
-    """The name of the image: a guess."""
+    """The name of the image; this is a guess."""
     VALUES = "values"
-    """The voxel values: a guess."""
+    """The voxel values; this is a guess."""
 
 
 @dataclass(frozen=True)
 class ModalityGuess:
-    """A modality, and what says so.
+    """A modality together with the evidence for it.
 
     Attributes:
-        code: DICOM code.
-        source: What says so.
+        code: DICOM code of the modality.
+        source: Evidence for the modality.
     """
 
     code: str
@@ -59,15 +59,15 @@ class ModalityGuess:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it was said, not guessed."""
+        """Whether the modality was stated rather than guessed."""
         return self.source in (ModalitySource.HEADER, ModalitySource.UNIT)
 
 
 def modality_code(text: str) -> str:
-    """Return the DICOM code for a modality as people write it.
+    """Return the DICOM code for a modality in common spelling.
 
     Raises:
-        ModalityError: It is none of CT, MR, PT, US.
+        ModalityError: The text is not CT, MR, PT, US or a known synonym.
 
     Example:
         >>> modality_code("mri"), modality_code("PET")
@@ -81,13 +81,13 @@ def modality_code(text: str) -> str:
 
 
 def guess_modality(voxels: NDArray[Any], name: str = "") -> ModalityGuess:
-    """Guess a modality from the values and the name of an image.
+    """Guess the modality of an image from its voxel values and name.
 
-    Values like Hounsfield units outweigh a name that says otherwise.
+    Values that look like Hounsfield units outweigh a name that suggests another modality.
 
     Args:
-        voxels: Three-dimensional, axes in any order; NaN and infinite values are ignored.
-        name: Of the image, such as ``CTChest`` or ``sub-01_T1w.nii.gz``; may be empty.
+        voxels: Three-dimensional array with axes in any order; NaN and infinite values are ignored.
+        name: Name of the image, such as ``CTChest`` or ``sub-01_T1w.nii.gz``; may be empty.
 
     Example:
         >>> guess_modality(np.linspace(-1000, 1000, 1000).reshape(10, 10, 10)).code
@@ -120,7 +120,7 @@ def _modality_in(name: str) -> str:
 
 
 def _has_word(name: str, words: str) -> bool:
-    """Whether a name holds one of these words: "ct chest", "CT_7", "CTChest", but not "doctor"."""
+    """Whether a name contains one of these words: "ct chest", "CT_7" or "CTChest", but not "doctor"."""
     word = rf"(?<![A-Za-z])(?i:{words})(?![A-Za-z])"
     before_another = rf"(?<![A-Za-z])(?:{words.upper()})(?=[A-Z][a-z])"
     return re.search(rf"{word}|{before_another}", name) is not None

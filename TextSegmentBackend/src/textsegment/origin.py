@@ -1,4 +1,4 @@
-"""Where a mask comes from: who made it, and of what."""
+"""Origin of a mask: who made it, and from which structures."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ class Maker(str, Enum):
     MODEL = "model"
     """The model alone, or an operation on masks."""
     EDITED = "edited"
-    """The model, and a person after it."""
+    """The model, with later edits by a person."""
     UNKNOWN = "unknown"
-    """A person or another program: nobody here can tell."""
+    """A person or another program; which of them is not known."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a mask comes from.
+    """Origin of a mask.
 
     Attributes:
-        maker: Who made it.
-        recipe: The definition of a derived structure, such as ``Lungs = "left lung" + "right lung"``; empty
-            for one that is not derived.
-        union_of: The structures whose plain union a derived structure is; empty for any other.
+        maker: Who made the mask.
+        recipe: Definition of a derived structure, such as ``Lungs = "left lung" + "right lung"``; empty if
+            the structure is not derived.
+        union_of: Structures whose union this derived structure is; empty if it is anything but a plain union.
 
     Example:
         >>> Origin().maker is Maker.MODEL
@@ -40,9 +40,9 @@ class Origin:
 
     @property
     def is_derived(self) -> bool:
-        """Whether it was made of other masks."""
+        """Whether the mask was derived from other masks."""
         return bool(self.recipe)
 
 
 BY_MODEL = Origin()
-"""Found by the model, and not touched since."""
+"""Origin of a mask that the model made and nobody has edited."""

@@ -1,6 +1,6 @@
-"""What the values of an image say about it: whether they can be what they are said to be.
+"""Plausibility checks of voxel values against the stated modality.
 
-Numbers only, so that every front end comes to the same end: Slicer, the command line and the server.
+They depend on the numbers only, so that Slicer, the command line and the server reach the same verdict.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textsegment.caution import Caution
 
-# Hounsfield units: air is -1000, fat about -100, water 0, soft tissue below 100, hardly a bone above 2000.
+# Hounsfield units: air -1000, fat about -100, water 0, soft tissue below 100, hardly any bone above 2000.
 _AIR_HU = -1024.0
 _LOWEST_HU = -1500.0
 _FAT_HU = -80.0
@@ -25,27 +25,27 @@ _LEAST_SOFT = 0.03
 _SOFT_HU = (-150.0, 200.0)
 # Negative numbers kept without their sign come out just below this.
 _WRAPPED_AT = 65536.0
-# What resampling leaves between padding and the rest of the image.
+# Largest fraction of voxels that resampling leaves between padding and the rest of the image.
 _MOST_SMEAR = 0.03
-# A range of values that narrow was scaled, to 0 … 1 or 0 … 255.
+# A value range this narrow has been rescaled, to 0 … 1 or 0 … 255.
 _NARROW = 300.0
-# Padding: at least this part of the voxels has one value, and nothing lies between it and the others.
+# Padding: at least this fraction of the voxels share one value, with nothing between it and the others.
 _LEAST_PADDING = 0.005
 _SAMPLES = 500_000
 
-# More values than any list of structures has.
+# More distinct values than any label map has structures.
 _MOST_LABELS = 4096
-# Of neighbours that both lie in a structure, at least this many lie in the same one, along every axis.
+# Fraction of neighbours, both inside a structure, that must lie in the same one along every axis.
 _SAME_STRUCTURE = 0.7
 _NEIGHBOURS = 2_000_000
 
 
 class Plausibility(NamedTuple):
-    """What is odd about the values of an image.
+    """Findings about the voxel values of an image.
 
     Attributes:
-        bounds: Lowest and highest value without padding, or None if there is no padding.
-        cautions: What the user should know.
+        bounds: Lowest and highest value excluding padding, or None if there is no padding.
+        cautions: Cautions to show to the user.
     """
 
     bounds: tuple[float, float] | None = None
@@ -53,11 +53,11 @@ class Plausibility(NamedTuple):
 
 
 def examine(voxels: NDArray[Any], modality: str) -> Plausibility:
-    """Say what is odd about the values of an image: padding, another unit than Hounsfield's, a label map.
+    """Check voxel values for padding, units other than Hounsfield units, and label maps.
 
     Args:
-        voxels: Finite numbers ``[i, j, k]``, more than one value.
-        modality: DICOM code of what they are said to be.
+        voxels: Finite values ``[i, j, k]``, not all the same.
+        modality: DICOM code of the stated modality.
 
     Example:
         >>> shifted = np.linspace(24, 2000, 8000).reshape(20, 20, 20)
@@ -82,11 +82,11 @@ def examine(voxels: NDArray[Any], modality: str) -> Plausibility:
 
 
 def looks_like_labels(voxels: NDArray[Any], *, partly: bool = False) -> bool:
-    """Whether an image is a label map or mask: whole numbers from 0 up, the same ones side by side.
+    """Whether an image looks like a label map or mask: integers from 0 up, in contiguous patches.
 
     Args:
-        voxels: ``[i, j, k]``.
-        partly: Whether this is a piece of an image, which may be empty or lie inside one structure.
+        voxels: Voxel values ``[i, j, k]``.
+        partly: Whether this is only a part of an image, which may be empty or lie inside a single structure.
 
     Example:
         >>> mask = np.zeros((8, 8, 8), dtype=np.uint8)
@@ -98,7 +98,7 @@ def looks_like_labels(voxels: NDArray[Any], *, partly: bool = False) -> bool:
         return False
     if not partly and ((voxels != 0).all() or not voxels.any()):
         return False
-    # Neighbours in memory first: they are read fastest, and tell most scans apart.
+    # Start with the axis that is contiguous in memory: it is read fastest and rules out most scans.
     axes = sorted(range(3), key=lambda axis: abs(voxels.strides[axis]))
     if not all(_same_beside(voxels, axis) >= _SAME_STRUCTURE for axis in axes):
         return False
@@ -109,7 +109,7 @@ def looks_like_labels(voxels: NDArray[Any], *, partly: bool = False) -> bool:
 def _without_padding(
     sample: NDArray[np.float64], low: float, high: float, modality: str
 ) -> tuple[tuple[float, float] | None, NDArray[np.float64]]:
-    """Tell padding from values: one value far outside, such as -32768 around the field of view."""
+    """Separate real values from padding, a single value far outside, such as -32768 around the image."""
     others = sample[(sample > low) & (sample < high)]
     if modality == "CT":
         others = others[others >= _LOWEST_HU]
@@ -118,7 +118,7 @@ def _without_padding(
     bottom, top = float(others.min()), float(others.max())
     width = max(top - bottom, 1.0)
     if modality == "CT":
-        # Resampling has smeared the padding of many files: what lies between it and air belongs to it.
+        # Resampling smears the padding of many files: values between it and air count as padding.
         below = low < _LOWEST_HU and np.sum(sample == low) >= 0.5 * np.sum(sample < _LOWEST_HU)
         bottom = _AIR_HU
     else:
@@ -132,7 +132,7 @@ def _without_padding(
 
 
 def _about_unit(sample: NDArray[np.float64]) -> Caution | None:
-    """Return what speaks against Hounsfield units."""
+    """Return a caution if the values are unlikely to be Hounsfield units."""
     low, high = _range_of(sample)
     below_fat = np.mean(sample < _FAT_HU)
     above_bone = np.mean(sample > _BONE_HU)
@@ -152,7 +152,7 @@ def _about_unit(sample: NDArray[np.float64]) -> Caution | None:
 
 
 def _has_lost_signs(sample: NDArray[np.float64]) -> bool:
-    """Whether negative values were kept in 16 bits without their sign."""
+    """Whether negative values were stored as unsigned 16-bit integers and so lost their sign."""
     just_below = (sample > _WRAPPED_AT + 2 * _AIR_HU) & (sample < _WRAPPED_AT)
     return bool(sample.min() >= 0 and np.mean(just_below) >= _LEAST_FAT_OR_AIR and (sample < 3072).any())
 
@@ -163,7 +163,7 @@ def _range_of(sample: NDArray[Any]) -> tuple[float, float]:
 
 
 def _about_modality(sample: NDArray[np.float64], modality: str) -> Caution | None:
-    """Return what speaks for Hounsfield units in an image that is said to be no CT: air, and soft tissue."""
+    """Return a caution if an image that is not stated to be a CT has air and soft tissue in HU."""
     air = np.mean((sample > _LOWEST_HU) & (sample < -700))
     soft = np.mean((sample > _SOFT_HU[0]) & (sample < _SOFT_HU[1]))
     if air < 0.1 or soft < 0.05 or np.percentile(sample, 99.9) > _HIGHEST_HU or sample.min() < -3100:
@@ -179,7 +179,7 @@ def _cannot_be_labels(voxels: NDArray[Any]) -> bool:
 
 
 def _same_beside(voxels: NDArray[Any], axis: int) -> float:
-    """Return how many neighbours along an axis are equal, of those that are both not background."""
+    """Return the fraction of neighbours along an axis that are equal, among pairs without background."""
     along = np.moveaxis(voxels, axis, 0)
     step = max(1, round((along.size / _NEIGHBOURS) ** 0.5))
     along = along[:, ::step, ::step]

@@ -1,4 +1,4 @@
-"""The exact string that the model is asked with."""
+"""Prompts: the exact strings that the model is given."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ MAX_PROMPT_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Prompt:
-    """One structure to look for, in the words that the model was trained on.
+    """A structure to segment, in the wording that the model was trained on.
 
     Attributes:
-        text: Lower-case prompt such as ``"left kidney"``; surrounding and doubled spaces are removed.
+        text: Lower-case prompt such as ``"left kidney"``; leading, trailing and repeated spaces are removed.
 
     Raises:
-        PromptError: The text is blank or holds control characters.
-        LimitExceededError: It is longer than 200 characters.
+        PromptError: The text is blank or contains control characters.
+        LimitExceededError: The text is longer than 200 characters.
 
     Example:
         >>> Prompt("  Left  Kidney ").text
@@ -42,10 +42,10 @@ class Prompt:
 
 
 def unique_prompts(prompts: Iterable[Prompt | str]) -> tuple[Prompt, ...]:
-    """Return the prompts in order, each once.
+    """Return the prompts in order, without duplicates.
 
     Raises:
-        PromptError: There is none, or one of them is not valid.
+        PromptError: There are no prompts, or one of them is invalid.
     """
     found = dict.fromkeys(p if isinstance(p, Prompt) else Prompt(p) for p in prompts)
     if not found:

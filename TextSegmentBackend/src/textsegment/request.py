@@ -1,4 +1,4 @@
-"""A request: one volume, and the structures that are looked for in it."""
+"""Requests: one volume and the structures to segment in it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MERGED = "Structures that were asked for twice are given once."
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a segmenter is asked for, checked; every engine makes one of what it is given.
+    """A validated segmentation request, which every engine builds from its arguments.
 
     Attributes:
-        volume: The scan; its voxels can be segmented.
-        prompts: What to look for, at least one, each once.
-        warnings: Sentences that are known before anything is computed.
-        effort: How much of the volume is computed; its region lies in the volume.
+        volume: Scan to segment; its voxels have been checked.
+        prompts: Structures to segment: at least one, without duplicates.
+        warnings: Messages for the user that are known before anything is computed.
+        effort: How much of the volume is processed; its region lies inside the volume.
 
     Example:
         >>> from textsegment.testing import phantom
@@ -41,13 +41,13 @@ class Request:
 
     @classmethod
     def of(cls, volume: Volume, prompts: Sequence[Prompt | str], effort: Effort = WHOLE_IMAGE) -> Request:
-        """Check a volume and prompts as they were given.
+        """Validate a volume and prompts, and return them as a request.
 
         Raises:
             VolumeInvalidError: The voxels are NaN, infinite or all the same.
-            PromptError: There is no prompt, or one is not valid.
+            PromptError: There are no prompts, or one of them is invalid.
             LimitExceededError: A prompt is too long.
-            GeometryError: The region to look at lies outside the volume.
+            GeometryError: The region to process lies outside the volume, or the voxel size is impossible.
         """
         warnings = volume.require_segmentable()
         each_once = unique_prompts(prompts)
@@ -57,11 +57,11 @@ class Request:
 
     @property
     def looked_at(self) -> Box:
-        """The voxels that are looked at: the region, or all."""
+        """Box of the voxels to process: the region, or the whole volume."""
         return self.effort.region or Box((0, 0, 0), self.volume.geometry.spatial_shape)
 
     def require_known(self, model: ModelInfo) -> None:
-        """Check that a model can be asked; see ``ModelInfo.require_known``."""
+        """Check that a model can handle this request; see ``ModelInfo.require_known``."""
         model.require_known(self.prompts, self.volume.modality)
 
 

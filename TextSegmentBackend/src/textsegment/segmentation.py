@@ -1,4 +1,4 @@
-"""What a segmenter gives back: one mask a structure, on the grid of the image."""
+"""Segmentation results: one mask per structure, on the grid of the image."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from textsegment.origin import BY_MODEL, Origin
 
 
 class MaskState(str, Enum):
-    """What came of looking for a structure."""
+    """Outcome of the search for a structure."""
 
     FOUND = "found"
     NOT_FOUND = "not found"
     CUT_OFF = "cut off"
-    """Found, and it reaches the border of the image: a part of it may be missing."""
+    """Found, but touching the border of the image, so a part of it may be missing."""
 
 
 @dataclass(frozen=True)
 class MaskStatistics:
-    """Numbers beside a mask.
+    """Measurements of a mask.
 
     Attributes:
-        voxel_count: True voxels on the original grid.
+        voxel_count: Number of true voxels on the original grid.
         volume_ml: Volume in millilitres.
-        mean_intensity: Mean of the image under the mask in its own unit (HU for CT); NaN if empty.
-        mean_confidence: Mean probability under the mask, 0.5 to 1; NaN if empty.
-        touches_border: Whether the mask reaches the border of the image, so that it may be cut off.
+        mean_intensity: Mean of the image inside the mask, in the unit of the image (HU for CT); NaN if empty.
+        mean_confidence: Mean probability inside the mask, 0.5 to 1; NaN if empty.
+        touches_border: Whether the mask touches the border of the image and so may be cut off.
     """
 
     voxel_count: int
@@ -46,12 +46,12 @@ class MaskStatistics:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the structure was not found in this image."""
+        """Whether the mask is empty: the structure was not found in this image."""
         return self.voxel_count == 0
 
     @property
     def state(self) -> MaskState:
-        """What came of looking for the structure.
+        """Outcome of the search for the structure.
 
         >>> MaskStatistics(10, 0.1, 40.0, 0.9, touches_border=True).state.value
         'cut off'
@@ -63,15 +63,15 @@ class MaskStatistics:
 
 @dataclass(frozen=True, eq=False)
 class StructureMask:
-    """The mask of one structure, stored inside its bounding box only.
+    """Mask of one structure, stored only inside its bounding box.
 
     Attributes:
-        structure: Name of the structure (the prompt).
-        box: Where ``mask`` lies in the original grid; of shape zero if the mask is empty.
-        mask: bool ``[i, j, k]``, shape of the box.
-        statistics: Numbers of this mask.
-        warnings: Sentences that the user should see.
-        origin: Who made it, and of what.
+        structure: Name of the structure (its prompt).
+        box: Position of ``mask`` on the original grid; its shape has a zero if the mask is empty.
+        mask: Boolean array ``[i, j, k]`` with the shape of ``box``.
+        statistics: Measurements of this mask.
+        warnings: Messages for the user about this mask.
+        origin: Who made the mask, and from which structures.
     """
 
     structure: str
@@ -96,15 +96,15 @@ class StructureMask:
         voxels: NDArray[Any] | None = None,
         warnings: tuple[str, ...] = (),
     ) -> StructureMask:
-        """Return the mask of what is true in a part of a grid, without a confidence.
+        """Measure the true voxels in a part of a grid and return them as a mask; its confidence is NaN.
 
         Args:
             structure: Name of the structure.
-            region: bool ``[i, j, k]``, the part of the grid that begins at ``start``.
-            geometry: The whole grid.
-            start: Index of the first voxel of ``region``.
-            voxels: The image on the whole grid, for the mean intensity; NaN without it.
-            warnings: Sentences that the user should see.
+            region: Boolean array ``[i, j, k]``: the part of the grid that begins at ``start``.
+            geometry: Geometry of the whole grid.
+            start: Index (i, j, k) of the first voxel of ``region``.
+            voxels: Image on the whole grid, for the mean intensity, which is NaN without it.
+            warnings: Messages for the user about this mask.
         """
         inside = Box.around(region) or Box((0, 0, 0), (0, 0, 0))
         i, j, k = start
@@ -127,7 +127,7 @@ class StructureMask:
         return cls(structure, box if count else inside, mask, statistics, warnings)
 
     def full(self, spatial_shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-        """Return the mask on the whole original grid, bool ``[i, j, k]``."""
+        """Return the mask on the whole grid of the given shape, as a boolean array ``[i, j, k]``."""
         whole = np.zeros(spatial_shape, dtype=bool)
         whole[self.box.slices] = self.mask
         return whole
@@ -135,13 +135,14 @@ class StructureMask:
 
 @dataclass(frozen=True, eq=False)
 class Segmentation:
-    """Masks of several structures; they may nest and overlap.
+    """Masks of several structures in one image; they may be nested or overlap.
 
     Attributes:
-        geometry: Grid of the image that was segmented.
-        masks: One for each prompt, in the order asked; empty masks included.
-        provenance: What made it: model, weights digest, version, device, precision. No patient data.
-        warnings: Sentences that concern the whole image.
+        geometry: Grid of the segmented image.
+        masks: One mask per prompt, in the order of the prompts, including empty masks.
+        provenance: What produced the masks: model, weights digest, version, device, precision. Contains no
+            patient data.
+        warnings: Messages for the user that concern the whole image.
     """
 
     geometry: Geometry
@@ -162,9 +163,9 @@ class Segmentation:
         raise KeyError(structure)
 
     def full_mask(self, structure: str) -> NDArray[np.bool_]:
-        """Return one structure's mask on the whole grid, bool ``[i, j, k]``."""
+        """Return the mask of one structure on the whole grid, as a boolean array ``[i, j, k]``."""
         return self[structure].full(self.geometry.spatial_shape)
 
     def named(self, names: Mapping[str, str] | None) -> tuple[str, ...]:
-        """Return the name of each mask: the one that is given for its structure, or the structure's own."""
+        """Return the name of each mask: the one given for its structure, or else the structure's own name."""
         return tuple((names or {}).get(mask.structure, mask.structure) for mask in self.masks)

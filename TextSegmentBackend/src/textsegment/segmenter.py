@@ -1,4 +1,4 @@
-"""The one protocol that all engines implement, local or remote."""
+"""The protocol that every engine implements, local or remote."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from textsegment.volume import Volume
 
 @dataclass(frozen=True)
 class Queued:
-    """The job waits; ``position`` jobs have to end before it begins."""
+    """Event: the job is queued; ``position`` jobs must finish before it starts."""
 
     position: int
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the job is.
+    """Event: progress of the job.
 
     Attributes:
-        fraction: 0 to 1, never falling.
-        stage: What is being done: ``"preparing"``, ``"encoding"``, ``"decoding"``, ``"finishing"``; with a
+        fraction: Fraction done, 0 to 1; never decreases.
+        stage: Current stage: ``"preparing"``, ``"encoding"``, ``"decoding"`` or ``"finishing"``; with a
             server also ``"uploading"`` and ``"waiting"``.
     """
 
@@ -40,19 +40,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class MaskReady:
-    """One structure is final."""
+    """Event: the mask of one structure is final."""
 
     mask: StructureMask
 
 
 @dataclass(frozen=True)
 class Estimated:
-    """What a job will take, known once the scan is prepared and before the network runs.
+    """Event: estimated cost of a job, known once the scan is prepared and before the network runs.
 
     Attributes:
-        patches: Patches of the scan that the network has to see; those that are known already do not count.
-        seconds: About how long that takes here; None if nobody knows yet.
-        memory_bytes: About how much memory the engine takes at most.
+        patches: Number of patches that the network has to process; patches already cached do not count.
+        seconds: Approximate duration on this machine; None if unknown.
+        memory_bytes: Approximate peak memory of the engine, in bytes.
     """
 
     patches: int
@@ -69,7 +69,7 @@ def ignore_events(event: Event) -> None:
 
 
 class CancelToken:
-    """Flag to stop a job from another thread; safe to set more than once."""
+    """Thread-safe flag that asks a job to stop; may be set more than once."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -79,29 +79,29 @@ class CancelToken:
         self._event.set()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until somebody asks the job to stop; return whether that happened in time."""
+        """Wait until cancellation is requested; return False if the timeout expires first."""
         return self._event.wait(timeout_s)
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether cancellation has been requested."""
         return self._event.is_set()
 
     def raise_if_cancelled(self) -> None:
-        """Raise CancelledError if somebody asked the job to stop."""
+        """Raise ``CancelledError`` if cancellation has been requested."""
         if self._event.is_set():
             raise CancelledError("The job was cancelled.")
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What answers.
+    """The model behind a segmenter, and what it can segment.
 
     Attributes:
         model: Name of the model, such as ``sat-nano``.
-        weights_sha256: Digest of its weights; the same weights give the same masks.
-        device: Where it computes: ``cpu``, ``cuda``, ``mps``.
-        structures: The prompts that it can be asked with, by modality.
+        weights_sha256: SHA-256 digest of its weights; equal weights give equal masks.
+        device: Device it runs on: ``cpu``, ``cuda`` or ``mps``.
+        structures: Prompts that the model supports, by modality code.
     """
 
     model: str
@@ -110,11 +110,12 @@ class ModelInfo:
     structures: Mapping[str, tuple[str, ...]]
 
     def require_known(self, prompts: Sequence[Prompt], modality: str) -> None:
-        """Check that the model can be asked with these prompts.
+        """Check that the model supports these prompts in this modality.
 
         Raises:
-            ModalityError: It knows nothing in images of this modality.
-            UnknownStructureError: It does not know a prompt; has the nearest ones that it knows.
+            ModalityError: The model has no structures for this modality.
+            UnknownStructureError: The model does not support a prompt; the error suggests the closest ones
+                that it supports.
         """
         known = self.structures.get(modality)
         if not known:
@@ -129,7 +130,7 @@ class ModelInfo:
 
 
 class Segmenter(Protocol):
-    """Anything that turns a volume and prompts into masks.
+    """Protocol of objects that turn a volume and prompts into masks.
 
     Example:
         >>> from textsegment.testing import FakeSegmenter, phantom
@@ -140,10 +141,10 @@ class Segmenter(Protocol):
     """
 
     def info(self) -> ModelInfo:
-        """Say what answers.
+        """Return a description of the model behind this segmenter.
 
         Raises:
-            TextSegmentError: It cannot be reached.
+            TextSegmentError: The model cannot be reached.
         """
         ...
 
@@ -159,16 +160,17 @@ class Segmenter(Protocol):
         """Segment every prompt in the volume.
 
         Args:
-            volume: The scan.
-            prompts: Structures to look for, at least one; duplicates are merged.
-            effort: How much of the volume is computed.
-            on_event: Called in this thread with progress and with each mask as soon as it is final.
-            cancel: Stops the job within one patch.
+            volume: Scan to segment.
+            prompts: Structures to segment, at least one; duplicates are merged.
+            effort: How much of the volume to process.
+            on_event: Callback for progress and for each mask as soon as it is final; called in the calling
+                thread.
+            cancel: Token that stops the job within one patch.
 
         Returns:
-            One mask a prompt, on the grid of the volume.
+            The segmentation: one mask per prompt, on the grid of the volume.
 
         Raises:
-            TextSegmentError: Any failure, typed.
+            TextSegmentError: Any failure, as one of its subclasses.
         """
         ...

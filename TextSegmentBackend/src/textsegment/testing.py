@@ -1,4 +1,4 @@
-"""A segmenter without a network, and phantoms: for tests of everything around the engine."""
+"""Test helpers: a segmenter without a neural network, and phantom volumes."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _CONFIDENCE = 0.75
 
 
 class FakeSegmenter:
-    """Finds a ball for every structure of the vocabulary; its place follows from the name alone.
+    """Segmenter that finds a ball for every structure, placed according to its name alone.
 
-    The balls are round in millimetres and lie at fixed fractions of the image, so that any test can say where
-    they have to be; see ``ball``. ``spleen`` is never found.
+    Balls are round in millimetres and centred at fixed fractions of the image, so that a test can predict
+    them with ``ball``. ``spleen`` is never found.
 
     Args:
-        seconds: How long one structure takes.
-        structures: Prompts by modality; None for those of the vocabulary.
+        seconds: Time that each structure takes, in seconds.
+        structures: Supported prompts by modality code; None for those of the vocabulary.
     """
 
     def __init__(self, seconds: float = 0.0, structures: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -47,7 +47,7 @@ class FakeSegmenter:
         self._structures = {modality: tuple(names) for modality, names in given.items()}
 
     def info(self) -> ModelInfo:
-        """Say what answers; see ``Segmenter.info``."""
+        """Return a description of the fake model; see ``Segmenter.info``."""
         return ModelInfo("fake", "0" * 64, "cpu", self._structures)
 
     def segment(
@@ -81,7 +81,7 @@ class FakeSegmenter:
 
 
 def ball(structure: str, geometry: Geometry) -> NDArray[np.bool_]:
-    """Return the mask that ``FakeSegmenter`` gives, bool ``[i, j, k]`` on the whole grid."""
+    """Return the mask that ``FakeSegmenter`` produces, as a boolean array ``[i, j, k]`` on the whole grid."""
     mask = np.zeros(geometry.spatial_shape, dtype=bool)
     if structure == "spleen":
         return mask
@@ -104,14 +104,15 @@ def phantom(
     affine: NDArray[np.float64] | None = None,
     modality: str = "CT",
 ) -> Volume:
-    """Return a small volume whose voxels are all different, so that no flip or shift goes unseen.
+    """Return a small volume whose voxels are all different, so that no flip or shift goes unnoticed.
 
-    They are Hounsfield units from air to soft bone, as a CT may have.
+    The values range from air to soft bone in Hounsfield units, as in a CT.
 
     Args:
-        spatial_shape: Voxels along i, j, k.
-        affine: IJK to RAS in millimetres; None for an oblique, mirrored grid of 2 × 2 × 3 mm.
-        modality: DICOM code.
+        spatial_shape: Number of voxels along (i, j, k).
+        affine: 4×4 matrix from voxel indices to RAS millimetres; None for an oblique, mirrored grid of 2 × 2
+            × 3 mm.
+        modality: DICOM modality code.
     """
     if affine is None:
         angle = math.radians(12)

@@ -1,4 +1,4 @@
-"""The image to be segmented."""
+"""Volumes: the images to be segmented."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from textsegment.geometry import Geometry
 from textsegment.modality import modality_code
 from textsegment.plausibility import Plausibility, examine
 
-# Below this many millimetres, or above this ratio of the voxel sizes, a result is a guess.
+# Below this extent, or above this ratio of the voxel sizes, results are unreliable.
 _TINY_EXTENT_MM = 20.0
 _ANISOTROPY = 8.0
-# No scan of a human body has voxels smaller or larger than these: the unit is another one than millimetres.
+# No scan of a human body has voxels smaller or larger than these: the unit cannot be millimetres.
 _SMALLEST_MM = 0.02
 _LARGEST_MM = 100.0
-# Voxels this small in an image this small all over are probably centimetres.
+# Voxels this small, in an image that is small overall, are probably in centimetres.
 _SMALL_MM = 0.15
 _SMALL_EXTENT_MM = 60.0
 # The engine computes in float32, which ends at 3e38.
@@ -31,10 +31,10 @@ _LARGEST_VALUE = 1e30
 
 
 def require_range(low: float, high: float) -> None:
-    """Check the smallest and the largest voxel of an image; NaN stands for an image that holds one.
+    """Check the smallest and largest voxel value of an image; NaN means that the image contains NaN.
 
     Raises:
-        VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
+        VolumeInvalidError: A voxel is NaN, infinite or absurdly large, or the image is constant.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         raise VolumeInvalidError(
@@ -49,18 +49,19 @@ def require_range(low: float, high: float) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Volume:
-    """Voxels of one scan with their place in the patient.
+    """Voxels of one scan, with their position in the patient.
 
     Attributes:
-        voxels: Real numbers ``[i, j, k]``: Hounsfield units for CT, SUV or Bq/ml for PT, any unit for MR.
-        geometry: The grid; ``geometry.spatial_shape`` equals ``voxels.shape``.
-        modality: ``CT``, ``MR``, ``PT`` or ``US``.
-        warnings: Sentences that the user should see (sheared grid, missing slices, …).
-        known_digest: The digest, where it was proved before: it is not computed again.
+        voxels: Real array ``[i, j, k]``: Hounsfield units for CT, SUV or Bq/ml for PT, arbitrary units for
+            MR.
+        geometry: Voxel grid; ``geometry.spatial_shape`` equals ``voxels.shape``.
+        modality: DICOM code: ``CT``, ``MR``, ``PT`` or ``US``.
+        warnings: Messages for the user (sheared grid, missing slices, …).
+        known_digest: Digest, if it has already been verified; it is not computed again.
 
     Raises:
-        VolumeInvalidError: Not three-dimensional, not real numbers, or the shapes differ.
-        ModalityError: Unknown modality.
+        VolumeInvalidError: The voxels are not three-dimensional or not real, or the shapes differ.
+        ModalityError: The modality is unknown.
 
     Example:
         >>> grid = Geometry((4, 3, 2), np.diag([2.0, 2.0, 5.0, 1.0]))
@@ -94,7 +95,7 @@ class Volume:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of voxels, type, shape, affine and modality: equal digests mean equal requests."""
+        """SHA-256 of voxels, data type, shape, affine and modality; equal digests mean equal volumes."""
         if self.known_digest is not None:
             return self.known_digest
         h = hashlib.sha256()
@@ -105,9 +106,10 @@ class Volume:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Name of the volume within this process: the digest if that is known, else quicker to make.
+        """Identifier of the volume within this process: the digest if known, else a cheaper hash.
 
-        Equal fingerprints mean equal volumes; voxels in another order in memory have another one.
+        Equal fingerprints mean equal volumes, but equal volumes with different memory layouts differ in
+        fingerprint.
         """
         if self.known_digest is not None:
             return self.known_digest
@@ -115,27 +117,28 @@ class Volume:
         is_fortran = self.voxels.flags.f_contiguous and not self.voxels.flags.c_contiguous
         h.update(f"{is_fortran}|{self.modality}|{self.voxels.dtype.str}|{self.voxels.shape}|".encode())
         h.update(np.ascontiguousarray(self.geometry.affine).tobytes())
-        # Files have their first index next to each other: turning voxels round takes longer than hashing.
+        # Voxels read from files are contiguous along the first index: reordering them would cost more than
+        # hashing.
         flat = np.ascontiguousarray(self.voxels.T if is_fortran else self.voxels)
         h.update(flat.reshape(-1).view(np.uint8).data)
         return h.hexdigest()
 
     @cached_property
     def value_range(self) -> tuple[float, float]:
-        """Smallest and largest voxel value; NaN if there is a NaN."""
+        """Smallest and largest voxel value; NaN if any voxel is NaN."""
         return float(self.voxels.min()), float(self.voxels.max())
 
     @cached_property
     def plausibility(self) -> Plausibility:
-        """What is odd about the voxel values: padding, another unit or modality than is said, a label map."""
+        """Findings about the voxel values: padding, an unexpected unit or modality, or a label map."""
         return examine(self.voxels, self.modality)
 
     def require_segmentable(self) -> tuple[str, ...]:
-        """Check the voxel values and return every warning of this volume, its own ones first.
+        """Check that the volume can be segmented and return all of its warnings, ``warnings`` first.
 
         Raises:
-            VolumeInvalidError: NaN, infinite or absurdly large voxels, or a constant image.
-            GeometryError: Voxels of a size that no scan of a human body has.
+            VolumeInvalidError: A voxel is NaN, infinite or absurdly large, or the image is constant.
+            GeometryError: No scan of a human body has voxels of this size.
         """
         self._require_voxel_size()
         require_range(*self.value_range)

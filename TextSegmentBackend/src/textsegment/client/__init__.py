@@ -1,1 +1,1 @@
-"""The HTTP client."""
+"""HTTP client for a TextSegment server."""

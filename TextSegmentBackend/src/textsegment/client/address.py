@@ -1,4 +1,4 @@
-"""Where a server is, and what may be sent there: checked before the first byte leaves."""
+"""Server addresses and access keys, validated before anything is sent."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _EXAMPLE = "Give it like https://gpu.example.org or http://127.0.0.1:8000."
 
 
 class Address:
-    """A server's address, without anything that is secret.
+    """The address of a server, free of credentials.
 
     Args:
-        url: Scheme, host, port and, behind a reverse proxy, the path under which the server lies.
-        allow_plain_http: Whether scans and key may go to another computer unencrypted.
+        url: URL with scheme, host, port and, behind a reverse proxy, the path of the server.
+        allow_plain_http: Whether scans and key may be sent to another computer unencrypted.
 
     Attributes:
-        url: Normal form without a slash at the end; safe to show.
+        url: Normalised URL without a trailing slash; safe to display.
         is_loopback: Whether the server is on this computer.
-        is_encrypted: Whether the connection is TLS.
+        is_encrypted: Whether the connection uses TLS.
 
     Raises:
-        SettingsError: No address of a server, one with user name or password, or plain http to another
-            computer although it is not allowed.
+        SettingsError: The text is not a server address, contains a user name or password, or uses plain http
+            to another computer although that is not allowed.
     """
 
     def __init__(self, url: str, *, allow_plain_http: bool = False) -> None:
@@ -58,11 +58,11 @@ class Address:
         return f"Address({self.url!r})"
 
     def proxies(self, given: Mapping[str, str] | None) -> dict[str, str]:
-        """Return the proxies on the way, by scheme.
+        """Return the proxies to use for this server, by scheme.
 
         Args:
-            given: Proxies by scheme; None for those of the environment (``HTTPS_PROXY``, ``NO_PROXY``, or
-                the settings of the system). A server on this computer is never asked through one.
+            given: Proxies by scheme; None for those of the environment (``HTTPS_PROXY``, ``NO_PROXY`` or the
+                system settings). No proxy is ever used for a server on this computer.
         """
         if self.is_loopback:
             return {}
@@ -70,10 +70,10 @@ class Address:
 
 
 def checked_key(key: str | None) -> str | None:
-    """Return an access key without the line end that files have.
+    """Return an access key without the trailing newline of key files; None stays None.
 
     Raises:
-        SettingsError: It cannot stand in a header; the message does not repeat it.
+        SettingsError: The key cannot be sent in a header; the message does not repeat it.
     """
     if key is None:
         return None
@@ -84,7 +84,7 @@ def checked_key(key: str | None) -> str | None:
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
-    """Split what was typed; its errors may repeat it, so they are not passed on."""
+    """Split a typed URL; exceptions of the parser may repeat it, so they are not chained."""
     text = url.strip()
     try:
         parts = urlsplit(text)

@@ -1,4 +1,4 @@
-"""Blocking work in a thread of its own, so that its owner can leave at any moment."""
+"""Blocking work in a background thread, which its owner can abandon at any time."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from textsegment.segmenter import CancelToken, Event, EventCallback
 
 T = TypeVar("T")
 
-# The owner looks so often whether the job was cancelled.
+# How often the owner checks for cancellation.
 _LOOK_S = 0.05
-# Events that may wait for a slow callback; then the network waits too, so that memory stays bounded.
+# Events queued for a slow callback before the network has to wait as well, which bounds memory use.
 _EVENTS_AHEAD = 4
 
 
 class BackgroundCall:
-    """What work in a thread may do to its owner.
+    """Handle by which background work communicates with its owner.
 
     Args:
-        report: Hands an event over.
-        left: Set once the owner has left.
+        report: Function that hands an event over to the owner.
+        left: Token that is set once the owner has left.
     """
 
     def __init__(self, report: Report, left: CancelToken) -> None:
@@ -30,7 +30,7 @@ class BackgroundCall:
         self._left = left
 
     def emit(self, event: Event) -> None:
-        """Hand an event over; it is delivered in the thread of the owner.
+        """Send an event, to be delivered in the owner's thread.
 
         Raises:
             CancelledError: The owner has left.
@@ -39,7 +39,7 @@ class BackgroundCall:
         self._report(event)
 
     def pause(self, seconds: float) -> None:
-        """Wait.
+        """Sleep for a number of seconds.
 
         Raises:
             CancelledError: The owner has left.
@@ -54,20 +54,20 @@ def run_in_background(
     cancel: CancelToken,
     abort: Callable[[], None],
 ) -> T:
-    """Run work in a thread of its own, call back with its events here, and return its result.
+    """Run work in a background thread, deliver its events in this thread, and return its result.
 
-    The owner leaves at once when the job is cancelled, when the callback fails, or on Ctrl-C, even while the
-    thread hangs where nothing can interrupt it, such as in the resolution of a name.
+    The owner leaves immediately on cancellation, on an exception in the callback or on Ctrl-C, even while the
+    thread is blocked in an uninterruptible call such as name resolution.
 
     Args:
-        work: Gets the call to report to.
-        on_event: Called in this thread.
-        cancel: Looked at every 50 ms.
-        abort: Called when the owner leaves early: makes the thread end soon.
+        work: Function to run; called with a ``BackgroundCall``.
+        on_event: Callback for events, called in this thread.
+        cancel: Token that stops the job; checked every 50 ms.
+        abort: Function called when the owner leaves early, which makes the thread end soon.
 
     Raises:
         CancelledError: The job was cancelled.
-        BaseException: Whatever the work or the callback raises.
+        BaseException: Any exception raised by the work or the callback.
     """
     cancel.raise_if_cancelled()
     task: BackgroundTask[T] = BackgroundTask(

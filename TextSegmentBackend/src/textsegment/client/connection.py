@@ -1,4 +1,4 @@
-"""Connections of urllib3 that another thread can break, and that know what they wait for."""
+"""urllib3 connections with deadlines that another thread can break."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from textsegment.errors import CancelledError
 
-# So often a deadline is looked at that was put off.
+# How often a postponed deadline is re-examined.
 _LOOK_S = 5.0
 
 
 class Deadline:
-    """A moment at which something happens, unless it is put off or ended before.
+    """A timer that runs an action unless it is postponed or cancelled first.
 
     Args:
-        seconds: From now on.
-        action: What happens, in another thread.
+        seconds: Time from now until the action runs.
+        action: Function to run, in another thread.
 
     Attributes:
-        has_passed: Whether it has happened.
+        has_passed: Whether the deadline has passed.
     """
 
     def __init__(self, seconds: float, action: Callable[[], object]) -> None:
@@ -40,11 +40,11 @@ class Deadline:
         threading.Thread(target=self._watch, name="textsegment-deadline", daemon=True).start()
 
     def put_off(self, seconds: float) -> None:
-        """Set it to so many seconds from now."""
+        """Move the deadline to the given number of seconds from now."""
         self._moment = time.monotonic() + seconds
 
     def end(self) -> None:
-        """Let it not happen any more."""
+        """Cancel the deadline."""
         self._is_over.set()
 
     def _watch(self) -> None:
@@ -56,12 +56,12 @@ class Deadline:
 
 
 class ConnectionGuard:
-    """The one connection that a transport has at a time.
+    """Guard of the single connection that a transport has open at a time.
 
     Args:
-        send_s: How long a piece of a request may take to be sent.
-        answer_s: How long the head of an answer may take in all.
-        silence_s: How long a server that has begun to answer may be silent.
+        send_s: Seconds allowed for sending one piece of a request.
+        answer_s: Seconds allowed in total for the headers of a response.
+        silence_s: Seconds for which a server that has begun to respond may be silent.
     """
 
     def __init__(self, send_s: float, answer_s: float, silence_s: float) -> None:
@@ -73,27 +73,27 @@ class ConnectionGuard:
         self._lock = threading.Lock()
 
     def take(self, sock: socket.socket) -> None:
-        """Watch a fresh socket instead of the one before.
+        """Guard a new socket in place of the previous one.
 
         Raises:
-            CancelledError: The connection was cut.
+            CancelledError: The guard was cut.
         """
         with self._lock:
             self._drop()
             if self._is_cut:
                 sock.close()
                 raise CancelledError("The connection was closed.")
-            # TLS takes the socket over and leaves this object void; a second handle stays good.
+            # TLS takes over the socket and detaches this object; a duplicated handle stays valid.
             self._handle = sock.dup()
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[Deadline]:
-        """Break the connection if the block takes longer.
+        """Break the connection if the block takes longer than the given time.
 
-        The timeout of a socket begins anew with every byte, and so is none for a server that drips.
+        A socket timeout restarts with every byte, so it does not stop a server that trickles its response.
 
         Raises:
-            TimeoutError: It took longer.
+            TimeoutError: The block took longer.
         """
         deadline = Deadline(seconds, self.hang_up)
         try:
@@ -104,16 +104,16 @@ class ConnectionGuard:
             raise
         finally:
             deadline.end()
-        if deadline.has_passed:  # an end too soon is not always an error: headers may just end
+        if deadline.has_passed:  # a premature end is not always an error: headers may simply stop
             raise TimeoutError("The answer comes in too slowly.")
 
     def hang_up(self) -> None:
-        """Break the present connection, whatever it waits for; a new one may follow."""
+        """Break the current connection, whatever it is waiting for; a new one may follow."""
         with self._lock:
             self._drop()
 
     def cut(self) -> None:
-        """Break the present connection, whatever it waits for, and let no new one begin."""
+        """Break the current connection, whatever it is waiting for, and allow no new one."""
         with self._lock:
             self._is_cut = True
             self._drop()
@@ -121,18 +121,18 @@ class ConnectionGuard:
     def _drop(self) -> None:
         if self._handle is None:
             return
-        with contextlib.suppress(OSError):  # the other side may have closed it
+        with contextlib.suppress(OSError):  # the peer may have closed it already
             self._handle.shutdown(socket.SHUT_RDWR)
         self._handle.close()
         self._handle = None
 
 
 class GuardedAdapter(HTTPAdapter):
-    """Adapter of requests whose connections are guarded.
+    """Adapter for ``requests`` whose connections are guarded.
 
     Args:
-        guard: Watches them.
-        context: How certificates are checked; None for plain http.
+        guard: Guard that watches the connections.
+        context: TLS context that verifies certificates; None for plain http.
     """
 
     def __init__(self, guard: ConnectionGuard, context: ssl.SSLContext | None) -> None:
@@ -141,12 +141,12 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools; called by requests."""
+        """Create the connection pools; called by ``requests``."""
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """Make the pools of connections through a proxy; called by requests."""
+        """Create the pools of connections through a proxy; called by ``requests``."""
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = self._pools
         return manager
@@ -166,7 +166,7 @@ class _Connection(HTTPConnection):
         super().send(data)
 
     def _tunnel(self) -> None:
-        with self.guard.within(self.guard.answer_s):  # a proxy answers, too
+        with self.guard.within(self.guard.answer_s):  # the proxy responds as well
             super()._tunnel()
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]

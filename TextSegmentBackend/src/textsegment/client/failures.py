@@ -1,4 +1,4 @@
-"""What a failed connection means, in words of a user."""
+"""Translation of connection failures into typed errors."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PROXY_WANTS_PASSWORD = (
     "The proxy asks for a name and a password.",
     "Put them into its address: http://name:password@proxy.",
 )
-"""Message and hint."""
+"""Message and hint for a proxy that requires authentication."""
 
-# verify_code of OpenSSL
+# Values of OpenSSL's ``verify_code``.
 _EXPIRED, _NOT_YET_VALID, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 62, 64
 _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN)
-# OpenSSL's reasons when what answers is no TLS
+# OpenSSL's reasons when the peer does not use TLS.
 _NO_TLS = (
     "WRONG_VERSION_NUMBER",
     "HTTP_REQUEST",
@@ -42,19 +42,19 @@ _NO_TLS = (
 
 @contextmanager
 def explained(url: str) -> Iterator[None]:
-    """Turn whatever requests and urllib3 raise in a block into one typed error.
+    """Context manager that turns exceptions of requests and urllib3 into one typed error.
 
-    The exceptions of requests hold the headers, and so the key: only what they were made of is passed on.
+    Exceptions of requests contain the headers, and so the key: only their underlying causes are chained.
 
     Args:
-        url: Of the server, for messages.
+        url: Address of the server, for messages.
 
     Raises:
-        ServerUnreachableError: No connection.
-        TlsError: The server cannot prove who it is, or speaks no TLS.
-        ServerTimeoutError: Connected, but silent.
-        StreamBrokenError: The connection broke, or what came is no HTTP.
-        SettingsError: A proxy or a CA file that cannot be used.
+        ServerUnreachableError: No connection could be made.
+        TlsError: The server's identity cannot be verified, or it does not use TLS.
+        ServerTimeoutError: The server did not respond in time.
+        StreamBrokenError: The connection broke, or the response is not HTTP.
+        SettingsError: A proxy or CA file cannot be used.
     """
     try:
         yield
@@ -64,7 +64,7 @@ def explained(url: str) -> Iterator[None]:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """Return an error and everything that it was made of, the outermost first."""
+    """Return an error and all of its causes, outermost first."""
     found: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -101,7 +101,7 @@ def _certificate(cause: BaseException, url: str) -> TextSegmentError:
 
 def _tls(cause: BaseException, url: str) -> TextSegmentError | None:
     if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return None  # the connection broke, as one without TLS does
+        return None  # the connection broke, as it could without TLS
     if any(word in str(getattr(cause, "reason", "")) for word in _NO_TLS):
         return TlsError(f"What answers at {url} speaks no TLS.", "Check the port, or whether it is http.")
     return TlsError(
@@ -130,7 +130,7 @@ def _fixed(
 
 
 _Explanation = Callable[[BaseException, str], TextSegmentError | None]
-# The first one that fits is the diagnosis: from the most telling kind of cause to the least.
+# The first match is the diagnosis: ordered from the most to the least specific kind of cause.
 _EXPLANATIONS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], _Explanation], ...] = (
     (ssl.SSLCertVerificationError, _certificate),
     (

@@ -1,4 +1,4 @@
-"""One request to segment, from the first byte to the last mask, whatever the network does."""
+"""Remote jobs: one segmentation request, from upload to last mask, resilient to network failures."""
 
 from __future__ import annotations
 
@@ -28,21 +28,23 @@ from textsegment.wire.messages import SegmentRequest
 from textsegment.wire.volume_codec import wire_volume
 from textsegment.wire.volume_header import Encoding
 
-# A server that forgets a volume as soon as it has it will not keep it the next time either.
+# A server that drops a volume as soon as it has it will not keep it the next time either.
 _MOST_UPLOADS = 3
-# What an upload is to the progress bar: next to nothing on this computer.
+# Share of the progress bar given to the upload, which takes hardly any time on the same computer.
 _UPLOAD_SHARE = {Encoding.RAW: 0.05, Encoding.DEFLATED: 0.3}
 
 
 class RemoteJob:
-    """Asks until every mask is there; masks that came before a break are kept and reported once.
+    """A job that repeats its request until every mask has arrived.
+
+    Masks that arrived before a connection broke are kept, and each is reported once.
 
     Args:
-        request: What is wanted.
-        transport: To the server.
-        retry: Decides about failures.
-        emit: Takes events.
-        wants_estimate: Whether the server can say beforehand what the job takes.
+        request: Request to send.
+        transport: Transport to the server.
+        retry: Policy that decides which failures are retried.
+        emit: Callback for events.
+        wants_estimate: Whether to ask the server, which must support it, for an estimate of the job.
     """
 
     def __init__(
@@ -63,10 +65,10 @@ class RemoteJob:
         self._masks: dict[str, StructureMask] = {}
 
     def run(self) -> Segmentation:
-        """Return the masks in the order asked.
+        """Run the job and return the masks in the order of the prompts.
 
         Raises:
-            TextSegmentError: A failure that does not pass.
+            TextSegmentError: The failure is permanent or persisted through all retries.
         """
         uploads = 0
         while True:
@@ -96,8 +98,8 @@ class RemoteJob:
         )
 
     def _ask(self) -> Done:
-        """Ask once for what is missing, and take what comes."""
-        # With all masks here, the last frame is missing: one prompt is asked again to get it.
+        """Request the missing masks once, and process the response."""
+        # If all masks have arrived, only the last frame is missing: one prompt is requested again to get it.
         wanted = self._request.prompts
         prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
         request = SegmentRequest(
@@ -140,7 +142,7 @@ class RemoteJob:
             self._take_mask(frame, missing)
         elif isinstance(frame, Failed):
             error = frame.report.to_error()
-            if isinstance(error, CancelledError):  # not by us
+            if isinstance(error, CancelledError):  # cancelled by the server, not by us
                 raise EngineLostError("The server gave the job up.", "Ask again.")
             raise error
 

@@ -1,4 +1,4 @@
-"""The segmenter that asks a server."""
+"""Segmenter that sends its requests to a server."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ _MAX_INFO_BYTES = 2**24
 
 
 class RemoteSegmenter:
-    """Segmenter on a TextSegment server.
+    """Segmenter that computes on a TextSegment server.
 
-    A volume is uploaded when the server lacks it: voxels, affine and modality, nothing else. What breaks on
-    the way is done again where that is safe. May be used from several threads at once.
+    A volume is uploaded if the server does not have it: voxels, affine and modality, nothing else. Failed
+    requests are retried where that is safe. Instances may be used from several threads at once.
 
     >>> with RemoteSegmenter("https://gpu.example.org", key) as segmenter:
     ...     result = segmenter.segment(volume, ["liver", "left kidney"], on_event=print)
 
     Args:
         url: Address of the server, such as ``http://127.0.0.1:8000``.
-        key: Access key of the server, or None if it has none.
-        timeouts: How long to wait for what.
-        proxies: By scheme, such as ``{"https": "http://proxy:3128"}``; None for those of the environment. A
-            server on this computer is never asked through one.
-        ca_file: PEM file of the only certificate authorities to trust; None for the usual ones. Certificates
-            are always checked.
-        allow_plain_http: Whether key and scans may go to another computer unencrypted.
+        key: Access key of the server; None if it needs none.
+        timeouts: Time limits; None for the defaults.
+        proxies: Proxies by scheme, such as ``{"https": "http://proxy:3128"}``; None for those of the
+            environment. No proxy is ever used for a server on this computer.
+        ca_file: PEM file of the only certificate authorities to trust; None for the default ones.
+            Certificates are always verified.
+        allow_plain_http: Whether key and scans may be sent to another computer unencrypted.
 
     Raises:
-        SettingsError: An address, key or file that cannot be used, or would not be safe.
+        SettingsError: The address, key or CA file cannot be used or would be unsafe.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class RemoteSegmenter:
         self._lent: set[Transport] = set()
         self._is_closed = False
         self._lock = threading.Lock()
-        with self._transport():  # finds a CA file that cannot be read
+        with self._transport():  # fails early on an unreadable CA file
             pass
 
     def __repr__(self) -> str:
@@ -88,7 +88,7 @@ class RemoteSegmenter:
 
     @property
     def address(self) -> Address:
-        """Where scans go: consent to send them belongs to this, not to what was typed since."""
+        """Address to which scans are sent; consent to send them applies to this address only."""
         return self._address
 
     def __enter__(self) -> RemoteSegmenter:
@@ -100,7 +100,7 @@ class RemoteSegmenter:
         self.close()
 
     def close(self) -> None:
-        """Break all connections, from any thread; jobs that run end with CancelledError."""
+        """Close all connections, from any thread; running jobs end with ``CancelledError``."""
         with self._lock:
             self._is_closed = True
             transports = [*self._idle, *self._lent]
@@ -109,17 +109,17 @@ class RemoteSegmenter:
             transport.close()
 
     def info(self) -> ModelInfo:
-        """Say what answers; see ``Segmenter.info``. Asks the server every time."""
+        """Return a description of the server's model, queried on every call; see ``Segmenter.info``."""
         return self.server_info().model
 
     def server_info(self) -> ServerInfo:
-        """Ask the server about itself: the test of address, certificate, key and version.
+        """Query the server's description, which also tests address, certificate, key and protocol version.
 
         Raises:
-            ServerUnreachableError: No connection, or what answers there is something else; TlsError and
-                ServerTimeoutError are kinds of it.
+            ServerUnreachableError: No connection, or not a TextSegment server; subclasses are TlsError and
+                ServerTimeoutError.
             UnauthorizedError: The key is missing or wrong.
-            VersionMismatchError: The server speaks another version.
+            VersionMismatchError: The server uses another version of the protocol.
             TextSegmentError: Any other failure, such as missing weights.
         """
         with self._transport() as transport:
@@ -136,8 +136,8 @@ class RemoteSegmenter:
     ) -> Segmentation:
         """Segment every prompt in the volume on the server; see ``Segmenter.segment``.
 
-        Beside the stages of the engine, events have ``"uploading"``, and ``"waiting"`` for a busy server.
-        ``cancel`` works within 100 ms, whatever the network does.
+        In addition to the stages of the engine, progress events may have the stage ``"uploading"`` or, for a
+        busy server, ``"waiting"``. ``cancel`` takes effect within 100 ms, regardless of the network.
         """
         encoding = Encoding.RAW if self._address.is_loopback else Encoding.DEFLATED
         with self._transport() as transport:
@@ -156,13 +156,13 @@ class RemoteSegmenter:
     def _require_accepted(
         self, request: PreparedRequest, transport: Transport, retry: RetryPolicy
     ) -> ServerInfo:
-        known = self._known  # another thread may forget it meanwhile
+        known = self._known  # another thread may reset it meanwhile
         if known is not None:
             try:
                 request.require_accepted(known)
                 return known
             except (InputError, PromptError):
-                self._known = None  # the server may have got another model meanwhile
+                self._known = None  # the server may have changed its model meanwhile
         while True:
             try:
                 info = self._ask_info(transport)
@@ -178,7 +178,7 @@ class RemoteSegmenter:
             with transport.ask("GET", INFO_ROUTE) as answer:
                 body = answer.body(_MAX_INFO_BYTES)
                 features = (answer.header(FEATURES_HEADER) or "").split(",")
-        except VolumeUnknownError as error:  # 404: there is no such route
+        except VolumeUnknownError as error:  # 404: the route does not exist
             raise no_server(self._address.url) from error
         try:
             known = replace(ServerInfo.from_json(body), features=tuple(name.strip() for name in features))
@@ -189,7 +189,7 @@ class RemoteSegmenter:
 
     @contextmanager
     def _transport(self) -> Iterator[Transport]:
-        """Lend a connection; one on which something went wrong is not used again."""
+        """Lend a transport; one that failed is not reused."""
         transport = self._lend()
         try:
             yield transport

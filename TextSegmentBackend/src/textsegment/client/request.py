@@ -1,4 +1,4 @@
-"""A request to a server, checked as far as that is possible without it."""
+"""Requests prepared for a server, validated as far as possible before they are sent."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from textsegment.wire.volume_header import Encoding, VolumeHeader
 
 @dataclass(frozen=True)
 class VolumeIdentity:
-    """What has to be computed once a volume.
+    """Header and digest of a volume, which are computed once per volume.
 
     Attributes:
-        header: The volume as it travels, without voxels.
-        digest: Its name on a server.
+        header: Description of the volume as transmitted, without its voxels.
+        digest: SHA-256 digest that identifies the volume on a server.
     """
 
     header: VolumeHeader
@@ -29,7 +29,7 @@ class VolumeIdentity:
 
 
 class VolumeIdentities:
-    """Identities of the volumes in use; each is forgotten with its volume."""
+    """Cache of volume identities; each is dropped together with its volume."""
 
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[Volume, VolumeIdentity] = WeakKeyDictionary()
@@ -38,7 +38,7 @@ class VolumeIdentities:
         """Return the identity of a volume.
 
         Raises:
-            VolumeInvalidError: It cannot be sent.
+            VolumeInvalidError: The volume cannot be transmitted.
         """
         identity = self._known.get(volume)
         if identity is None:
@@ -53,9 +53,9 @@ class PreparedRequest:
     """A request on its way to a server.
 
     Attributes:
-        request: What is asked.
-        identity: Of its volume.
-        encoding: How the volume travels.
+        request: Validated request.
+        identity: Identity of its volume.
+        encoding: Encoding in which the volume is uploaded.
     """
 
     request: Request
@@ -64,22 +64,23 @@ class PreparedRequest:
 
     @property
     def volume(self) -> Volume:
-        """The scan."""
+        """Scan to segment."""
         return self.request.volume
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
-        """What to look for, each once."""
+        """Structures to segment, without duplicates."""
         return self.request.prompts
 
     def require_accepted(self, info: ServerInfo) -> None:
-        """Check against what a server says about itself, before a long upload that would be in vain.
+        """Check that a server accepts the request, to avoid a long upload in vain.
 
         Raises:
-            LimitExceededError: Too large a volume, too many prompts.
-            ModalityError: The model knows nothing in images of this modality.
-            UnknownStructureError: The model does not know a structure in this modality; has suggestions.
-            VersionMismatchError: The server knows nothing of a region or of the fast mode.
+            LimitExceededError: The volume is too large, or there are too many prompts.
+            ModalityError: The model has no structures for this modality.
+            UnknownStructureError: The model does not support a structure in this modality; the error has
+                suggestions.
+            VersionMismatchError: The server does not support regions or the fast mode.
         """
         header = self.identity.header
         info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)

@@ -1,4 +1,4 @@
-"""When a failed request is made again, and after how long."""
+"""Retry policy: which failed requests are repeated, and after what delay."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _PASSING = (
     StreamBrokenError,
     UploadOutOfStepError,
 )
-# A scan that kills the engine would kill it for everybody, again and again.
+# A scan that crashes the engine would otherwise crash it for everyone, again and again.
 _MOST_ENGINES_LOST = 2
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 5.0
 
 
 class RetryPolicy:
-    """What one job endures: failures that pass, one after the other, for a bounded time.
+    """Policy that retries transient failures of one job for a bounded time.
 
     Args:
-        recovery_s: How long a server that was reached may be lost.
-        busy_s: How long it may be busy.
-        pause: Waits so many seconds; raises if the job was cancelled.
+        recovery_s: Seconds for which a server that had been reached may be unreachable.
+        busy_s: Seconds for which the server may be busy.
+        pause: Function that sleeps for the given seconds; raises if the job is cancelled.
     """
 
     def __init__(self, recovery_s: float, busy_s: float, pause: Callable[[float], None]) -> None:
@@ -51,19 +51,19 @@ class RetryPolicy:
         self._busy_since: float | None = None
 
     def reached(self) -> None:
-        """Note that the server answered: if it is lost now, it will come back."""
+        """Record that the server responded: if it is lost later, it is expected to come back."""
         self._was_reached = True
 
     def progressed(self) -> None:
-        """Note that the job came further: failures before do not count any more."""
+        """Record that the job advanced, which resets the count of failures."""
         self._failures = 0
         self._busy_since = None
 
     def wait_or_raise(self, error: TextSegmentError) -> None:
-        """Wait until the request that failed should be made again.
+        """Wait until the failed request should be repeated.
 
         Raises:
-            TextSegmentError: The given one, if it does not pass or the time for retries is over.
+            TextSegmentError: The given error, if it is permanent or the time for retries is over.
         """
         now = time.monotonic()
         pause_s = (
@@ -76,7 +76,7 @@ class RetryPolicy:
     def _turn_pause_s(self, error: BusyError, now: float) -> float | None:
         if self._busy_since is None:
             self._busy_since = now
-        # Not all at the same moment, and never before the time.
+        # Jittered, so that clients do not all return at once, but never earlier than the server asked for.
         pause_s = max(error.retry_after_s, _FIRST_PAUSE_S) * _between(1.0, 1.2)
         return pause_s if now + pause_s - self._busy_since <= self._busy_s else None
 
@@ -96,7 +96,7 @@ class RetryPolicy:
         if isinstance(error, ServerUnreachableError):
             return self._was_reached
         if isinstance(error, StreamBrokenError) and not self._was_reached:
-            return self._failures == 1  # probably a kept connection that the server had closed meanwhile
+            return self._failures == 1  # probably a kept-alive connection that the server had closed
         return self._engines_lost <= _MOST_ENGINES_LOST
 
 

@@ -1,4 +1,4 @@
-"""Requests to one server: one connection at a time, every wait bounded, every failure typed."""
+"""HTTP transport to one server: one connection at a time, bounded waits and typed errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from textsegment.wire.failures import MAX_REPORT_BYTES, error_from_answer
 
 _PIECE_BYTES = 2**16
 LEAST_BYTES_PER_S = 1024
-"""Slower than this, no network is worth waiting for."""
+"""Slowest transfer rate worth waiting for."""
 _SAID_BY_PROXIES = {
     407: PROXY_WANTS_PASSWORD,
     502: ("The proxy before the server does not reach it.", "Ask the operator of the server."),
@@ -31,16 +31,17 @@ _SAID_BY_PROXIES = {
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long a client waits, in seconds.
+    """Time limits of a client, in seconds.
 
     Attributes:
-        connect_s: For a connection.
-        upload_s: Until the network has taken one piece of an upload, 256 KiB.
-        answer_s: For the head of an answer, behind the last byte of a request; and for all of a short answer.
-        silence_s: For the next byte of an answer, and for the next frame of a stream (a second more for each
-            KiB of it); a server is never silent for longer than 10 seconds.
-        recovery_s: In all, for a server that was reached and then was lost, to come back.
-        busy_s: In all, for a place in the queue of a busy server.
+        connect_s: Limit for establishing a connection.
+        upload_s: Limit for sending one piece of an upload (256 KiB).
+        answer_s: Limit for the headers of a response after the last byte of the request, and for the whole of
+            a short response.
+        silence_s: Limit for the next byte of a response, and for the next frame of a stream (plus one second
+            per KiB of it). A server is never silent for more than 10 seconds.
+        recovery_s: Total time allowed for a server that was reached and then lost to come back.
+        busy_s: Total time to wait for a place in the queue of a busy server.
     """
 
     connect_s: float = 10.0
@@ -52,7 +53,7 @@ class Timeouts:
 
 
 class ServerResponse:
-    """A good answer of the server whose body is still to be read.
+    """A successful response of the server whose body has not been read yet.
 
     Attributes:
         status: HTTP status.
@@ -66,15 +67,15 @@ class ServerResponse:
         self._url = url
 
     def header(self, name: str) -> str | None:
-        """Return a header, or None."""
+        """Return the value of a header, or None if it is missing."""
         return self._response.headers.get(name)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body as it comes, in pieces of at most 64 KiB."""
+        """Yield the body as it arrives, in pieces of at most 64 KiB."""
         patience_s = self._guard.silence_s + _PIECE_BYTES / LEAST_BYTES_PER_S
         with explained(self._url), self._guard.within(patience_s) as deadline:
             for piece in self._response.raw.stream(_PIECE_BYTES, decode_content=False):
-                deadline.put_off(math.inf)  # whoever takes the piece has all the time
+                deadline.put_off(math.inf)  # the consumer may take as long as it likes
                 yield piece
                 deadline.put_off(patience_s)
         self.is_read = True
@@ -83,7 +84,7 @@ class ServerResponse:
         """Return the whole body.
 
         Raises:
-            StreamBrokenError: It has more than ``most`` bytes.
+            StreamBrokenError: The body has more than ``most`` bytes.
         """
         body = bytearray()
         with explained(self._url), self._guard.within(self._guard.answer_s):
@@ -96,21 +97,21 @@ class ServerResponse:
 
 
 class Transport:
-    """Speaks HTTP with one server over one connection; its owner or another thread may cut it.
+    """HTTP transport to one server over one connection, which any thread may cut.
 
     Args:
-        address: Where the server is.
-        key: Its access key, or None.
-        timeouts: How long to wait.
-        proxies: By scheme.
-        ca_file: PEM file of the only authorities to trust; None for those of the system (``SSL_CERT_FILE``)
-            and of requests.
+        address: Address of the server.
+        key: Access key of the server, or None.
+        timeouts: Time limits.
+        proxies: Proxies by scheme.
+        ca_file: PEM file of the only certificate authorities to trust; None for those of the system
+            (``SSL_CERT_FILE``) and of requests.
 
     Attributes:
-        silence_s: How long a server that has begun to answer may be silent.
+        silence_s: Seconds for which a server that has begun to respond may be silent.
 
     Raises:
-        SettingsError: The CA file is missing, or holds no certificate.
+        SettingsError: The CA file is missing or contains no certificate.
     """
 
     def __init__(
@@ -128,7 +129,7 @@ class Transport:
         self._headers = _headers(key)
         self._proxies = dict(proxies)
         self._verify = True if ca_file is None else str(ca_file)
-        # No session of requests: it reads .netrc, which would replace the key, and looks into redirects.
+        # Not a ``requests.Session``: it reads .netrc, which would replace the key, and looks into redirects.
         self._adapter = GuardedAdapter(self._guard, _tls_context(ca_file) if address.is_encrypted else None)
 
     @contextmanager
@@ -141,17 +142,17 @@ class Transport:
         media_type: str | None = None,
         also: tuple[int, ...] = (),
     ) -> Iterator[ServerResponse]:
-        """Send a request and give the answer; the connection is kept if its body is read to the end.
+        """Send a request and yield the response; the connection is kept if the body is read to the end.
 
         Args:
-            method: Of HTTP.
-            path: Route.
-            body: What to send; an iterable is sent in pieces, as they come.
-            media_type: Of the body.
-            also: Statuses of 400 and more that are no errors.
+            method: HTTP method.
+            path: Path of the route, below the address of the server.
+            body: Request body; an iterable is sent piece by piece.
+            media_type: Media type of the body.
+            also: Status codes from 400 up that are not treated as errors.
 
         Raises:
-            TextSegmentError: No answer, or an answer that is an error.
+            TextSegmentError: There is no response, or the response is an error.
         """
         headers = self._headers if media_type is None else {**self._headers, "Content-Type": media_type}
         with explained(self._url):
@@ -171,27 +172,27 @@ class Transport:
             response.close()
 
     def cut(self) -> None:
-        """Break the connection, whatever it waits for, and let no new one begin; from any thread."""
+        """Break the connection, whatever it is waiting for, and allow no new one; thread-safe."""
         self._guard.cut()
 
     def close(self) -> None:
-        """Close the connection for good."""
+        """Close the connection permanently."""
         self._guard.cut()
         self._adapter.close()
 
 
 def no_server(url: str) -> ServerUnreachableError:
-    """Return the error for an address where something else answers."""
+    """Return the error for an address where something other than a TextSegment server responds."""
     return ServerUnreachableError(
         f"What answers at {url} is no TextSegment server.", "Check address, port and proxy."
     )
 
 
 def _tls_context(ca_file: Path | str | None) -> ssl.SSLContext:
-    """Return how certificates are checked: signature, name and dates, always."""
+    """Return a TLS context that always verifies signature, host name and dates of certificates."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # ssl.SSLError is a subclass
         raise SettingsError(
             "The file of certificate authorities cannot be read.", "It is a file in PEM format."
         ) from error
@@ -213,7 +214,7 @@ def _require_good(answer: ServerResponse, url: str) -> None:
     if answer.status >= 400:
         try:
             report = answer.body(MAX_REPORT_BYTES)
-        except StreamBrokenError:  # the page of a proxy
+        except StreamBrokenError:  # an error page of a proxy
             report = b""
         raise error_from_answer(answer.status, report, answer.header("Retry-After"))
     if 300 <= answer.status < 400:
@@ -235,7 +236,7 @@ def _destination(location: str | None) -> str:
 
 
 def _require_ours(answer: ServerResponse, url: str) -> None:
-    """Refuse what a portal or a proxy says in place of the server."""
+    """Reject responses of a portal or proxy in place of the server."""
     version = answer.header(PROTOCOL_HEADER)
     if version is None:
         raise no_server(url)

@@ -1,4 +1,4 @@
-"""Brings a volume to the server: only what it lacks, and on from there after a break."""
+"""Resumable upload of volumes: only what the server lacks is sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textsegment.wire.failures import MAX_REPORT_BYTES
 from textsegment.wire.volume_codec import encode_volume
 from textsegment.wire.volume_header import Encoding, VolumeHeader
 
-# One deflates about 100 MB/s, less than the half of what a gigabit network could take.
+# One thread deflates about 100 MB/s, less than half of what a gigabit network could take.
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -30,18 +30,18 @@ def upload(
     retry: RetryPolicy,
     on_sent: Callable[[float], None],
 ) -> None:
-    """Upload a volume, or what the server lacks of it.
+    """Upload a volume, or the part of it that the server lacks.
 
     Args:
-        transport: To the server.
-        volume: From ``wire_volume``.
-        digest: Its name there.
-        encoding: How chunks travel.
-        retry: Decides about failures.
-        on_sent: Called with the share that was sent, 0 to 1; smaller than before if it has to be sent again.
+        transport: Transport to the server.
+        volume: Volume from ``wire_volume``.
+        digest: SHA-256 digest that identifies the volume on the server.
+        encoding: Encoding of the chunks.
+        retry: Policy that decides which failures are retried.
+        on_sent: Callback for the fraction sent, 0 to 1; it decreases if chunks have to be sent again.
 
     Raises:
-        TextSegmentError: A failure that does not pass.
+        TextSegmentError: The failure is permanent or persisted through all retries.
     """
     path = volume_path(digest)
     header = VolumeHeader.of(volume)
@@ -64,7 +64,7 @@ def upload(
 
 
 def _next_chunk(transport: Transport, path: str, header: VolumeHeader) -> int | None:
-    """Return the chunk that the server waits for, or None if it has all."""
+    """Return the index of the chunk that the server expects next, or None if it has them all."""
     with transport.ask("HEAD", path, also=(404,)) as answer:
         answer.body(0)
         if answer.status < 400:
@@ -77,7 +77,7 @@ def _next_chunk(transport: Transport, path: str, header: VolumeHeader) -> int | 
 def _pieces(
     volume: Volume, encoding: Encoding, first_chunk: int, chunk_count: int
 ) -> Generator[bytes, None, None]:
-    """Encode as ``encode_volume`` does, but deflate several chunks at once, a few ahead of the network."""
+    """Encode like ``encode_volume``, but deflate several chunks in parallel, a few ahead of the network."""
     if encoding is Encoding.RAW:
         yield from encode_volume(volume, encoding, first_chunk)
         return
@@ -98,7 +98,7 @@ def _chunk(volume: Volume, encoding: Encoding, chunk: int) -> bytes:
 def _counted(
     pieces: Iterator[bytes], first_chunk: int, chunk_count: int, on_sent: Callable[[float], None]
 ) -> Iterator[bytes]:
-    # The header comes first: so many chunks are sent when it is asked for the next piece.
+    # The header comes first, so ``sent`` chunks are complete whenever the next piece is requested.
     for sent, piece in enumerate(pieces, start=first_chunk - 1):
         on_sent(max(sent, 0) / chunk_count)
         yield piece

@@ -1,1 +1,1 @@
-"""Structures made of other structures: unions, differences, margins."""
+"""Structures derived from other structures: unions, intersections, differences and margins."""

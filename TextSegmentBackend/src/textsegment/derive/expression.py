@@ -1,15 +1,15 @@
-"""The language of derived structures.
+"""Parser for the language that defines derived structures.
 
     Lungs = left lung + right lung
     SpinalCord_PRV05 = spinal cord margin 5
     CTV_In = prostate margin 7 P 5 - rectum
     Bowel_Opt = (small bowel + colon) - (PTV margin 5)
 
-``+`` is what lies in either, ``&`` what lies in both, ``-`` what lies in the first only. ``margin`` follows
-what it concerns: millimetres in all directions, millimetres in single directions of the patient (``L``,
-``R``, ``A``, ``P``, ``S``, ``I``), or both; negative ones contract. ``margin`` binds closest, then ``&``,
-then ``+`` and ``-`` from left to right; parentheses group. Names with other characters than letters, digits,
-spaces, ``_``, ``.``, ``/`` and ``^`` stand in quotes. Nothing is ever evaluated as a program.
+``+`` is the union, ``&`` the intersection and ``-`` the difference of two operands. ``margin`` follows its
+operand and takes millimetres in all directions, millimetres in single directions of the patient (``L``,
+``R``, ``A``, ``P``, ``S``, ``I``), or both; negative values contract. ``margin`` binds most tightly, then
+``&``, then ``+`` and ``-`` from left to right; parentheses group. Names that contain characters other than
+letters, digits, spaces, ``_``, ``.``, ``/`` and ``^`` must be quoted. Definitions are never executed as code.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _EXAMPLE = 'For example: "Lungs = left lung + right lung" or "Cord_PRV = spinal 
 
 @dataclass(frozen=True)
 class Name:
-    """A structure that there is already."""
+    """An existing structure, by name."""
 
     text: str
 
@@ -45,7 +45,7 @@ class Name:
 
 @dataclass(frozen=True)
 class Combined:
-    """Two operands and ``+``, ``-`` or ``&`` between them."""
+    """Two operands joined by ``+``, ``-`` or ``&``."""
 
     sign: str
     left: Expression
@@ -57,7 +57,7 @@ class Combined:
 
 @dataclass(frozen=True)
 class Widened:
-    """An operand with a margin."""
+    """An operand expanded or contracted by a margin."""
 
     operand: Expression
     margin: Margin
@@ -71,11 +71,11 @@ Expression = Name | Combined | Widened
 
 @dataclass(frozen=True)
 class Definition:
-    """A derived structure.
+    """Definition of a derived structure.
 
     Attributes:
-        name: What it is called.
-        expression: What it is made of.
+        name: Name of the derived structure.
+        expression: Expression over the structures it is derived from.
     """
 
     name: str
@@ -83,17 +83,18 @@ class Definition:
 
     @property
     def operands(self) -> tuple[str, ...]:
-        """Names of the structures that it needs, each once."""
+        """Names of the structures that the expression uses, without duplicates."""
         return tuple(dict.fromkeys(_names(self.expression)))
 
     def __str__(self) -> str:
-        """Return the recipe, with all parentheses: parsing it gives the same definition."""
+        """Return the recipe, fully parenthesised: parsing it gives the same definition."""
         text = str(self.expression)
         return f"{self.name} = {text[1:-1] if text.startswith('(') else text}"
 
 
 def united(expression: Expression) -> tuple[str, ...]:
-    """Return the names whose plain union an expression is, in order; none if it is anything else.
+    """Return the names joined by an expression that is a plain union, in order; empty for any other
+    expression.
 
     >>> united(parse_definition("Lungs = 'left lung' + 'right lung'").expression)
     ('left lung', 'right lung')
@@ -117,10 +118,10 @@ def _names(expression: Expression) -> list[str]:
 
 
 def parse_definition(text: str) -> Definition:
-    """Read one definition.
+    """Parse a definition.
 
     Raises:
-        ExpressionError: It cannot be read; the error says where.
+        ExpressionError: The text cannot be parsed; the error contains the position.
     """
     if len(text) > LONGEST_TEXT:
         raise ExpressionError(f"A definition is longer than {LONGEST_TEXT} characters.", "", LONGEST_TEXT)
@@ -148,14 +149,14 @@ class _Token(NamedTuple):
 
 
 class _Parser:
-    """Reads an expression from left to right; ``position`` is how far it has come."""
+    """Recursive-descent parser; ``position`` is the index of the next character."""
 
     def __init__(self, text: str, position: int) -> None:
         self._text = text
         self._position = position
 
     def sum(self, depth: int) -> Expression:
-        """Read ``a + b - c``."""
+        """Parse a chain of ``+`` and ``-``, such as ``a + b - c``."""
         found = self._common(depth)
         while (token := self._next()).text in ("+", "-") and token.kind == "sign":
             self._position = token.end
@@ -237,7 +238,7 @@ class _Parser:
             raise ExpressionError(error.message, error.hint, keyword.start) from error
 
     def _next(self) -> _Token:
-        """Return what comes next, without going on."""
+        """Return the next token without consuming it."""
         found = _TOKEN.match(self._text, self._position)
         if found is not None:
             kind = str(found.lastgroup)

@@ -1,13 +1,13 @@
 """Margins in millimetres around masks, on any voxel grid.
 
-What a margin means on a grid: the surface of a mask is taken to lie half a voxel beyond its outermost voxel
-centres. Along an axis of the grid a margin is thus rounded to the nearest whole number of voxels: 3 mm on
-slices of 5 mm is one slice, 2 mm is none. ``Reach.mm`` says what became of it.
+On a grid, the surface of a mask is taken to lie half a voxel beyond its outermost voxel centres. Along a grid
+axis, a margin is therefore rounded to the nearest whole number of voxels: 3 mm on 5 mm slices is one slice, 2
+mm is none. ``Reach.mm`` gives the resulting size.
 
-Between the axes, a margin is an ellipsoid whose half axes are the margins plus a quarter of a voxel: the
-amount that makes balls and cylinders neither too large nor too small on average. Where the directions of the
-patient are not those of the grid, unequal margins are laid out point by point. All of it is decided once, as
-the set of voxel offsets that a voxel reaches, which is the same everywhere on a grid.
+Between the axes, a margin is an ellipsoid whose half axes are the margins plus a quarter of a voxel, which on
+average makes balls and cylinders neither too large nor too small. Where the patient axes are not those of the
+grid, unequal margins are sampled point by point. Everything is determined once, as the set of voxel offsets
+that a voxel reaches, which is the same everywhere on a grid.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from textsegment.errors import LimitExceededError, PromptError
 from textsegment.geometry import Geometry
 
 LARGEST_MARGIN_MM = 100.0
-# Directions of a grid whose other components are smaller than this are those of the patient.
+# Grid directions whose other components are smaller than this count as patient axes.
 _ALIGNED = 1e-3
-# Less is taken for no margin at all.
+# Smaller margins count as none.
 _NOTHING_MM = 1e-6
-# A voxel that the margin just touches is reached, whatever the rounding of the numbers.
+# Tolerance that makes a voxel just touched by the margin count as reached despite rounding errors.
 _TOUCHING = 1e-6
-# Points to the length of a voxel, by which unequal margins are laid out on an oblique grid.
+# Sampling points per voxel length for unequal margins on an oblique grid.
 _SAMPLES = 4
 
 
 @dataclass(frozen=True)
 class Margin:
-    """Millimetres in each direction of the patient: all positive to expand, all negative to contract.
+    """Margin in millimetres for each direction of the patient; positive expands, negative contracts.
 
     Raises:
-        PromptError: Some directions expand and others contract.
-        LimitExceededError: More than 100 mm.
+        PromptError: Some directions expand while others contract.
+        LimitExceededError: A direction exceeds 100 mm.
     """
 
     left: float
@@ -58,17 +58,17 @@ class Margin:
 
     @classmethod
     def uniform(cls, millimetres: float) -> Margin:
-        """Return the same margin in all directions."""
+        """Return a margin that is equal in all directions."""
         return cls(*[millimetres] * 6)
 
     @property
     def sizes(self) -> tuple[float, ...]:
-        """Millimetres to the left, right, front, back, head and feet."""
+        """Millimetres towards the left, right, anterior, posterior, superior and inferior."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def contracts(self) -> bool:
-        """Whether it takes away."""
+        """Whether the margin contracts."""
         return min(self.sizes) < 0
 
     def __str__(self) -> str:
@@ -81,12 +81,13 @@ class Margin:
 
 @dataclass(frozen=True, eq=False)
 class Reach:
-    """The voxels that a margin reaches from one voxel of a grid.
+    """Voxels that a margin reaches from one voxel of a grid.
 
     Attributes:
-        offsets: bool ``[i, j, k]`` of odd shape; true where the voxel in the middle reaches.
-        asked_mm: The margin along i, j, k: towards lower and towards higher indices.
-        mm: What the grid makes of it.
+        offsets: Boolean array ``[i, j, k]`` of odd shape; true for the voxels reached from the central one.
+        asked_mm: Requested margin in millimetres along i, j, k, each as (towards lower, towards higher)
+            indices.
+        mm: Margin actually achieved on the grid, in the same order.
     """
 
     offsets: NDArray[np.bool_]
@@ -95,10 +96,10 @@ class Reach:
 
 
 def reach_of(margin: Margin, geometry: Geometry) -> Reach:
-    """Return which voxels a margin reaches on a grid; of a contraction, what it would reach outwards."""
+    """Return the voxels that a margin reaches on a grid; for a contraction, those it would reach outwards."""
     sizes = np.abs(margin.sizes).reshape(3, 2)
     sizes[sizes < _NOTHING_MM] = 0
-    # Right, front and head are the positive directions of RAS.
+    # Right, anterior and superior are the positive directions in RAS.
     low_high = np.stack([sizes[0], sizes[1, ::-1], sizes[2, ::-1]])
     direction = geometry.direction
     if len(set(margin.sizes)) == 1:
@@ -116,7 +117,7 @@ def _half_axes(sizes: NDArray[np.float64], spacing: NDArray[np.float64]) -> NDAr
 
 
 def _uniform(millimetres: float, matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """An ellipsoid along the principal axes of the voxels."""
+    """Return an ellipsoid along the principal axes of the voxels."""
     squares, axes = np.linalg.eigh(matrix @ matrix.T)
     half_axes = _half_axes(np.full(3, millimetres), np.sqrt(squares))
     to_ball = axes @ np.diag(1 / half_axes) @ axes.T @ matrix
@@ -126,7 +127,7 @@ def _uniform(millimetres: float, matrix: NDArray[np.float64]) -> NDArray[np.bool
 
 
 def _along_axes(low_high: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Eighths of ellipsoids along the axes that patient and grid share."""
+    """Return ellipsoid octants along the axes that patient and grid share."""
     spacing = np.abs(matrix).max(axis=1)
     half_axes = _half_axes(low_high, spacing[:, None])
     most = (half_axes.max(axis=1) / spacing)[np.abs(matrix).argmax(axis=0)]
@@ -136,9 +137,9 @@ def _along_axes(low_high: NDArray[np.float64], matrix: NDArray[np.float64]) -> N
 
 
 def _sampled(low_high: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Voxels with a point of the margin near their centre, or anywhere in them on an axis of the patient.
+    """Return voxels with a margin point near their centre or, on a patient axis, anywhere inside them.
 
-    The points are the same for all margins, so that a larger margin never reaches less.
+    All margins use the same points, so that a larger margin never reaches fewer voxels.
     """
     step = float(np.linalg.norm(matrix, axis=0).min()) / _SAMPLES
     ticks = [
@@ -162,7 +163,7 @@ def _sampled(low_high: NDArray[np.float64], matrix: NDArray[np.float64]) -> NDAr
 
 
 def _without_holes(offsets: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Fill each line along each axis from its first to its last true voxel."""
+    """Fill every line along each axis from its first to its last true voxel."""
     for axis in range(3):
         forth = np.logical_or.accumulate(offsets, axis=axis)
         back = np.flip(np.logical_or.accumulate(np.flip(offsets, axis), axis=axis), axis)
@@ -171,20 +172,20 @@ def _without_holes(offsets: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _lattice(most: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return all offsets ``[i, j, k, 3]`` up to so many voxels on either side."""
+    """Return all offsets ``[i, j, k, 3]`` up to the given number of voxels on either side."""
     ranges = [np.arange(-n, n + 1) for n in np.floor(most + _TOUCHING).astype(int)]
     return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).astype(np.float64)
 
 
 def _gauge(low_high: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the square of how far points lie from the origin, 1 on the margin's own surface."""
+    """Return the squared distance of points from the origin, scaled to 1 on the surface of the margin."""
     sizes = np.where(points < 0, low_high[:, 0], low_high[:, 1])
     scaled = np.divide(points, sizes, out=np.where(points == 0, 0.0, np.inf), where=sizes > 0)
     return np.asarray((scaled**2).sum(axis=-1))
 
 
 def _along(low_high: NDArray[np.float64], direction: NDArray[np.float64]) -> float:
-    """Return how long the margin is in a direction."""
+    """Return the length of the margin in a direction."""
     small = np.where(np.abs(direction) < _ALIGNED, 0.0, direction)
     length = float(np.sqrt(_gauge(low_high, small)))
     return 0.0 if length == 0 or np.isinf(length) else 1 / length
@@ -203,16 +204,16 @@ def _reached(
 
 
 def expand(region: NDArray[np.bool_], offsets: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return all voxels that the voxels of a region reach; what would lie outside of the array is cut off.
+    """Return all voxels reached from a region, clipped to the array.
 
     Args:
-        region: bool ``[i, j, k]``.
-        offsets: Of a ``Reach``.
+        region: Boolean array ``[i, j, k]``.
+        offsets: Offsets of a ``Reach``.
     """
     axis = int(np.argmax(offsets.shape))
     source, kernel = np.ascontiguousarray(np.moveaxis(region, axis, 2)), np.moveaxis(offsets, axis, 2)
     length, wide = source.shape[2], kernel.shape[2]
-    # How many true voxels lie before a place on a line, known beyond its ends too.
+    # Number of true voxels before each position on a line, also defined beyond its ends.
     before = np.zeros((*source.shape[:2], length + 2 * wide + 1), dtype=np.int32)
     np.cumsum(source, axis=2, out=before[..., wide + 1 : wide + 1 + length])
     before[..., wide + 1 + length :] = before[..., wide + length, None]
@@ -227,7 +228,7 @@ def expand(region: NDArray[np.bool_], offsets: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _runs(kernel: NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """Return, for each run of offsets along the last axis, the offsets along the others that have it."""
+    """Map each run of offsets along the last axis to the offsets along the other axes that contain it."""
     centre = [n // 2 for n in kernel.shape]
     runs: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for a, b in product(range(kernel.shape[0]), range(kernel.shape[1])):
@@ -239,7 +240,7 @@ def _runs(kernel: NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, in
 
 
 def _shifted(offset: int, length: int) -> tuple[slice, slice]:
-    """Return where to, and where from, so that all moves by an offset."""
+    """Return the destination and source slices that shift an axis by an offset."""
     size = max(length - abs(offset), 0)
     to, come = max(offset, 0), max(-offset, 0)
     return slice(to, to + size), slice(come, come + size)

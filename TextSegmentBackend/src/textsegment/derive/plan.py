@@ -1,4 +1,4 @@
-"""From what a user wants to prompts, and from the masks of the model back to what the user wants."""
+"""Plans that turn requested structures into prompts, and the masks of the model into those structures."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from textsegment.vocabulary.template import Template, TemplateEntry
 
 @dataclass(frozen=True)
 class DerivationPlan:
-    """What the model is asked for, and what becomes of its masks.
+    """The prompts for the model, and how its masks become the result.
 
     Attributes:
-        prompts: Structures that the model is asked for; may hold duplicates.
+        prompts: Prompts for the model; may contain duplicates.
         outputs: Structures of the result, in order.
-        names: Names under which they are written; a structure that is missing here keeps its own.
-        definitions: What is derived, of templates first.
-        missing: Lines of the template that the model lacks, by the reason.
-        template: Identifier of the template, or nothing.
-        given: Structures made before that definitions use.
+        names: Output names by structure; structures not listed keep their own name.
+        definitions: Definitions of derived structures, those of the template first.
+        missing: Lines of the template that the model does not support, by reason.
+        template: Identifier of the template; empty if there is none.
+        given: Names of existing structures that the definitions use.
     """
 
     prompts: tuple[str, ...]
@@ -42,7 +42,7 @@ class DerivationPlan:
 
     @property
     def written_names(self) -> tuple[str, ...]:
-        """Names of the result, in the order of ``outputs``."""
+        """Output names, in the order of ``outputs``."""
         return tuple(self.names.get(structure, structure) for structure in self.outputs)
 
     def finish(
@@ -51,13 +51,13 @@ class DerivationPlan:
         voxels: NDArray[Any] | None = None,
         given: Segmentation | None = None,
     ) -> Segmentation:
-        """Derive what is to be derived, and leave out what was needed for that only.
+        """Derive the defined structures and drop masks that were needed only as operands.
 
         Args:
-            segmentation: The masks of all prompts.
-            voxels: The image on the same grid, for the mean intensities of what is derived.
-            given: Structures made before, on the same grid; they do not become a part of the result, but what
-                should be known about them does.
+            segmentation: Masks of all prompts.
+            voxels: Image on the same grid, for the mean intensities of derived structures.
+            given: Existing structures on the same grid. They are not part of the result, but their warnings
+                are passed on to structures derived from them.
         """
         if given is not None:
             used = tuple(given[structure] for structure in self.given)
@@ -79,21 +79,22 @@ def make_plan(
     naming: str = "sat",
     given: Sequence[str] = (),
 ) -> DerivationPlan:
-    """Say what to ask of the model.
+    """Plan which prompts the model is given and what is derived from its masks.
 
     Args:
-        structures: Prompts that a text stands for.
-        modality: ``CT``, ``MR`` or ``PT``.
-        available: Structures that the model has in this modality.
-        template: Asked for beside the text; its lines keep their own output names.
+        structures: Prompts that the text resolved to.
+        modality: DICOM code of the modality: ``CT``, ``MR`` or ``PT``.
+        available: Structures that the model supports in this modality.
+        template: Template requested in addition to the text; its lines keep their own output names.
         definitions: Structures to derive from the others.
-        naming: Names of the structures of the text, see ``names_of``.
-        given: Names of structures made before, which definitions may use.
+        naming: Naming scheme for the structures of the text; see ``names_of``.
+        given: Names of existing structures that definitions may use.
 
     Raises:
-        UnknownStructureError: The model has nothing of the template, or a definition needs what is not there.
-        ExpressionError: A definition has the name of another structure, or uses one that two have.
-        PromptError: Nothing was asked for, or the naming is unknown.
+        UnknownStructureError: The model supports no line of the template, or a definition needs a structure
+            that does not exist.
+        ExpressionError: A definition has the name of another structure, or uses a name that is ambiguous.
+        PromptError: Nothing was requested, or the naming scheme is unknown.
     """
     entries = template.chosen(modality, available) if template is not None else ()
     if template is not None and not entries:
@@ -119,7 +120,7 @@ def make_plan(
         for structure, name in names_of(asked, naming).items()
     }
     needed = dict.fromkeys(prompt for entry in entries for prompt in entry.prompts)
-    # What the text asks for twice the segmenter merges, and says so.
+    # Duplicates in the text are left to the segmenter, which merges them and warns.
     prompts = (*structures, *(prompt for prompt in needed if prompt not in asked))
     names.update(own)
     used = _used(given, definitions, {*prompts, *names.values(), *(union.name for union in unions)})
@@ -136,7 +137,7 @@ def make_plan(
 
 
 def _used(given: Sequence[str], definitions: Sequence[Definition], own: Collection[str]) -> tuple[str, ...]:
-    """Return the given structures that definitions use, and refuse names that others have too."""
+    """Return the given structures that definitions use, and reject ambiguous names."""
     by_key = {name_key(name): name for name in given}
     doubled = {key for key, count in Counter(map(name_key, given)).items() if count > 1}
     own_keys = {name_key(name) for name in own}

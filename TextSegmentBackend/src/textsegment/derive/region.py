@@ -1,4 +1,4 @@
-"""Set operations and margins on masks that are stored inside their boxes only."""
+"""Set operations and margins on masks that are stored only inside their boxes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from textsegment.geometry import Box, Geometry
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A set of voxels of a grid.
+    """A set of voxels on a grid.
 
     Attributes:
-        start: Index of the first voxel of ``voxels`` on the grid.
-        voxels: bool ``[i, j, k]``; everything outside of it is false.
+        start: Index (i, j, k) of the first element of ``voxels`` on the grid.
+        voxels: Boolean array ``[i, j, k]``; everything outside it is false.
     """
 
     start: tuple[int, int, int]
@@ -25,17 +25,17 @@ class Region:
 
     @property
     def box(self) -> Box:
-        """Where the voxels lie on the grid."""
+        """Box that ``voxels`` occupies on the grid."""
         i, j, k = (a + n for a, n in zip(self.start, self.voxels.shape, strict=True))
         return Box(self.start, (i, j, k))
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds nothing."""
+        """Whether the region contains no voxel."""
         return not self.voxels.any()
 
     def within(self, box: Box) -> NDArray[np.bool_]:
-        """Return the voxels in a box, bool of its shape; the box may reach beyond the grid."""
+        """Return the region inside a box as a boolean array; the box may extend beyond the grid."""
         found = np.zeros(box.shape, dtype=bool)
         start = [max(a, b) for a, b in zip(self.start, box.start, strict=True)]
         stop = [min(a, b) for a, b in zip(self.box.stop, box.stop, strict=True)]
@@ -49,7 +49,7 @@ class Region:
 
 
 def union(one: Region, other: Region) -> Region:
-    """Return what lies in either."""
+    """Return the union of two regions."""
     if one.is_empty or other.is_empty:
         return other if one.is_empty else one
     start = tuple(min(a, b) for a, b in zip(one.start, other.start, strict=True))
@@ -59,23 +59,23 @@ def union(one: Region, other: Region) -> Region:
 
 
 def intersection(one: Region, other: Region) -> Region:
-    """Return what lies in both."""
+    """Return the intersection of two regions."""
     return Region(one.start, one.voxels & other.within(one.box))
 
 
 def difference(one: Region, other: Region) -> Region:
-    """Return what lies in the first only."""
+    """Return the voxels of the first region that are not in the second."""
     return Region(one.start, one.voxels & ~other.within(one.box))
 
 
 def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Region, bool]:
-    """Expand or contract.
+    """Expand or contract a region by a margin.
 
-    Beyond the image a region is taken to go on as it does at the border, so that a contraction takes nothing
-    away there.
+    A region is assumed to continue beyond the image as it is at the border, so that a contraction removes
+    nothing there.
 
     Returns:
-        The result, and whether a part of it lies outside of the image and is lost.
+        The resulting region, and whether a part of it was lost because it lies outside the image.
     """
     inside = Box.around(region.voxels)
     if inside is None:
@@ -87,7 +87,7 @@ def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Reg
     box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
     if margin.contracts:
         around = _continued(region, box, geometry)
-        # What is outside grows inwards: from the left by the margin of the left side.
+        # A contraction is the expansion of the outside, so the offsets are mirrored.
         kept = region.within(box) & ~expand(~around, offsets[::-1, ::-1, ::-1])
         return Region(box.start, kept), False
     grown = Region(box.start, expand(region.within(box), offsets))
@@ -98,7 +98,7 @@ def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Reg
 
 
 def _continued(region: Region, box: Box, geometry: Geometry) -> NDArray[np.bool_]:
-    """Return the voxels in a box, those beyond the grid as at its border."""
+    """Return the region inside a box, extending its border voxels beyond the grid."""
     part = _common(box, Box((0, 0, 0), geometry.spatial_shape))
     missing = [(a - b, d - c) for a, b, c, d in zip(part.start, box.start, part.stop, box.stop, strict=True)]
     return np.pad(region.within(part), missing, mode="edge")

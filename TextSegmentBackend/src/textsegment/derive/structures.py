@@ -1,4 +1,4 @@
-"""Derived structures of a segmentation; each says of what it was made."""
+"""Structures derived from the masks of a segmentation; each records its recipe."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from textsegment.origin import Origin
 from textsegment.segmentation import Segmentation, StructureMask
 
 _OPERATIONS = {"+": union, "&": intersection, "-": difference}
-# What leaves nothing of a region.
+# Cautions that explain why nothing is left of a region.
 _LOSSES = {"contours_left_out", "contours_beyond_image", "contours_too_small", "contours_unreadable"}
-# A margin that the grid turns into one that differs by more than this is worth a warning.
+# Deviation from the requested margin, in millimetres, above which a warning is given.
 _HONEST_MM = 0.5
 
 
@@ -32,22 +32,22 @@ def derive(
     names: Mapping[str, str] | None = None,
     voxels: NDArray[Any] | None = None,
 ) -> Segmentation:
-    """Add derived structures to a segmentation; what is there is left as it is.
+    """Add derived structures to a segmentation, leaving its masks unchanged.
 
     Args:
-        segmentation: The structures to derive from.
-        definitions: What to add, in order; later ones may use earlier ones.
-        names: Other names by which definitions may call structures.
-        voxels: The image on the grid of the segmentation, for the mean intensities.
+        segmentation: Segmentation with the structures to derive from.
+        definitions: Definitions of the structures to add, in order; later ones may use earlier ones.
+        names: Alternative names by structure, which definitions may use as well.
+        voxels: Image on the grid of the segmentation, for the mean intensities.
 
     Returns:
-        The segmentation with one more mask a definition. Each mask has its recipe in its origin,
-        and says in its warnings what should be known: operands that were not found, a margin that
-        the grid rounded or the border of the image cut off, and all that is to be known of its operands.
+        The segmentation with one additional mask per definition. Each new mask has its recipe in ``origin``;
+        its warnings tell which operands were not found, whether the grid rounded a margin or the border of
+        the image cut it off, and repeat the warnings of its operands.
 
     Raises:
-        UnknownStructureError: A definition needs a structure that is not there.
-        ExpressionError: A name is taken already.
+        UnknownStructureError: A definition needs a structure that does not exist.
+        ExpressionError: The name of a definition is already taken.
     """
     masks = {mask.structure: mask for mask in segmentation}
     for definition in definitions:
@@ -70,16 +70,16 @@ def derive(
 def require_derivable(
     definitions: Sequence[Definition], structures: Sequence[str], names: Mapping[str, str]
 ) -> None:
-    """Check that ``derive`` will find what it needs, before there are any masks.
+    """Check, before any mask exists, that ``derive`` will find the structures it needs.
 
     Args:
-        definitions: As for ``derive``.
-        structures: Structures that there will be.
-        names: As for ``derive``.
+        definitions: Definitions, as for ``derive``.
+        structures: Structures that will exist.
+        names: Alternative names by structure, as for ``derive``.
 
     Raises:
-        UnknownStructureError: A definition needs a structure that will not be there.
-        ExpressionError: A name is taken already.
+        UnknownStructureError: A definition needs a structure that will not exist.
+        ExpressionError: The name of a definition is already taken.
     """
     there = list(structures)
     for definition in definitions:
@@ -91,10 +91,10 @@ def require_derivable(
 
 
 def require_whole(operands: Iterable[StructureMask]) -> None:
-    """Refuse structures to derive from of which everything was lost when they were read.
+    """Reject operands that lost all of their contours when they were read.
 
     Raises:
-        InputError: One lost all of its contours: whatever is made of it would be wrong.
+        InputError: An operand lost all of its contours, so anything derived from it would be wrong.
     """
     for mask in operands:
         codes = {caution.code for caution in mask.warnings if isinstance(caution, Caution)}
@@ -106,10 +106,10 @@ def require_whole(operands: Iterable[StructureMask]) -> None:
 
 
 def _of_operands(operands: Iterable[StructureMask], result: StructureMask) -> list[Caution]:
-    """Return what is to be known of a derived structure because it is of its operands."""
+    """Return the warnings that a derived structure inherits from its operands."""
     said = []
     for mask in operands:
-        # That one was not found is said with what it means here.
+        # A missing operand is reported separately, with its consequence for the result.
         said += [about(mask.structure, each) for each in mask.warnings if each != _not_found(mask.structure)]
         if mask.statistics.touches_border and not result.statistics.touches_border:
             said.append(Caution("operand_cut_off", mask.structure))
@@ -121,20 +121,20 @@ def _not_found(structure: str) -> Caution:
 
 
 class _Names:
-    """Structures by the names that a definition may use, whatever the case, spaces or underscores."""
+    """Lookup of structures by name, ignoring case, repeated spaces and underscores."""
 
     def __init__(self, structures: Iterable[str], names: Mapping[str, str]) -> None:
         self._structures: dict[str, str] = {}
         self._names = names
         structures = tuple(structures)
-        # Names as they will be written come before those of the model.
+        # Output names take precedence over the names of the model.
         for structure in structures:
             self._structures.setdefault(name_key(names.get(structure, structure)), structure)
         for structure in structures:
             self._structures.setdefault(name_key(structure), structure)
 
     def structure(self, name: str) -> str:
-        """Return the structure that a name stands for."""
+        """Return the structure that a name refers to."""
         structure = self._structures.get(name_key(name))
         if structure is None:
             keys = get_close_matches(name_key(name), self._structures, n=5)
@@ -159,12 +159,12 @@ class _Names:
 
 
 def name_key(name: str) -> str:
-    """Return what two names have in common that mean the same: case, spaces and underscores do not matter."""
+    """Return the lookup key of a name, in which case, repeated spaces and underscores do not matter."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
 class _Work:
-    """Carries out one expression and collects what a user should know about it."""
+    """Evaluates one expression and collects cautions about it."""
 
     def __init__(self, operands: Mapping[str, StructureMask], geometry: Geometry) -> None:
         self._operands = operands
@@ -172,7 +172,7 @@ class _Work:
         self.notes: list[Caution] = []
 
     def region(self, expression: Expression) -> Region:
-        """Return the voxels of an expression."""
+        """Return the region that an expression evaluates to."""
         if isinstance(expression, Name):
             mask = self._operands[expression.text]
             if mask.statistics.is_empty:
