@@ -93,8 +93,7 @@ class Definition:
 
 
 def united(expression: Expression) -> tuple[str, ...]:
-    """Return the names joined by an expression that is a plain union, in order; empty for any other
-    expression.
+    """Return the names in a plain union, in order; empty for any other expression.
 
     >>> united(parse_definition("Lungs = 'left lung' + 'right lung'").expression)
     ('left lung', 'right lung')

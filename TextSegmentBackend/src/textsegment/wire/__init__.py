@@ -1,6 +1,6 @@
 """The contract between client and server, described in ``docs/protocol.md``.
 
-``contract`` names the routes and headers, ``limits`` what is accepted, ``admission`` what is refused before a
-body is read, ``messages`` the JSON bodies, ``failures`` how errors travel, ``volume_header`` and
-``volume_codec`` the upload, ``mask_codec`` and ``frames`` the answer.
+``contract`` defines the routes and headers, ``limits`` the sizes that are accepted, ``admission`` what is
+rejected before a body is read, ``messages`` the JSON bodies, ``failures`` how errors are transmitted,
+``volume_header`` and ``volume_codec`` the upload, ``mask_codec`` and ``frames`` the response.
 """

@@ -1,4 +1,4 @@
-"""What a server refuses on sight of the request line and headers, before it reads a body."""
+"""Checks of request headers that a server makes before it reads a body."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _LENGTH_DIGITS = 18
 
 
 def require_version(header: str | None) -> None:
-    """Check the header ``TextSegment-Protocol``.
+    """Check the ``TextSegment-Protocol`` header.
 
     Raises:
-        VersionMismatchError: It is missing or names another version.
+        VersionMismatchError: The header is missing or names another version.
     """
     if header is None or not _is_number(header, _VERSION_DIGITS):
         raise VersionMismatchError(
@@ -25,21 +25,21 @@ def require_version(header: str | None) -> None:
 
 
 def require_media_type(header: str | None, expected: str) -> None:
-    """Check the header ``Content-Type``; parameters such as ``charset`` are ignored.
+    """Check the ``Content-Type`` header; parameters such as ``charset`` are ignored.
 
     Raises:
-        RequestError: It is missing or another one.
+        RequestError: The header is missing or names another media type.
     """
     if header is None or header.partition(";")[0].strip().lower() != expected:
         raise RequestError(f"The Content-Type of this request is {expected}.")
 
 
 def require_length(header: str | None, maximum: int) -> None:
-    """Check the header ``Content-Length``; a body without it is counted while it is read.
+    """Check the ``Content-Length`` header; a body without it is measured while it is read.
 
     Raises:
-        LimitExceededError: The body is larger than ``maximum`` bytes.
-        RequestError: It is no number, or the body is empty.
+        LimitExceededError: The declared length exceeds ``maximum`` bytes.
+        RequestError: The header is not a number, or the body is empty.
     """
     if header is None:
         return

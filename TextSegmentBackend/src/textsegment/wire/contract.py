@@ -1,4 +1,4 @@
-"""Names that both sides agree on: version, routes, headers, media types."""
+"""Names shared by client and server: version, routes, headers and media types."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ VOLUME_ROUTE = "/v1/volumes/{digest}"
 SEGMENT_ROUTE = "/v1/segment"
 
 PROTOCOL_HEADER = "TextSegment-Protocol"
-"""In every request and answer under ``/v1``: the version, in decimal digits."""
+"""Header of every request and response under ``/v1``: the protocol version in decimal digits."""
 NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
-"""In answers to HEAD and PUT of a volume: how many chunks of it are stored."""
+"""Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
-"""In answers to ``GET /v1/info``: what the server can beyond the first version, names with commas between."""
+"""Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
 FEATURES = ("effort", "estimate")
-"""``effort``: the fields ``region`` and ``fast`` of a request; ``estimate``: the field and the frame."""
+"""Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame."""
 UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
-"""Value of the header ``Upgrade`` in an answer 426."""
+"""Value of the ``Upgrade`` header in a 426 response."""
 
 HEARTBEAT_S = 10
-"""A running answer is never silent for longer: the server repeats its last frame ``QUEU`` or ``PROG``."""
+"""Longest silence in a streamed response, in seconds: then the last ``QUEU`` or ``PROG`` frame is
+repeated."""
 
 JSON_TYPE = "application/json"
 VOLUME_TYPE = "application/vnd.textsegment.volume"
@@ -37,10 +38,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 def checked_digest(text: object) -> str:
-    """Return a volume digest as it was given: SHA-256, 64 lower-case hexadecimal digits.
+    """Validate a volume digest, SHA-256 as 64 lower-case hexadecimal digits, and return it unchanged.
 
     Raises:
-        RequestError: It is something else, for example a path.
+        RequestError: The text is anything else, for example a path.
     """
     if not isinstance(text, str) or not _DIGEST.fullmatch(text):
         raise RequestError("A volume is named by its SHA-256, 64 lower-case hexadecimal digits.")
@@ -48,7 +49,7 @@ def checked_digest(text: object) -> str:
 
 
 def volume_path(digest: str) -> str:
-    """Return the path of one volume, such as ``/v1/volumes/9f86…``.
+    """Return the URL path of a volume, such as ``/v1/volumes/9f86…``.
 
     Raises:
         RequestError: The digest is not a SHA-256.
@@ -57,7 +58,7 @@ def volume_path(digest: str) -> str:
 
 
 def version_mismatch(theirs: str) -> VersionMismatchError:
-    """Return the error for another side that speaks another version."""
+    """Return the error for a peer that uses another protocol version."""
     return VersionMismatchError(
         f"The other side speaks version {theirs!a} of the protocol, this one version {PROTOCOL_VERSION}.",
         "Update the older one of client and server.",

@@ -1,4 +1,4 @@
-"""What Slicer hands to the Python of the engine, to be written as a DICOM object: one line of JSON."""
+"""Export orders: one line of JSON by which Slicer has the engine's Python write a DICOM object."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _LEVEL = 1
 
 
 class MismatchReason(str, Enum):
-    """Why DICOM images are not those of a grid."""
+    """Reason why DICOM images do not match a grid."""
 
     MOVED = "moved"
-    """The images are on another grid."""
+    """The images lie on another grid."""
     NO_GRID = "no_grid"
-    """No series of the folder is on the grid."""
+    """No series in the folder lies on the grid."""
     OTHER_IMAGE = "other_image"
-    """A series of the folder is on the grid, but shows something else."""
+    """A series in the folder lies on the grid but shows something else."""
 
 
 @dataclass(frozen=True, eq=False)
 class VoxelSample:
-    """Some voxels of an image, by which it is told from others on the same grid.
+    """Sample of the voxels of an image, which distinguishes it from others on the same grid.
 
     Attributes:
-        index: Of the voxels, int (n, 3), i, j, k.
-        values: Their values, (n,).
+        index: Voxel indices (i, j, k), an integer array of shape (n, 3).
+        values: Voxel values, an array of shape (n,).
     """
 
     index: NDArray[np.int64]
@@ -45,16 +45,16 @@ class VoxelSample:
 
 @dataclass(frozen=True, eq=False)
 class ExportOrder:
-    """An object to be written.
+    """Description of a DICOM object to be written.
 
     Attributes:
-        segmentation: The masks, each with its origin, on the grid of the image.
-        sample: Voxels of the image.
-        images: Paths of its DICOM files, or of one folder that has them.
-        path: The file to write; its end says the format, see ``write_result``.
-        names: Names by structure.
-        short_names: At most 16 characters a name.
-        append_to: A structure set whose regions the new one has too; None for none.
+        segmentation: Masks, each with its origin, on the grid of the image.
+        sample: Sample of the voxels of the image.
+        images: Paths of the DICOM files of the image, or of one folder that contains them.
+        path: File to write; its suffix determines the format, see ``write_result``.
+        names: Output names by structure.
+        short_names: Whether names are limited to 16 characters.
+        append_to: Structure set whose regions are included in the new one, or None.
 
     Example:
         >>> from textsegment.testing import FakeSegmenter, phantom
@@ -75,7 +75,7 @@ class ExportOrder:
     append_to: str | None = None
 
     def to_json(self) -> str:
-        """Return it as one line."""
+        """Serialise the order as one line of JSON."""
         geometry = self.segmentation.geometry
         return json.dumps(
             {
@@ -94,7 +94,7 @@ class ExportOrder:
 
     @classmethod
     def from_json(cls, line: str) -> ExportOrder:
-        """Return what ``to_json`` was called on."""
+        """Recreate the order from the output of ``to_json``."""
         given = json.loads(line)
         i, j, k = given["shape"]
         geometry = Geometry((i, j, k), np.array(given["affine"]))

@@ -1,4 +1,4 @@
-"""How errors travel: HTTP status, JSON report, and back into the exception that was raised."""
+"""Transmission of errors: HTTP status, JSON report, and conversion back into an exception."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATUS: dict[type[TextSegmentError], int] = {
     errors.EngineLostError: 503,
 }
 
-# What an answer without a report means: a proxy made it, or an answer to HEAD, which has no body.
+# Meaning of responses without a report: those of a proxy, or to HEAD, which has no body.
 _BARE: dict[int, tuple[type[TextSegmentError], str, str]] = {
     401: (errors.UnauthorizedError, "The access key is missing or wrong.", "Check the key of this server."),
     403: (errors.ForbiddenError, "The server or a proxy refuses access.", "Check address and access rights."),
@@ -63,26 +63,26 @@ _BARE: dict[int, tuple[type[TextSegmentError], str, str]] = {
 
 
 def status_of(error: TextSegmentError) -> int:
-    """Return the HTTP status of an error that is known before the answer has begun."""
+    """Return the HTTP status for an error raised before the response has started."""
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
 
 
 def error_classes() -> dict[str, type[TextSegmentError]]:
-    """Return all error classes by their code."""
+    """Return all error classes, keyed by their code."""
     found = (v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, TextSegmentError))
     return {kind.code: kind for kind in found}
 
 
 @dataclass(frozen=True)
 class ErrorReport:
-    """Body of an answer with an error status, and payload of the frame ``ERRO``.
+    """Body of an error response, and payload of the ``ERRO`` frame.
 
     Attributes:
-        code: Stable name of the failure.
-        message: What is wrong.
-        hint: What to do about it, or empty.
-        suggestions: Of ``structure_unknown``: the nearest structures, best first.
-        retry_after_s: Of ``busy`` and ``rate_limited``: seconds; 0 in all others.
+        code: Stable identifier of the failure.
+        message: Sentence that says what is wrong.
+        hint: Sentence that says what to do about it; may be empty.
+        suggestions: For ``structure_unknown``, the closest structures, best match first.
+        retry_after_s: For ``busy`` and ``rate_limited``, seconds to wait before trying again; 0 otherwise.
     """
 
     code: str
@@ -93,7 +93,7 @@ class ErrorReport:
 
     @classmethod
     def from_error(cls, error: TextSegmentError) -> ErrorReport:
-        """Describe an error; overlong texts are cut."""
+        """Return the report of an error; overlong texts are truncated."""
         suggestions = error.suggestions if isinstance(error, UnknownStructureError) else ()
         retry_after_s = error.retry_after_s if isinstance(error, BusyError) else 0
         return cls(
@@ -105,7 +105,7 @@ class ErrorReport:
         )
 
     def to_error(self) -> TextSegmentError:
-        """Return the exception that was reported; an unknown code gives a plain TextSegmentError."""
+        """Return the reported exception; an unknown code gives a plain ``TextSegmentError``."""
         kind = error_classes().get(self.code)
         if kind is None:
             return TextSegmentError(f"{self.message} ({self.code})", self.hint)
@@ -116,7 +116,7 @@ class ErrorReport:
         return kind(self.message, self.hint)
 
     def to_json(self) -> bytes:
-        """Return the JSON text."""
+        """Serialise the report as JSON."""
         fields = {
             "code": self.code,
             "message": self.message,
@@ -128,10 +128,10 @@ class ErrorReport:
 
     @classmethod
     def from_json(cls, body: bytes | bytearray) -> ErrorReport:
-        """Read the JSON text.
+        """Parse the JSON of a report.
 
         Raises:
-            RequestError: Not in the agreed form.
+            RequestError: The report is malformed.
         """
         if len(body) > MAX_REPORT_BYTES:
             raise RequestError(f"An error report has at most {MAX_REPORT_BYTES} bytes.")
@@ -148,12 +148,12 @@ class ErrorReport:
 
 
 def error_from_answer(status: int, body: bytes, retry_after: str | None = None) -> TextSegmentError:
-    """Return the exception for an HTTP answer with an error status.
+    """Return the exception for an HTTP response with an error status.
 
     Args:
-        status: HTTP status, 400 or more.
-        body: What came with it, a report or anything else, such as the page of a proxy.
-        retry_after: Header ``Retry-After``; only whole seconds are understood.
+        status: HTTP status, at least 400.
+        body: Response body: a report, or anything else, such as an error page of a proxy.
+        retry_after: Value of the ``Retry-After`` header; only whole seconds are supported.
     """
     try:
         return ErrorReport.from_json(body).to_error()

@@ -1,4 +1,4 @@
-"""The answer to a segmentation request: a stream of frames, the last of which says how it ended."""
+"""Response to a segmentation request: a stream of frames, the last of which gives the outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textsegment.wire.strict_json import read_object, write_object
 STREAM_MAGIC = b"TSF" + str(PROTOCOL_VERSION).encode()
 """First four bytes of the stream."""
 
-# kind, length of the payload, CRC-32 of kind and payload
+# Kind, length of the payload, CRC-32 of kind and payload.
 _HEAD = struct.Struct("<4sII")
 _MAX_SMALL_BYTES = 2**12
 _MAX_DONE_BYTES = 2**20
@@ -32,7 +32,7 @@ _STAGE_CHARACTERS = 64
 
 
 class FrameKind(bytes, Enum):
-    """The first four bytes of a frame: what it holds."""
+    """Kind of a frame, which is its first four bytes."""
 
     QUEUED = b"QUEU"
     ESTIMATE = b"ESTI"
@@ -47,11 +47,12 @@ _KINDS = {kind.value: kind for kind in FrameKind}
 
 @dataclass(frozen=True)
 class Done:
-    """Last frame of a job that succeeded: every mask was sent before.
+    """Last frame of a successful job, sent after every mask.
 
     Attributes:
-        provenance: What made the masks: model, weights digest, version, device. Scalars and tuples of them.
-        warnings: Sentences that concern the whole image.
+        provenance: What produced the masks: model, weights digest, version, device; values are scalars or
+            tuples of scalars.
+        warnings: Messages for the user that concern the whole image.
     """
 
     provenance: Mapping[str, Any]
@@ -60,7 +61,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """Last frame of a job that failed; masks before it are good."""
+    """Last frame of a failed job; masks sent before it are valid."""
 
     report: ErrorReport
 
@@ -69,10 +70,10 @@ Frame = Queued | Estimated | Progress | MaskReady | Done | Failed
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """Encode one frame; ``STREAM_MAGIC`` goes before the first.
+    """Encode one frame; the first must be preceded by ``STREAM_MAGIC``.
 
     Raises:
-        LimitExceededError: Warnings or provenance are longer than 1 MiB together.
+        LimitExceededError: Warnings and provenance together exceed 1 MiB, or there are too many warnings.
     """
     if isinstance(frame, Queued):
         return _framed(FrameKind.QUEUED, write_object({"position": frame.position}))
@@ -95,21 +96,21 @@ def encode_frame(frame: Frame) -> bytes:
 
 
 def split_frame(frame: bytes) -> tuple[FrameKind, bytes]:
-    """Return kind and payload of one frame from ``encode_frame``."""
+    """Split a frame from ``encode_frame`` into kind and payload."""
     return FrameKind(frame[:4]), frame[_HEAD.size :]
 
 
 class FrameDecoder:
-    """Incremental decoder of one answer: push bytes as they come, get frames.
+    """Incremental decoder of one response: push bytes as they arrive, get frames.
 
-    The length of a frame is checked before its payload is kept; so the memory is bounded by one mask of the
-    volume. After an error the decoder is of no further use; the frames before it are good.
+    The length of a frame is checked before its payload is buffered, so memory is bounded by one mask of the
+    volume. After an error the decoder must not be used again; the frames before it are valid.
 
     Args:
-        spatial_shape: Of the volume that was asked about; masks must lie inside.
+        spatial_shape: Shape (i, j, k) of the volume; masks must lie inside it.
 
     Attributes:
-        is_finished: Whether ``Done`` or ``Failed`` has come.
+        is_finished: Whether ``Done`` or ``Failed`` has been received.
     """
 
     def __init__(self, spatial_shape: tuple[int, int, int]) -> None:
@@ -127,11 +128,11 @@ class FrameDecoder:
         }
 
     def push(self, data: bytes) -> Iterator[Frame]:
-        """Take bytes of the stream and yield each frame that they complete.
+        """Feed bytes of the stream to the decoder and yield each frame that they complete.
 
         Raises:
-            VersionMismatchError: The stream is of another version of the protocol.
-            StreamBrokenError: Garbage, a damaged frame, or anything after the last frame.
+            VersionMismatchError: The stream uses another version of the protocol.
+            StreamBrokenError: The stream is corrupt, or something follows the last frame.
         """
         self._buffer += data
         return self._drain()
@@ -140,7 +141,7 @@ class FrameDecoder:
         """Check that the stream ended with ``Done`` or ``Failed``.
 
         Raises:
-            StreamBrokenError: It broke off before.
+            StreamBrokenError: The stream ended before that.
         """
         if not self.is_finished or self._buffer:
             raise StreamBrokenError(

@@ -1,4 +1,4 @@
-"""Inflating with a bound."""
+"""Decompression with a bound on the size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from textsegment.errors import LimitExceededError, RequestError
 
 
 def max_deflated_bytes(raw_bytes: int) -> int:
-    """Return the length that no sensible encoder exceeds, even for noise."""
+    """Return an upper bound on the compressed size of ``raw_bytes`` bytes, even for noise."""
     return raw_bytes + raw_bytes // 128 + 64
 
 
 def inflate(payload: bytes | bytearray | memoryview, size: int) -> bytes:
-    """Inflate a zlib stream that holds exactly ``size`` bytes, and never more than one byte more.
+    """Inflate a zlib stream of exactly ``size`` bytes, producing at most one byte more.
 
     Raises:
-        LimitExceededError: It holds more.
-        RequestError: It holds less, is damaged, or something follows it.
+        LimitExceededError: The stream contains more bytes.
+        RequestError: The stream contains fewer bytes, is damaged, or is followed by other data.
     """
     stream = zlib.decompressobj()
     try:

@@ -1,4 +1,4 @@
-"""What a server accepts; it tells its clients in ``/v1/info``."""
+"""Limits of what a server accepts, published in ``/v1/info``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _MOST = 2**48
 
 @dataclass(frozen=True)
 class Limits:
-    """Upper bounds of one request.
+    """Upper bounds for one request.
 
     Attributes:
-        max_volume_bytes: Voxels × bytes of a voxel, before compression.
-        max_voxels: Voxels of a volume.
-        max_prompts: Prompts of one request, before doubled ones are merged.
-        max_prompt_characters: Characters of a prompt, at most the 200 that ``Prompt`` allows.
-        max_request_bytes: Body of a segmentation request.
+        max_volume_bytes: Number of voxels times bytes per voxel, before compression.
+        max_voxels: Number of voxels in a volume.
+        max_prompts: Number of prompts in a request, before duplicates are merged.
+        max_prompt_characters: Characters in a prompt; at most the 200 that ``Prompt`` allows.
+        max_request_bytes: Bytes in the body of a segmentation request.
     """
 
     max_volume_bytes: int = 2**31
@@ -38,14 +38,14 @@ class Limits:
 
     @property
     def max_upload_bytes(self) -> int:
-        """Largest body of an upload: voxels that do not shrink grow by less than a 64th."""
+        """Largest size of an upload body in bytes; incompressible voxels grow by less than 1/64."""
         return self.max_volume_bytes + self.max_volume_bytes // 64 + 4096
 
     def require_volume(self, spatial_shape: tuple[int, int, int], voxel_bytes: int) -> None:
-        """Check declared sizes before anything is allocated.
+        """Check the declared size of a volume before anything is allocated.
 
         Raises:
-            LimitExceededError: Too many voxels or bytes.
+            LimitExceededError: The volume has too many voxels or bytes.
         """
         voxels = math.prod(spatial_shape)
         if voxels > self.max_voxels or voxels * voxel_bytes > self.max_volume_bytes:
@@ -56,10 +56,10 @@ class Limits:
             )
 
     def require_prompts(self, texts: tuple[str, ...]) -> None:
-        """Check number and length of prompts.
+        """Check the number and length of prompts.
 
         Raises:
-            LimitExceededError: Too many, or one is too long.
+            LimitExceededError: There are too many prompts, or one is too long.
         """
         if len(texts) > self.max_prompts:
             raise LimitExceededError(
@@ -70,12 +70,12 @@ class Limits:
             raise LimitExceededError(f"A prompt is longer than {self.max_prompt_characters} characters.")
 
     def to_fields(self) -> dict[str, int]:
-        """Return the fields of the JSON object."""
+        """Return the limits as fields of a JSON object."""
         return asdict(self)
 
     @classmethod
     def from_fields(cls, given: Fields) -> Limits:
-        """Read the fields of the JSON object.
+        """Read the limits from the fields of a JSON object.
 
         Raises:
             RequestError: A field is missing, unknown, of the wrong type, or out of range.

@@ -1,4 +1,4 @@
-"""One mask as bytes: a JSON head, then the packed and deflated bits of its box."""
+"""Encoding of one mask: a JSON header, then the packed and deflated bits of its box."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from textsegment.wire.strict_json import Fields, null_if_nan, read_object, write
 MAX_HEAD_BYTES = 2**16
 
 _LENGTH = struct.Struct("<I")
-_LEVEL = 1  # A higher one takes a multiple of the time for nothing: the bits are mostly runs.
+_LEVEL = 1  # Higher levels take several times as long for no gain: the bits are mostly runs.
 _MAX_WARNINGS = 32
 _HUGE = 1e300
 
 
 def max_mask_bytes(spatial_shape: tuple[int, int, int]) -> int:
-    """Return the length that no encoded mask on this grid exceeds."""
+    """Return an upper bound on the size in bytes of an encoded mask on this grid."""
     return _LENGTH.size + MAX_HEAD_BYTES + max_deflated_bytes(-(-math.prod(spatial_shape) // 8))
 
 
 def encode_mask(mask: StructureMask) -> bytes:
-    """Encode one mask.
+    """Encode a mask as bytes.
 
     Raises:
-        LimitExceededError: The warnings are longer than 64 KiB together.
+        LimitExceededError: The warnings together exceed 64 KiB, or there are too many.
     """
     head = write_object(
         {
@@ -52,22 +52,23 @@ def encode_mask(mask: StructureMask) -> bytes:
 
 
 def mask_structure(payload: bytes) -> str:
-    """Return whose mask this is, without decoding the mask; the payload is from ``encode_mask``."""
+    """Return the structure of an encoded mask without decoding the mask."""
     (head_bytes,) = _LENGTH.unpack_from(payload)
     head = read_object(payload[_LENGTH.size : _LENGTH.size + head_bytes], "The head of a mask")
     return head.text("structure", MAX_PROMPT_CHARACTERS)
 
 
 def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int]) -> StructureMask:
-    """Decode one mask.
+    """Decode a mask from bytes.
 
     Args:
-        payload: From ``encode_mask``.
-        spatial_shape: Of the volume; the box must lie inside.
+        payload: Bytes from ``encode_mask``.
+        spatial_shape: Shape (i, j, k) of the volume; the box of the mask must lie inside it.
 
     Raises:
-        RequestError: Garbage, a box outside the volume, or a voxel count that does not fit the bits.
-        LimitExceededError: More bits than the box has voxels.
+        RequestError: The payload is malformed, the box lies outside the volume, or the voxel count does not
+            match the bits.
+        LimitExceededError: There are more bits than the box has voxels.
     """
     view = memoryview(payload)
     if len(view) < _LENGTH.size:

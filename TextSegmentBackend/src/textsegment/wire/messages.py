@@ -1,4 +1,4 @@
-"""JSON bodies: the request to segment, and what a server says about itself."""
+"""JSON bodies: the segmentation request and the description of a server."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SegmentRequest:
     """Body of ``POST /v1/segment``.
 
     Attributes:
-        volume: Digest of an uploaded volume.
-        prompts: What to look for, each once, at least one.
-        effort: How much of the volume is computed.
-        wants_estimate: Whether the client understands the frame ``ESTI``.
+        volume: SHA-256 digest of an uploaded volume.
+        prompts: Structures to segment: at least one, without duplicates.
+        effort: How much of the volume to process.
+        wants_estimate: Whether the client understands the ``ESTI`` frame.
     """
 
     volume: str
@@ -40,25 +40,25 @@ class SegmentRequest:
         object.__setattr__(self, "prompts", unique_prompts(self.prompts))
 
     def to_json(self) -> bytes:
-        """Return the body."""
+        """Serialise the message as JSON."""
         fields = {"volume": self.volume, "prompts": [p.text for p in self.prompts]}
         estimate = {"estimate": True} if self.wants_estimate else {}
         return write_object(fields | effort_fields(self.effort) | estimate)
 
     @classmethod
     def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
-        """Read a body; doubled prompts are merged.
+        """Parse the body of a request; duplicate prompts are merged.
 
         Raises:
-            LimitExceededError: Body, number of prompts or a prompt is too large.
-            PromptError: A prompt is blank or has control characters, or there is none.
-            RequestError: Not in the agreed form.
+            LimitExceededError: The body, the number of prompts or a prompt is too large.
+            PromptError: A prompt is blank or contains control characters, or there are no prompts.
+            RequestError: The body is malformed.
         """
         if len(body) > limits.max_request_bytes:
             raise LimitExceededError(f"A request has at most {limits.max_request_bytes} bytes.")
         given = read_object(body, "The request")
         volume = checked_digest(given.text("volume", 64))
-        # Counted below: too many is 413, not 422.
+        # The limits are checked below, so that exceeding them gives status 413 rather than 422.
         texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
         effort = read_effort(given)
         wants_estimate = given.flag("estimate") if given.has("estimate") else False
@@ -68,16 +68,16 @@ class SegmentRequest:
 
 
 def effort_fields(effort: Effort) -> dict[str, Any]:
-    """Return the optional fields of a request that say how much is computed."""
+    """Return the optional request fields that describe an effort."""
     region = {} if effort.region is None else {"region": [*effort.region.start, *effort.region.stop]}
     return region | ({"fast": True} if effort.fast else {})
 
 
 def read_effort(given: Fields) -> Effort:
-    """Take the optional fields of a request that say how much is computed.
+    """Read the effort from the optional fields of a request.
 
     Raises:
-        RequestError: They are of another type.
+        RequestError: A field has the wrong type.
     """
     region = None
     if given.has("region"):
@@ -88,15 +88,16 @@ def read_effort(given: Fields) -> Effort:
 
 @dataclass(frozen=True)
 class ServerInfo:
-    """Body of the answer to ``GET /v1/info``.
+    """Body of the response to ``GET /v1/info``.
 
     Attributes:
-        software: Version of the server's package.
-        model: What answers.
-        vocabulary_sha256: Digest of the vocabulary that the server completes and resolves with.
-        limits: What it accepts.
+        software: Version of the package on the server.
+        model: Description of the model that the server runs.
+        vocabulary_sha256: SHA-256 digest of the vocabulary with which the server completes and resolves text.
+        limits: Limits for requests.
         protocol: Version of the protocol.
-        features: What it can do beyond the first version; in a header, so that old clients read the body.
+        features: Features beyond the first version; sent in a header, so that old clients can still parse the
+            body.
     """
 
     software: str
@@ -107,7 +108,7 @@ class ServerInfo:
     features: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
-        """Return the body."""
+        """Serialise the message as JSON."""
         return write_object(
             {
                 "protocol": self.protocol,
@@ -123,16 +124,16 @@ class ServerInfo:
 
     @classmethod
     def from_json(cls, body: bytes) -> ServerInfo:
-        """Read a body.
+        """Parse the body of the response.
 
         Raises:
-            VersionMismatchError: The server speaks another version.
-            RequestError: Not in the agreed form.
+            VersionMismatchError: The server uses another protocol version.
+            RequestError: The body is malformed.
         """
         given = read_object(body, "The server's information")
         protocol = given.whole("protocol", 1, 2**31)
         if protocol != PROTOCOL_VERSION:
-            # The header says so first; fields of another version mean nothing here.
+            # The header is checked first; fields of another version are meaningless here.
             raise version_mismatch(str(protocol))
         info = cls(
             software=given.text("software", _NAME_CHARACTERS),

@@ -1,4 +1,4 @@
-"""JSON objects with known fields: nothing missing, nothing more, no type guessed."""
+"""Strict parsing of JSON objects: no missing or unknown fields, no type coercion."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Fields:
-    """The fields of one JSON object, taken one by one.
+    """The fields of a JSON object, to be read one by one.
 
-    Every method raises RequestError if its field is missing or of another type; no message repeats a value.
+    Every method that reads a field raises ``RequestError`` if it is missing or has another type; messages
+    never repeat a value.
     """
 
     def __init__(self, fields: dict[str, Any], what: str) -> None:
@@ -24,60 +25,60 @@ class Fields:
         self._what = what
 
     def end(self) -> None:
-        """Refuse fields that nobody took."""
+        """Raise ``RequestError`` if there are fields that have not been read."""
         if self._fields:
             raise RequestError(f"{self._what} has {len(self._fields)} unknown fields.")
 
     def has(self, name: str) -> bool:
-        """Whether an optional field is there."""
+        """Whether an optional field is present."""
         return name in self._fields
 
     def text(self, name: str, max_characters: int) -> str:
-        """Take a string."""
+        """Read a string."""
         return self._text(self._take(name), name, max_characters)
 
     def texts(self, name: str, max_count: int, max_characters: int) -> tuple[str, ...]:
-        """Take a list of strings."""
+        """Read a list of strings."""
         return tuple(self._text(v, name, max_characters) for v in self._list(name, max_count))
 
     def whole(self, name: str, low: int, high: int) -> int:
-        """Take an integer of a range, both ends included."""
+        """Read an integer within an inclusive range."""
         return self._whole(self._take(name), name, low, high)
 
     def wholes(self, name: str, count: int, low: int, high: int) -> tuple[int, ...]:
-        """Take a list of so many integers of a range, both ends included."""
+        """Read a list of ``count`` integers within an inclusive range."""
         values = self._list(name, count)
         if len(values) != count:
             raise RequestError(f"{self._what}: “{name}” is a list of {count} numbers.")
         return tuple(self._whole(v, name, low, high) for v in values)
 
     def real(self, name: str, low: float, high: float) -> float:
-        """Take a finite number of a range, both ends included."""
+        """Read a finite number within an inclusive range."""
         return self._real(self._take(name), name, low, high)
 
     def real_or_nan(self, name: str, low: float, high: float) -> float:
-        """Take a finite number of a range, or NaN, which travels as ``null``."""
+        """Read a finite number within an inclusive range, or NaN, which is encoded as ``null``."""
         value = self._take(name)
         return math.nan if value is None else self._real(value, name, low, high)
 
     def flag(self, name: str) -> bool:
-        """Take true or false."""
+        """Read a boolean."""
         value = self._take(name)
         if not isinstance(value, bool):
             raise RequestError(f"{self._what}: “{name}” is true or false.")
         return value
 
     def fields(self, name: str) -> Fields:
-        """Take an object."""
+        """Read a nested object."""
         return Fields(self._object(name), f"{self._what}.{name}")
 
     def lists(self, name: str, max_count: int, max_characters: int) -> dict[str, tuple[str, ...]]:
-        """Take an object with free names of lists of strings."""
+        """Read an object that maps arbitrary names to lists of strings."""
         lists = Fields(self._object(name), f"{self._what}.{name}")
         return {key: lists.texts(key, max_count, max_characters) for key in tuple(lists._fields)}
 
     def scalars(self, name: str) -> dict[str, Any]:
-        """Take an object with free names of scalars and lists of scalars; lists become tuples."""
+        """Read an object that maps arbitrary names to scalars or lists of scalars; lists become tuples."""
         return {key: self._scalars(value, name) for key, value in self._object(name).items()}
 
     def _take(self, name: str) -> Any:
@@ -120,14 +121,15 @@ class Fields:
 
 
 def read_object(data: bytes | bytearray | memoryview, what: str) -> Fields:
-    """Read one JSON object (RFC 8259, UTF-8).
+    """Parse a JSON object (RFC 8259, UTF-8).
 
     Args:
-        data: The text; its length is the caller's to bound.
-        what: Name of the object for messages.
+        data: Encoded text; the caller must limit its length.
+        what: Name of the object in messages.
 
     Raises:
-        RequestError: No JSON object, a field twice, NaN or infinite numbers, numbers of over 32 digits.
+        RequestError: The text is not a JSON object, or has duplicate fields, NaN or infinite numbers, or
+            numbers with more than 32 digits.
     """
     try:
         value = json.loads(
@@ -147,12 +149,12 @@ def read_object(data: bytes | bytearray | memoryview, what: str) -> Fields:
 
 
 def write_object(fields: dict[str, Any]) -> bytes:
-    """Write one JSON object, compact; NaN must have become None before."""
+    """Serialise a JSON object compactly; NaN must have been replaced by None."""
     return json.dumps(fields, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
 def null_if_nan(value: float) -> float | None:
-    """Return None for NaN, which JSON does not have."""
+    """Return None for NaN, which JSON cannot represent."""
     return None if math.isnan(value) else float(value)
 
 
@@ -164,7 +166,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _short_int(digits: str) -> int:
-    # Python's conversion is quadratic in the number of digits.
+    # Python's conversion takes quadratic time in the number of digits.
     if len(digits) > _MAX_DIGITS:
         raise ValueError("too many digits")
     return int(digits)

@@ -1,4 +1,4 @@
-"""Volumes as bytes: voxels in chunks of equal size, each compressed for itself so that uploads can go on."""
+"""Encoding of volumes: voxels in equal chunks, compressed separately so that uploads can be resumed."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from textsegment.volume import Volume
 from textsegment.wire.volume_header import CHUNK_BYTES, DTYPES, Encoding, VolumeHeader
 
 CHUNK_HEAD = struct.Struct("<II")
-"""Before each chunk: length in bytes as sent, CRC-32 of these bytes."""
+"""Header of each chunk: length in bytes as transmitted, and CRC-32 of those bytes."""
 
 _EXACT_FLOAT64 = 2**53
 
 
 def wire_volume(volume: Volume) -> Volume:
-    """Return the same volume with voxels as they travel: C order, little endian, a type of ``DTYPES``.
+    """Return the volume with voxels as transmitted: C order, little endian, a type of ``DTYPES``.
 
-    No value changes: wider integers become int32 or float64 if all values fit, float16 becomes float32.
-    The digest of the result is the name of the volume on a server. Warnings stay with the client.
+    Values are unchanged: wider integers become int32 or float64 if all values fit, and float16 becomes
+    float32. The digest of the result identifies the volume on a server. Warnings are dropped: they stay with
+    the client.
 
     Raises:
-        VolumeInvalidError: Integers beyond 2⁵³, or floating point of more than 64 bits.
+        VolumeInvalidError: The voxels are integers beyond 2⁵³ or floating-point numbers of more than 64 bits.
     """
     voxels = np.ascontiguousarray(volume.voxels, dtype=_wire_dtype(volume.voxels))
     return Volume(voxels, volume.geometry, volume.modality)
@@ -36,12 +37,12 @@ def wire_volume(volume: Volume) -> Volume:
 def encode_volume(
     volume: Volume, encoding: Encoding = Encoding.DEFLATED, first_chunk: int = 0
 ) -> Iterator[bytes]:
-    """Encode an upload piece by piece: the header, then one piece for each chunk.
+    """Encode an upload piece by piece: the header, then one piece per chunk.
 
     Args:
-        volume: From ``wire_volume``.
-        encoding: RAW is faster where the network is faster than about 100 MB/s, as on loopback.
-        first_chunk: Chunks that the server has already; the upload goes on behind them.
+        volume: Volume from ``wire_volume``.
+        encoding: Encoding of the chunks; RAW is faster if the network exceeds about 100 MB/s, as on loopback.
+        first_chunk: Number of chunks that the server already has; the upload resumes after them.
     """
     header = VolumeHeader.of(volume)
     yield header.to_bytes(encoding, first_chunk)
@@ -53,17 +54,17 @@ def encode_volume(
 
 
 def assemble_volume(header: VolumeHeader, raw: Any, digest: str) -> Volume:
-    """Make the volume of all its voxel bytes, and prove that it is the one that was announced.
+    """Assemble a volume from its voxel bytes and verify its digest.
 
     Args:
-        header: Of the upload.
-        raw: All decoded chunks in order: bytes, a memory map, or anything with the buffer protocol. The
-            volume refers to it, it is not copied.
-        digest: Under which the volume was uploaded.
+        header: Header of the upload.
+        raw: All decoded chunks in order: bytes, a memory map, or any object with the buffer protocol. The
+            volume refers to the data without copying.
+        digest: SHA-256 digest under which the volume was uploaded.
 
     Raises:
         RequestError: The number of bytes is wrong, or a boolean voxel is neither 0 nor 1.
-        ChecksumError: It is another volume.
+        ChecksumError: The digest of the volume differs.
     """
     flat = np.frombuffer(raw, dtype=np.uint8)
     if flat.size != header.volume_bytes:
@@ -98,6 +99,6 @@ def _encode_chunk(raw: NDArray[np.uint8], voxel_bytes: int, encoding: Encoding) 
     if encoding is Encoding.RAW:
         return raw.tobytes()
     shuffled = raw.reshape(-1, voxel_bytes).T.tobytes()
-    # Noise repeats in runs only: Z_RLE is 1.7 times as fast as the search for strings, and 5 % smaller.
+    # Noise repeats only in runs: Z_RLE is 1.7 times as fast as string matching, and 5 % smaller.
     stream = zlib.compressobj(level=1, strategy=zlib.Z_RLE)
     return stream.compress(shuffled) + stream.flush()

@@ -1,4 +1,4 @@
-"""Reads an upload while it comes in; never holds more than one chunk of it."""
+"""Incremental decoding of an upload, holding at most one chunk of it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from textsegment.wire.volume_header import HEADER_BYTES, Encoding, VolumeHeader,
 
 
 class VolumeDecoder:
-    """Incremental decoder of one upload: push bytes as they come, get voxel bytes chunk by chunk.
+    """Incremental decoder of one upload: push bytes as they arrive, get voxel bytes chunk by chunk.
 
-    Nothing is allocated before the declared size has been checked against the limits, and then one chunk at
-    most. After an error the decoder is of no further use; the chunks before it are good.
+    Nothing is allocated before the declared size has been checked against the limits, and then at most one
+    chunk. After an error the decoder must not be used again; the chunks before it are valid.
 
     Args:
-        limits: What this server accepts.
-        stored: Header of an earlier, broken upload under the same digest.
-        stored_chunks: How many chunks of it are kept.
+        limits: Limits of this server.
+        stored: Header of an earlier, interrupted upload with the same digest, if any.
+        stored_chunks: Number of chunks kept from that upload.
 
     Attributes:
-        header: What comes; None until it has arrived.
-        next_chunk: Index of the chunk that comes next: so many are complete.
+        header: Header of the upload; None until it has arrived.
+        next_chunk: Index of the next chunk, which equals the number of complete chunks.
     """
 
     def __init__(self, limits: Limits, stored: VolumeHeader | None = None, stored_chunks: int = 0) -> None:
@@ -39,17 +39,18 @@ class VolumeDecoder:
         self._buffer = bytearray()
 
     def push(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Take bytes of the body and yield each chunk that they complete: its index and its voxel bytes.
+        """Feed bytes of the body to the decoder and yield (index, voxel bytes) for each completed chunk.
 
-        The chunks are decoded while the result is iterated, so that a few hundred bytes that inflate to many
-        chunks never lie in memory together. The first index is 0 where an upload starts afresh, and what was
-        stored is void then.
+        Chunks are decoded lazily during iteration, so that a few hundred bytes that inflate to many chunks
+        never occupy memory all at once. If the first index is 0, the upload starts over and stored chunks are
+        void.
 
         Raises:
-            RequestError: Garbage, or nothing an upload can be; see also ``read_header``.
-            ChecksumError: A chunk was damaged on the way.
-            LimitExceededError: The volume is too large, or more comes than the header declares.
-            UploadOutOfStepError: The upload goes on at another chunk or volume than is stored.
+            RequestError: The data are not a valid upload; see also ``read_header``.
+            ChecksumError: A chunk was damaged in transit.
+            LimitExceededError: The volume is too large, or there are more data than the header declares.
+            UploadOutOfStepError: The upload resumes at another chunk, or with another volume, than the stored
+                one.
         """
         self._buffer += data
         return self._drain()
@@ -58,7 +59,7 @@ class VolumeDecoder:
         """Check that the body ended with the last chunk.
 
         Raises:
-            RequestError: It is empty or truncated; what is complete may stay stored.
+            RequestError: The body is empty or truncated; complete chunks may be kept.
         """
         if self.header is None:
             raise RequestError("The upload is empty or ends in its header.")

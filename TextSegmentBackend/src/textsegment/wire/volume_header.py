@@ -1,4 +1,4 @@
-"""The first 156 bytes of an upload: what volume it is, and where the upload begins."""
+"""Header of an upload (156 bytes): the volume without voxels, and the first chunk sent."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.limits import Limits
 
 CHUNK_BYTES = 2**18
-"""Voxel bytes of every chunk but the last, before compression; a multiple of every voxel size."""
+"""Voxel bytes per chunk except the last, before compression; a multiple of every voxel size."""
 
 DTYPES = ("|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<f4", "<f8")
-"""Types of voxels on the wire, as numpy names them; the place is the code."""
+"""Voxel types that can be transmitted, as NumPy type strings; the index is the code."""
 
 _MAGIC = b"TSV" + str(PROTOCOL_VERSION).encode()
-# magic, encoding, code of the type, modality, shape, first chunk, affine row by row
+# Magic, encoding, code of the type, modality, shape, first chunk, affine row by row.
 _LAYOUT = struct.Struct("<4sBB2s3II16d")
 _CHECKSUM = struct.Struct("<I")
 HEADER_BYTES = _LAYOUT.size + _CHECKSUM.size
 
 
 class Encoding(IntEnum):
-    """How the bytes of a chunk travel."""
+    """Encoding of the bytes of a chunk."""
 
     RAW = 0
     DEFLATED = 1
-    """Bytes of equal significance put together, then a zlib stream (RFC 1950)."""
+    """Bytes grouped by significance, then compressed as a zlib stream (RFC 1950)."""
 
 
 @dataclass(frozen=True)
 class VolumeHeader:
-    """A volume without its voxels.
+    """Description of a volume without its voxels.
 
     Attributes:
         modality: ``CT``, ``MR``, ``PT`` or ``US``.
-        dtype: One of ``DTYPES``.
-        geometry: The grid.
+        dtype: NumPy type string, one of ``DTYPES``.
+        geometry: Voxel grid.
     """
 
     modality: str
@@ -55,37 +55,38 @@ class VolumeHeader:
 
     @classmethod
     def of(cls, volume: Volume) -> VolumeHeader:
-        """Return the header of a volume whose voxels are of a type of the wire."""
+        """Return the header of a volume from ``wire_volume``."""
         return cls(volume.modality, volume.voxels.dtype.str, volume.geometry)
 
     @property
     def voxel_bytes(self) -> int:
-        """Bytes of one voxel."""
+        """Size of one voxel in bytes."""
         return np.dtype(self.dtype).itemsize
 
     @property
     def volume_bytes(self) -> int:
-        """Bytes of all voxels."""
+        """Size of all voxels in bytes."""
         return math.prod(self.geometry.spatial_shape) * self.voxel_bytes
 
     @property
     def chunk_count(self) -> int:
-        """Chunks of the whole volume, at least one."""
+        """Number of chunks of the whole volume, at least one."""
         return -(-self.volume_bytes // CHUNK_BYTES)
 
     def chunk_size(self, chunk: int) -> int:
-        """Voxel bytes of one chunk: ``CHUNK_BYTES``, or what is left for the last."""
+        """Return the number of voxel bytes in a chunk: ``CHUNK_BYTES``, or the remainder for the last one."""
         return min(CHUNK_BYTES, self.volume_bytes - chunk * CHUNK_BYTES)
 
     def begin_digest(self) -> hashlib._Hash:
-        """Return ``Volume.digest`` before the first voxel; update it with all chunks."""
+        """Return the hash for ``Volume.digest`` before the first voxel; update it with all chunks in
+        order."""
         shape = tuple(self.geometry.spatial_shape)
         digest = hashlib.sha256(f"{self.modality}|{self.dtype}|{shape}|".encode())
         digest.update(self.geometry.affine.tobytes())
         return digest
 
     def to_bytes(self, encoding: Encoding, first_chunk: int) -> bytes:
-        """Return the header of an upload that begins with the given chunk."""
+        """Encode the header of an upload that begins with the given chunk."""
         body = _LAYOUT.pack(
             _MAGIC,
             encoding,
@@ -99,17 +100,17 @@ class VolumeHeader:
 
 
 def read_header(data: bytes, limits: Limits) -> tuple[VolumeHeader, Encoding, int]:
-    """Read the header of an upload: the volume, the encoding, the first chunk.
+    """Parse the header of an upload and return the volume header, the encoding and the first chunk.
 
     Args:
-        data: ``HEADER_BYTES`` bytes.
-        limits: What this server accepts.
+        data: Encoded header, ``HEADER_BYTES`` bytes.
+        limits: Limits of this server.
 
     Raises:
-        VersionMismatchError: Of another version of the protocol.
-        RequestError: No header of an upload, or with numbers that mean nothing.
-        ChecksumError: Damaged on the way.
-        GeometryError: Zero dimension, singular or not finite affine.
+        VersionMismatchError: The header uses another version of the protocol.
+        RequestError: The data are not an upload header, or contain invalid numbers.
+        ChecksumError: The header was damaged in transit.
+        GeometryError: A dimension is zero, or the affine is singular or not finite.
         LimitExceededError: The volume is too large.
     """
     if data[:3] != _MAGIC[:3]:

@@ -1,1 +1,1 @@
-"""DICOM images: from files on disk to a volume, and what later objects refer back to."""
+"""DICOM images: reading into volumes, and the references that later objects need."""

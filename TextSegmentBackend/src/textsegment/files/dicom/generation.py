@@ -1,4 +1,4 @@
-"""Who made a structure, as DICOM says it of regions and segments alike."""
+"""Origin of a structure in DICOM terms, for regions and segments alike."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _GENERATION = {Maker.MODEL: "AUTOMATIC", Maker.EDITED: "SEMIAUTOMATIC", Maker.UN
 
 
 def generation_of(origin: Origin) -> str:
-    """Return the value of ROI Generation Algorithm (3006,0036): nothing if nobody knows who made it.
+    """Return the value of ROI Generation Algorithm (3006,0036); empty if the maker is unknown.
 
     >>> generation_of(Origin())
     'AUTOMATIC'

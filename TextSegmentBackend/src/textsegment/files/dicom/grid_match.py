@@ -1,7 +1,7 @@
-"""Finds the DICOM series of an image that came through another program, and puts its masks on their grid.
+"""Matching of an image from another program to its DICOM series, and transfer of masks to their grid.
 
-Programs turn axes round and read grids in slightly different ways: the voxels are the same, their order is
-not.
+Programs reorder or flip axes and compute grids slightly differently: the voxels are the same, but their order
+is not.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from textsegment.geometry import Geometry
 from textsegment.segmentation import StructureMask
 from textsegment.wire.export_order import MismatchReason, VoxelSample
 
-# Two readers compute the same grid in different ways; in voxels.
+# Tolerance in voxels, since readers compute the same grid in slightly different ways.
 _SAME_GRID = 0.1
-# Below this correlation of their voxels, two images are not the same.
+# Images whose voxels correlate less than this are different.
 _SAME_IMAGE = 0.9
 
 
@@ -36,10 +36,10 @@ _SENTENCES = {
 
 
 class ImageMismatchError(GeometryError):
-    """The DICOM images are not those of the image.
+    """The DICOM images are not the ones that the image was made from.
 
     Attributes:
-        reason: Why; front ends say it in their language.
+        reason: Reason for the mismatch, which front ends can translate.
     """
 
     def __init__(self, reason: MismatchReason) -> None:
@@ -49,22 +49,22 @@ class ImageMismatchError(GeometryError):
 
 @dataclass(frozen=True, eq=False)
 class GridMove:
-    """How the voxels of one grid become those of another: axes in another order, or turned round.
+    """Mapping between the voxels of two grids that differ by permuted or flipped axes.
 
     Attributes:
-        turn: 3×3, one ±1 in each row and column.
-        shift: Index of the first voxel on the other grid, (3,).
+        turn: Signed permutation matrix, 3×3.
+        shift: Index of the first voxel on the other grid, an array of shape (3,).
     """
 
     turn: NDArray[np.float64]
     shift: NDArray[np.float64]
 
     def apply(self, mask: StructureMask, geometry: Geometry) -> StructureMask:
-        """Return a mask on the other grid, with what is known of it.
+        """Transfer a mask to the other grid, including its metadata.
 
         Args:
-            mask: On the one grid.
-            geometry: The other grid.
+            mask: Mask on the first grid.
+            geometry: Geometry of the other grid.
         """
         axes = np.abs(self.turn).argmax(axis=1)
         backward = [axis for axis in range(3) if self.turn[axis, axes[axis]] < 0]
@@ -78,12 +78,12 @@ class GridMove:
         return replace(moved, origin=mask.origin)
 
     def index(self, index: NDArray[np.int64]) -> tuple[Any, ...]:
-        """Return indices (n, 3) on the other grid, as an expression for arrays."""
+        """Map indices of shape (n, 3) to the other grid, as an index expression for arrays."""
         return tuple((index @ self.turn.T + self.shift).astype(int).T)
 
 
 def move_between(grid: Geometry, other: Geometry) -> GridMove | None:
-    """Return how a grid becomes another one with the same voxels at the same places; None if it does not.
+    """Return the mapping between two grids with the same voxel positions, or None if they differ.
 
     Example:
         >>> grid = Geometry((2, 3, 4), np.diag([1.0, 1.0, 2.0, 1.0]))
@@ -93,7 +93,7 @@ def move_between(grid: Geometry, other: Geometry) -> GridMove | None:
         [1.0, 0.0, 0.0]
     """
     to_other = np.linalg.inv(other.affine) @ grid.affine
-    # Adding zero makes one of the two zeros of floats of both.
+    # Adding zero turns negative zeros into positive ones.
     turn, shift = np.rint(to_other[:3, :3]) + 0.0, np.rint(to_other[:3, 3]) + 0.0
     if not ((np.abs(turn).sum(axis=0) == 1).all() and (np.abs(turn).sum(axis=1) == 1).all()):
         return None
@@ -109,20 +109,20 @@ def move_between(grid: Geometry, other: Geometry) -> GridMove | None:
 
 
 def find_scan(images: Sequence[Path | str], grid: Geometry, sample: VoxelSample) -> tuple[Scan, GridMove]:
-    """Read the DICOM images of an image.
+    """Find and read the DICOM scan that an image was made from.
 
     Args:
-        images: Its files, known to be those of the image; or one folder, of whose series the one counts that
-            is on the grid and has the voxels.
-        grid: Of the image.
-        sample: Voxels of the image.
+        images: Files known to be those of the image, or one folder, in which the series with the same grid
+            and voxels is chosen.
+        grid: Grid of the image.
+        sample: Sample of the voxels of the image.
 
     Returns:
-        The scan, and how masks on the grid come to its grid.
+        The scan, and the mapping from the given grid to that of the scan.
 
     Raises:
-        ImageMismatchError: These are not its images.
-        TextSegmentError: They cannot be read.
+        ImageMismatchError: The DICOM images are not those of the image.
+        TextSegmentError: The DICOM images cannot be read.
     """
     if len(images) != 1 or not Path(images[0]).is_dir():
         scan = read_dicom([Path(image) for image in images])
@@ -139,7 +139,7 @@ def find_scan(images: Sequence[Path | str], grid: Geometry, sample: VoxelSample)
         except TextSegmentError:
             if len(series) == 1:
                 raise
-            continue  # another one may be the right one
+            continue  # another series may match
         move = move_between(grid, scan.volume.geometry)
         has_grid |= move is not None
         if move is not None and is_same_image(sample, scan, move):
@@ -148,7 +148,7 @@ def find_scan(images: Sequence[Path | str], grid: Geometry, sample: VoxelSample)
 
 
 def is_same_image(sample: VoxelSample, scan: Scan, move: GridMove) -> bool:
-    """Whether voxels are alike, up to a factor and a constant: activity may have become an uptake value."""
+    """Whether voxels match up to a linear map, as activity may have been converted to uptake values."""
     theirs = scan.volume.voxels[move.index(sample.index)].astype(np.float64)
     if sample.values.std() == 0 or theirs.std() == 0:
         return bool(sample.values.std() == theirs.std())

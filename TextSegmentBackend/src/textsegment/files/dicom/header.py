@@ -1,4 +1,4 @@
-"""What is needed of the headers of DICOM files: nothing that names a patient is kept or shown."""
+"""Reading of DICOM headers, limited to the attributes that this package needs."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ _NEEDED = [
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
 ]  # fmt: skip
-# What objects made of the scan repeat. An odd value here is no reason to refuse the image: it is left out.
+# Attributes that derived objects repeat. An invalid value is dropped instead of rejecting the image.
 _KEPT = [
     *KEYWORDS, *LOSSY, "FrameOfReferenceUID", "PositionReferenceIndicator", "SpacingBetweenSlices",
     *PET_KEYWORDS, *PET_PRIVATE_TAGS,
     "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence",
 ]  # fmt: skip
 FEWEST_PLANES = 4
-"""A series of fewer planes is a scout or a screenshot if there is a longer one."""
-# Objects of these modalities hold pixels, but no scan.
+"""Series with fewer planes count as scouts or screenshots if there is a longer one."""
+# Modalities of objects that are not scans, although some of them contain pixels.
 _NO_SCAN = {"SEG", "RTDOSE", "RTIMAGE", "RTSTRUCT", "RTPLAN", "SR", "PR", "KO", "REG", "DOC"}
 _LOSSY = {
     JPEGBaseline8Bit: "ISO_10918_1", JPEGExtended12Bit: "ISO_10918_1", JPEGLSNearLossless: "ISO_14495_1",
@@ -50,11 +50,11 @@ _LOSSY = {
 
 @dataclass(frozen=True, eq=False)
 class ImageHeader:
-    """One DICOM file that can be part of a scan.
+    """Header of a DICOM file that can be part of a scan.
 
     Attributes:
-        path: The file.
-        dataset: Only the elements that this package needs.
+        path: Path of the file.
+        dataset: Data set with only the elements that this package needs.
     """
 
     path: Path
@@ -62,48 +62,48 @@ class ImageHeader:
 
     @property
     def modality(self) -> str:
-        """The modality code, or ``"?"`` where the file has none of the usual form."""
+        """Modality code, or ``"?"`` if the file has none in the usual form."""
         return _code(self.dataset)
 
     @property
     def series(self) -> str:
-        """Identity of the series; never to be shown."""
+        """Series instance UID, which must never be displayed; may be empty."""
         return str(self.dataset.get("SeriesInstanceUID") or "")
 
     @property
     def series_number(self) -> str:
-        """The number of the series for messages, or ``"?"``."""
+        """Series number for messages, or ``"?"``."""
         number = self.dataset.get("SeriesNumber")
         return str(int(number)) if number is not None else "?"
 
     @property
     def frame_count(self) -> int:
-        """How many planes the file holds."""
+        """Number of planes in the file."""
         return int(self.dataset.get("NumberOfFrames") or 1)
 
     @property
     def sop_class(self) -> str:
-        """Kind of the object."""
+        """SOP class UID of the object; may be empty."""
         return str(self.dataset.get("SOPClassUID") or "")
 
     @property
     def is_placed(self) -> bool:
-        """Whether the file says where its planes lie, as screenshots and dose pages do not."""
+        """Whether the file states the positions of its planes, unlike screenshots and dose pages."""
         return bool(
             self.dataset.get("ImagePositionPatient") or self.dataset.get("PerFrameFunctionalGroupsSequence")
         )
 
     @property
     def is_scout(self) -> bool:
-        """Whether the image only shows where the scan lies."""
+        """Whether the image is a localizer, which only shows the extent of the scan."""
         return has_image_type(self.dataset, "LOCALIZER")
 
     def planes(self) -> list[Plane]:
-        """Return the place of each frame.
+        """Return the plane of each frame.
 
         Raises:
-            GeometryError: The file does not say where its planes lie.
-            VolumeInvalidError: It is a colour image or a mosaic.
+            GeometryError: The file does not state the positions of its planes.
+            VolumeInvalidError: The image is a colour image or a mosaic.
             InputUnreadableError: The header is damaged.
         """
         try:
@@ -114,12 +114,12 @@ class ImageHeader:
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Result of looking through files.
+    """DICOM files found by a search.
 
     Attributes:
-        images: Headers of files that can be part of a scan.
-        others: Modality codes of DICOM objects that cannot (structure sets, segmentations, …).
-        damaged: Number of DICOM files that cannot be read.
+        images: Headers of the files that can be part of a scan.
+        others: Modality codes of other DICOM objects (structure sets, segmentations, …).
+        damaged: Number of DICOM files that could not be read.
     """
 
     images: tuple[ImageHeader, ...]
@@ -129,7 +129,7 @@ class ImageFiles:
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """Keep pydicom from warning of odd values and quoting them: they can be those of a patient."""
+    """Suppress pydicom's warnings about invalid values, which quote them and so may reveal patient data."""
     logger = logging.getLogger("pydicom")
     was_disabled, logger.disabled = logger.disabled, True
     try:
@@ -141,9 +141,9 @@ def quiet_pydicom() -> Iterator[None]:
 
 
 def find_images(folder: Path) -> ImageFiles:
-    """Look for DICOM images in a folder, and below it unless the folder itself holds a scan.
+    """Find DICOM images in a folder, and in its subfolders unless the folder itself contains a scan.
 
-    A scout or a screenshot on top is no scan. Links are followed.
+    A scout or screenshot in the folder itself does not count as a scan. Symbolic links are followed.
     """
     levels = walk_files(folder)
     found = read_headers(next(levels, (folder, []))[1])
@@ -158,7 +158,7 @@ def find_images(folder: Path) -> ImageFiles:
 
 
 def read_headers(paths: Iterable[Path]) -> ImageFiles:
-    """Read the headers of all files that are DICOM; others are passed over."""
+    """Read the headers of all DICOM files among the paths; other files are skipped."""
     images: list[ImageHeader] = []
     others: set[str] = set()
     damaged = 0
@@ -182,9 +182,9 @@ def read_headers(paths: Iterable[Path]) -> ImageFiles:
 
 
 def read_dataset(path: Path, **options: Any) -> Dataset:
-    """Read a DICOM file, with or without the preamble; ``options`` are those of ``pydicom.dcmread``."""
+    """Read a DICOM file with or without preamble; ``options`` are passed to ``pydicom.dcmread``."""
     with path.open("rb") as stream:
-        # Old files lack the preamble and begin with their first element.
+        # Old files lack the preamble and begin directly with their first element.
         bare = stream.read(2) in (b"\x02\x00", b"\x08\x00")
         stream.seek(0)
         return pydicom.dcmread(stream, force=bare, **options)
@@ -195,20 +195,20 @@ def _read_header(path: Path) -> ImageHeader:
     keep_text(dataset)
     _drop_odd(dataset)
     _say_compression(path, dataset)
-    # pydicom converts values when they are first asked for: damage shall show here.
+    # pydicom converts values on first access: force it, so that damage shows up here.
     for _ in chain(dataset.file_meta.iterall(), dataset.iterall()):
         pass
     return ImageHeader(path, dataset)
 
 
 def _drop_odd(dataset: Dataset) -> None:
-    """Leave out what cannot be read of the elements that are only repeated."""
+    """Drop unreadable values of attributes that are only copied to other objects."""
     for keyword in _KEPT:
         if keyword not in dataset:
             continue
         try:
             element = dataset[keyword]
-            # pydicom leaves a number that it cannot read as text.
+            # pydicom keeps a number that it cannot parse as text.
             odd = element.VR == "DS" and isinstance(element.value, str)
         except DAMAGE:
             odd = True
@@ -217,7 +217,7 @@ def _drop_odd(dataset: Dataset) -> None:
 
 
 def _say_compression(path: Path, dataset: Dataset) -> None:
-    """Say what the encoding of the voxels says of them, if the header does not: they are not as they were."""
+    """Record lossy compression, as the transfer syntax implies it, if the header does not."""
     method = _LOSSY.get(dataset.file_meta.get("TransferSyntaxUID"))
     if method is None or dataset.get("LossyImageCompression") == "01":
         return

@@ -1,9 +1,9 @@
-"""What an object made of a scan repeats from its images: one table, with the conditions of the standard.
+"""Attributes that a derived object inherits from the images of a scan, with the standard's conditions.
 
-The table has the modules of the patient, the study, the clinical trial and what holds for every object (PS3.3
-C.7.1.1, C.7.1.3, C.7.2.1, C.7.2.2, C.7.2.3, C.12.1), without what describes persons more than the standard
-asks for: comments, history, addresses. Attributes that are there are repeated; those that must be there,
-perhaps empty, are added where their condition is met.
+The table covers the patient, study, clinical trial and SOP common modules (PS3.3 C.7.1.1, C.7.1.3, C.7.2.1,
+C.7.2.2, C.7.2.3, C.12.1), except for personal details that the standard does not require, such as comments,
+history and addresses. Existing attributes are copied; attributes that must be present, possibly empty, are
+added where their condition is met.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _never(dataset: Dataset) -> bool:
 
 
 def _is_animal(dataset: Dataset) -> bool:
-    """Whether the patient is none of our species."""
+    """Whether the patient is an animal."""
     codes = {str(item.get("CodeValue")) for item in dataset.get("PatientSpeciesCodeSequence") or ()}
     described = str(dataset.get("PatientSpeciesDescription") or "").strip().lower()
     return bool(codes - _HUMAN) or (not codes and described not in ("", "human", "homo sapiens"))
@@ -44,11 +44,11 @@ _has_time_point = _has(
 
 @dataclass(frozen=True)
 class Inherited:
-    """One attribute.
+    """One inherited attribute.
 
     Attributes:
-        keyword: Of pydicom's dictionary.
-        is_due: Whether an object of this patient has to have it, perhaps empty (types 2 and 2C).
+        keyword: Keyword in pydicom's dictionary.
+        is_due: Predicate that tells whether the attribute must be present, possibly empty (types 2 and 2C).
     """
 
     keyword: str
@@ -56,7 +56,7 @@ class Inherited:
 
 
 def _optional(*keywords: str) -> list[Inherited]:
-    """Types 3 and 1C: repeated as they are, since a value cannot be made up."""
+    """Return rows of types 3 and 1C, which are copied if present, since values cannot be made up."""
     return [Inherited(keyword) for keyword in keywords]
 
 
@@ -98,11 +98,11 @@ TABLE: tuple[Inherited, ...] = (
 
 KEYWORDS = tuple(row.keyword for row in TABLE)
 LOSSY = ("LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod")
-"""What an image made of others says of their compression."""
+"""Attributes by which a derived image states the lossy compression of its sources."""
 
 
 def inherited_from(header: Dataset) -> Dataset:
-    """Return what an object of the same patient and study repeats from the header of an image."""
+    """Return the attributes that an object of the same patient and study copies from an image header."""
     copy = Dataset()
     for row in TABLE:
         if row.keyword in header:
@@ -112,14 +112,14 @@ def inherited_from(header: Dataset) -> Dataset:
 
 
 def add_due(dataset: Dataset) -> None:
-    """Add what an object of this patient and study has to have, empty."""
+    """Add the attributes that an object of this patient and study must have, with empty values."""
     for row in TABLE:
         if row.keyword not in dataset and row.is_due(dataset):
             setattr(dataset, row.keyword, [] if row.keyword.endswith("Sequence") else "")
 
 
 def now_for(dataset: Dataset) -> datetime:
-    """Return the time in the zone that all times of an object are in; the local one if it names none."""
+    """Return the current time in the time zone of a data set, or in the local one if it states none."""
     offset = str(dataset.get("TimezoneOffsetFromUTC") or "").strip()
     try:
         sign, hours, minutes = offset[0], int(offset[1:3]), int(offset[3:5])

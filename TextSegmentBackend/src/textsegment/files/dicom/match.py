@@ -1,8 +1,8 @@
-"""Whether a structure set or segmentation belongs to a scan: by patient, images, series, frame of reference.
+"""Check that a structure set or segmentation belongs to a scan.
 
-A frame of reference is a coordinate system, not a scan: the phases of a 4-D scan share one, so do PET and CT
-of one examination. So the images that an object names decide. Where it names none, the series does, then the
-frame.
+A frame of reference is a coordinate system, not a scan: the phases of a 4-D scan share one, as do PET and CT
+of one examination. The images that an object references therefore decide; if there are none, the series does,
+and then the frame of reference. The patient is compared as well.
 """
 
 from __future__ import annotations
@@ -21,16 +21,18 @@ _HINT = "Give the one of this scan."
 
 @dataclass(frozen=True, repr=False)
 class References:
-    """What an object says of the scan that it was made of. It holds patient data: its ``repr`` shows none.
+    """References of an object to its scan.
+
+    They contain patient data, which ``repr`` does not show.
 
     Attributes:
-        noun: What the object is, for sentences.
-        patient_id: May be empty.
-        patient_name: May be empty.
-        frames: Frames of reference.
-        series: Identities of series.
-        images: Identities of images.
-        status: Whether a person approved it, as the object says it; may be empty.
+        noun: Name of the kind of object, for messages.
+        patient_id: Patient ID; may be empty.
+        patient_name: Patient's name; may be empty.
+        frames: Frame of reference UIDs.
+        series: Series instance UIDs.
+        images: SOP instance UIDs of images.
+        status: Approval status as stated in the object; may be empty.
     """
 
     noun: str
@@ -46,7 +48,7 @@ class References:
 
 
 def references_of_structure_set(dataset: Dataset) -> References:
-    """Return what a structure set says of its scan."""
+    """Return the references of a structure set to its scan."""
     items = list(_items(dataset, "ReferencedFrameOfReferenceSequence"))
     regions = list(_items(dataset, "StructureSetROISequence"))
     series = [each for item in items for each in _series(item)]
@@ -64,7 +66,7 @@ def references_of_structure_set(dataset: Dataset) -> References:
 
 
 def references_of_segmentation(dataset: Dataset) -> References:
-    """Return what a DICOM segmentation says of its scan."""
+    """Return the references of a DICOM segmentation to its scan."""
     series = list(_items(dataset, "ReferencedSeriesSequence"))
     images = set(_images(dataset, "SourceImageSequence"))
     for each in series:
@@ -87,12 +89,12 @@ def references_of_segmentation(dataset: Dataset) -> References:
 
 @dataclass(frozen=True)
 class ScanNames:
-    """By which names a structure set calls the scan.
+    """Identifiers by which a structure set refers to a scan.
 
     Attributes:
-        images: Of the scan, also those that are not at hand.
-        frames: Frames of reference; the scan's own, and others that the set has for the same images.
-        names_own_frame: Whether the set knows the scan's own frame of reference.
+        images: SOP instance UIDs of the scan, including images that are not at hand.
+        frames: Frame of reference UIDs: the scan's own, and others that the set assigns to the same images.
+        names_own_frame: Whether the set contains the scan's own frame of reference.
     """
 
     images: frozenset[str]
@@ -101,7 +103,7 @@ class ScanNames:
 
     @classmethod
     def of(cls, dataset: Dataset, source: SourceSeries) -> ScanNames:
-        """Find them."""
+        """Collect the identifiers of a scan in a structure set."""
         own = source.frame_of_reference_uid
         images, frames = images_of(source), {own}
         for item in _items(dataset, "ReferencedFrameOfReferenceSequence"):
@@ -114,7 +116,7 @@ class ScanNames:
         return cls(frozenset(images), frozenset(frames), names_own_frame)
 
     def why_elsewhere(self, roi: Dataset, item: Dataset) -> str:
-        """Return the code of why a region does not lie on the scan; nothing if it does."""
+        """Return the caution code for a region that is not on the scan; empty if it is."""
         images = images_of_contours(item)
         if images & self.images and not self.names_own_frame:
             return ""
@@ -124,7 +126,7 @@ class ScanNames:
 
 
 def images_of_contours(roi: Dataset) -> set[str]:
-    """Return the identities of the images that the contours of one region name."""
+    """Return the SOP instance UIDs of the images that the contours of a region reference."""
     return {
         name
         for contour in _items(roi, "ContourSequence")
@@ -136,15 +138,15 @@ def require_same_scan(references: References, source: SourceSeries) -> tuple[Cau
     """Check that an object belongs to a scan.
 
     Args:
-        references: What the object says.
-        source: The scan.
+        references: References of the object.
+        source: Scan that it should belong to.
 
     Returns:
-        What should be known: that it was rejected, that it has another frame of reference although it was
-        drawn on the same images, that it names no images.
+        Cautions: that the object was rejected, that it has another frame of reference although it was drawn
+        on the same images, or that it references no images.
 
     Raises:
-        InputError: It belongs to another patient, to other images, or to another frame of reference.
+        InputError: The object belongs to another patient, other images or another frame of reference.
     """
     noun = references.noun
     has_images = bool(references.images & images_of(source))
@@ -171,7 +173,7 @@ def require_same_scan(references: References, source: SourceSeries) -> tuple[Cau
 
 
 def images_of(source: SourceSeries) -> set[str]:
-    """Return the identities of the images of a scan."""
+    """Return the SOP instance UIDs of the images of a scan."""
     return {plane.sop_instance_uid for plane in source.planes} - {""}
 
 
@@ -180,7 +182,7 @@ def _is_another_patient(references: References, source: SourceSeries, has_images
     theirs, ours = references.patient_id, _text(header.get("PatientID"))
     if theirs and ours:
         return theirs != ours
-    # Where one of two was made nameless, the images say more than names do.
+    # If one of the two was anonymised, the images are stronger evidence than the names.
     theirs, ours = references.patient_name, _name(header)
     return bool(theirs and ours) and theirs != ours and not has_images
 
@@ -214,11 +216,11 @@ def _images(dataset: Dataset, keyword: str) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, bytes):  # of no character set that is declared
+    if isinstance(value, bytes):  # not in a declared character set
         value = value.decode("latin-1")
     return "" if value is None else str(value).strip()
 
 
 def _name(dataset: Dataset) -> str:
-    """Return the name of the patient without what programs add and leave out: case, empty parts."""
+    """Return the patient's name normalised for comparison: without case, separators and empty parts."""
     return " ".join(_text(dataset.get("PatientName")).replace("^", " ").split()).casefold()

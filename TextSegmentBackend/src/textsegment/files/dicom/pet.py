@@ -1,7 +1,7 @@
 """Standardised uptake values (SUV by body weight) of PET series.
 
-The way of the QIBA vendor-neutral procedure: activity per millilitre, times the weight in grams, by the dose
-as it is at the time that the activities refer to. PS3.3 C.8.9.1 names the attributes.
+Follows the QIBA vendor-neutral procedure: activity per millilitre times the weight in grams, divided by the
+dose at the time to which the activities are decay-corrected. PS3.3 C.8.9.1 defines the attributes.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from pydicom.valuerep import DT
 
 from textsegment.errors import VolumeInvalidError
 
-# Philips writes counts, and what turns them into SUV or Bq/ml ("Philips PET Private Group").
+# Philips stores counts, and factors that convert them to SUV or Bq/ml ("Philips PET Private Group").
 _PHILIPS_SUV_FACTOR = 0x70531000
 _PHILIPS_ACTIVITY_FACTOR = 0x70531009
 PET_KEYWORDS = (
     "Units", "SUVType", "DecayCorrection", "PatientWeight", "RadiopharmaceuticalInformationSequence",
     "SeriesDate", "SeriesTime", "AcquisitionDate", "AcquisitionTime",
 )  # fmt: skip
-"""What is needed of the headers of a PET series."""
+"""Keywords of the attributes needed from the headers of a PET series."""
 PET_PRIVATE_TAGS = (0x70530010, _PHILIPS_SUV_FACTOR, _PHILIPS_ACTIVITY_FACTOR)
-"""The same, of Philips: who made the private group, and the factors."""
+"""Tags of private Philips attributes that are needed: the private creator and the factors."""
 _LONGEST_UPTAKE_S = 86400.0
-# Date and time to the hour at least, perhaps a fraction of a second, perhaps a time zone.
+# Date, and time at least to the hour, optionally with a fraction of a second and a time zone.
 _MOMENT = re.compile(r"\d{10,14}(\.\d{1,6})?([+-]\d{4})?")
 
 
 class _LackingError(Exception):
-    """What the files would have to say, as the end of a sentence."""
+    """Information missing from the files; the text completes a sentence."""
 
 
 def suv_factor(datasets: Sequence[Dataset]) -> tuple[float, tuple[str, ...]]:
-    """Return what turns the values of a PET series into SUV, and warnings.
+    """Return the factor that converts the values of a PET series to SUV by body weight, and warnings.
 
-    Without what it takes the factor is 1, with a warning that says which unit the values have.
+    If the files lack the required information, the factor leaves the values in another unit, such as Bq/ml,
+    which a warning names.
 
     Args:
-        datasets: The headers of all images.
+        datasets: Headers of all images of the series.
 
     Raises:
         VolumeInvalidError: The values are raw counts, which cannot be compared between slices and scans.
@@ -80,7 +81,7 @@ def _grams(dataset: Dataset) -> float:
 
 
 def _dose_bq(datasets: Sequence[Dataset]) -> float:
-    """Return the injected dose as it was at the time that the values are corrected to."""
+    """Return the injected dose in Bq, decayed to the time to which the values are corrected."""
     first = datasets[0]
     items = first.get("RadiopharmaceuticalInformationSequence")
     info = items[0] if isinstance(items, DicomSequence) and items else Dataset()
@@ -97,7 +98,7 @@ def _dose_bq(datasets: Sequence[Dataset]) -> float:
 
 
 def _scan_start(datasets: Sequence[Dataset]) -> datetime:
-    """Return the start of the series, or its first acquisition if the series was made anew later on."""
+    """Return the start of the series, or of its first acquisition if the series was created later."""
     series = _moment(datasets[0], "SeriesDate", "SeriesTime")
     acquired = [
         _moment(dataset, "AcquisitionDate", "AcquisitionTime")
@@ -111,9 +112,9 @@ def _scan_start(datasets: Sequence[Dataset]) -> datetime:
 
 
 def _uptake_s(start: datetime, info: Dataset) -> float:
-    """Return the seconds from the injection to the scan."""
+    """Return the time from injection to scan in seconds."""
     injected = [_parsed(str(info.get("RadiopharmaceuticalStartDateTime") or ""))]
-    # A time without a date is that of the same day, or of the day before if the scan was past midnight.
+    # A time without a date is on the day of the scan, or the day before if the scan was after midnight.
     same_day = _parsed(start.strftime("%Y%m%d") + str(info.get("RadiopharmaceuticalStartTime") or ""))
     if same_day is not None:
         injected += [same_day, same_day - timedelta(days=1)]
@@ -129,7 +130,7 @@ def _moment(dataset: Dataset, date: str, time: str) -> datetime | None:
 
 
 def _parsed(text: str) -> datetime | None:
-    """Read date and time together; the time zone, given by few files only, is left out."""
+    """Parse a combined date and time; the time zone, which few files state, is ignored."""
     if not _MOMENT.fullmatch(text):
         return None
     try:
@@ -140,7 +141,7 @@ def _parsed(text: str) -> datetime | None:
 
 
 def _positive(dataset: Dataset, key: str | int) -> float | None:
-    """Return a number above zero, or None."""
+    """Return the value of an attribute if it is a positive finite number, else None."""
     try:
         number = float(dataset[key].value)
     except (KeyError, TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""The voxels of DICOM images: decoded, scaled, and put on the grid that their planes make.
+"""Voxels of DICOM images: decoding, scaling, and assembly on the grid of their planes.
 
-pydicom decodes what is not compressed, GDCM (inside SimpleITK) the rest, for which pydicom needs more
-packages. GDCM is given a file of nothing but the pixels: it would invert MONOCHROME1, which says how to show
-an image and not what its values are, and scale all frames like the first.
+pydicom decodes uncompressed pixels, and GDCM (inside SimpleITK) the rest, for which pydicom would need
+additional packages. GDCM is given a file with nothing but the pixels, because it would otherwise invert
+MONOCHROME1, which concerns display and not values, and scale all frames like the first.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from textsegment.files.dicom.stack import Stack
 from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.native_path import plain_folder
 
-# Values of elements that careless writers leave out.
+# Defaults for elements that careless writers omit.
 _USUAL = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelRepresentation": 0}
 _OF_PIXELS = (
     *_USUAL, "Rows", "Columns", "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit", "PixelData",
 )  # fmt: skip
 
 
-# Headers may hold any number: the values are checked later, numpy need not warn as well.
+# Headers may contain any number: the values are checked later, so NumPy need not warn.
 @np.errstate(all="ignore")
 def load_voxels(stack: Stack, sources: Sequence[tuple[ImageHeader, int]]) -> NDArray[Any]:
-    """Decode the sorted planes and put them on the grid.
+    """Decode the sorted planes and assemble them on the grid.
 
     Args:
-        stack: The grid, and how the planes lie on it.
-        sources: File and frame number (from 0) of each plane, in the order of the grid.
+        stack: Grid, and arrangement of the planes on it.
+        sources: File and frame number (from 0) of each plane, sorted along the grid.
 
     Returns:
-        The voxels ``[i, j, k]``, i fastest.
+        Voxels ``[i, j, k]``, with i contiguous in memory.
 
     Raises:
         InputUnreadableError: The pixels cannot be decoded.
@@ -64,7 +64,7 @@ def load_voxels(stack: Stack, sources: Sequence[tuple[ImageHeader, int]]) -> NDA
 
 
 def _decode(header: ImageHeader) -> tuple[Dataset, NDArray[Any]]:
-    """Return the whole data set, and the frames ``[frame, row, column]`` as they are stored."""
+    """Return the whole data set, and its stored pixel values ``[frame, row, column]``."""
     try:
         dataset = read_dataset(header.path)
         for keyword, value in _USUAL.items():
@@ -92,15 +92,13 @@ def _decode_compressed(dataset: Dataset) -> NDArray[Any]:
         reader.SetFileName(str(path))
         try:
             stored: NDArray[Any] = sitk.GetArrayFromImage(reader.Execute())
-        except (
-            RuntimeError
-        ):  # a newer kind of compression, or damage: pydicom knows, if its packages are there
+        except RuntimeError:  # newer compression, or damage: try pydicom, if its packages are installed
             stored = dataset.pixel_array
     return stored
 
 
 def _pixels_alone(dataset: Dataset) -> Dataset:
-    """Return what it takes to decode the pixels: nothing of the patient, no scaling, not inverted."""
+    """Return a data set with only what decoding needs: no patient data, no scaling, no inversion."""
     alone = Dataset()
     for keyword in _OF_PIXELS:
         if keyword in dataset:
@@ -113,7 +111,7 @@ def _pixels_alone(dataset: Dataset) -> Dataset:
 
 
 def _scaled(stored: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:
-    """Return the values of a frame in their unit: whole numbers where slope and intercept are."""
+    """Return the rescaled values of a frame, as integers if slope and intercept are integers."""
     try:
         if dataset.get("ModalityLUTSequence"):
             return np.asarray(apply_modality_lut(stored, dataset))
@@ -131,7 +129,7 @@ def _scaled(stored: NDArray[Any], dataset: Dataset, frame: int) -> NDArray[Any]:
 
 
 def _widened(voxels: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return the voxels in a type that holds the other one too; fractions are kept as float32."""
+    """Return the voxels in a type that can also represent ``dtype``; fractions are kept as float32."""
     common = np.result_type(voxels.dtype, dtype)
     if common.kind == "f":
         common = np.dtype(np.float32)

@@ -1,4 +1,4 @@
-"""What the header of a DICOM image says of its planes: their places, and how their pixels are scaled."""
+"""Planes in the header of a DICOM image: their positions, and the scaling of their pixels."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from textsegment.files.dicom.stack import Plane
 
 
 def has_image_type(dataset: Dataset, word: str) -> bool:
-    """Whether the image type has a word such as ``LOCALIZER`` or ``MOSAIC``."""
+    """Whether the image type contains a word such as ``LOCALIZER`` or ``MOSAIC``."""
     value = dataset.get("ImageType") or ()
     return word in (value.split("\\") if isinstance(value, str) else [str(v) for v in value])
 
 
 def scaling_of(dataset: Dataset, frame: int) -> tuple[float, float]:
-    """Return rescale slope and intercept of a frame (from 0): its own, else those of the whole file."""
+    """Return (slope, intercept) of a frame (from 0): its own, or else those of the whole file."""
     slope, intercept = (_of_frame(dataset, frame, key) for key in ("RescaleSlope", "RescaleIntercept"))
     return float(1 if slope is None else slope), float(0 if intercept is None else intercept)
 
 
 def unit_caution(datasets: Iterable[Dataset]) -> tuple[Caution, ...]:
-    """Return what speaks against Hounsfield units in the headers of a CT.
+    """Return a caution if the headers of a CT do not indicate Hounsfield units.
 
-    There slope and intercept must be given (PS3.3 C.8.2.1), or a table in their place.
+    A CT must state slope and intercept (PS3.3 C.8.2.1), or a lookup table instead.
     """
     units = set()
     for dataset in datasets:
@@ -50,11 +50,11 @@ def _of_frame(dataset: Dataset, frame: int, keyword: str) -> Any:
 
 
 def image_planes(dataset: Dataset) -> list[Plane]:
-    """Return the place of each frame.
+    """Return the plane of each frame.
 
     Raises:
-        GeometryError: The file does not say where its planes lie.
-        VolumeInvalidError: It is a colour image or a mosaic.
+        GeometryError: The file does not state the positions of its planes.
+        VolumeInvalidError: The image is a colour image or a mosaic.
     """
     _require_grey(dataset)
     if int(dataset.get("NumberOfFrames") or 1) == 1 and "PerFrameFunctionalGroupsSequence" not in dataset:
@@ -96,7 +96,7 @@ def _enhanced_planes(dataset: Dataset) -> list[Plane]:
 
 
 def _group(dataset: Dataset, frame: Dataset, keyword: str) -> Dataset:
-    """Return a functional group of a frame, or the one that all frames share."""
+    """Return a functional group of a frame, or else the shared one."""
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
     return (frame.get(keyword) or shared.get(keyword) or [Dataset()])[0]
 
@@ -107,7 +107,7 @@ def _plane(dataset: Dataset, position: Dataset, orientation: Dataset, measures: 
     between_rows, between_columns = _numbers(measures, "PixelSpacing", 2)
     i_lps, j_lps = directions[:3], directions[3:]
     lengths = np.linalg.norm(i_lps), np.linalg.norm(j_lps)
-    # Written with few digits the vectors are nearly of length one: the voxel size is in PixelSpacing alone.
+    # Vectors written with few digits only nearly have unit length: PixelSpacing alone gives the voxel size.
     if not np.allclose(lengths, 1, atol=0.01) or abs(i_lps @ j_lps) > 0.01:
         raise GeometryError("The orientation of the DICOM image is no rotation.", "Repair the image header.")
     thickness = measures.get("SliceThickness")

@@ -1,4 +1,4 @@
-"""How a new DICOM series presents itself in lists: label, description, number, names in any script."""
+"""Presentation of a new DICOM series in lists: label, description and number."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from textsegment.errors import SettingsError
 if TYPE_CHECKING:
     from textsegment.files.dicom.source import SourceSeries
 
-_LONGEST_LABEL = 16  # a short string (VR SH)
-_LONGEST_DESCRIPTION = 64  # a long string (VR LO)
-# Series of scanners have small numbers: each kind of ours has its own, with that of the scan at the end.
+_LONGEST_LABEL = 16  # short string (VR SH)
+_LONGEST_DESCRIPTION = 64  # long string (VR LO)
+# Scanners use small series numbers: add the number of the scan to a base for each kind of object.
 _FIRST_NUMBERS = {"RTSTRUCT": 1000, "SEG": 2000}
 _LARGEST_SCAN_NUMBER = 10**8
 
 
 @dataclass(frozen=True)
 class Presentation:
-    """How a new series is shown.
+    """Texts with which a new series is displayed.
 
     Attributes:
-        label: Of a structure set or segmentation, at most 16 characters; None for that of this program.
-        series_description: At most 64 characters; None for a sentence that says that a machine made it.
-        unicode_names: Whether texts of a structure set may be in any script. Some planning systems show ASCII
-            only, so without it names in other scripts get another name.
+        label: Label of the structure set or segmentation, at most 16 characters; None for the default.
+        series_description: Series description, at most 64 characters; None for one that says that a machine
+            made it.
+        unicode_names: Whether texts of a structure set may be in any script. Some planning systems display
+            ASCII only; if False, structures with names in other scripts are renamed.
 
     Raises:
-        SettingsError: A text is empty, too long, or holds a backslash or a control character; or it is not
-            ASCII and ``unicode_names`` is not set.
+        SettingsError: A text is empty, too long, or contains a backslash or control character; or it is not
+            ASCII and ``unicode_names`` is False.
 
     Example:
         >>> Presentation(label="Boost", series_description="OAR of week 3").label
@@ -55,16 +56,16 @@ class Presentation:
 
     @property
     def content_label(self) -> str:
-        """The label as a code string (VR CS): capitals, digits, spaces and underscores."""
+        """Label as a code string (VR CS): capitals, digits, spaces and underscores."""
         text = re.sub(r"[^A-Z0-9 _]", "_", (self.label or "TextSegment").upper())
         return text[:_LONGEST_LABEL].strip(" _") or "TEXTSEGMENT"
 
 
 def series_number(source: SourceSeries, modality: str) -> int:
-    """Return the number of a new series: 1003 for a structure set of series 3, 2003 for a segmentation.
+    """Return the number of a new series: for series 3, 1003 for a structure set, 2003 for a segmentation.
 
     Args:
-        source: The scan.
+        source: Scan that the new series refers to.
         modality: ``RTSTRUCT`` or ``SEG``.
     """
     try:

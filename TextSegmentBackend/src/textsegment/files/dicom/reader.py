@@ -1,8 +1,9 @@
-"""DICOM series of slices, and enhanced multi-frame objects.
+"""Reading of scans from DICOM series of slices and enhanced multi-frame objects.
 
-pydicom reads the headers, ``series`` chooses a series, ``strays`` sets aside what is no part of it, ``stack``
-makes the grid of its planes, ``pixels`` decodes the voxels. SimpleITK's series reader is not used: it trusts
-the first file's scaling, ignores gantry tilt, and stacks uneven slices evenly.
+pydicom reads the headers, ``series`` chooses a series, ``strays`` sets aside images that do not belong to it,
+``stack`` arranges its planes on a grid, and ``pixels`` decodes the voxels. SimpleITK's series reader is not
+used, because it applies the first file's scaling to all, ignores gantry tilt, and stacks unevenly spaced
+slices evenly.
 """
 
 from __future__ import annotations
@@ -27,25 +28,25 @@ from textsegment.volume import Volume
 def read_dicom(where: Where, *, modality: str | None = None, series: str | None = None) -> Scan:
     """Read a scan from DICOM files.
 
-    Slices are sorted by their position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced
-    slices are interpolated onto a regular grid, with a warning. PET becomes SUV by body weight; where the
-    files lack what it takes it stays in Bq/ml, with a warning. Objects of another kind in the series, and a
-    few images that do not fit to the others, are set aside, with a warning.
+    Slices are sorted by position. Gantry tilt is kept as a sheared affine. Missing or unevenly spaced slices
+    are interpolated onto a regular grid, with a warning. PET is converted to SUV by body weight; if the files
+    lack the required information it stays in Bq/ml, with a warning. Objects of another kind in the series,
+    and a few images that do not fit the others, are set aside, with a warning.
 
     Args:
-        where: A folder (folders below it are searched if it holds no scan itself), one file (the other
-            slices of its series are taken from the folder that it lies in), or the files themselves.
-        modality: Overrules the one in the files, and chooses among several series.
-        series: Number of the series, as ``list_series`` shows it, or its instance UID.
+        where: A folder (its subfolders are searched if it contains no scan itself), one file (the other
+            slices of its series are taken from the same folder), or the files themselves.
+        modality: Modality that overrides the one in the files and chooses among several series.
+        series: Key of the series as in ``list_series``, or its instance UID.
 
     Raises:
-        InputNotFoundError: No such file or folder.
-        InputUnreadableError: No DICOM files, or damaged ones.
-        InputError: There are several series and none is clearly the scan, or none has this number.
-        VolumeInvalidError: No scan (structure set, segmentation, …), colours, a mosaic, several images of
-            the same place, or PET counts of unknown activity.
-        GeometryError: The slices make no regular grid, or do not say where they lie.
-        ModalityError: The modality is not one that can be segmented.
+        InputNotFoundError: A file or folder does not exist.
+        InputUnreadableError: There are no DICOM files, or they are damaged.
+        InputError: Several series could be the scan, or none matches ``series``.
+        VolumeInvalidError: The files are not a scan (structure set, segmentation, …), or contain colour
+            images, a mosaic, several images at the same position, or PET counts of unknown activity.
+        GeometryError: The slices do not form a regular grid, or do not state their positions.
+        ModalityError: The modality cannot be segmented.
     """
     wanted = modality_code(modality) if modality is not None else None
     with quiet_pydicom():
@@ -73,7 +74,7 @@ def read_dicom(where: Where, *, modality: str | None = None, series: str | None 
 
 
 def _without_repeats(headers: Iterable[ImageHeader]) -> list[ImageHeader]:
-    """Leave out copies of the same file; anonymised files may have empty or equal identifiers."""
+    """Drop copies of the same file; anonymised files may have empty or equal identifiers."""
     seen: dict[tuple[str, str], ImageHeader] = {}
     for number, header in enumerate(headers):
         identifier = str(header.dataset.get("SOPInstanceUID") or number)

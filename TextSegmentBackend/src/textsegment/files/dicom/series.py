@@ -1,4 +1,4 @@
-"""Which series of a folder is the scan: chosen where it is clear, asked for where it is not."""
+"""Choice of the series that is the scan; raises an error if the choice is not clear."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from textsegment.files.dicom.header import (
 )
 
 Where = Path | str | Sequence[Path | str]
-"""A folder (folders below it are searched if it holds no scan itself), one file (it stands for its series,
-taken from the folder that it lies in), or the files themselves."""
+"""A folder (with subfolders if it contains no scan itself), a file of a series in its folder, or all
+files."""
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """The images of one series.
+    """Images of one series.
 
     Attributes:
-        key: How a user names it: its number, with a letter if several series have the same one.
-        headers: The images, scouts left out if there is anything else.
+        key: Identifier for users: the series number, with a letter if several series share it.
+        headers: Headers of the images, without scouts if there are other images.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Series:
 
     @property
     def modality(self) -> str:
-        """The modality code, or ``"?"``."""
+        """Modality code, or ``"?"``."""
         return self.headers[0].modality
 
     @property
@@ -48,17 +48,17 @@ class Series:
         return sum(header.frame_count for header in self.headers)
 
     def __str__(self) -> str:
-        """Say what a user may see: nothing of the patient."""
+        """Describe the series for display, without patient data."""
         return f"series {self.key} ({self.modality}, {self.plane_count} slices)"
 
 
 def list_series(where: Where) -> tuple[Series, ...]:
-    """Return the series that there are, by number.
+    """Return the series found, sorted by number.
 
     Raises:
-        InputNotFoundError: No such file or folder.
-        InputUnreadableError: No DICOM files, or damaged ones.
-        VolumeInvalidError: No scan among them (structure sets, segmentations, …).
+        InputNotFoundError: A file or folder does not exist.
+        InputUnreadableError: There are no DICOM files, or they are damaged.
+        VolumeInvalidError: There is no scan among the files (structure sets, segmentations, …).
     """
     with quiet_pydicom():
         return _grouped(_find(where).images)
@@ -67,18 +67,18 @@ def list_series(where: Where) -> tuple[Series, ...]:
 def choose_series(
     where: Where, *, modality: str | None = None, series: str | None = None
 ) -> tuple[Series, tuple[str, ...]]:
-    """Return the series to read, and what the user should know about the choice.
+    """Choose the series to read, and return it with messages about the choice.
 
-    A single file stands for its series. Of several series the one of the wanted modality is taken, or the
-    only one that is long enough to be a scan; it is never a guess.
+    A single file stands for its series. Among several series, the only one of the wanted modality is chosen,
+    or the only one long enough to be a scan; the choice is never a guess.
 
     Args:
-        where: Folder, file, or files.
-        modality: DICOM code of the modality that is wanted.
+        where: Folder, file or files.
+        modality: DICOM code of the wanted modality, or None.
         series: Key of the series as in ``list_series``, or its instance UID.
 
     Raises:
-        InputError: Several series could be meant, or none has this key.
+        InputError: Several series could be meant, or none matches ``series``.
         InputNotFoundError, InputUnreadableError, VolumeInvalidError: As ``list_series``.
     """
     found = _find(where)
@@ -106,7 +106,7 @@ def choose_series(
 
 
 def _placed(there: Sequence[Series]) -> tuple[Sequence[Series], tuple[str, ...]]:
-    """Leave out series that never say where they lie (screenshots, dose pages), unless there is no other."""
+    """Drop series without positions (screenshots, dose pages), unless there are no others."""
     kept = [series for series in there if any(header.is_placed for header in series.headers)]
     if not kept or len(kept) == len(there):
         return there, ()
@@ -129,7 +129,7 @@ def _named(there: Sequence[Series], wanted: str) -> Series:
 
 
 def _find(where: Where) -> ImageFiles:
-    """Read the headers of what was given; there is at least one image."""
+    """Read the headers of the given files, and check that there is at least one image."""
     if isinstance(where, (str, Path)):
         path = Path(where)
         _require_readable(path)
@@ -178,7 +178,7 @@ def _grouped(images: Iterable[ImageHeader]) -> tuple[Series, ...]:
     groups: dict[str, list[ImageHeader]] = defaultdict(list)
     for header in images:
         groups[header.series].append(header)
-    # By identity among equal numbers, so that the letters are the same every time.
+    # Sorted by UID within equal numbers, so that the letters are reproducible.
     ordered = sorted(groups.values(), key=lambda g: (g[0].series_number.zfill(12), g[0].series))
     scans = [kept for group in ordered if (kept := [h for h in group if not h.is_scout])]
     numbers = Counter(group[0].series_number for group in scans or ordered)

@@ -1,4 +1,4 @@
-"""What later objects need to refer back to a DICOM scan: kept in memory only, never logged or sent."""
+"""References back to a DICOM scan for derived objects: kept in memory only, never logged or sent."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _IDENTIFIER = re.compile(r"[0-9.]{1,64}")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SourcePlane:
-    """One image plane of the scan, and the DICOM object that holds it.
+    """One image plane of the scan, and the DICOM object that contains it.
 
     Attributes:
-        sop_class_uid: Class of the object.
-        sop_instance_uid: Identity of the object.
-        frame_number: From 1, or None if the object holds one plane only.
-        place: Where the plane lies along the third axis of the volume, in voxels: a whole number, unless
-            the planes are unevenly spaced and the volume was resampled.
-        plane: Position, directions and spacing of the plane in space, LPS.
+        sop_class_uid: SOP class UID of the object.
+        sop_instance_uid: SOP instance UID of the object.
+        frame_number: Frame number, from 1; None if the object contains only one plane.
+        place: Position of the plane along the third axis of the volume, in voxels: an integer, unless the
+            planes are unevenly spaced and the volume was resampled.
+        plane: Position, directions and spacing of the plane, in LPS.
     """
 
     sop_class_uid: str
@@ -43,13 +43,15 @@ class SourcePlane:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SourceSeries:
-    """The scan that a volume was read from. It holds patient data: its ``repr`` shows none of it.
+    """The DICOM scan that a volume was read from.
+
+    It contains patient data, which ``repr`` does not show.
 
     Attributes:
         geometry: Grid of the volume.
-        planes: Every image plane, sorted along the third axis of the volume.
-        datasets: The headers (no pixels) of the objects, each once, in the order of ``planes``; the
-            attributes of patient and study that may be empty are always there.
+        planes: All image planes, sorted along the third axis of the volume.
+        datasets: Headers (without pixels) of the objects, each once, in the order of ``planes``; patient and
+            study attributes that may be empty are always present.
     """
 
     geometry: Geometry
@@ -61,30 +63,30 @@ class SourceSeries:
 
     @property
     def modality(self) -> str:
-        """Modality of the images, as they say it."""
+        """Modality code of the images, as stated in their headers; may be empty."""
         return str(self.datasets[0].get("Modality") or "")
 
     @property
     def study_instance_uid(self) -> str:
-        """Identity of the study; may be empty if the files are badly anonymised."""
+        """Study instance UID; may be empty if the files are badly anonymised."""
         return str(self.datasets[0].get("StudyInstanceUID") or "")
 
     @property
     def series_instance_uid(self) -> str:
-        """Identity of the series; may be empty."""
+        """Series instance UID; may be empty."""
         return str(self.datasets[0].get("SeriesInstanceUID") or "")
 
     @property
     def frame_of_reference_uid(self) -> str:
-        """Identity of the coordinate system; may be empty."""
+        """Frame of reference UID; may be empty."""
         return str(self.datasets[0].get("FrameOfReferenceUID") or "")
 
     def patient_and_study(self) -> Dataset:
-        """Return the attributes that an object of the same patient and study has to repeat."""
+        """Return the attributes that an object of the same patient and study must copy."""
         return inherited_from(self.datasets[0])
 
     def compression(self) -> Dataset:
-        """Return what an image made of these says of its compression: the words of the first lossy one."""
+        """Return the compression attributes for a derived image: those of the first lossy source."""
         copy = Dataset()
         for header in self.datasets:
             if header.get("LossyImageCompression") == "01":
@@ -95,10 +97,10 @@ class SourceSeries:
         return copy
 
     def require_referable(self) -> None:
-        """Check that an object can refer to the images.
+        """Check that another object can reference the images.
 
         Raises:
-            OutputError: Identifiers are missing or used twice: the files were badly anonymised.
+            OutputError: Identifiers are missing or duplicated, because the files were badly anonymised.
         """
         instances = {str(dataset.get("SOPInstanceUID") or "") for dataset in self.datasets}
         classes = {str(dataset.get("SOPClassUID") or "") for dataset in self.datasets}
@@ -121,12 +123,12 @@ class SourceSeries:
 def source_series(
     geometry: Geometry, planes: Sequence[tuple[ImageHeader, int, Plane]], places: Sequence[float]
 ) -> SourceSeries:
-    """Put together what refers back to a scan.
+    """Assemble the source series of a scan.
 
     Args:
         geometry: Grid of the volume.
-        planes: File, frame number from 0, and plane of each image plane, sorted along the third axis.
-        places: Place of each plane along the third axis, in voxels.
+        planes: File, frame number (from 0) and plane of each image plane, sorted along the third axis.
+        places: Position of each plane along the third axis, in voxels.
     """
     datasets = {header.path: header.dataset for header, _, _ in planes}
     for dataset in datasets.values():

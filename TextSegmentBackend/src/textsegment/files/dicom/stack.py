@@ -1,8 +1,9 @@
-"""From image planes in space to one regular grid.
+"""Arrangement of image planes on a regular grid.
 
-DICOM knows planes, each with its own position; a volume is a grid. This module sorts planes along their
-normal and says what grid they make, and which part of it has to be interpolated because planes are missing
-or unevenly spaced. It knows nothing of files. All positions are LPS millimetres (DICOM PS3.3 C.7.6.2).
+DICOM stores planes, each with its own position, whereas a volume is a grid. This module sorts planes along
+their normal and determines the grid that they form, and which parts of it must be interpolated because planes
+are missing or unevenly spaced. It does not deal with files. All positions are LPS millimetres (DICOM PS3.3
+C.7.6.2).
 """
 
 from __future__ import annotations
@@ -17,27 +18,27 @@ from textsegment.errors import GeometryError, VolumeInvalidError
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 
-# Largest component by which unit vectors of one stack may differ.
+# Largest difference between components of unit vectors in one stack.
 _SAME_DIRECTION = 2e-3
-# Planes nearer than this fraction of the usual distance lie at the same place.
+# Planes closer than this fraction of the usual distance count as being at the same position.
 _SAME_PLACE = 0.02
-# Planes within this fraction of a distance of a regular grid are taken to lie on it.
+# Planes within this fraction of the spacing of a regular grid count as lying on it.
 _ON_GRID = 0.05
-# A filled grid may have this many times the planes that there are.
+# A filled grid may have at most this many times the number of existing planes.
 _MOST_FILLING = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Place and size of one image plane.
+    """Position, orientation and size of one image plane.
 
     Attributes:
-        position_lps: Centre of the first pixel.
-        i_lps: Unit vector along which the column index grows.
-        j_lps: Unit vector along which the row index grows.
-        spacing: Distance of pixel centres along i and j, millimetres.
+        position_lps: Centre of the first pixel, in LPS millimetres.
+        i_lps: Unit vector in the direction of increasing column index.
+        j_lps: Unit vector in the direction of increasing row index.
+        spacing: Distance between pixel centres along i and j, in millimetres.
         shape: Number of pixels along i and j.
-        thickness: Millimetres, or None if the file does not say it.
+        thickness: Slice thickness in millimetres, or None if the file does not state it.
     """
 
     position_lps: NDArray[np.float64]
@@ -50,15 +51,15 @@ class Plane:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """How planes make up a grid.
+    """A grid, and the arrangement of planes on it.
 
     Attributes:
-        geometry: The grid, RAS.
+        geometry: Grid, in RAS.
         order: Indices of the planes, sorted along their normal.
-        places: Place of each sorted plane along the third axis, in voxels of the grid.
-        lower: For each k of the grid, the sorted plane at or below it.
-        fraction: For each k, how far it lies towards the next plane: 0 is the plane itself.
-        warnings: Sentences that the user should see.
+        places: Position of each sorted plane along the third axis, in voxels of the grid.
+        lower: For each k of the grid, the index of the sorted plane at or below it.
+        fraction: For each k, its position between that plane (0) and the next one (1).
+        warnings: Messages for the user.
     """
 
     geometry: Geometry
@@ -69,21 +70,21 @@ class Stack:
     warnings: tuple[str, ...]
 
 
-# Headers may hold any number: the grid is checked, numpy need not warn as well.
+# Headers may contain any number: the grid is checked, so NumPy need not warn.
 @np.errstate(all="ignore")
 def stack_planes(planes: Sequence[Plane]) -> Stack:
     """Arrange the planes of one series on a regular grid.
 
-    A constant shift between planes (gantry tilt) becomes a sheared affine, exactly. Missing planes, and
-    uneven distances, lead to a regular grid that has to be interpolated along k, with a warning.
+    A constant shift between planes (gantry tilt) is represented exactly by a sheared affine. Missing planes
+    and uneven spacing lead to a regular grid that must be interpolated along k, with a warning.
 
     Args:
-        planes: At least one, in any order.
+        planes: Planes in any order, at least one.
 
     Raises:
-        GeometryError: The planes have different directions or sizes, are shifted sideways irregularly, or
-            leave gaps that are too wide to fill.
-        VolumeInvalidError: There are several planes at the same place.
+        GeometryError: The planes differ in direction or size, are shifted sideways irregularly, or leave gaps
+            that are too wide to fill.
+        VolumeInvalidError: Several planes are at the same position.
     """
     first = planes[0]
     _require_parallel(planes)
@@ -114,7 +115,7 @@ def stack_planes(planes: Sequence[Plane]) -> Stack:
 
 
 def are_alike(first: Plane, second: Plane) -> bool:
-    """Whether two planes have the same directions, size and pixel spacing, wherever they lie."""
+    """Whether two planes have the same directions, size and pixel spacing, regardless of position."""
     return _turned(first, second) <= _SAME_DIRECTION and _have_one_size(first, second)
 
 
@@ -160,7 +161,7 @@ def _require_aligned(positions: NDArray[np.float64], expected: NDArray[np.float6
 
 
 def _grid_along(depth: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, tuple[str, ...]]:
-    """Return the place of each plane in units of the grid, the distance of the grid, and warnings."""
+    """Return the position of each plane in voxels of the grid, the spacing of the grid, and warnings."""
     gaps = np.diff(depth)
     count = len(depth)
     mean = float(depth[-1]) / (count - 1)
@@ -190,7 +191,7 @@ def _grid_along(depth: NDArray[np.float64]) -> tuple[NDArray[np.float64], float,
 
 
 def _between(at: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Locate each whole number up to the last place between the sorted places ``at``."""
+    """Locate each integer up to the last position between the sorted positions ``at``."""
     grid = np.arange(round(float(at[-1])) + 1, dtype=np.float64)
     place = np.interp(grid, at, np.arange(len(at), dtype=np.float64))
     lower = np.floor(place + 1e-9).astype(np.intp)

@@ -1,7 +1,7 @@
-"""Which images of a series are no part of the scan: set aside and counted, instead of refusing them all.
+"""Stray images in a series, which are set aside and counted instead of rejecting the whole series.
 
 Scanners and archives put dose pages, screenshots and single scouts into the series of a scan. A few of them
-are no reason to refuse it; many are a reason to ask what it is.
+are tolerated; too many are an error.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from textsegment.files.dicom.header import ImageHeader
 from textsegment.files.dicom.stack import Plane, Stack, are_alike, stack_planes
 
 _MOST_STRAYS = 3
-# For each stray at least so many planes have to be of one mind.
+# Minimum number of consistent planes required per stray.
 _WITNESSES = 4
-# In usual distances of planes: nearer they lie at one place, farther they are no neighbours.
+# In units of the usual plane distance: closer planes are at one position; farther ones are not neighbours.
 _SAME_PLACE = 0.1
 _FAR_AWAY = 10.0
 
 PlacedFrame = tuple[ImageHeader, int, Plane]
-"""A file, the number of a frame in it from 0, and where that lies."""
+"""A file, the number of a frame in it (from 0), and the plane of that frame."""
 
 
 def main_class(headers: Sequence[ImageHeader]) -> tuple[list[ImageHeader], tuple[Caution, ...]]:
-    """Keep the objects of the kind (SOP class) that most images of the series are of."""
+    """Keep the objects of the SOP class that most images of the series have."""
     counts = Counter[str]()
     for header in headers:
         counts[header.sop_class] += header.frame_count if header.is_placed else 0
@@ -39,11 +39,11 @@ def main_class(headers: Sequence[ImageHeader]) -> tuple[list[ImageHeader], tuple
 
 
 def placed_frames(headers: Sequence[ImageHeader]) -> tuple[list[PlacedFrame], tuple[Caution, ...]]:
-    """Return where each frame lies; a few files that do not say it are set aside.
+    """Return the plane of each frame, setting aside a few files that do not state it.
 
     Raises:
-        GeometryError, VolumeInvalidError, InputUnreadableError: As ``ImageHeader.planes``, of the first file
-            that fails, if there are too many.
+        GeometryError, VolumeInvalidError, InputUnreadableError: As ``ImageHeader.planes`` for the first file
+            that fails, if too many fail.
     """
     frames: list[PlacedFrame] = []
     errors: list[InputError] = []
@@ -58,13 +58,13 @@ def placed_frames(headers: Sequence[ImageHeader]) -> tuple[list[PlacedFrame], tu
 
 
 def stack_most(frames: Sequence[PlacedFrame]) -> tuple[Stack, list[PlacedFrame], tuple[Caution, ...]]:
-    """Stack the frames; a few that keep the others from making a regular grid are set aside.
+    """Stack the frames, setting aside a few that prevent a regular grid.
 
     Returns:
-        The stack, the frames that it is made of in the order that they were given, and what to say.
+        The stack, its frames in the order given, and cautions.
 
     Raises:
-        GeometryError, VolumeInvalidError: As ``stack_planes``, for all frames.
+        GeometryError, VolumeInvalidError: As ``stack_planes`` for all frames.
     """
     planes = [plane for _, _, plane in frames]
     try:
@@ -85,7 +85,7 @@ def stack_most(frames: Sequence[PlacedFrame]) -> tuple[Stack, list[PlacedFrame],
 
 
 def _consistent(planes: Sequence[Plane]) -> list[int]:
-    """Return the indices of planes that are alike, lie along one line, and at places of their own."""
+    """Return the indices of planes that are alike, lie along one line, and are at distinct positions."""
     kept = _largest_group(planes)
     if len(kept) < _WITNESSES:
         return kept
@@ -109,7 +109,7 @@ def _largest_group(planes: Sequence[Plane]) -> list[int]:
 
 
 def _off_line(positions: NDArray[np.float64], depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far each position lies beside the line that most of them lie on (median of slopes)."""
+    """Return the distance of each position from the line through most of them (median of slopes)."""
     order = np.argsort(depth, kind="stable")
     gaps = np.diff(depth[order])
     steps = np.diff(positions[order], axis=0)
@@ -122,7 +122,7 @@ def _off_line(positions: NDArray[np.float64], depth: NDArray[np.float64]) -> NDA
 
 
 def _together(indices: Sequence[int], depth: NDArray[np.float64]) -> list[int]:
-    """Leave out planes at the place of another, and few planes far from all others."""
+    """Drop planes at the position of another one, and a few planes far from all others."""
     order = np.argsort(depth, kind="stable")
     gaps = np.diff(depth[order])
     order = order[np.concatenate(([True], gaps > _SAME_PLACE * np.median(gaps)))]

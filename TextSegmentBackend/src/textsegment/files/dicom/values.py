@@ -1,4 +1,4 @@
-"""Values of a data set, read one by one, so that an odd one does not condemn the whole file."""
+"""Tolerant conversion of the values of a data set, so that an invalid one does not spoil the whole file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydicom.errors import BytesLengthException
 from pydicom.tag import BaseTag
 from pydicom.valuerep import PersonName
 
-# What pydicom raises on damaged files, beside InvalidDicomError for files that are no DICOM at all.
+# What pydicom raises for damaged files, besides InvalidDicomError for files that are not DICOM at all.
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError, OverflowError,
     struct.error, BytesLengthException,
@@ -24,10 +24,10 @@ _UNDEFINED = 0xFFFFFFFF
 
 
 def require_complete(dataset: Dataset) -> None:
-    """Check that a file does not end within an element, which pydicom passes over.
+    """Check that a file does not end within an element, which pydicom silently accepts.
 
     Raises:
-        EOFError: It does.
+        EOFError: The file is truncated.
     """
     for tag in list(dataset.keys()):
         raw = dataset.get_item(tag)
@@ -36,14 +36,14 @@ def require_complete(dataset: Dataset) -> None:
 
 
 def convert_values(dataset: Dataset) -> int:
-    """Convert every value of a data set and of all items in it.
+    """Convert every value of a data set, including nested items, in place.
 
-    Known elements that are marked as unknown (VR ``UN``, as is usual for those that are too long for explicit
-    value representations) get their own representation. What cannot be converted keeps its bytes, and is
-    written again as it was.
+    Known elements with the value representation ``UN`` (as is usual for values too long for explicit value
+    representations) get their proper one. Values that cannot be converted keep their bytes and are written
+    back unchanged.
 
     Returns:
-        How many values cannot be converted.
+        The number of values that cannot be converted.
     """
     keep_text(dataset)
     odd = 0
@@ -54,7 +54,7 @@ def convert_values(dataset: Dataset) -> int:
             element = dataset[tag]
             items = list(element.value or ()) if element.VR == "SQ" else []
         except DAMAGE:
-            # Not as unknown: pydicom would try the same again.
+            # Not as ``UN``: pydicom would attempt the same conversion again.
             dataset[tag] = DataElement(tag, "OB", raw.value if isinstance(raw, RawDataElement) else b"")
             odd += 1
             continue
@@ -63,7 +63,7 @@ def convert_values(dataset: Dataset) -> int:
 
 
 def _known(element: DataElement | RawDataElement) -> DataElement | RawDataElement:
-    """Return an element with the representation that the standard has for it, if its own is ``UN``."""
+    """Return an element with its standard value representation if it is marked as ``UN``."""
     if element.VR != "UN" or element.tag.is_private or not isinstance(element.value, bytes):
         return element
     tag = cast(BaseTag, element.tag)
@@ -71,19 +71,19 @@ def _known(element: DataElement | RawDataElement) -> DataElement | RawDataElemen
         own = dictionary_VR(tag).split(" or ")[0]
     except KeyError:
         return element
-    # What is unknown is encoded with implicit value representations inside (PS3.5 6.2.2).
+    # Values of ``UN`` are encoded with implicit value representations (PS3.5 6.2.2).
     return RawDataElement(tag, own, len(element.value), element.value, 0, own == "SQ", True)
 
 
 def keep_text(dataset: Dataset, encodings: Sequence[str] = (default_encoding,)) -> None:
-    """Keep the bytes of texts that are not in the character set that is declared for them.
+    """Keep the raw bytes of texts that are not in their declared character set.
 
-    pydicom puts marks in the place of characters that it cannot decode, and would write these. With their
-    bytes such texts are written as they were, and whoever could read them can read them still.
+    pydicom replaces characters that it cannot decode, and would write the replacements. Keeping the bytes
+    preserves such texts, so that whoever could read them still can.
 
     Args:
-        dataset: Before its texts are asked for; items in it are looked through too.
-        encodings: Of the data set around it, as pydicom names them.
+        dataset: Data set whose texts have not been accessed yet; nested items are processed as well.
+        encodings: Python encodings of the enclosing data set, as pydicom names them.
     """
     encodings = _encodings(dataset, encodings)
     for tag in list(dataset.keys()):
@@ -105,11 +105,11 @@ def keep_text(dataset: Dataset, encodings: Sequence[str] = (default_encoding,)) 
 
 
 def is_declared(dataset: Dataset, encodings: Sequence[str] | None = None) -> bool:
-    """Whether all texts are in the character set that is declared for them, and can be put into another one.
+    """Whether all texts are in their declared character set, and so can be converted to another.
 
-    Without a declaration that is ASCII: other characters may be in any set.
+    Without a declaration, only ASCII counts: other characters could be in any character set.
     """
-    # What declares nothing is taken for Latin-1 by pydicom.
+    # pydicom assumes Latin-1 if nothing is declared.
     encodings = [
         "ascii" if encoding == default_encoding else encoding
         for encoding in _encodings(dataset, encodings or ["ascii"])
@@ -144,7 +144,7 @@ def _encodings(dataset: Dataset, outer: Sequence[str]) -> list[str]:
 
 
 def _is_faithful(raw: bytes, encodings: Sequence[str]) -> bool:
-    """Whether bytes can be decoded, and become the same bytes again."""
+    """Whether bytes survive decoding and encoding unchanged."""
     if raw.isascii() and b"\x1b" not in raw:
         return True
     try:
@@ -157,7 +157,7 @@ def _is_faithful(raw: bytes, encodings: Sequence[str]) -> bool:
 
 
 def text_of(value: str | bytes | None) -> str:
-    """Return a text; one that is in no declared character set as it may have been meant."""
+    """Return a text, guessing the encoding of bytes that are not in a declared character set."""
     if isinstance(value, bytes):
         western = value.decode("latin-1")
         is_western = all(character.isascii() or character.isalpha() for character in western)

@@ -1,1 +1,1 @@
-"""DICOM segmentations, written and read."""
+"""Reading and writing of DICOM segmentations."""

@@ -1,8 +1,8 @@
-"""Frames of a DICOM segmentation: one for each structure in each plane, or one for each plane.
+"""Frames of a DICOM segmentation: one per structure and plane, or one per plane.
 
-One bit a pixel and structure (``BINARY``) every viewer reads, and structures may overlap; sixty structures on
-two hundred planes of 512 × 512 pixels take 400 MB. One number a pixel (``LABELMAP``, of 2024) takes as many
-frames as there are planes, and compresses well.
+``BINARY`` stores one bit per pixel and structure: every viewer reads it and structures may overlap, but sixty
+structures on two hundred planes of 512 × 512 pixels take 400 MB. ``LABELMAP`` (from 2024) stores one number
+per pixel: it needs only as many frames as there are planes, and compresses well.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from textsegment.geometry import Geometry
 from textsegment.segmentation import StructureMask
 
 SEGMENTATION_TYPES = ("auto", "binary", "labelmap")
-# Two places along the third axis that are nearer than this fraction of a voxel are the same.
+# Positions along the third axis closer than this fraction of a voxel count as equal.
 _SAME_PLACE = 1e-3
-# Up to this size, masks are written as everybody can read them: a bit each, not compressed.
+# Up to this size, masks are written in the most widely readable form: binary and uncompressed.
 _PLAIN_BYTES = 2**25
 _MOST_LABELS = 2**16 - 1
 
 
 def choose_type(wanted: str, found: Sequence[StructureMask], geometry: Geometry) -> str:
-    """Return ``BINARY`` or ``LABELMAP``.
+    """Choose the segmentation type, ``BINARY`` or ``LABELMAP``.
 
     Args:
-        wanted: ``binary``, ``labelmap``, or ``auto``: a label map where nothing overlaps and bits would take
-            more than 32 MB.
-        found: The masks.
-        geometry: Their grid.
+        wanted: ``binary``, ``labelmap`` or ``auto``; the last gives a label map if nothing overlaps and
+            binary frames would exceed 32 MB.
+        found: Masks to write.
+        geometry: Grid of the masks.
 
     Raises:
-        SettingsError: Another word.
-        OverlapError: A label map is wanted and structures overlap.
+        SettingsError: ``wanted`` is anything else.
+        OverlapError: A label map is wanted, but structures overlap.
     """
     if wanted not in SEGMENTATION_TYPES:
         raise SettingsError(
@@ -62,9 +62,10 @@ def choose_type(wanted: str, found: Sequence[StructureMask], geometry: Geometry)
 
 
 def add_bit_frames(dataset: Dataset, found: Sequence[StructureMask], source: SourceSeries) -> None:
-    """Replace the plane of zeros by one frame for each structure in each plane where it is.
+    """Replace the placeholder frame by one frame per structure and plane in which it occurs.
 
-    Many are deflated, which takes a hundredth of the room and every reader of DICOM since 1998 can undo.
+    Large sets of frames are deflated, which takes a hundredth of the space and which DICOM has supported
+    since 1998.
     """
     places = _places(found)
     used = {k: rank for rank, k in enumerate(sorted({k for _, _, k in places}), start=1)}
@@ -86,7 +87,7 @@ def add_bit_frames(dataset: Dataset, found: Sequence[StructureMask], source: Sou
 
 
 def add_label_frames(dataset: Dataset, found: Sequence[StructureMask], source: SourceSeries) -> None:
-    """Replace the plane of zeros by a frame of segment numbers for each plane that has any, compressed."""
+    """Replace the placeholder frame by one compressed frame of segment numbers per non-empty plane."""
     used = sorted({k for _, _, k in _places(found)})
     frames = []
     for rank, k in enumerate(used, start=1):
@@ -118,11 +119,11 @@ def add_label_frames(dataset: Dataset, found: Sequence[StructureMask], source: S
 
 
 def pixel_measures(source: SourceSeries) -> hd.PixelMeasuresSequence:
-    """Return spacing and thickness of the planes."""
+    """Return the spacing and thickness of the planes."""
     first = source.planes[0].plane
     between_columns, between_rows = first.spacing
     normal = np.cross(first.i_lps, first.j_lps)
-    # Along the normal, as DICOM wants it, also if the grid is sheared.
+    # Measured along the normal, as DICOM requires, even if the grid is sheared.
     distance = abs(float(normal @ (LPS_TO_RAS[:3, :3] @ source.geometry.affine[:3, 2])))
     return hd.PixelMeasuresSequence(
         pixel_spacing=(between_rows, between_columns),
@@ -132,7 +133,7 @@ def pixel_measures(source: SourceSeries) -> hd.PixelMeasuresSequence:
 
 
 def _places(found: Sequence[StructureMask]) -> list[tuple[int, StructureMask, int]]:
-    """Return number, mask and plane of everything that is somewhere."""
+    """Return (segment number, mask, plane) for every frame that is not empty."""
     return [
         (number, mask, k)
         for number, mask in enumerate(found, start=1)
@@ -148,7 +149,8 @@ def _bits(found: Sequence[StructureMask], geometry: Geometry) -> int:
 
 def _describe_frames(dataset: Dataset, frames: list[Dataset], source: SourceSeries) -> None:
     shared = dataset.SharedFunctionalGroupsSequence[0]
-    # highdicom saw one plane, and perhaps one segment: it took other distances, and named the segment here.
+    # highdicom was given one plane, and perhaps one segment: it set other distances and named the segment
+    # here.
     shared.PixelMeasuresSequence = pixel_measures(source)
     shared.pop("SegmentIdentificationSequence", None)
     dataset.pop("DimensionOrganizationType", None)
@@ -159,7 +161,7 @@ def _describe_frames(dataset: Dataset, frames: list[Dataset], source: SourceSeri
 def _labels(
     found: Sequence[StructureMask], k: int, geometry: Geometry, bits: int
 ) -> NDArray[np.unsignedinteger]:
-    """Return the segment numbers of one plane, ``[row, column]``."""
+    """Return the segment numbers of a plane, ``[row, column]``."""
     columns, rows, _ = geometry.spatial_shape
     frame = np.zeros((rows, columns), dtype=np.uint8 if bits == 8 else np.uint16)
     for number, mask in enumerate(found, start=1):
@@ -170,7 +172,7 @@ def _labels(
 
 
 def _plane_groups(source: SourceSeries, k: int) -> Dataset:
-    """Return where plane k lies, and of which image of the scan it was made."""
+    """Return the position of plane k and the image of the scan from which it was derived."""
     groups = Dataset()
     at = next((plane for plane in source.planes if abs(plane.place - k) < _SAME_PLACE), None)
     position_ras = source.geometry.to_ras([0, 0, k])
@@ -217,7 +219,7 @@ def overlap(found: Sequence[StructureMask]) -> bool:
 
 
 def _frame(mask: StructureMask, k: int, geometry: Geometry) -> NDArray[np.bool_]:
-    """Return one plane of a mask, bool ``[row, column]``."""
+    """Return a plane of a mask, as a boolean array ``[row, column]``."""
     columns, rows, _ = geometry.spatial_shape
     frame = np.zeros((rows, columns), dtype=bool)
     i, j, _ = mask.box.slices
@@ -226,7 +228,7 @@ def _frame(mask: StructureMask, k: int, geometry: Geometry) -> NDArray[np.bool_]
 
 
 def _packed(frames: Iterator[NDArray[np.bool_]]) -> bytes:
-    """Return the pixels of all frames, eight to a byte, the first in the lowest bit, without gaps."""
+    """Pack the pixels of all frames into bits, the first in the lowest bit, without gaps between frames."""
     rest = np.empty(0, dtype=bool)
     pieces = []
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Reading of DICOM segmentations, of this program or of others."""
+"""Reading of DICOM segmentations, written by this program or by others."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
 
-# Label map segmentations, newer than the list of pydicom.
+# SOP class of label map segmentations, which the list in pydicom lacks.
 _LABEL_MAP = UID("1.2.840.10008.5.1.4.1.1.66.7")
-# A frame may lie this far beside a plane of the grid, in voxels, and be turned by this component at most.
+# Largest distance of a frame from a plane of the grid, in voxels, and largest deviation of its axes.
 _ON_GRID = 0.05
 _SAME_DIRECTION = 2e-3
-# Planes of a grid that a damaged file could ask for.
+# Limit on the number of planes, since a damaged file could ask for any number.
 _MOST_PLANES = 10_000
 _FRACTIONAL = "The segmentation is fractional: what lies at half or more was taken."
 
 
 @dataclass(frozen=True, eq=False)
 class _Frames:
-    """Where the frames of a segmentation lie.
+    """Positions of the frames of a segmentation.
 
     Attributes:
-        segments: Segment number of each frame; 0 where the pixels are segment numbers themselves.
-        positions_ras: Centre of the first pixel of each frame.
-        geometry: A grid with a plane at each frame.
+        segments: Segment number of each frame; 0 if the pixels themselves are segment numbers.
+        positions_ras: Centre of the first pixel of each frame, in RAS millimetres.
+        geometry: Grid that has a plane at each frame.
     """
 
     segments: tuple[int, ...]
@@ -54,21 +54,21 @@ class _Frames:
 def read_dicom_seg(
     path: Path | str, *, geometry: Geometry | None = None, source: SourceSeries | None = None
 ) -> Segmentation:
-    """Read the masks of a DICOM segmentation under the labels of its segments.
+    """Read the masks of a DICOM segmentation, named by the labels of its segments.
 
-    Intensities and confidences are not in it and become NaN.
+    Intensities and confidences are not stored in the file and become NaN.
 
     Args:
-        path: The file: binary, fractional (cut at one half, with a warning) or label map.
-        geometry: The grid of the scan that was segmented. Without it the grid is the one of the file, which
-            ends where its first and last frames lie.
-        source: The scan, to check that the segmentation belongs to it; None if it was not read from DICOM.
+        path: Segmentation file: binary, fractional (thresholded at one half, with a warning) or label map.
+        geometry: Grid of the segmented scan. If None, the grid is that of the file, which extends from its
+            first to its last frame.
+        source: Scan to which the segmentation must belong; None if it was not read from DICOM.
 
     Raises:
-        InputNotFoundError: No such file.
-        InputUnreadableError: It is no DICOM segmentation, or damaged.
-        GeometryError: The frames make no regular grid, or not the one that is given.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is not a DICOM segmentation, or is damaged.
+        GeometryError: The frames do not form a regular grid, or do not lie on the given one.
+        InputError: It belongs to another patient, other images or another frame of reference.
     """
     path = Path(path)
     if not path.is_file():
@@ -110,18 +110,18 @@ def _segmentation(dataset: Dataset, frames: _Frames) -> Segmentation:
 
 
 def _segments(dataset: Dataset) -> list[Dataset]:
-    """Return the descriptions of the segments; that of the background of a label map is none."""
+    """Return the descriptions of the segments, without the background of a label map."""
     background = _background(dataset)
     return [item for item in dataset.SegmentSequence if int(item.SegmentNumber) != background]
 
 
 def _background(dataset: Dataset) -> int | None:
-    """Return the number of what is no segment in a label map; None for other kinds."""
+    """Return the background value of a label map; None for other types."""
     return int(dataset.get("PixelPaddingValue", 0)) if dataset.get("SegmentationType") == "LABELMAP" else None
 
 
 def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
-    """Yield the frames ``[row, column]``; pydicom cannot cut single bits where frames end within a byte."""
+    """Yield the frames ``[row, column]``; pydicom cannot split binary frames that end within a byte."""
     if dataset.BitsAllocated > 1 or dataset.file_meta.TransferSyntaxUID.is_encapsulated:
         yield from iter_pixels(dataset, raw=True)
         return
@@ -135,13 +135,13 @@ def _pixels(dataset: Dataset) -> Iterator[NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class _Patch:
-    """The part of a plane that holds pixels of a segment; eight to a byte, since there may be many.
+    """Part of a plane that contains the pixels of a segment, packed into bits to save memory.
 
     Attributes:
-        k: The plane.
-        rows: First and last row, half open.
-        columns: First and last column, half open.
-        packed: The pixels, row by row.
+        k: Index of the plane.
+        rows: Half-open range of rows.
+        columns: Half-open range of columns.
+        packed: Packed pixels, row by row.
     """
 
     k: int
@@ -150,13 +150,13 @@ class _Patch:
     packed: NDArray[np.uint8]
 
     def pixels(self) -> NDArray[np.bool_]:
-        """Return them, bool ``[row, column]``."""
+        """Return the unpacked pixels, as a boolean array ``[row, column]``."""
         shape = (self.rows[1] - self.rows[0], self.columns[1] - self.columns[0])
         return np.unpackbits(self.packed, count=shape[0] * shape[1]).view(np.bool_).reshape(shape)
 
 
 def _patches(pixels: NDArray[np.bool_], k: int) -> list[_Patch]:
-    """Return one patch, or none if there is nothing in the plane."""
+    """Return a list of one patch, empty if the plane contains nothing."""
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     if len(rows) == 0:
         return []
@@ -171,7 +171,7 @@ def _mask(label: str, patches: Sequence[_Patch], geometry: Geometry) -> Structur
     i, j = (min(patch.columns[0] for patch in patches), min(patch.rows[0] for patch in patches))
     k = min(patch.k for patch in patches)
     stop_i, stop_j = max(patch.columns[1] for patch in patches), max(patch.rows[1] for patch in patches)
-    # Planes one after the other, as they are filled.
+    # Plane by plane in memory, in the order in which they are filled.
     region_kji = np.zeros((max(patch.k for patch in patches) + 1 - k, stop_j - j, stop_i - i), dtype=bool)
     for patch in patches:
         rows = slice(patch.rows[0] - j, patch.rows[1] - j)
@@ -181,7 +181,7 @@ def _mask(label: str, patches: Sequence[_Patch], geometry: Geometry) -> Structur
 
 
 def _provenance(dataset: Dataset) -> dict[str, str]:
-    """Return the model and version that the first segment names."""
+    """Return the model and version named by the first segment."""
     first = next(iter(_segments(dataset)), Dataset())
     algorithms = first.get("SegmentationAlgorithmIdentificationSequence") or [Dataset()]
     known = {"model": algorithms[0].get("AlgorithmName"), "version": algorithms[0].get("AlgorithmVersion")}
@@ -221,7 +221,7 @@ def _frames(dataset: Dataset, geometry: Geometry | None) -> _Frames:
 
 
 def _distance(measures: Dataset) -> float | None:
-    """Return how far planes lie from each other, as far as the file says it."""
+    """Return the distance between planes in millimetres; None if the file does not state it."""
     stated = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness")
     return abs(float(stated)) if stated else None
 
@@ -232,7 +232,7 @@ def _grid(
     shape: Sequence[int],
     distance: float | None,
 ) -> Geometry:
-    """Return the grid from the lowest to the highest frame; planes between may be missing."""
+    """Return the grid from the lowest to the highest frame; planes in between may be missing."""
     normal = np.cross(axes_ras[:, 0], axes_ras[:, 1])
     normal /= np.linalg.norm(normal)
     depths = positions_ras @ normal
@@ -244,7 +244,7 @@ def _grid(
         raise GeometryError("The frames of the DICOM segmentation lie too far apart.")
     affine = np.eye(4)
     affine[:3, :2] = axes_ras
-    # Not along the normal if the scanner was tilted.
+    # Not along the normal if the gantry was tilted.
     affine[:3, 2] = normal * distance if count == 1 else (high - low) / (count - 1)
     affine[:3, 3] = low
     return Geometry((shape[0], shape[1], count), affine)
@@ -256,7 +256,7 @@ def _require_on(
     axes_ras: NDArray[np.float64],
     shape: Sequence[int],
 ) -> None:
-    """Refuse frames that are not planes of a grid."""
+    """Raise ``GeometryError`` if a frame is not a plane of the grid."""
     index = geometry.to_index(positions_ras)
     beside = np.abs(index - np.rint(index) * [0, 0, 1]).max()
     turned = np.abs(np.linalg.solve(geometry.affine[:3, :3], axes_ras) - np.eye(3)[:, :2]).max()

@@ -1,4 +1,4 @@
-"""What a DICOM segmentation says of one structure: name, codes, colour, and how it was found."""
+"""Segment descriptions of a DICOM segmentation: name, codes, colour and algorithm of a structure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _UNKNOWN = Codes(_TISSUE, _TISSUE, exact=False)
 def describe_segment(
     number: int, mask: StructureMask, label: str, provenance: Mapping[str, Any]
 ) -> hd.seg.SegmentDescription:
-    """Return the item of the segment sequence (PS3.3 C.8.20.2) for a structure.
+    """Return the Segment Sequence item (PS3.3 C.8.20.2) for a structure.
 
     Args:
-        number: Number of the segment, from 1.
-        mask: The structure; one that the vocabulary does not know is coded as tissue.
-        label: Name to be shown, at most 64 characters.
-        provenance: That of the segmentation.
+        number: Segment number, from 1.
+        mask: Mask of the structure; a structure that the vocabulary does not know is coded as tissue.
+        label: Label to display, at most 64 characters.
+        provenance: Provenance of the segmentation.
     """
     structure = mask.structure
     known = find_structure(structure)
@@ -48,7 +48,7 @@ def describe_segment(
         segment_label=label,
         segmented_property_category=_concept(coded.category),
         segmented_property_type=kind,
-        # Nothing is not allowed here; a person had a hand in it at least.
+        # An empty value is not allowed here; a person was involved at least in part.
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues(generation or "SEMIAUTOMATIC"),
         algorithm_identification=_algorithm(provenance) if generation else _unknown_algorithm(),
         tracking_uid=generate_uid(prefix=None),

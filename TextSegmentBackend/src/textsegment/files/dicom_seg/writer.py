@@ -1,7 +1,7 @@
-"""DICOM segmentations (PS3.3 A.51) of a DICOM scan, through highdicom.
+"""Writing of DICOM segmentations (PS3.3 A.51) of a DICOM scan with highdicom.
 
-The masks are written on the planes of the scan. highdicom makes the object and its modules; ``frames`` adds
-the frames, since highdicom wants all masks of all structures in one array.
+Masks are written on the planes of the scan. highdicom creates the object and its modules; ``frames`` adds the
+frames, because highdicom needs all masks of all structures in one array.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LABELMAP = (
     "The DICOM segmentation is large, so it is a label map, which viewers from before 2025 may not read."
 )
 _USUAL = Presentation()
-# A long string of DICOM (VR LO).
+# Maximum length of a DICOM long string (VR LO).
 _LONGEST_LABEL = 64
 _SAME_GRID_MM = 1e-3
 
@@ -47,27 +47,27 @@ def write_dicom_seg(
     presentation: Presentation = _USUAL,
     segmentation_type: str = "auto",
 ) -> tuple[str, ...]:
-    """Write all masks that are not empty as one DICOM segmentation that refers to the scan.
+    """Write all non-empty masks as one DICOM segmentation that refers to the scan.
 
     Args:
         segmentation: Masks on the grid of the scan; they may overlap.
-        source: The scan: patient, study and frame of reference are taken from it.
-        path: Ends in ``.dcm``.
-        names: Labels of the segments by structure; other structures keep their own name.
+        source: Scan from which patient, study and frame of reference are taken.
+        path: File to write, ending in ``.dcm``.
+        names: Segment labels by structure; structures not listed keep their own name.
         presentation: Label and description of the series.
-        segmentation_type: ``binary``: a bit a voxel and structure, so that they may overlap; ``labelmap``:
-            one number a voxel, compressed; ``auto``: binary as long as that takes up to 32 MB, else a label
-            map where nothing overlaps. Larger binary ones are deflated.
+        segmentation_type: ``binary`` for one bit per voxel and structure, so that structures may overlap;
+            ``labelmap`` for one number per voxel, compressed; ``auto`` for binary up to 32 MB, and beyond
+            that a label map if nothing overlaps. Larger binary segmentations are deflated.
 
     Returns:
-        Sentences that the user should see: which structures were left out, and that it is a label map.
+        Messages to show to the user: which structures were left out, and whether it is a label map.
 
     Raises:
-        GeometryError: The segmentation has another grid than the scan.
-        SettingsError: There is no such type.
-        OverlapError: A label map is wanted and structures overlap.
+        GeometryError: The grid of the segmentation differs from that of the scan.
+        SettingsError: The segmentation type is unknown.
+        OverlapError: A label map is wanted, but structures overlap.
         OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
-        DiskFullError: There is no room.
+        DiskFullError: The disk is full.
     """
     source.require_referable()
     _require_grid_of(segmentation, source)
@@ -93,7 +93,7 @@ def write_dicom_seg(
 def _require_grid_of(segmentation: Segmentation, source: SourceSeries) -> None:
     ours, theirs = segmentation.geometry, source.geometry
     same_shape = ours.spatial_shape == theirs.spatial_shape
-    # Not exactly: an application may have turned the grid to LPS and back.
+    # With a tolerance: an application may have converted the grid to LPS and back.
     if not same_shape or not np.allclose(ours.affine, theirs.affine, rtol=0, atol=_SAME_GRID_MM):
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
 
@@ -106,7 +106,7 @@ def _without_frames(
     names: Mapping[str, str],
     presentation: Presentation,
 ) -> Dataset:
-    """Make the object with all its modules, and one plane of zeros in the place of frames."""
+    """Create the object with all its modules, and one frame of zeros as a placeholder."""
     columns, rows, _ = source.geometry.spatial_shape
     first = source.planes[0].plane
     plane = np.zeros((1, rows, columns, len(found))[: 3 if kind == "LABELMAP" else 4], dtype=np.uint8)
@@ -133,7 +133,7 @@ def _without_frames(
         device_serial_number="1",
         content_label=presentation.content_label,
         content_description=presentation.label or _DESCRIPTION,
-        content_creator_name="",  # of type 2: there, though no person made it
+        content_creator_name="",  # of type 2: must be present, although no person made it
         series_description=presentation.series_description or f"TextSegment masks: {_DESCRIPTION}",
         transfer_syntax_uid=ExplicitVRLittleEndian,
         # Names of structures may be in any script.
@@ -146,10 +146,10 @@ def _without_frames(
 
 
 def _plain_image(source: SourceSeries) -> Dataset:
-    """Return the header of an image with one plane: highdicom wants no more, and asks too much of real ones.
+    """Return the header of a minimal one-plane image, because highdicom rejects many real ones.
 
-    For example that all images have the same orientation to the last digit, say how thick they are, and hold
-    dates that are dates.
+    For example, it requires that all images have exactly the same orientation, state their thickness, and
+    contain valid dates.
     """
     first = source.planes[0].plane
     image = Dataset()
@@ -173,7 +173,7 @@ def _add_patient_and_study(dataset: Dataset, source: SourceSeries) -> None:
     inherited = source.patient_and_study()
     declared = inherited.pop("SpecificCharacterSet", None)
     if not _is_unicode(source):
-        # As they are, in whatever set that is: it is known to those who gave the scan.
+        # Texts are copied in their original encoding, which whoever provided the scan knows how to read.
         dataset.pop("SpecificCharacterSet", None)
         if declared is not None:
             dataset[declared.tag] = declared
@@ -187,12 +187,12 @@ def _add_patient_and_study(dataset: Dataset, source: SourceSeries) -> None:
 
 
 def _is_unicode(source: SourceSeries) -> bool:
-    """Whether the texts of the scan can be written in Unicode, and so names in any script beside them."""
+    """Whether the texts of the scan can be converted to Unicode, which allows names in any script."""
     return is_declared(source.patient_and_study())
 
 
 def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
-    """Name the images of the scan (PS3.3 C.7.6.1 and C.12.2)."""
+    """Add references to the images of the scan (PS3.3 C.7.6.1 and C.12.2)."""
     images = []
     for header in source.datasets:
         image = Dataset()
@@ -207,7 +207,7 @@ def _refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
 
 
 def _labels(wanted: Sequence[str]) -> list[str]:
-    """Return the names as labels that DICOM can hold, and all different."""
+    """Return the names as distinct labels that are valid in DICOM."""
     labels: list[str] = []
     for name in map(_one_value, wanted):
         label, number = name[:_LONGEST_LABEL], 1

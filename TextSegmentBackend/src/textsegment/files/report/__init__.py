@@ -1,1 +1,1 @@
-"""What is said about a result: figures, pictures and pages."""
+"""Reports on a result: figures, pictures and pages."""

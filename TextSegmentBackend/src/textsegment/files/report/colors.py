@@ -1,4 +1,4 @@
-"""Colours of contours that can be seen on grey and told apart."""
+"""Contour colours that are visible on grey and distinguishable from one another."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 
 Color = tuple[int, int, int]
 
-# Relative luminance (WCAG 2) of the darkest contour: contrast of 5 to 1 against black.
+# Relative luminance (WCAG 2) of the darkest contour: a contrast of 5:1 against black.
 _DARKEST = 0.20
 _LEAST_SATURATION = 0.45
-# Colours nearer than this (Euclid, 0 to 255) look the same as a thin line.
+# Colours closer than this (Euclidean distance, 0 to 255) look the same as thin lines.
 _ALIKE = 48.0
 _GOLDEN_TURN = 0.381966
 _MOST_TURNS = 24
 
 
 def distinct_colors(wanted: Sequence[Color]) -> tuple[Color, ...]:
-    """Change colours as little as needed to be bright, no grey, and different from those before them.
+    """Adjust colours as little as needed to be bright, not grey, and distinct from the preceding ones.
 
     Args:
-        wanted: Red, green, blue, 0 to 255.
+        wanted: Preferred colours as (red, green, blue), 0 to 255.
     """
     chosen: list[Color] = []
     for color in wanted:
@@ -33,7 +33,7 @@ def distinct_colors(wanted: Sequence[Color]) -> tuple[Color, ...]:
 
 
 def luminance(color: Color) -> float:
-    """Relative luminance (WCAG 2), 0 for black to 1 for white."""
+    """Return the relative luminance (WCAG 2) of a colour, from 0 for black to 1 for white."""
     linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in color]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -1,4 +1,7 @@
-"""Slices drawn as pictures: grey values, contours, letters. Pillow draws; nothing here knows of a display."""
+"""Drawing of slices as pictures, with grey values, contours and letters.
+
+Uses Pillow and needs no display.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,18 @@ from textsegment.files.report.colors import Color
 from textsegment.files.report.slices import Slice
 
 BACKGROUND, TEXT, DIM, WARNING = "#101418", "#e8eaed", "#8a9099", "#ffb347"
-# Lines are drawn so many times larger, and made smaller: smooth edges.
+# Lines are drawn enlarged by this factor and then reduced, which smooths their edges.
 _SMOOTH = 3
-# Points of type, 72 to the inch.
+# Typographic points, 72 to the inch.
 _LINE_PT, _EDGE_PT = 1.5, 2.8
 _FILLING, _EDGE_ALPHA = 0.18, 0.75
-# Slices with a side shorter than this part of the other one are stretched to be seen at all.
+# Slices whose sides have a smaller ratio than this are stretched so that they are visible at all.
 _FLAT = 1 / 12
 
 
 @dataclass(frozen=True)
 class Place:
-    """A rectangle of a picture in inches from its upper left corner."""
+    """A rectangle in a picture, in inches from its upper left corner."""
 
     left: float
     top: float
@@ -38,12 +41,12 @@ class Place:
 
 
 class Sheet:
-    """A picture with inches for its unit.
+    """A picture that is drawn on in inches.
 
     Args:
-        width: Inches.
-        height: Inches.
-        dpi: Pixels an inch.
+        width: Width in inches.
+        height: Height in inches.
+        dpi: Pixels per inch.
     """
 
     def __init__(self, width: float, height: float, dpi: int) -> None:
@@ -62,10 +65,11 @@ class Sheet:
         anchor: str = "lm",
         edge: float = 0,
     ) -> None:
-        """Write one line; ``anchor`` is Pillow's, ``edge`` the width of a dark edge in points."""
+        """Write a line of text; ``anchor`` is as in Pillow, ``edge`` is the width of a dark outline in
+        points."""
         self._draw.text(
             (x * self._dpi, y * self._dpi),
-            # The font has the letters of Western Europe.
+            # The font covers Western European letters only.
             words.encode("latin-1", "replace").decode("latin-1"),
             fill=color,
             font=_font(size * self._dpi / 72),
@@ -86,14 +90,15 @@ class Sheet:
         window: tuple[float, float],
         view: tuple[float, float, float, float] | None = None,
     ) -> None:
-        """Draw a slice with the contours of its masks, the sides of the patient and, above it, its position.
+        """Draw a slice with the contours of its masks, orientation letters and, above it, its position.
 
         Args:
-            place: Where; the picture keeps its proportions, and begins in the upper left corner.
-            piece: The slice.
-            colors: Of its masks.
-            window: The values shown black and white.
-            view: First and last row, first and last column that are shown, fractions allowed; None for all.
+            place: Rectangle to draw in; the picture keeps its aspect ratio and starts in the upper left
+                corner.
+            piece: Slice to draw.
+            colors: Colours of its masks.
+            window: Voxel values shown as black and white.
+            view: First and last row, first and last column to show, possibly fractional; None for all.
         """
         rows, columns = piece.pixels.shape
         top, bottom, left, right = view or (-0.5, rows - 0.5, -0.5, columns - 0.5)
@@ -113,13 +118,13 @@ class Sheet:
         self._letters(place, piece.view.letters)
 
     def png(self) -> bytes:
-        """Return the picture as a PNG file."""
+        """Return the picture encoded as PNG."""
         stream = io.BytesIO()
         self._image.save(stream, format="png")
         return stream.getvalue()
 
     def save(self, path: Path) -> None:
-        """Write the picture as a PNG file, whatever the name."""
+        """Write the picture as a PNG file, whatever its suffix."""
         self._image.save(path, format="png")
 
     def _letters(self, place: Place, letters: str) -> None:
@@ -155,12 +160,12 @@ _View = tuple[float, float, float, float]
 def _grey(
     pixels: NDArray[Any], window: tuple[float, float], view: _View, size: tuple[int, int]
 ) -> Image.Image:
-    """Return a part of a slice, enlarged; clipped to the window before, or interpolation lets metal bloom."""
+    """Return an enlarged part of a slice, clipped to the window first so that metal does not bloom."""
     low, high = window
     shown = np.clip(np.nan_to_num(np.asarray(pixels, dtype=np.float32), nan=low), low, high)
     grey = np.rint((shown - low) * (255 / (high - low))).astype(np.uint8)
     top, bottom, left, right = view
-    # Beyond the slice it is black.
+    # Black beyond the slice.
     around = max(
         0,
         *(
@@ -180,7 +185,7 @@ def _with_contours(
     view: _View,
     dpi: int,
 ) -> Image.Image:
-    """Draw outlines with a dark edge, so that they are seen on bone and on air, and a faint filling."""
+    """Draw a faint fill, and outlines with a dark edge that are visible on both bone and air."""
     large = picture.resize((picture.width * _SMOOTH, picture.height * _SMOOTH), Image.Resampling.NEAREST)
     draw = ImageDraw.Draw(large, "RGBA")
     top, bottom, left, right = view
@@ -202,7 +207,7 @@ def _with_contours(
 
 
 def _fill(image: Image.Image, lines: Sequence[Sequence[tuple[float, float]]], color: Color) -> None:
-    """Tint what lies inside an odd number of closed lines: holes stay."""
+    """Tint what lies inside an odd number of closed lines, which leaves holes untinted."""
     inside = np.zeros((image.height, image.width), dtype=bool)
     for line in lines:
         one = Image.new("1", image.size)
@@ -212,8 +217,8 @@ def _fill(image: Image.Image, lines: Sequence[Sequence[tuple[float, float]]], co
 
 
 def _outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:
-    """Return closed lines half-way between voxels of a mask and others, as x, y in pixels of the slice."""
-    # One background pixel around closes contours at the border of the image.
+    """Return closed outlines half-way between pixels inside and outside a mask, as (x, y) in pixels."""
+    # Padding with one background pixel closes contours at the border of the image.
     lines = contourpy.contour_generator(z=np.pad(mask, 1).astype(np.float32)).lines(0.5)
     return [np.asarray(line) - 1.0 for line in lines]
 
@@ -224,7 +229,7 @@ def _font(pixels: float) -> Any:
 
 
 def rgb(color: str) -> Color:
-    """Return the red, green and blue of a colour by its name.
+    """Return a colour given as a name or hexadecimal string as (red, green, blue), 0 to 255.
 
     >>> rgb("#ffb347")
     (255, 179, 71)

@@ -1,4 +1,4 @@
-"""The report as a page to read and to print: one HTML file, no scripts, nothing from elsewhere."""
+"""Report as a printable page: a single HTML file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _CUT_OFF = "Cut off: the structure reaches the border of the image, the volume i
 def write_report_page(
     volume: Volume, segmentation: Segmentation, report: Mapping[str, Any], path: Path | str
 ) -> None:
-    """Write a report for people: what was found, how large, how sure, what is missing, and pictures.
+    """Write a report for people: structures found, volumes, confidences, missing structures and pictures.
 
     Args:
-        volume: The scan.
-        segmentation: Masks on its grid.
-        report: What ``make_report`` says of them.
-        path: Where to write; ends in ``.html``.
+        volume: Scan that was segmented.
+        segmentation: Masks on the grid of the scan.
+        report: Output of ``make_report`` for them.
+        path: File to write, ending in ``.html``.
 
     Raises:
-        DiskFullError: There is no room.
+        DiskFullError: The disk is full.
         OutputError: The file cannot be written.
     """
     sections = [

@@ -1,4 +1,4 @@
-"""Pictures of a report: an overview, and every structure where it is largest."""
+"""Pictures for a report: an overview, and each structure in the slice where it is largest."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from textsegment.segmentation import Segmentation
 from textsegment.vocabulary.appearance import appearance_of
 from textsegment.volume import Volume
 
-# Sizes on paper, inches, and millimetres of the patient around a structure.
+# Sizes on paper in inches, and millimetres of the patient shown around a structure.
 _OVERVIEW_HEIGHT, _OVERVIEW_WIDTH, _LEAST, _SIDE, _TITLE = 3.2, 10.0, 1.1, 2.3, 0.22
 _DPI = 110
 _AROUND_MM, _LEAST_MM = 15.0, 70.0
 
 
 def colors_of(segmentation: Segmentation) -> tuple[Color, ...]:
-    """Return the colour of each mask in the pictures, no two too much alike."""
+    """Return the colours of the masks in the pictures, all distinguishable."""
     return distinct_colors([appearance_of(mask.structure).color for mask in segmentation])
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG and its width in inches; those of one overview are to one scale."""
+    """A PNG and its width in inches; pictures of one overview share one scale."""
 
     png: bytes
     width: float
 
 
 def overview_pictures(volume: Volume, segmentation: Segmentation) -> tuple[Picture, ...]:
-    """Draw an axial, a coronal and a sagittal slice, those that show most of the structures."""
+    """Draw the axial, coronal and sagittal slices that show the most of the structures."""
     slices = [fullest_slice(volume, segmentation, view) for view in VIEWS]
     colors, window = colors_of(segmentation), display_window(volume)
     scale = min(
@@ -52,7 +52,7 @@ def overview_pictures(volume: Volume, segmentation: Segmentation) -> tuple[Pictu
 
 
 def structure_pngs(volume: Volume, segmentation: Segmentation) -> Mapping[str, bytes]:
-    """Draw each mask that is not empty alone, in the axial slice where it is largest, cut around it."""
+    """Draw each non-empty mask on its own, in the axial slice where it is largest, cropped around it."""
     window = display_window(volume)
     pictures = {}
     for mask, color in zip(segmentation, colors_of(segmentation), strict=True):
@@ -66,7 +66,7 @@ def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> b
     (mask,) = piece.masks
     assert mask is not None
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    # A square of the patient, so that all pictures are of one size.
+    # A square section, so that all pictures have the same size.
     side_mm = max(
         _LEAST_MM,
         (rows[-1] - rows[0] + 1) * piece.pixel_mm[0] + 2 * _AROUND_MM,

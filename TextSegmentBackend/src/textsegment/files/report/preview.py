@@ -1,4 +1,4 @@
-"""A picture of a result: three orthogonal slices with contours, and a legend."""
+"""Preview picture of a result: three orthogonal slices with contours, and a legend."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from textsegment.volume import Volume
 
 DISCLAIMER = "demonstration model, not for clinical use"
 
-# Soft tissue: level 40, width 400.
+# Soft-tissue window: level 40, width 400.
 _CT_WINDOW_HU = (-160.0, 240.0)
 _PERCENTILES = (0.5, 99.5)
 _SAMPLES = 500_000
 _DPI = 130
-# Sizes on paper, inches.
+# Sizes on paper, in inches.
 _PICTURES_WIDTH, _TALLEST, _SHORTEST, _GAP = 13.0, 6.0, 1.2, 0.25
 _TITLE, _FOOTER, _ROW, _LEGEND_COLUMN, _SHORT_LEGEND = 0.4, 0.45, 0.24, 3.0, 2.5
 _MOST_ENTRIES = 160
@@ -39,17 +39,17 @@ def write_preview(
 ) -> None:
     """Draw axial, coronal and sagittal slices with the contours of all masks, and a legend with volumes.
 
-    The display is radiological (the patient's right on the left), all slices to the same scale, each the one
-    that shows most of the structures. CT is shown in a soft-tissue window.
+    The display is radiological (the patient's right is on the left). All slices have the same scale, and each
+    is the one that shows the most of the structures. CT is shown in a soft-tissue window.
 
     Args:
-        volume: The scan.
+        volume: Scan that was segmented.
         segmentation: Masks on the grid of the volume.
-        path_png: Where to write.
-        names: Names by structure; other structures keep their own.
+        path_png: PNG file to write.
+        names: Names by structure; structures not listed keep their own name.
 
     Raises:
-        DiskFullError: There is no room.
+        DiskFullError: The disk is full.
         OutputError: The file cannot be written.
     """
     colors = distinct_colors([appearance_of(mask.structure).color for mask in segmentation])
@@ -67,7 +67,7 @@ def write_preview(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Places on paper in inches."""
+    """Positions on paper, in inches."""
 
     width: float
     height: float
@@ -76,7 +76,7 @@ class _Layout:
 
 
 def _layout(slices: Sequence[Slice], count: int) -> _Layout:
-    """Put the slices side by side, and the legend on their right or, if it is long, below them."""
+    """Place the slices side by side, with the legend to their right or, if it is long, below them."""
     sizes = _panel_sizes(slices)
     tallest = max(height for height, _ in sizes)
     pictures = sum(width for _, width in sizes) + (len(sizes) - 1) * _GAP
@@ -97,7 +97,7 @@ def _layout(slices: Sequence[Slice], count: int) -> _Layout:
 
 
 def display_window(volume: Volume) -> tuple[float, float]:
-    """Return the values shown black and white: soft tissue for CT, else most of the image."""
+    """Return the values shown as black and white: soft tissue for CT, else most of the range of the image."""
     if volume.modality == "CT":
         return _CT_WINDOW_HU
     step = max(1, round((volume.voxels.size / _SAMPLES) ** (1 / 3)))
@@ -110,7 +110,7 @@ def display_window(volume: Volume) -> tuple[float, float]:
 
 
 def _panel_sizes(slices: Sequence[Slice]) -> list[tuple[float, float]]:
-    """Height and width of each panel in inches, all to one scale; thin slabs are stretched to be seen."""
+    """Return (height, width) of each panel in inches, on one scale; thin slabs are stretched."""
     widths, heights = [s.size_mm[1] for s in slices], [s.size_mm[0] for s in slices]
     scale = min(_PICTURES_WIDTH / sum(widths), _TALLEST / max(heights))
     return [

@@ -1,4 +1,4 @@
-"""Slices of a volume and its masks as a radiologist looks at them."""
+"""Slices of a volume and its masks in radiological orientation."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from textsegment.volume import Volume
 
 @dataclass(frozen=True)
 class View:
-    """One of the three planes, by anatomical axes (0 = R, 1 = A, 2 = S).
+    """One of the three orthogonal views, in terms of anatomical axes (0 = R, 1 = A, 2 = S).
 
     Attributes:
-        name: What radiologists call it.
-        across: Axis that the slices are taken along.
-        horizontal: Axis along a row of the picture; its high end is on the left.
-        vertical: Axis along a column of the picture; its high end is on top.
-        letters: What lies on the left, right, top and bottom.
+        name: Name of the view, such as ``axial``.
+        across: Axis perpendicular to the slices.
+        horizontal: Axis along the rows of the picture; its high end is on the left.
+        vertical: Axis along the columns of the picture; its high end is at the top.
+        letters: Orientation letters at the left, right, top and bottom.
     """
 
     name: str
@@ -32,7 +32,7 @@ class View:
     letters: str
 
 
-# Radiological display: the patient's right is on the left, and in sagittal pictures the front is.
+# Radiological display: the patient's right is on the left; in sagittal views, anterior is on the left.
 VIEWS = (
     View("axial", 2, 0, 1, "RLAP"),
     View("coronal", 1, 0, 2, "RLSI"),
@@ -42,14 +42,15 @@ VIEWS = (
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """One picture: rows from top to bottom, columns from left to right.
+    """One slice as a picture: rows from top to bottom, columns from left to right.
 
     Attributes:
-        view: Which plane it is.
+        view: View to which the slice belongs.
         pixels: Voxel values ``[row, column]``.
-        masks: For each mask of the segmentation, bool ``[row, column]``, or None if it is not in the slice.
-        pixel_mm: Height and width of a pixel.
-        position_mm: Where the slice lies along the anatomical axis across it, RAS.
+        masks: For each mask of the segmentation, a boolean array ``[row, column]``, or None if the slice does
+            not contain it.
+        pixel_mm: Height and width of a pixel in millimetres.
+        position_mm: RAS position of the slice along the axis perpendicular to it, in millimetres.
     """
 
     view: View
@@ -60,15 +61,15 @@ class Slice:
 
     @property
     def size_mm(self) -> tuple[float, float]:
-        """Height and width."""
+        """Height and width of the slice in millimetres."""
         rows, columns = self.pixels.shape
         return (rows * self.pixel_mm[0], columns * self.pixel_mm[1])
 
 
 def fullest_slice(volume: Volume, segmentation: Segmentation, view: View) -> Slice:
-    """Cut the slice that shows most of the structures, each counted by its share of its own largest area.
+    """Return the slice that shows the most of the structures, weighting each by its own largest area.
 
-    An oblique grid is cut along its own axes, each taken for the anatomical axis that it is closest to.
+    An oblique grid is cut along its own axes, each identified with the closest anatomical axis.
     """
     geometry = volume.geometry
     voxel_axis = {anatomical: voxel for voxel, anatomical in enumerate(closest_axes(geometry.affine))}

@@ -1,4 +1,4 @@
-"""How the printed report looks."""
+"""Style sheet of the report page."""
 
 STYLE = """
 @page { size: A4; margin: 14mm; }

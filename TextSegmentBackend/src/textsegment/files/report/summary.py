@@ -1,4 +1,4 @@
-"""What is said about a result, for programs; ``report_page`` says it to people."""
+"""Machine-readable report on a result; ``page`` renders it for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESEARCH = "For research only: not a medical device."
 
 
 def disclaimer_of(model: str) -> str:
-    """Return what has to be said beside every result of a model."""
+    """Return the disclaimer that must accompany every result of a model."""
     return DEMONSTRATION if model == "sat-demo" else RESEARCH
 
 
@@ -31,20 +31,20 @@ def make_report(
     notes: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Return the report of one image; it holds no name, path or header entry of the image.
+    """Return the report on one image, without its name, path or header entries.
 
-    Keys: the provenance of the result (``model``, ``weights_sha256``, ``version``, ``device``, …), ``image``,
-    ``timings_s``, ``structures`` (statistics of each, ``output`` is its name in the files, ``recipe`` how it
-    was derived, ``codes`` those of its ``warnings``), ``missing`` (lines of the template that the model
-    lacks, by the reason), ``warnings``, ``notes``, ``disclaimer``.
+    Its keys are those of the provenance (``model``, ``weights_sha256``, ``version``, ``device``, …),
+    ``image``, ``timings_s``, ``structures`` (statistics of each structure; ``output`` is its name in the
+    files, ``recipe`` how it was derived, and ``codes`` are the codes of its ``warnings``), ``missing`` (lines
+    of the template that the model does not support, by reason), ``warnings``, ``notes`` and ``disclaimer``.
 
     Args:
-        volume: The scan.
-        result: Masks on its grid.
-        names: Names by structure under which the masks are written; others keep their own.
-        missing: Names of what a template wants and the model lacks, by the reason.
-        notes: Sentences that the user should see.
-        seconds: How long each step took.
+        volume: Scan that was segmented.
+        result: Masks on the grid of the scan.
+        names: Output names by structure; structures not listed keep their own name.
+        missing: Lines of a template that the model does not support, by reason.
+        notes: Messages for the user.
+        seconds: Duration of each step in seconds.
     """
     geometry = volume.geometry
     return {
@@ -80,10 +80,10 @@ def make_report(
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:
-    """Write a report.
+    """Write a report as JSON.
 
     Raises:
-        DiskFullError: There is no room.
+        DiskFullError: The disk is full.
         OutputError: The file cannot be written.
     """
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)

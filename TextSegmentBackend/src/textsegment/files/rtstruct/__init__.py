@@ -1,1 +1,1 @@
-"""RT structure sets, written and read."""
+"""Reading and writing of DICOM RT structure sets."""

@@ -1,8 +1,8 @@
-"""Outlines of masks in one plane: closed polygons, as structure sets hold them.
+"""Outlines of masks in a plane, as the closed polygons of structure sets.
 
-An outline runs half-way between the centres of pixels inside and outside; points on straight lines are left
-out, nothing else. So a reader that asks for each pixel whether its centre lies inside gets the mask back
-exactly. Coordinates are pixel indices ``(i, j)`` of pixel centres.
+An outline runs half-way between the centres of pixels inside and outside; only points on straight lines are
+omitted. A reader that tests whether each pixel centre lies inside therefore recovers the mask exactly.
+Coordinates are pixel indices ``(i, j)``, with integers at pixel centres.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from textsegment.segmentation import StructureMask
 
 Points = NDArray[np.float64]
 
-# A hair above one half: a reader that rounds points to whole pixels then always gets the pixels inside.
+# Slightly above one half, so that a reader that rounds points to whole pixels always gets pixels inside.
 _LEVEL = np.float32(0.502)
 # Twice the area, in pixels, of a triangle of neighbouring points that counts as a straight line.
 _STRAIGHT = 1e-4
-# Two places along the third axis that are nearer than this are the same.
+# Positions along the third axis closer than this, in voxels, count as equal.
 _SAME_PLACE = 1e-3
 
 
 def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float]) -> list[Points]:
-    """Return the outlines of a mask in a plane across the third axis.
+    """Return the outlines of a mask in a plane perpendicular to the third grid axis.
 
     Args:
-        mask: The structure.
-        place: Where the plane lies along the third axis of the whole grid, in voxels. Between two slices the
-            outline is interpolated by the distances to both.
-        spacing: Pixel spacing along i and j, millimetres.
+        mask: Mask of the structure.
+        place: Position of the plane along the third axis of the whole grid, in voxels. Between two slices the
+            outline is interpolated from both.
+        spacing: Pixel spacing along i and j, in millimetres.
 
     Returns:
-        One polygon a connected part, ``(n, 2)``, the first point not repeated; the area of a hole is left
-        out by way of a keyhole: a channel without width that leads to it.
+        One polygon per connected part, of shape ``(n, 2)``, without repeating the first point. Holes are
+        joined to their polygon by a keyhole: a channel of zero width.
     """
     k = round(place)
     if abs(place - k) <= _SAME_PLACE:
@@ -51,7 +51,7 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
 
 
 def _outlines(signed: NDArray[np.floating]) -> list[Points]:
-    """Return the outlines of the area where a field ``[i, j]`` is above zero; its rim must be below."""
+    """Return the outlines of the area where a field ``[i, j]`` is positive; its rim must be negative."""
     generator = contourpy.contour_generator(
         z=signed.T, name="serial", fill_type=contourpy.FillType.OuterOffset
     )
@@ -67,7 +67,7 @@ def _outlines(signed: NDArray[np.floating]) -> list[Points]:
 
 
 def _slice(mask: StructureMask, k: int) -> NDArray[np.float32]:
-    """Return one slice of the mask's box, with a rim of one pixel, as 0 and 1."""
+    """Return one slice of the mask's box as 0 and 1, padded by one pixel."""
     i, j, _ = mask.box.shape
     padded = np.zeros((i + 2, j + 2), dtype=np.float32)
     if mask.box.start[2] <= k < mask.box.stop[2]:
@@ -78,19 +78,19 @@ def _slice(mask: StructureMask, k: int) -> NDArray[np.float32]:
 def between(
     below: NDArray[np.float32], above: NDArray[np.float32], fraction: float, spacing: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Interpolate two slices by the signed distances to their rims, in millimetres.
+    """Interpolate between two slices by signed distances to their outlines.
 
     Args:
-        below: 0 and 1 ``[i, j]``; the rim is 0.
-        above: The same of the next slice.
-        fraction: 0 at the lower slice, 1 at the upper one.
-        spacing: Pixel spacing along i and j, millimetres.
+        below: Lower slice ``[i, j]`` of 0 and 1; the rim is 0.
+        above: Upper slice, in the same form.
+        fraction: Position between the slices: 0 at the lower one, 1 at the upper one.
+        spacing: Pixel spacing along i and j, in millimetres.
 
     Returns:
-        Above zero inside.
+        A field ``[i, j]`` that is positive inside the interpolated outline.
     """
     if not below.any() or not above.any():
-        # Distances to nothing are not defined: the slice that is nearer counts.
+        # There is no distance to an empty slice: use the nearer slice.
         return (below if fraction < 0.5 else above) - _LEVEL
     distance = (1 - fraction) * _depth(below, spacing) + fraction * _depth(above, spacing)
     return distance.astype(np.float32)
@@ -103,16 +103,17 @@ def _depth(slice_ij: NDArray[np.float32], spacing: tuple[float, float]) -> NDArr
 
 
 def _simplified(ring: Points) -> Points:
-    """Leave out the points of a closed ring that lie on the straight line between their neighbours."""
+    """Drop points of a closed ring that lie on the straight line between their neighbours."""
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turn = before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0]
     return ring[np.abs(turn) > _STRAIGHT]
 
 
 def _with_keyhole(outer: Points, hole: Points) -> Points:
-    """Lead a channel from the first point of the hole straight down along i to the outline that is nearest.
+    """Connect a hole to the nearest outline by a channel from its first point straight down along i.
 
-    Holes have to come in the order of their smallest i: what the channel meets is then part of the outline.
+    Holes must be passed in order of their smallest i, so that whatever the channel meets is already part of
+    the outline.
     """
     tip = int(np.argmin(hole[:, 0]))
     at_i, at_j = hole[tip]

@@ -1,4 +1,4 @@
-"""Extending a structure set: its regions stay as they are, in a new instance beside new ones."""
+"""Extension of a structure set: a new instance with its regions unchanged, to which others are added."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from textsegment.caution import Caution
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.rtstruct.reader import read_structure_set
 
-# The class that the standard has for references to a study here; it was retired, and is needed all the same.
+# SOP class that the standard prescribes for study references here; it is retired but still required.
 _DETACHED_STUDY = "1.2.840.10008.3.1.2.3.1"
 
-# What was said of the older instance: who approved or signed it, and which device made it.
+# Attributes of the old instance only: who approved or signed it, and which device made it.
 _APPROVAL = ("ReviewerName", "SOPAuthorizationDateTime", "DigitalSignaturesSequence")
 _OF_THE_OLD_ONE = (
     "ReviewDate", "ReviewTime", "ReviewerName",
@@ -24,15 +24,15 @@ _OF_THE_OLD_ONE = (
 
 
 def copy_to_extend(path: Path | str, source: SourceSeries) -> tuple[Dataset, tuple[Caution, ...]]:
-    """Read a structure set that shall be extended, and turn it into a successor of itself.
+    """Read a structure set to be extended, and turn it into a new instance that succeeds it.
 
     Returns:
-        The data set, and what should be known about it, such as that it was approved and is no longer.
+        The data set, and cautions about it, such as the loss of its approval.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is not a structure set, or is damaged.
+        InputError: It belongs to another patient, other images or another frame of reference.
     """
     dataset, said = read_structure_set(path, source)
     if dataset.get("ApprovalStatus") == "APPROVED" or any(keyword in dataset for keyword in _APPROVAL):
@@ -48,7 +48,7 @@ def copy_to_extend(path: Path | str, source: SourceSeries) -> tuple[Dataset, tup
 
 
 def refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
-    """Name study, series and images of the scan (Referenced Frame of Reference Sequence)."""
+    """Add references to study, series and images of the scan (Referenced Frame of Reference Sequence)."""
     frame = _item_with(
         dataset, "ReferencedFrameOfReferenceSequence", "FrameOfReferenceUID", source.frame_of_reference_uid
     )
@@ -70,7 +70,7 @@ def refer_to_images(dataset: Dataset, source: SourceSeries) -> None:
 
 
 def _item_with(parent: Dataset, sequence: str, keyword: str, value: str) -> Dataset:
-    """Return the item of a sequence that has a value, added if there is none."""
+    """Return the item of a sequence whose attribute has a value, adding one if necessary."""
     if sequence not in parent:
         setattr(parent, sequence, [])
     for item in parent[sequence]:

@@ -1,4 +1,4 @@
-"""The parts of an RT structure set that describe one region of interest (PS3.3 C.8.8.5, C.8.8.6, C.8.8.8)."""
+"""Items of an RT structure set that describe one region of interest (PS3.3 C.8.8.5, C.8.8.6, C.8.8.8)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXTERNAL = {"body", "external"}
 
 
 def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
-    """Outline a mask on the planes of the scan; each contour names the image that it lies on."""
+    """Return the contours of a mask on the planes of the scan, each with a reference to its image."""
     items: list[Dataset] = []
     for plane in source.planes:
         for outline in outlines_at(mask, plane.place, plane.plane.spacing):
@@ -30,7 +30,7 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
             item.NumberOfContourPoints = len(outline)
             item.ContourNumber = len(items) + 1
             item[_CONTOUR_DATA] = _contour_data(outline, plane)
-            item.set_original_encoding(True, True, default_encoding)  # so the bytes are written as they are
+            item.set_original_encoding(True, True, default_encoding)  # so the bytes stay unchanged
             items.append(item)
     return items
 
@@ -38,7 +38,7 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
 def roi_item(
     number: int, name: str, frame_of_reference_uid: str, description: str, generation: str, algorithm: str
 ) -> Dataset:
-    """Return the item of the Structure Set ROI Sequence."""
+    """Return an item of the Structure Set ROI Sequence."""
     item = Dataset()
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = frame_of_reference_uid
@@ -51,7 +51,7 @@ def roi_item(
 
 
 def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -> Dataset:
-    """Return the item of the ROI Contour Sequence."""
+    """Return an item of the ROI Contour Sequence."""
     item = Dataset()
     item.ROIDisplayColor = list(appearance_of(structure).color)
     if contours:
@@ -61,12 +61,12 @@ def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -
 
 
 def observation_item(observation: int, number: int, mask: StructureMask, name: str) -> Dataset:
-    """Return the item of the RT ROI Observations Sequence, with the codes of the vocabulary.
+    """Return an item of the RT ROI Observations Sequence, with codes from the vocabulary.
 
     Args:
-        observation: Number of the item.
-        number: Number of the region.
-        mask: The structure.
+        observation: Observation number.
+        number: ROI number.
+        mask: Mask of the structure.
         name: Name of the region.
     """
     item = Dataset()
@@ -81,9 +81,9 @@ def observation_item(observation: int, number: int, mask: StructureMask, name: s
 
 
 def _interpreted_type(mask: StructureMask, name: str) -> str:
-    """Return ``EXTERNAL`` for the outline of the body, ``ORGAN`` for anatomy, and nothing for all else.
+    """Return ``EXTERNAL`` for the outline of the body, ``ORGAN`` for anatomy, and otherwise an empty string.
 
-    Organs together are an organ. Whether a lesion is a target is for a person to decide.
+    A union of organs is an organ. Whether a lesion is a target is for a person to decide.
     """
     if {mask.structure.lower(), name.lower()} & _EXTERNAL:
         return "EXTERNAL"
@@ -97,7 +97,7 @@ def _is_organ(name: str) -> bool:
 
 
 def _image_reference(plane: SourcePlane) -> Dataset:
-    """Return the reference to the image, and to its frame if it has several."""
+    """Return a reference to the image of a plane, and to the frame in a multi-frame image."""
     item = Dataset()
     item.ReferencedSOPClassUID = plane.sop_class_uid
     item.ReferencedSOPInstanceUID = plane.sop_instance_uid
@@ -126,9 +126,9 @@ def _code(code: Code) -> Dataset:
 
 
 def _contour_data(outline: Points, plane: SourcePlane) -> RawDataElement:
-    """Return the points in LPS millimetres, to a tenth of a micrometre.
+    """Return the points in LPS millimetres, rounded to a tenth of a micrometre.
 
-    As bytes: making an object of every number would take longer than all the rest.
+    They are encoded as bytes: creating an object per number would take longer than everything else.
     """
     place = plane.plane
     along_i = outline[:, :1] * place.spacing[0] * place.i_lps

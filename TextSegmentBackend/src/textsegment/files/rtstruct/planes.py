@@ -1,8 +1,8 @@
-"""Contours of one region, laid onto the slices of a scan: what lies beside them, closer or farther apart.
+"""Rasterisation of the contours of one region on the slices of a scan.
 
-Each slice takes the contours of the plane that is nearest to it, if that is no farther away than half a
-slice. Where contours were drawn on every second slice, or on slices of another distance, those between two
-planes are interpolated. Whatever is not simply drawn on the slices is said.
+Each slice takes the contours of the nearest plane, if that is at most half a slice away. Where contours were
+drawn on every other slice, or with another slice spacing, the slices between two planes are interpolated.
+Cautions report every contour that was not simply drawn on a slice.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from textsegment.caution import Caution
 from textsegment.files.rtstruct.contours import Points, between
 
-# A contour lies on a slice if it is no further away than this part of the distance of two slices.
+# A contour lies on a slice if it is no further away than this fraction of the slice spacing.
 _ON_SLICE = 0.1
-# Contours nearer than this to each other, in slices, make one plane: holes, separate parts.
+# Contours closer together than this, in slices, form one plane, as holes or separate parts.
 _SAME_PLANE = 0.05
-# What is nearly half-way between two slices is exactly there.
+# Positions this close to half-way between two slices count as half-way.
 _HALF_WAY = 0.01
-# Planes that are farther apart than usual, by this factor, have a gap between them; so have those that are
-# farther apart than anybody draws, unless they are neighbours.
+# Planes farther apart than usual by this factor have a gap between them; so do planes farther apart than
+# anyone draws, unless they are neighbours.
 _USUAL = 1.5
 _FARTHEST_MM = 12.0
-# How far a contour may reach beyond the image, in pixels, before it is worth a warning.
+# Distance in pixels by which a contour may extend beyond the image without a warning.
 _BESIDE_PIXEL = 0.5
 
 Slice = NDArray[np.bool_]
@@ -35,7 +35,7 @@ Slice = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class _Plane:
-    """Contours at one place along the third axis, in slices, and the pixels ``[i, j]`` inside of them."""
+    """Contours at one position along the third axis, in slices, and the pixels ``[i, j]`` inside them."""
 
     place: float
     count: int
@@ -45,19 +45,19 @@ class _Plane:
 def lay_on_slices(
     areas: Sequence[Points], shape: tuple[int, int, int], spacing: tuple[float, float, float]
 ) -> tuple[NDArray[np.bool_], tuple[Caution, ...]]:
-    """Return the voxels inside of contours, and what should be known about them.
+    """Return the voxels inside contours, and cautions about them.
 
     Args:
-        areas: Points of each contour, ``(n, 3)``, in voxels of the grid.
-        shape: Of the grid.
-        spacing: Millimetres.
+        areas: Points of each contour, of shape ``(n, 3)``, as voxel indices of the grid.
+        shape: Shape (i, j, k) of the grid.
+        spacing: Voxel spacing along i, j and k, in millimetres.
 
     Returns:
-        bool ``[i, j, k]``, and cautions without a name.
+        A boolean array ``[i, j, k]``, and cautions that do not name the region.
     """
     usable = [points for points in areas if _lies_on_slice(points, shape[2])]
     planes = _planes(usable, shape[:2])
-    whole = np.zeros(shape, dtype=bool, order="F")  # it is filled plane by plane
+    whole = np.zeros(shape, dtype=bool, order="F")  # filled plane by plane
     nearest = _nearest_planes(planes, shape[2])
     for k, plane in nearest.items():
         whole[:, :, k] = plane.inside
@@ -82,14 +82,14 @@ def lay_on_slices(
 
 
 def _nearest_planes(planes: Sequence[_Plane], slices: int) -> dict[int, _Plane]:
-    """Return the plane of each slice that has one: the nearest pairs first, each plane once."""
+    """Map slices to their planes: the nearest pairs first, each plane used once."""
     pairs = []
     for plane in planes:
         below = int(np.floor(plane.place))
         for k in (below, below + 1):
             away = abs(plane.place - k)
             if 0 <= k < slices and away <= 0.5 + _HALF_WAY:
-                # Of two slices at the same distance the upper one comes first, whatever the rounding.
+                # Of two equally distant slices the upper one comes first, regardless of rounding.
                 pairs.append((round(away, 2), k == below, k, plane))
     nearest: dict[int, _Plane] = {}
     for _, _, k, plane in sorted(pairs, key=lambda pair: pair[:3]):
@@ -99,14 +99,14 @@ def _nearest_planes(planes: Sequence[_Plane], slices: int) -> dict[int, _Plane]:
 
 
 def _lies_on_slice(points: Points, slices: int) -> bool:
-    """Whether a contour lies within half a slice of one, and not across several."""
+    """Whether a contour lies within half a slice of some slice and does not span several."""
     place = float(points[:, 2].mean())
     is_flat = np.abs(points[:, 2] - place).max() <= 0.5
     return bool(is_flat and -0.5 - _HALF_WAY <= place < slices - 0.5 + _HALF_WAY)
 
 
 def _planes(areas: Sequence[Points], shape: tuple[int, int]) -> list[_Plane]:
-    """Return the planes of contours, from the lowest to the highest; holes are left out of them."""
+    """Return the planes of contours from lowest to highest, with holes excluded."""
     planes: list[_Plane] = []
     for points in sorted(areas, key=lambda points: float(points[:, 2].mean())):
         place, inside = float(points[:, 2].mean()), _inside(points[:, :2], shape)
@@ -124,10 +124,10 @@ def _fill_between(
     nearest: dict[int, _Plane],
     spacing: tuple[float, float, float],
 ) -> tuple[int, int]:
-    """Interpolate slices that have no plane of their own.
+    """Interpolate the slices that have no plane of their own.
 
     Returns:
-        How many were interpolated, and how many were left empty although there is area above and below.
+        The number of slices interpolated, and of slices left empty between planes whose areas overlap.
     """
     places = [plane.place for plane in planes]
     usual = max(1.0, float(np.median(np.diff(places)))) if len(places) > 1 else 1.0
@@ -153,17 +153,17 @@ def _interpolated(below: Slice, above: Slice, fraction: float, spacing: tuple[fl
 
 
 def _leaves(polygon: Points, shape: tuple[int, int]) -> bool:
-    """Whether a polygon reaches beyond the outer edges of the pixels at the border."""
+    """Whether a polygon extends noticeably beyond the image."""
     edge = 0.5 + _BESIDE_PIXEL
     return bool((polygon < -edge).any() or (polygon > np.array(shape) - 1 + edge).any())
 
 
 def _inside(polygon: Points, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Say for each pixel centre of ``[i, j]`` whether it lies inside: scan lines along i, by even and odd."""
+    """Return whether each pixel centre ``[i, j]`` lies inside a polygon, by the even-odd rule along i."""
     start, stop = polygon, np.roll(polygon, -1, axis=0)
     first = np.ceil(np.minimum(start[:, 1], stop[:, 1])).clip(0, shape[1]).astype(np.intp)
     last = np.ceil(np.maximum(start[:, 1], stop[:, 1])).clip(0, shape[1]).astype(np.intp)
-    # Every scan line that every edge crosses.
+    # Every pair of an edge and a scan line that it crosses.
     edge = np.repeat(np.arange(len(polygon)), last - first)
     before = np.cumsum(last - first) - (last - first)
     line = first[edge] + np.arange(len(edge)) - before[edge]

@@ -1,4 +1,4 @@
-"""Structure sets read: as they are, to be extended, or as masks on the grid of a scan."""
+"""Reading of structure sets, as masks on the grid of a scan or as data sets to be extended."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
     """Read the regions of a structure set as masks on the grid of a scan.
 
     A voxel belongs to a region if its centre lies inside an odd number of contours of its slice, so both
-    keyholes and separate contours of holes are understood. A slice takes the contours that are nearest to it,
-    up to half a slice away; contours farther apart than the slices are interpolated between. What cannot be
-    read in a file is left out, which is said; the rest is read.
+    keyholes and separate contours for holes are supported. A slice takes the nearest contours, up to half a
+    slice away; slices between contours that are farther apart are interpolated. Unreadable contours are left
+    out with a warning.
 
     Args:
-        path: The structure set.
-        source: The scan that it was drawn on, from ``read_dicom``.
+        path: Structure set file.
+        source: Scan that it was drawn on, from ``read_dicom``.
 
     Returns:
-        One mask for each region that has areas, under its own name; intensities and confidences are NaN. What
-        was moved, interpolated, cut off or left out is said in the warnings of the mask; a region of which
-        nothing lies on the scan is an empty mask with a warning.
+        One mask per region that has areas, under the name of the region; intensities and confidences are NaN.
+        The warnings of a mask report contours that were moved, interpolated, cut off or left out. A region
+        with nothing on the scan becomes an empty mask with a warning.
 
     Raises:
         InputNotFoundError: There is no such file.
@@ -64,15 +64,15 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
             raise InputUnreadableError("The structure set is damaged.", "Copy it again.") from error
     counts = Counter(reasons) + Counter({"items_unassigned": lost})
     left_out = tuple(Caution(code, count=count) for code, count in counts.items() if code)
-    # A region that lost all of its contours stays, since something has to carry the word of it.
+    # A region that lost all of its contours is kept, so that its warnings have a place.
     return Segmentation(source.geometry, tuple(masks), warnings=said + left_out)
 
 
 def read_structure_set(path: Path | str, source: SourceSeries) -> tuple[Dataset, tuple[Caution, ...]]:
-    """Read a structure set of a scan; the sequences of its regions are there, perhaps empty.
+    """Read the data set of a structure set; the sequences of regions always exist but may be empty.
 
     Returns:
-        The data set, and what should be known about it.
+        The data set, and cautions about it.
 
     Raises:
         InputNotFoundError: There is no such file.

@@ -1,4 +1,4 @@
-"""Regions of a structure set as they lie in the file: what can be read of them, and what cannot."""
+"""Regions of a structure set as stored in the file."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from textsegment.files.rtstruct.contours import Points
 
 _AREAS = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 _OTHERS = {"POINT", "OPEN_PLANAR", "OPEN_NONPLANAR"}
-# A farther place is a broken number.
+# Coordinates beyond this are corrupt.
 _FARTHEST_MM = 1e5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RegionItem:
-    """One region with areas.
+    """A region that has contours with an area.
 
     Attributes:
-        name: Of the region.
-        roi: Item that describes it.
-        item: Item that holds its contours.
-        areas: Points of each contour that bounds an area, LPS, ``(n, 3)``.
-        cautions: What should be known about what was read, without a name.
+        name: Name of the region.
+        roi: Item of the Structure Set ROI Sequence that describes it.
+        item: Item of the ROI Contour Sequence that holds its contours.
+        areas: Points of each contour that bounds an area, of shape ``(n, 3)``, in LPS millimetres.
+        cautions: Cautions about its contours, which do not name the region.
     """
 
     name: str
@@ -39,10 +39,10 @@ class RegionItem:
 
 
 def list_regions(dataset: Dataset) -> tuple[list[RegionItem], int]:
-    """Return the regions that have areas, readable or not.
+    """Return the regions that have areas, whether readable or not.
 
     Returns:
-        The regions, and how many sets of contours belong to no region, or nobody can tell to which.
+        The regions, and the number of contour sets that cannot be assigned to exactly one region.
     """
     described = [(number_of(roi, "ROINumber"), roi) for roi in dataset.StructureSetROISequence]
     uses = Counter(number for number, _ in described)
@@ -63,7 +63,7 @@ def list_regions(dataset: Dataset) -> tuple[list[RegionItem], int]:
 
 
 def number_of(item: Dataset, keyword: str) -> int | None:
-    """Return a whole number of an item; None if it has none that can be read."""
+    """Return the integer value of an attribute; None if it is missing or unreadable."""
     try:
         return int(str(item.get(keyword)))
     except DAMAGE:
@@ -72,7 +72,7 @@ def number_of(item: Dataset, keyword: str) -> int | None:
 
 def _areas(item: Dataset) -> tuple[list[Points], list[Caution]]:
     areas: list[Points] = []
-    if "ContourSequence" in item and item["ContourSequence"].VR != "SQ":  # the bytes of what cannot be read
+    if "ContourSequence" in item and item["ContourSequence"].VR != "SQ":  # an unreadable sequence
         return [], [Caution("contours_unreadable", count=1)]
     unreadable = miscounted = 0
     for contour in item.get("ContourSequence") or ():
@@ -92,7 +92,7 @@ def _areas(item: Dataset) -> tuple[list[Points], list[Caution]]:
 
 
 def _points(contour: Dataset) -> Points | None:
-    """Return the points of a contour; None if they cannot be read."""
+    """Return the points of a contour; None if they are unreadable."""
     value = contour.get("ContourData")
     if value is None or value == "":
         return np.empty((0, 3))

@@ -1,8 +1,8 @@
-"""DICOM RT structure sets: outlines on the images of the scan, for planning systems.
+"""Writing of DICOM RT structure sets: outlines on the images of the scan, for planning systems.
 
-Holes are written as keyholes, as the standard describes them for ``CLOSED_PLANAR`` contours (PS3.3
-C.8.8.6.3): readers that join contours and readers that combine them by exclusive or agree on these. The
-file has implicit value representations, since contours may be longer than explicit ones allow.
+Holes are written as keyholes, as the standard describes for ``CLOSED_PLANAR`` contours (PS3.3 C.8.8.6.3),
+because readers that join contours and readers that combine them by exclusive-or agree on these. The file uses
+implicit value representations, since contours may exceed the length allowed by explicit ones.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from textsegment.vocabulary.roi_names import roi_names
 _PROGRAM = "TextSegment"
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
 _USUAL = Presentation()
-# A direction with a component of this size is less than a degree away from an axis of the patient.
+# A unit vector with a component this large is within one degree of a patient axis.
 _AXIAL = 0.99985
-_LARGEST_NUMBER = 2**31 - 1  # of an integer string (VR IS)
+_LARGEST_NUMBER = 2**31 - 1  # largest integer string (VR IS)
 
 
 def write_rtstruct(
@@ -51,30 +51,31 @@ def write_rtstruct(
     keep_empty: bool = False,
     presentation: Presentation = _USUAL,
 ) -> tuple[str, ...]:
-    """Write the masks as outlines on the planes of the scan.
+    """Write masks as an RT structure set with outlines on the planes of the scan.
 
     Args:
-        segmentation: The masks, on the grid of the scan; they may overlap.
-        source: The scan, from ``read_dicom``.
-        path: The file to write.
-        names: Name of the region of interest for a structure; the structure's own name where it is missing.
-        short_names: At most 16 characters a name.
-        append_to: A structure set of the same scan. It is left as it is; the new file is a new instance with
-            all of its regions, then the new ones.
-        keep_empty: Keep structures that were not found as regions without contours.
-        presentation: Label and description of the series, and whether names may be in any script. Without it,
-            a name that ASCII cannot spell becomes that of TG-263, or the model's.
+        segmentation: Masks on the grid of the scan; they may overlap.
+        source: Scan, from ``read_dicom``.
+        path: File to write.
+        names: Names of the regions of interest by structure; structures not listed keep their own name.
+        short_names: Whether to limit names to 16 characters.
+        append_to: Structure set of the same scan, which is left unchanged; the file written is a new instance
+            with all of its regions followed by the new ones.
+        keep_empty: Whether to keep structures that were not found, as regions without contours.
+        presentation: Label and description of the series, and whether names may be in any script. If not,
+            names that are not ASCII are replaced by the TG-263 name or the name of the model.
 
     Returns:
-        Warnings: sentences that the user should see.
+        Messages to show to the user.
 
     Raises:
-        GeometryError: The segmentation has another grid than the scan.
+        GeometryError: The grid of the segmentation differs from that of the scan.
         OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
-        DiskFullError: There is no room.
-        InputNotFoundError: There is no structure set to extend.
-        InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        DiskFullError: The disk is full.
+        InputNotFoundError: The structure set to extend does not exist.
+        InputUnreadableError: The structure set to extend is damaged or of another kind.
+        InputError: The structure set to extend belongs to another patient, other images or another frame of
+            reference.
     """
     if segmentation.geometry != source.geometry:
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
@@ -117,13 +118,13 @@ def write_rtstruct(
 
 
 def _standard_names(structures: Sequence[str]) -> list[str]:
-    """Return names in ASCII: those of TG-263, or of the model."""
+    """Return names in ASCII: those of TG-263, or else of the model."""
     named = names_of(structures, "tg263")
     return [named[structure] for structure in structures]
 
 
 def _is_axial(source: SourceSeries) -> bool:
-    """Whether the images lie across the patient, their rows and columns along the patient's axes."""
+    """Whether the images are axial, with rows and columns along the patient axes."""
     plane = source.planes[0].plane
     return all(max(abs(direction[0]), abs(direction[1])) > _AXIAL for direction in (plane.i_lps, plane.j_lps))
 
@@ -140,7 +141,7 @@ def _new_set(source: SourceSeries) -> Dataset:
 def _describe(
     dataset: Dataset, segmentation: Segmentation, source: SourceSeries, presentation: Presentation
 ) -> None:
-    """Say what this instance is and that a machine made it (SOP common, series, equipment, approval)."""
+    """Set the attributes of the new instance (SOP common, series, equipment, approval)."""
     now = now_for(dataset)
     date, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
     dataset.SOPClassUID = RTStructureSetStorage
@@ -179,7 +180,7 @@ def _add_roi(
     dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
 ) -> None:
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
-    # Contours of others may refer to a region that is not there.
+    # Contours by other programs may refer to a region that does not exist.
     used = [number_of(roi, "ROINumber") for roi in regions]
     used += [number_of(item, "ReferencedROINumber") for item in dataset.ROIContourSequence]
     number = _new_number(used)
@@ -195,14 +196,14 @@ def _add_roi(
 
 
 def _new_number(used: Iterable[int | None]) -> int:
-    """Return the number behind all others, or the first free one where that is more than DICOM can hold."""
+    """Return the number after the largest, or the first free one if DICOM cannot represent that."""
     numbers = {0, *(number for number in used if number is not None)}
     behind = max(numbers) + 1
     return behind if behind <= _LARGEST_NUMBER else next(n for n in count(1) if n not in numbers)
 
 
 def _ascii(text: str, longest: int) -> str:
-    # Every character set of DICOM holds these; a backslash would separate two values.
+    # Every DICOM character set contains ASCII; a backslash would separate two values.
     return text.encode("ascii", "replace").decode().replace("\\", "/")[:longest]
 
 
