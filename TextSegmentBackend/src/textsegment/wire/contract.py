@@ -27,8 +27,7 @@ UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
 """Value of the ``Upgrade`` header in a 426 response."""
 
 HEARTBEAT_S = 10
-"""Longest silence in a streamed response, in seconds: then the last ``QUEU`` or ``PROG`` frame is
-repeated."""
+"""Longest silence of a response, in seconds, after which the last ``QUEU`` or ``PROG`` frame is repeated."""
 
 JSON_TYPE = "application/json"
 VOLUME_TYPE = "application/vnd.textsegment.volume"

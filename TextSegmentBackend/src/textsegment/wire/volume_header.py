@@ -78,8 +78,7 @@ class VolumeHeader:
         return min(CHUNK_BYTES, self.volume_bytes - chunk * CHUNK_BYTES)
 
     def begin_digest(self) -> hashlib._Hash:
-        """Return the hash for ``Volume.digest`` before the first voxel; update it with all chunks in
-        order."""
+        """Start computing ``Volume.digest``: return a hash to be updated with the raw chunks in order."""
         shape = tuple(self.geometry.spatial_shape)
         digest = hashlib.sha256(f"{self.modality}|{self.dtype}|{shape}|".encode())
         digest.update(self.geometry.affine.tobytes())

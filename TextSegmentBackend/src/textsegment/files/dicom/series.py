@@ -21,8 +21,7 @@ from textsegment.files.dicom.header import (
 )
 
 Where = Path | str | Sequence[Path | str]
-"""A folder (with subfolders if it contains no scan itself), a file of a series in its folder, or all
-files."""
+"""A folder, searched with its subfolders if needed, one file that stands for its series, or all files."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,7 @@ class Sheet:
         anchor: str = "lm",
         edge: float = 0,
     ) -> None:
-        """Write a line of text; ``anchor`` is as in Pillow, ``edge`` is the width of a dark outline in
+        """Write a line of text; ``anchor`` as in Pillow, ``edge`` is the width of a dark outline in
         points."""
         self._draw.text(
             (x * self._dpi, y * self._dpi),
