@@ -94,9 +94,9 @@ class Caution(str):
         values: Numbers and names inserted into the message.
 
     Attributes:
-        code: As above.
-        about: As above.
-        values: As above.
+        code: Stable identifier of the message.
+        about: Name of the structure concerned, or an empty string.
+        values: Read-only mapping of the numbers and names in the message.
 
     Example:
         >>> caution = Caution("contours_left_out", "PTV", count=3)

@@ -23,7 +23,7 @@ _LEAST_FAT_OR_AIR = 0.005
 _MOST_BONE = 0.15
 _LEAST_SOFT = 0.03
 _SOFT_HU = (-150.0, 200.0)
-# Negative numbers kept without their sign come out just below this.
+# Negative numbers stored without their sign end up just below this.
 _WRAPPED_AT = 65536.0
 # Largest fraction of voxels that resampling leaves between padding and the rest of the image.
 _MOST_SMEAR = 0.03

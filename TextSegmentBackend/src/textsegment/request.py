@@ -44,7 +44,7 @@ class Request:
         """Validate a volume and prompts, and return them as a request.
 
         Raises:
-            VolumeInvalidError: The voxels are NaN, infinite or all the same.
+            VolumeInvalidError: A voxel is NaN, infinite or absurdly large, or the image is constant.
             PromptError: There are no prompts, or one of them is invalid.
             LimitExceededError: A prompt is too long.
             GeometryError: The region to process lies outside the volume, or the voxel size is impossible.

@@ -65,8 +65,10 @@ class Sheet:
         anchor: str = "lm",
         edge: float = 0,
     ) -> None:
-        """Write a line of text; ``anchor`` as in Pillow, ``edge`` is the width of a dark outline in
-        points."""
+        """Write a line of text.
+
+        ``anchor`` is as in Pillow; ``size`` and ``edge``, the width of a dark outline, are in points.
+        """
         self._draw.text(
             (x * self._dpi, y * self._dpi),
             # The font covers Western European letters only.

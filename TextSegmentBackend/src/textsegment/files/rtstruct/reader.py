@@ -48,9 +48,9 @@ def read_rtstruct(path: Path | str, source: SourceSeries) -> Segmentation:
         with nothing on the scan becomes an empty mask with a warning.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is not a structure set, or is damaged.
+        InputError: It belongs to another patient, other images or another frame of reference.
     """
     with quiet_pydicom():
         dataset, said = read_structure_set(path, source)
@@ -75,9 +75,9 @@ def read_structure_set(path: Path | str, source: SourceSeries) -> tuple[Dataset,
         The data set, and cautions about it.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is not a structure set, or is damaged.
+        InputError: It belongs to another patient, other images or another frame of reference.
     """
     if not Path(path).is_file():
         raise InputNotFoundError("There is no such structure set.", "Check the path.")
