@@ -165,8 +165,8 @@ class Geometry:
 def closest_axes(affine: NDArray[np.float64]) -> tuple[int, int, int]:
     """Assign to each voxel axis the anatomical axis (0 = R, 1 = A, 2 = S) that it follows most closely.
 
-    Each anatomical axis is assigned once, so that the sum of the cosines is maximal; this keeps the result
-    well defined for oblique grids.
+    Each anatomical axis is assigned exactly once, and the assignment maximises the sum of the cosines, which
+    keeps the result well defined for oblique grids.
     """
     direction = np.abs(affine[:3, :3]) / np.linalg.norm(affine[:3, :3], axis=0)
     orders = ((a, b, c) for a, b, c in permutations(range(3)))
