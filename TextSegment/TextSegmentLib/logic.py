@@ -19,6 +19,7 @@ from textsegment.vocabulary.selection import Selection, check_text, find_structu
 from TextSegmentLib.engine.default import default_segmenter
 from TextSegmentLib.scene.finding import Request
 from TextSegmentLib.scene.modality import guess_modality
+from TextSegmentLib.scene.region import effort_of
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow
 from TextSegmentLib.scene.run import Run
@@ -50,6 +51,7 @@ class TextSegmentLogic:
         *,
         modality: str | None = None,
         segmenter: Segmenter | None = None,
+        roiNode: Any = None,
         wait: bool = True,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Any:
@@ -62,6 +64,7 @@ class TextSegmentLogic:
             modality: ``CT``, ``MR`` or ``PT``; None for a guess, see ``guess_modality``.
             segmenter: What finds the structures; None for the engine that was chosen in the panel, which is
                 started if it does not run.
+            roiNode: A markups ROI: only what lies in it is looked at, for a part of the time; None for all.
             wait: Whether to return only at the end; windows stay alive meanwhile.
             on_event: Called with the run after every change.
 
@@ -79,7 +82,9 @@ class TextSegmentLogic:
         def choose(model: ModelInfo) -> Selection:
             return find_structures(text, code, model.structures.get(code, ()), lambda meaning: True)
 
-        run = self._begin(volumeNode, segmentationNode, Request(code, choose), (), segmenter, on_event)
+        run = self._begin(
+            volumeNode, segmentationNode, code, choose, (), segmenter, on_event, roi_node=roiNode
+        )
         if not wait:
             return run
         while run.process_events():
@@ -96,6 +101,7 @@ class TextSegmentLogic:
         *,
         modality: str,
         segmenter: Segmenter,
+        roi_node: Any = None,
         replaced: Sequence[ResultRow] = (),
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Run:
@@ -107,6 +113,7 @@ class TextSegmentLogic:
             segmentation_node: Where to; None for a new one beside the volume.
             modality: DICOM code.
             segmenter: What finds the structures.
+            roi_node: A markups ROI that limits what is looked at; None for the whole image.
             replaced: Rows of the segmentation whose segments make way for new ones, as in ``redo``.
             on_event: Called with the run after every change.
 
@@ -119,8 +126,17 @@ class TextSegmentLogic:
         """
         self._require_idle()
         names = tuple(prompt.text for prompt in unique_prompts(structures))
-        request = Request(modality_code(modality), lambda model: Selection(names))
-        return self._begin(volume_node, segmentation_node, request, names, segmenter, on_event, replaced)
+        return self._begin(
+            volume_node,
+            segmentation_node,
+            modality_code(modality),
+            lambda model: Selection(names),
+            names,
+            segmenter,
+            on_event,
+            replaced,
+            roi_node,
+        )
 
     def redo(
         self,
@@ -166,13 +182,16 @@ class TextSegmentLogic:
         self,
         volume_node: Any,
         segmentation_node: Any,
-        request: Request,
+        modality: str,
+        choose: Callable[[ModelInfo], Selection],
         structures: Sequence[str],
         segmenter: Segmenter | None,
         on_event: Callable[[Run], None],
         replaced: Sequence[ResultRow] = (),
+        roi_node: Any = None,
     ) -> Run:
         source = read_volume_node(volume_node)
+        request = Request(modality, choose, effort_of(roi_node, volume_node, source.geometry))
         segmenter = segmenter or default_segmenter()
         target = Target.prepare(volume_node, segmentation_node)
         results = Results(volume_node, target.node)

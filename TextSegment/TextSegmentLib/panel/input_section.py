@@ -19,7 +19,7 @@ _UNKNOWN = "CT"
 
 
 class InputSection:
-    """The three selectors, in step with the parameters of the case.
+    """The selectors, in step with the parameters of the case.
 
     Args:
         ui: Widgets of the panel by name.
@@ -42,12 +42,14 @@ class InputSection:
         ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._volume_chosen)
         ui.outputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._segmentation_chosen)
         ui.modalityBox.connect("activated(int)", self._modality_chosen)
+        ui.regionSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._region_chosen)
 
     def bind(self, parameters: Parameters | None) -> None:
         """Show the parameters of a case, and write into them from now on."""
         self._parameters = None  # what the selectors tell meanwhile is not the user's choice
         self._ui.inputSelector.setCurrentNode(parameters.volume_node if parameters else None)
         self._ui.outputSelector.setCurrentNode(parameters.segmentation_node if parameters else None)
+        self._ui.regionSelector.setCurrentNode(parameters.roi_node if parameters else None)
         self._parameters = parameters
         self._ui.modalityBox.currentIndex = self._chosen_index()
         self._look()
@@ -59,6 +61,7 @@ class InputSection:
         return parameters is None or (
             self._ui.inputSelector.currentNodeID == _id(parameters.volume_node)
             and self._ui.outputSelector.currentNodeID == _id(parameters.segmentation_node)
+            and self._ui.regionSelector.currentNodeID == _id(parameters.roi_node)
             and self._chosen_index() == self._ui.modalityBox.currentIndex
         )
 
@@ -87,6 +90,11 @@ class InputSection:
     def _segmentation_chosen(self, node: Any) -> None:
         if self._parameters is not None:
             self._parameters.segmentation_node = node
+            self._tell()
+
+    def _region_chosen(self, node: Any) -> None:
+        if self._parameters is not None:
+            self._parameters.roi_node = node
             self._tell()
 
     def _modality_chosen(self, index: int) -> None:

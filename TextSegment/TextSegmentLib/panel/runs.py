@@ -33,12 +33,14 @@ class RunRequest:
         segmentation_node: Where to; None for a new one.
         structures: Prompts.
         modality: DICOM code.
+        roi_node: What limits it; None for the whole image.
     """
 
     volume_node: Any
     segmentation_node: Any
     structures: tuple[str, ...]
     modality: str
+    roi_node: Any = None
 
 
 class Runs:
@@ -173,6 +175,7 @@ class Runs:
                 request.segmentation_node,
                 modality=request.modality,
                 segmenter=segmenter,
+                roi_node=request.roi_node,
                 replaced=replaced,
                 on_event=self._run_changed,
             )

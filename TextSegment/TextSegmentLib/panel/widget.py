@@ -117,7 +117,11 @@ class Panel(VTKObservationMixin):
         if not self._obstacle() and case is not None:
             self.runs.ask_for(
                 RunRequest(
-                    case.volume_node, case.segmentation_node, self.prompt.structures, self.inputs.modality
+                    case.volume_node,
+                    case.segmentation_node,
+                    self.prompt.structures,
+                    self.inputs.modality,
+                    case.roi_node,
                 )
             )
 

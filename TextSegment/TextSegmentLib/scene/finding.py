@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import CancelToken, MaskReady, ModelInfo, Segmenter
 from textsegment.vocabulary.selection import Selection
@@ -37,10 +38,12 @@ class Request:
     Attributes:
         modality: DICOM code.
         choose: Says, in the worker, which structures, once it is known what the model has.
+        effort: How much of the volume is computed.
     """
 
     modality: str
     choose: Callable[[ModelInfo], Selection]
+    effort: Effort = WHOLE_IMAGE
 
 
 def find(
@@ -74,4 +77,6 @@ def find(
         else:
             report(FoundMask(event.mask, *labelmap_of(event.mask, source)))
 
-    return segmenter.segment(volume, selection.structures, on_event=on_event, cancel=cancel)
+    return segmenter.segment(
+        volume, selection.structures, effort=request.effort, on_event=on_event, cancel=cancel
+    )

@@ -13,6 +13,7 @@ import slicer
 MODULE = "TextSegment"
 _VOLUME = "InputVolume"
 _SEGMENTATION = "OutputSegmentation"
+_REGION = "Region"
 _TEXT = "Text"
 _MODALITY = "Modality"
 
@@ -61,6 +62,15 @@ class Parameters:
     @segmentation_node.setter
     def segmentation_node(self, segmentation_node: Any) -> None:
         self._refer(_SEGMENTATION, segmentation_node)
+
+    @property
+    def roi_node(self) -> Any:
+        """The markups ROI that limits what is looked at, None for the whole image."""
+        return self.node.GetNodeReference(_REGION)
+
+    @roi_node.setter
+    def roi_node(self, roi_node: Any) -> None:
+        self._refer(_REGION, roi_node)
 
     @property
     def text(self) -> str:

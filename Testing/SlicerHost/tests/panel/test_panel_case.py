@@ -270,3 +270,20 @@ def test_image_in_front_of_another_one_counts_as_shown(hands):
     view.SetBackgroundVolumeID(add_volume("MR head").GetID())
     view.SetForegroundVolumeID(hands.ui.inputSelector.currentNodeID)
     assert not hands.ui.viewsLabel.visible
+
+
+def test_region_limits_what_is_looked_at_and_is_kept_with_the_case(hands, tmp_path):
+    roi = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "Pelvis")
+    bounds = [0.0] * 6
+    hands.ui.inputSelector.currentNode().GetRASBounds(bounds)
+    roi.SetCenter([(a + b) / 2 for a, b in zip(bounds[::2], bounds[1::2], strict=True)])
+    roi.SetSize([(b - a) / 2 for a, b in zip(bounds[::2], bounds[1::2], strict=True)])
+    hands.ui.regionSelector.setCurrentNode(roi)
+    hands.segment("liver")
+    assert any("region" in warning for warning in hands.widget.logic.run.warnings)
+    path = str(tmp_path / "case.mrb")
+    assert slicer.util.saveScene(path)
+    slicer.mrmlScene.Clear(0)
+    assert hands.ui.regionSelector.currentNode() is None
+    slicer.util.loadScene(path)
+    assert hands.ui.regionSelector.currentNode().GetName() == "Pelvis"
