@@ -1,4 +1,4 @@
-"""What is segmented, of which modality, and where the result goes."""
+"""The inputs of a run: the image, its modality, and the segmentation that receives the result."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _UNKNOWN = "CT"
 
 
 class InputSection:
-    """The selectors, in step with the parameters of the case.
+    """Keeps the selectors in step with the parameter node.
 
     Args:
-        ui: Widgets of the panel by name.
-        logic: Guesses the modality.
-        on_changed: Called when one of them was changed.
+        ui: Widgets of the panel, by name.
+        logic: Module logic, which guesses the modality.
+        on_changed: Called when one of the selectors changes.
 
     Attributes:
-        obstacle: Why this image cannot be segmented; empty if it can.
-        modality: Code to read the text with; a guess while there is no image.
+        obstacle: Reason why this image cannot be segmented; empty if it can.
+        modality: Modality code used to interpret the text; a default while there is no image.
     """
 
     def __init__(self, ui: Any, logic: TextSegmentLogic, on_changed: Callable[[], None]) -> None:
@@ -45,8 +45,8 @@ class InputSection:
         ui.regionSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._region_chosen)
 
     def bind(self, parameters: Parameters | None) -> None:
-        """Show the parameters of a case, and write into them from now on."""
-        self._parameters = None  # what the selectors tell meanwhile is not the user's choice
+        """Show the values of a parameter node and write all further changes to it; None disconnects."""
+        self._parameters = None  # changes of the selectors in the meantime are not the user's choice
         self._ui.inputSelector.setCurrentNode(parameters.volume_node if parameters else None)
         self._ui.outputSelector.setCurrentNode(parameters.segmentation_node if parameters else None)
         self._ui.regionSelector.setCurrentNode(parameters.roi_node if parameters else None)
@@ -56,7 +56,7 @@ class InputSection:
 
     @property
     def is_in_step(self) -> bool:
-        """Whether the selectors show what the parameters say."""
+        """Whether the selectors show the values of the parameter node."""
         parameters = self._parameters
         return parameters is None or (
             self._ui.inputSelector.currentNodeID == _id(parameters.volume_node)
@@ -66,7 +66,7 @@ class InputSection:
         )
 
     def choose_shown_volume(self) -> None:
-        """Choose the image that the slice views show, if none is chosen."""
+        """Choose the image shown in the slice views if none is chosen yet."""
         if self._parameters is None or self._parameters.volume_node is not None:
             return
         selection = slicer.app.applicationLogic().GetSelectionNode()
@@ -107,7 +107,7 @@ class InputSection:
         self._on_changed()
 
     def _look(self) -> None:
-        """Find out the modality, and whether the image can be segmented."""
+        """Determine the modality and whether the image can be segmented, and show both."""
         parameters = self._parameters
         chosen = parameters.modality if parameters else ""
         guessed, reason, self.obstacle = "", "", ""

@@ -1,4 +1,4 @@
-"""Where the user looks: slice and 3-D views on a segment, the Segment Editor on it."""
+"""Navigation: centers the views on a segment, and opens it in the Segment Editor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EDITOR = "SegmentEditor"
 
 
 def center_views(segmentation_node: Any, segment_id: str) -> None:
-    """Centre all slice views on a segment, and turn the cameras' focus to it; an empty one is nowhere."""
+    """Center all slice views and camera focal points on a segment; does nothing if the segment is empty."""
     bounds = [0.0] * 6
     segmentation_node.GetSegmentation().GetSegment(segment_id).GetBounds(bounds)
     if bounds[0] > bounds[1]:
@@ -25,7 +25,7 @@ def center_views(segmentation_node: Any, segment_id: str) -> None:
 
 
 def _focus(camera_node: Any, center_ras: list[float]) -> None:
-    """Move a camera sideways: direction and distance stay."""
+    """Translate a camera, keeping its viewing direction and distance."""
     step = [new - old for new, old in zip(center_ras, camera_node.GetFocalPoint(), strict=True)]
     position = [old + by for old, by in zip(camera_node.GetPosition(), step, strict=True)]
     camera_node.SetFocalPoint(*center_ras)
@@ -37,9 +37,9 @@ def open_editor(segmentation_node: Any, segment_id: str | None, volume_node: Any
     """Open the Segment Editor with a segment selected.
 
     Args:
-        segmentation_node: What to edit.
-        segment_id: The segment; None to leave the choice to the editor.
-        volume_node: The image behind; None to leave it as it is.
+        segmentation_node: Segmentation node to edit.
+        segment_id: Identifier of the segment to select; None to leave the choice to the editor.
+        volume_node: Source volume to show in the editor; None to keep the current one.
     """
     scene = segmentation_node.GetScene()
     editor_node = scene.GetSingletonNode(_EDITOR, "vtkMRMLSegmentEditorNode")
@@ -51,5 +51,5 @@ def open_editor(segmentation_node: Any, segment_id: str | None, volume_node: Any
     if volume_node is not None:
         editor_node.SetAndObserveSourceVolumeNode(volume_node)
     slicer.util.selectModule(_EDITOR)
-    if segment_id is not None:  # last: the editor chooses one by itself when it opens
+    if segment_id is not None:  # last, because the editor selects a segment itself when it opens
         editor_node.SetSelectedSegmentID(segment_id)

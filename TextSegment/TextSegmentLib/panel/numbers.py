@@ -1,4 +1,4 @@
-"""Numbers as the user's locale writes them."""
+"""Numbers formatted for the user's locale."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import qt
 
 
 def number(value: float, digits: int) -> str:
-    """Return a number with so many digits behind the decimal sign."""
+    """Format a number with the given number of decimal places."""
     locale = qt.QLocale()
     sign, grouped = locale.toString(0.5), locale.toString(123456.0)
-    if not sign.startswith("0") or not grouped.startswith("123"):  # other digits than these
+    if not sign.startswith("0") or not grouped.startswith("123"):  # the locale does not use ASCII digits
         return locale.toString(float(value))
     text = f"{value:,.{digits}f}"
     return text.translate({ord(","): grouped[3:-3], ord("."): sign[1:-1]})

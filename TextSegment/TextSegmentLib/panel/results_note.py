@@ -1,4 +1,4 @@
-"""The lines below the table: what has no segment, what is hidden, and whose masks are a toy's."""
+"""The notes below the results table: missing structures, hidden segmentations, and demo-model masks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MOST_NAMES = 8
 
 
 class ResultsNote:
-    """Says what Slicer's table cannot.
+    """Shows what Slicer's segments table cannot.
 
     Args:
-        label: For the lines.
-        on_redo: Called with a row without a segment that is to be looked for again.
+        label: Label that shows the notes.
+        on_redo: Called with a row that has no segment when the user asks to segment its structure again.
     """
 
     def __init__(self, label: Any, on_redo: Callable[[ResultRow], None]) -> None:
@@ -33,16 +33,17 @@ class ResultsNote:
         label.connect("linkActivated(QString)", self._follow)
 
     def show(self, segmentation_node: Any, rows: Sequence[ResultRow], *, is_active: bool) -> None:
-        """Say it of these rows.
+        """Show the notes for the given rows.
 
         Args:
-            segmentation_node: Where the segments are; None for none.
-            rows: All, with and without segments.
-            is_active: Whether a run is still adding to them.
+            segmentation_node: Segmentation node that holds the segments; None if there is none.
+            rows: All rows, with and without segments.
+            is_active: Whether a run is still adding results.
         """
         self._node = segmentation_node
         there = {row.structure for row in rows if row.segment_id}
-        absent = {row.structure: row for row in rows if row.structure not in there}  # of several, the last
+        # Of several rows of one structure, the last counts.
+        absent = {row.structure: row for row in rows if row.structure not in there}
         self._rows = {row.key: row for row in absent.values()}
         titles = {RowState.NOT_FOUND: _("Not found in this image: {names}")}
         titles[RowState.REMOVED] = _("Removed: {names}")

@@ -1,4 +1,4 @@
-"""The results of a run: the table, and what can be done with its rows."""
+"""The results section: the table, and the actions on its rows."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from TextSegmentLib.panel.results_table import ResultsTable
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow
 
-# Changes that follow each other so quickly, such as those of a brush, are shown together.
+# Changes in quick succession, such as the strokes of a brush, are shown together.
 _TOGETHER_MS = 100
 _EVENTS = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SourceRepresentationModified")
 _KEYS = ("Space", "A", "Del")
 
 
 class ResultsSection:
-    """Shows results and passes on what the user decides about them.
+    """Shows results and carries out the user's actions on them.
 
     Args:
-        ui: Widgets of the panel by name.
-        on_redo: Called with a row whose structure is to be looked for again.
-        on_undo: Called when the results are to be taken back.
+        ui: Widgets of the panel, by name.
+        on_redo: Called with the row whose structure is to be segmented again.
+        on_undo: Called when the last run is to be undone.
 
     Attributes:
-        shown: What is shown, or None.
-        export_dialog: The one that was opened last, until it is closed.
+        shown: Results that are currently shown, or None.
+        export_dialog: Export dialog that is currently open, or None.
     """
 
     def __init__(self, ui: Any, on_redo: Callable[[ResultRow], None], on_undo: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class ResultsSection:
         self._rows: Sequence[ResultRow] = ()
         self._is_active = False
         self.export_dialog: ExportDialog | None = None
-        # Not by the mixin of Slicer, which would keep the node and its segments alive.
+        # Not VTKObservationMixin, which would keep the node and its segments alive.
         self._watched = vtk.vtkWeakReference()
         self._watch_tags: list[int] = []
         self._timer = qt.QTimer(ui.resultsTable)
@@ -66,11 +66,11 @@ class ResultsSection:
         self.show(None)
 
     def show(self, results: Results | None, *, is_active: bool = False) -> None:
-        """Show results.
+        """Show results and update the actions.
 
         Args:
-            results: None for nothing.
-            is_active: Whether a run is still adding to them.
+            results: Results to show; None to show nothing.
+            is_active: Whether a run is still adding results.
         """
         self.shown, self._is_active = results, is_active
         node = results.segmentation_node if results else None
@@ -83,19 +83,19 @@ class ResultsSection:
         self._offer()
 
     def follow(self, results: Results, *, is_active: bool) -> None:
-        """Show results of a run; what it adds is noticed, so that each of its news costs nothing here."""
+        """Show the results of a run; observers notice new segments, so repeated calls cost nothing."""
         if self.shown is not results or self._is_active != is_active:
             self.show(results, is_active=is_active)
 
     def refresh(self) -> None:
-        """Notice what others have changed, and find out in the background what they have edited."""
+        """Show the current state of the segments, and check for edits in the background."""
         if self.shown is not None:
             self._show_again()
             if self._pump is None:
                 self._pump = Pump(self._look)
 
     def stop(self) -> None:
-        """Do nothing more: the panel goes away."""
+        """Stop timers and observers, because the panel is being destroyed."""
         self._timer.stop()
         if self._pump is not None:
             self._pump.stop()
@@ -104,7 +104,7 @@ class ResultsSection:
             self.export_dialog.stop()
 
     def _watch(self, segmentation_node: Any) -> None:
-        """Notice what others do with the segments."""
+        """Observe changes of the segments; None stops observing."""
         watched = self._watched.Get()
         if watched is segmentation_node:
             return
@@ -120,7 +120,7 @@ class ResultsSection:
             ]
 
     def _look(self) -> bool:
-        """Take what was found of edits; return whether more is to come."""
+        """Process the edits found so far; return whether the check is still running."""
         if self.shown is not None and self.shown.look():
             return True
         self._pump = None
@@ -128,15 +128,15 @@ class ResultsSection:
         return False
 
     def _segments_changed(self, _caller: Any, _event: str) -> None:
-        # Later, when those who are at it have ended: it may be these results themselves.
-        if not self._timer.active:  # else quick changes would put it off again and again
+        # Deferred until the caller has finished, which may be these results themselves.
+        if not self._timer.active:  # a restart would keep postponing the refresh
             self._timer.start()
 
     def _show_again(self) -> None:
         self.show(self.shown, is_active=self._is_active)
 
     def _offer(self) -> None:
-        """Enable what can be done now."""
+        """Enable the actions that are currently possible."""
         results, rows = self.shown, self._among_selected(self._rows)
         has_nodes = results is not None and None not in (results.segmentation_node, results.volume_node)
         has_image = has_nodes and not self._is_active
@@ -149,7 +149,7 @@ class ResultsSection:
         self._ui.exportButton.enabled = has_image
 
     def _selected(self) -> list[ResultRow]:
-        """Return the rows of the segments that are selected, as far as runs have made them."""
+        """Return the rows of the selected segments that were created by runs."""
         return self._among_selected(self.shown.rows) if self.shown is not None else []
 
     def _among_selected(self, rows: Sequence[ResultRow]) -> list[ResultRow]:
@@ -162,7 +162,7 @@ class ResultsSection:
             center_views(node, segment_id)
 
     def _toggle_eyes(self) -> None:
-        """Hide the selected segments, or show them if one is hidden."""
+        """Hide the selected segments, or show all of them if any is hidden."""
         node = self.shown.segmentation_node if self.shown is not None else None
         display_node = node.GetDisplayNode() if node is not None else None
         if display_node is not None:
@@ -172,7 +172,7 @@ class ResultsSection:
                 display_node.SetSegmentVisibility(segment_id, visible)
 
     def _accept_and_go_on(self) -> None:
-        """Accept what is selected, and turn to the next that is not accepted."""
+        """Accept the selected segments, and select the next one that has not been accepted."""
         if self.shown is not None and self._selected():
             self._accept()
             left = [row.segment_id for row in self.shown.rows if row.segment_id and not row.accepted]
@@ -210,4 +210,4 @@ class ResultsSection:
         self.export_dialog.open()
 
     def _export_closed(self, _result: int) -> None:
-        self.export_dialog = None  # it holds nodes
+        self.export_dialog = None  # the dialog keeps references to nodes

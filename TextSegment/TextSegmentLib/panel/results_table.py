@@ -1,4 +1,4 @@
-"""Slicer's own table of segments, with columns for what a run knows of them."""
+"""Slicer's segments table, extended by columns with the results of runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FEWEST_ROWS, _MOST_ROWS = 3, 12
 
 
 class ResultsTable:
-    """Shows all segments of a segmentation; eyes, colours, opacity, filter and menu are Slicer's.
+    """Shows all segments of a segmentation; visibility, color, opacity, filter and menu are Slicer's own.
 
     Args:
         table: The ``qMRMLSegmentsTableView``.
-        on_centered: Called with the identifier of the segment that the user turns to.
-        on_selected: Called when others are selected.
+        on_centered: Called with the identifier of the segment that the user clicks or selects.
+        on_selected: Called when the selection changes.
     """
 
     def __init__(
@@ -30,9 +30,9 @@ class ResultsTable:
     ) -> None:
         self._table = table
         self._on_centered, self._on_selected = on_centered, on_selected
-        table.statusColumnVisible = False  # ours says more, and names need the room
+        table.statusColumnVisible = False  # our column says more, and names need the space
         self._view = table.tableWidget()
-        # Slicer's model stands behind one that sorts and filters, which passes columns and texts on to it.
+        # The view's model is a sort and filter proxy, which passes columns and texts on to Slicer's model.
         self._model = self._view.model()
         self._first = self._model.columnCount()
         self._model.insertColumns(self._first, 3)
@@ -50,15 +50,15 @@ class ResultsTable:
 
     @property
     def view(self) -> Any:
-        """Qt's table, which has the focus when the user works in it."""
+        """The Qt table view, which has the focus while the user works in it."""
         return self._view
 
     def show(self, segmentation_node: Any, rows: Sequence[ResultRow]) -> None:
-        """Show the segments of a node, or nothing.
+        """Show the segments of a node.
 
         Args:
-            segmentation_node: Holds them; None for nothing.
-            rows: What is known of those that runs have made.
+            segmentation_node: Segmentation node to show; None to show nothing.
+            rows: Result rows of the segments that runs have created.
         """
         if self._table.segmentationNode() is not segmentation_node:
             self._table.setSegmentationNode(segmentation_node)
@@ -74,11 +74,11 @@ class ResultsTable:
 
     @property
     def selected(self) -> list[str]:
-        """Identifiers of the segments that are selected."""
+        """Identifiers of the selected segments."""
         return list(self._table.selectedSegmentIDs())
 
     def select_next(self, segment_ids: Sequence[str]) -> None:
-        """Select the first of these below the rows that are selected, else the first of all."""
+        """Select the first of the given segments below the current selection, or else the topmost one."""
         rows = {self._table.rowForSegmentID(segment_id): segment_id for segment_id in segment_ids}
         rows.pop(-1, None)  # filtered out
         last = max((self._table.rowForSegmentID(each) for each in self.selected), default=-1)
@@ -89,7 +89,7 @@ class ResultsTable:
     def _selection_changed(self, *_selections: Any) -> None:
         self._on_selected()
         chosen = self.selected
-        # Not what a program selects, or a deletion: the views stay where the user has put them.
+        # Center only on a selection by the user, not on one by a program or after a deletion.
         if len(chosen) == 1 and self._view.focus:
             self._on_centered(chosen[0])
 
@@ -97,7 +97,7 @@ class ResultsTable:
         self._on_centered(self._table.segmentIDForRow(index.row()))
 
     def _is_filled(self, number_of_row: int, row: ResultRow | None) -> bool:
-        """Whether the texts are there: Slicer makes rows anew, for example when an undo brings them back."""
+        """Return whether a row has its texts: Slicer recreates rows, such as when an undo restores one."""
         text = self._model.index(number_of_row, self._first + _STATE).data()
         return (text or "") == ("" if row is None else _state(row))
 
@@ -112,7 +112,7 @@ class ResultsTable:
                 self._model.setData(index, tool_tip, qt.Qt.ToolTipRole)
 
     def _fit(self) -> None:
-        """Make the table as high as its rows, within bounds."""
+        """Fit the height of the table to its rows, within limits."""
         count = min(max(self._model.rowCount(), _FEWEST_ROWS), _MOST_ROWS)
         row = self._view.rowHeight(0) or self._view.verticalHeader().defaultSectionSize
         height = self._view.horizontalHeader().height + count * row + 2 * self._view.frameWidth

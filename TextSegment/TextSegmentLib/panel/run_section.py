@@ -1,4 +1,4 @@
-"""Segment and Cancel, progress, and messages."""
+"""The run section: the Segment and Cancel buttons, progress, and messages."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from TextSegmentLib.scene.run import Run
 _STEPS = 1000
 
 Answer = tuple[str, Callable[[], object]]
-"""What can be clicked, and what is called then."""
+"""Text of a clickable answer, and the function called when the user clicks it."""
 
 
 class RunSection:
-    """Shows what can be run, how a run stands, and what went wrong.
+    """Shows what can be run, the progress of a run, and errors.
 
     Args:
-        ui: Widgets of the panel by name.
+        ui: Widgets of the panel, by name.
     """
 
     def __init__(self, ui: Any) -> None:
@@ -35,12 +35,12 @@ class RunSection:
         self.show_run(None)
 
     def offer(self, count: int, obstacle: str, is_worth_a_line: bool) -> None:
-        """Say what the button would do.
+        """Update the Segment button.
 
         Args:
-            count: Structures that would be looked for.
-            obstacle: Why it cannot be pressed; empty if it can.
-            is_worth_a_line: Whether the obstacle is to be shown.
+            count: Number of structures that would be segmented.
+            obstacle: Reason why a run cannot start; empty if it can.
+            is_worth_a_line: Whether to show the obstacle below the button.
         """
         text = _("Segment") if count < 2 else _("Segment {count} structures").format(count=count)
         self._ui.segmentButton.text = text
@@ -50,7 +50,7 @@ class RunSection:
         self._ui.segmentButton.toolTip = obstacle or _("Segments what the line above asks for (Enter).")
 
     def show_run(self, run: Run | None) -> None:
-        """Show how a run stands."""
+        """Show the progress of a run; None if there is no run."""
         is_active = run is not None and run.is_active
         self._ui.segmentButton.visible = not is_active
         self._ui.cancelButton.visible = is_active
@@ -61,28 +61,28 @@ class RunSection:
             self._ui.progressLabel.text = _sentence(run)
 
     def show_error(self, error: TextSegmentError, *sentences: str) -> None:
-        """Show a failure in its own words, and more sentences."""
+        """Show the message and hint of an error, followed by further sentences."""
         color = colors_of(self._ui.messageLabel).problem
         more = map(escape, (error.hint, *sentences))
         self._show(f"<b style='color:{color}'>{escape(error.message)}</b>", *more)
 
     def show_note(self, *sentences: str) -> None:
-        """Show something that the user should know."""
+        """Show a note to the user in place of the current message."""
         self._show(*map(escape, sentences))
 
     def add_note(self, *sentences: str) -> None:
-        """Show something besides what is shown."""
+        """Add sentences to the current message."""
         if sentences:
             shown = [self._ui.messageLabel.text] if self._ui.messageFrame.visible else []
             self._show(*shown, *map(escape, sentences), answers=self._answers)
 
     def ask(self, question: str, *answers: Answer) -> None:
-        """Ask something, with answers to click; nobody has to answer."""
+        """Ask a question with clickable answers; the user is free to ignore it."""
         links = " · ".join(f"<a href='{n}'>{escape(text)}</a>" for n, (text, _does) in enumerate(answers))
         self._show(escape(question), links, answers=answers)
 
     def clear_message(self) -> None:
-        """Take the message away."""
+        """Remove the current message."""
         self._answers = ()
         self._ui.messageFrame.visible = False
 

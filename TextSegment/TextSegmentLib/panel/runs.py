@@ -1,4 +1,4 @@
-"""Runs as the panel begins and follows them: one at a time, and none that doubles segments unasked."""
+"""Starts and follows runs: one at a time, and never duplicating segments without asking."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from TextSegmentLib.scene.rows import ResultRow, RunState
 from TextSegmentLib.scene.run import Run
 
 _MOST_NAMES = 6
-_CLOCK_S = 0.25  # how often the progress of a run is shown
+_CLOCK_S = 0.25  # interval between progress updates
 
 
 @dataclass(frozen=True, eq=False)
 class RunRequest:
-    """What the user has asked for, as it was then.
+    """What the user asked for, at the time of asking.
 
     Attributes:
-        volume_node: What is segmented.
-        segmentation_node: Where to; None for a new one.
-        structures: Prompts.
-        modality: DICOM code.
-        roi_node: What limits it; None for the whole image.
+        volume_node: Volume node to segment.
+        segmentation_node: Segmentation node that receives the result; None to create one.
+        structures: Names of the structures, used as prompts.
+        modality: DICOM modality code.
+        roi_node: ROI node that limits segmentation; None for the whole image.
     """
 
     volume_node: Any
@@ -44,15 +44,15 @@ class RunRequest:
 
 
 class Runs:
-    """Begins runs and follows them.
+    """Starts runs and follows them to their end.
 
     Args:
-        logic: Of the module.
-        engine: What finds structures.
-        section: Shows how a run stands.
-        results: Shows what it brings.
-        is_wanted: Whether a request that had to wait for the engine is still what the text says.
-        on_started: Called with a run that a request has begun.
+        logic: Logic of the module.
+        engine: Section that provides the segmenter.
+        section: Section that shows the progress of a run.
+        results: Section that shows the results.
+        is_wanted: Returns whether a request that had to wait still matches the text.
+        on_started: Called with the run that a request has started.
         on_changed: Called whenever a run has changed.
     """
 
@@ -81,11 +81,11 @@ class Runs:
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is not over."""
+        """Whether a run is in progress."""
         return self._logic.run is not None and self._logic.run.is_active
 
     def ask_for(self, request: RunRequest) -> None:
-        """Begin a run: behind the one that goes on, after a question where segments would be doubled."""
+        """Start a run; queue it if one is in progress, and ask first if segments would be duplicated."""
         if self.is_running:
             self._put_behind(request)
             return
@@ -102,7 +102,7 @@ class Runs:
         )
 
     def redo(self, row: ResultRow) -> None:
-        """Look for the structure of a row again."""
+        """Segment the structure of a row again."""
         results = self._results.shown
         if results is None:
             return
@@ -117,21 +117,21 @@ class Runs:
         self._start(start, if_starting=again)
 
     def undo(self) -> None:
-        """Take back the last run of those that are shown, once it is known what was edited."""
+        """Undo the last run of the results shown, after checking which segments have been edited."""
         self.cancel()
         results = self._results.shown
-        # A second click is none for another run.
+        # A second click must not undo another run as well.
         if not self._is_undoing and self._go_on_with_undo(results):
             self._undo_pump = Pump(lambda: self._go_on_with_undo(results))
 
     def cancel(self) -> None:
-        """Stop, and begin nothing that waits."""
+        """Cancel the current run and discard any request that is waiting."""
         if self._logic.run is not None:
             self._logic.run.cancel()
         self._next = self._asked = self._awaited = None
 
     def resume(self) -> None:
-        """Begin what had to wait until the engine has started, if it still means the same."""
+        """Start the run that was waiting for the engine, if it is still wanted."""
         if self._awaited is None or self._engine.is_starting:
             return
         awaited, self._awaited = self._awaited, None
@@ -139,19 +139,19 @@ class Runs:
             awaited()
 
     def forget_question(self) -> None:
-        """The text has changed: take a question about it away."""
+        """Remove a pending question if the text no longer matches it."""
         if self._asked is not None and not self._is_wanted(self._asked):
             self._asked = None
             self._section.clear_message()
 
     def stop(self) -> None:
-        """Do nothing more: the panel goes away."""
+        """Cancel everything, because the panel is being destroyed."""
         self.cancel()
         for pump in filter(None, (self._pump, self._undo_pump)):
             pump.stop()
 
     def _put_behind(self, request: RunRequest) -> None:
-        """Keep a request until the run is over; that of the run itself is no other."""
+        """Queue a request behind the current run, unless it asks for the same structures."""
         run = self._logic.run
         if run is None or set(request.structures) == {row.structure for row in run.rows}:
             return
@@ -189,14 +189,14 @@ class Runs:
             self._on_started(run)
 
     def _start(self, start: Callable[[Segmenter], Run], if_starting: Callable[[], None]) -> Run | None:
-        """Start a run with the engine that the user has chosen.
+        """Start a run with the engine the user has chosen.
 
         Args:
-            start: Starts it.
-            if_starting: Tries again, once the engine has started.
+            start: Function that starts the run with a segmenter.
+            if_starting: Function called to try again once the engine has started.
 
         Returns:
-            None if that could not be; the user has been told why.
+            The run; None if it could not start yet or at all, in which case the user has been told why.
         """
         self._section.clear_message()
         try:
@@ -220,7 +220,7 @@ class Runs:
         if not more and run.state is RunState.DONE and self._next is not None:
             request, self._next = self._next, None
             self.ask_for(request)
-            self._section.add_note(*run.warnings)  # of the run that the next one follows
+            self._section.add_note(*run.warnings)  # of the run that has just finished
         return more
 
     def _run_changed(self, run: Run) -> None:
@@ -244,12 +244,12 @@ class Runs:
             self._section.show_note(*run.warnings)
 
     def _go_on_with_undo(self, results: Results | None) -> bool:
-        self._is_undoing = False  # if the step fails
+        self._is_undoing = False  # in case the step fails
         self._is_undoing = self._undo_step(results)
         return self._is_undoing
 
     def _undo_step(self, results: Results | None) -> bool:
-        """Undo, once it is known what was edited; return whether there is more to do."""
+        """Do one step of an undo, first checking for edits; return whether there is more to do."""
         if results is None or (results is not self._results.shown and self._undo_steps is None):
             return False
         steps, self._undo_steps = self._undo_steps, None
@@ -272,7 +272,7 @@ class Runs:
 
 
 def _rows_there(request: RunRequest) -> list[ResultRow]:
-    """Return rows of the segmentation whose segments a request would double."""
+    """Return the rows of the segmentation whose segments a request would duplicate."""
     if request.segmentation_node is None:
         return []
     rows = Results(request.volume_node, request.segmentation_node).rows

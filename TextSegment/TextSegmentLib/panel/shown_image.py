@@ -1,4 +1,4 @@
-"""The image in the slice views: the one that is chosen in the panel, or a hint that it is another one."""
+"""Keeps the slice views on the image chosen in the panel, or hints that they show another one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _COMPOSITE = "vtkMRMLSliceCompositeNode"
 
 
 class ShownImage(VTKObservationMixin):
-    """Shows an image when the user chooses it, and says when the views show another one.
+    """Shows an image when the user chooses it, and tells the user when the views show another one.
 
     Args:
-        selector: Of the image; what the user chooses there is shown.
-        label: For the hint, with a link that shows the image.
+        selector: Selector of the input image; the image chosen there is shown.
+        label: Label for the hint, with a link that shows the image.
     """
 
     def __init__(self, selector: Any, label: Any) -> None:
@@ -32,7 +32,7 @@ class ShownImage(VTKObservationMixin):
         label.visible = False
 
     def start(self) -> None:
-        """Follow the views: the user turned to the panel."""
+        """Start following the slice views; called when the user enters the panel."""
         if not self._is_followed:
             self._is_followed = True
             for node in _composite_nodes():
@@ -40,7 +40,7 @@ class ShownImage(VTKObservationMixin):
         self._changed()
 
     def stop(self) -> None:
-        """Follow them no more."""
+        """Stop following the slice views."""
         self._is_followed = False
         self.removeObservers()
 
@@ -71,7 +71,7 @@ def _composite_nodes() -> list[Any]:
 
 
 def _background_ids() -> list[str]:
-    """Return what lies behind or in front in the slice views."""
+    """Return the identifiers of the background, then foreground, volumes of the slice views."""
     nodes = _composite_nodes()
     both = [node.GetBackgroundVolumeID() for node in nodes] + [node.GetForegroundVolumeID() for node in nodes]
     return [node_id for node_id in both if node_id]

@@ -1,4 +1,4 @@
-"""Colours that can be read on a light and on a dark background."""
+"""Colors that are readable on both light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _DARK = Colors(muted="#a8a8a8", problem="#ff8a73")
 
 
 def colors_of(widget: Any) -> Colors:
-    """Return the colours that suit the background of a widget."""
-    palette = widget.palette  # held, since PythonQt returns a pointer into it
+    """Return the colors that suit the background of a widget."""
+    palette = widget.palette  # keep a reference, since PythonQt returns a pointer into it
     background = palette.color(qt.QPalette.Active, qt.QPalette.Window)
     return _DARK if background.lightness() < 128 else _LIGHT

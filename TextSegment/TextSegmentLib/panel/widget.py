@@ -1,4 +1,4 @@
-"""The panel: wiring between its sections, the logic and the scene."""
+"""The panel, which connects its sections with the logic and the scene."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _LONGEST_TERM = 40
 
 
 class Panel(VTKObservationMixin):
-    """Everything between the module's widget and the parts of the panel.
+    """Creates the sections of the panel and connects them with each other and with the scene.
 
     Args:
-        root: The widget that was made of ``TextSegment.ui``.
-        logic: Of the module.
+        root: Widget loaded from ``TextSegment.ui``.
+        logic: Logic of the module.
     """
 
     def __init__(self, root: Any, logic: TextSegmentLogic) -> None:
@@ -48,7 +48,7 @@ class Panel(VTKObservationMixin):
         self.ui = ui = slicer.util.childWidgetVariables(root)
         self._parameters: Parameters | None = None
         self._is_entered = False
-        self._known_text = ""  # that of the parameters, when it was read or written last
+        self._known_text = ""  # the parameter node's text when last read or written
         self.run_section = run_section = RunSection(ui)
         self.results = ResultsSection(ui, lambda row: self.runs.redo(row), lambda: self.runs.undo())
         self.inputs = InputSection(ui, logic, self._case_changed)
@@ -88,7 +88,7 @@ class Panel(VTKObservationMixin):
         self._take_parameters()
 
     def enter(self) -> None:
-        """The user turned to the module."""
+        """Bring the panel up to date when the user enters the module."""
         self._is_entered = True
         self._take_parameters()
         self.inputs.choose_shown_volume()
@@ -97,22 +97,22 @@ class Panel(VTKObservationMixin):
         self.engine.enter()
 
     def exit(self) -> None:
-        """The user turned to another module; a run goes on."""
+        """Pause the panel when the user leaves the module; a run continues."""
         self._is_entered = False
         self.shown_image.stop()
         self.engine.leave()
 
     def cleanup(self) -> None:
-        """The panel goes away: nothing of it may be called any more."""
+        """Stop everything and remove all observers, because the panel is being destroyed."""
         self.runs.stop()
         self._let_go()
         self.removeObservers()
-        self.inputs.bind(None)  # a reload hides the widgets, but they live on and follow the scene
+        self.inputs.bind(None)  # a reload only hides the widgets, which keep following the scene
         for part in (self.prompt, self.tree, self.results, self.engine, self.shown_image):
             part.stop()
 
     def segment(self) -> None:
-        """Look for what the text asks for, if nothing is in the way."""
+        """Segment what the text asks for, unless there is an obstacle."""
         case = self._parameters
         if not self._obstacle() and case is not None:
             self.runs.ask_for(
@@ -130,7 +130,7 @@ class Panel(VTKObservationMixin):
         self.ui.outputSelector.setCurrentNode(run.segmentation_node)
 
     def _text_read(self) -> None:
-        """Bring everything in step with the text."""
+        """Bring parameter node, anatomy tree and buttons in step with the text."""
         if self._parameters is not None and self.prompt.text != self._known_text:
             self._known_text = self._parameters.text = self.prompt.text
         self.tree.set_selected(frozenset(self.prompt.structures))
@@ -157,7 +157,7 @@ class Panel(VTKObservationMixin):
         self._show_results_of_case()
 
     def _show_results_of_case(self) -> None:
-        """Show what the chosen segmentation holds of earlier runs, perhaps of another session."""
+        """Show the results of earlier runs that the chosen segmentation holds, even from another session."""
         case, shown = self._parameters, self.results.shown
         if case is None or self.runs.is_running or case.volume_node is None or case.segmentation_node is None:
             return
@@ -169,7 +169,7 @@ class Panel(VTKObservationMixin):
         self.run_section.show_run(None)
 
     def _model_changed(self) -> None:
-        """Read text and tree as the model at hand understands this modality."""
+        """Reinterpret text and anatomy tree for the current model and modality."""
         modality, model = self.inputs.modality, self.engine.model
         known = frozenset(known_in(modality) if model is None else model.structures.get(modality, ()))
         self.tree.set_coverage(Coverage(modality, known))
@@ -178,7 +178,7 @@ class Panel(VTKObservationMixin):
         self._offer()
 
     def _offer(self) -> None:
-        """Say what the button would do, or what is in the way."""
+        """Update the Segment button and the obstacle next to it."""
         obstacle = _("A run is not over.") if self.runs.is_running else self._obstacle()
         is_said_elsewhere = self.runs.is_running or obstacle in (self.engine.obstacle, self.prompt.problem)
         is_worth_a_line = bool(self.prompt.text) and not is_said_elsewhere
@@ -196,7 +196,7 @@ class Panel(VTKObservationMixin):
         return self.engine.obstacle
 
     def _take_parameters(self) -> None:
-        """Show the case of the scene, and write into it from now on."""
+        """Connect the panel with the parameter node of the scene."""
         self._let_go()
         parameters = Parameters(parameter_node())
         self.inputs.bind(parameters)
@@ -208,7 +208,7 @@ class Panel(VTKObservationMixin):
         self._show_results_of_case()
 
     def _parameters_changed(self, _caller: Any, _event: str) -> None:
-        """Follow a script that changes the case."""
+        """Follow changes made to the parameter node by a script."""
         if self._parameters is None or slicer.mrmlScene.IsBatchProcessing():
             return
         if self._parameters.text != self._known_text:
@@ -218,7 +218,7 @@ class Panel(VTKObservationMixin):
             self._case_changed()
 
     def _shown_volume_changed(self, _caller: Any, _event: str) -> None:
-        """Choose an image that was loaded while the panel is open, if none is chosen."""
+        """Choose an image that is loaded while the panel is open, if none is chosen yet."""
         if self._is_entered:
             self.inputs.choose_shown_volume()
 
@@ -241,6 +241,6 @@ class Panel(VTKObservationMixin):
 
 
 def _few(questions: Sequence[Resolution]) -> str:
-    """Return the terms of the first questions, cut short."""
+    """Return the terms of the first few questions, shortened for display."""
     terms = [each.term[:_LONGEST_TERM] for each in questions[:_MOST_TERMS]]
     return ", ".join([*terms, *(["…"] if len(questions) > len(terms) else [])])

@@ -1,7 +1,7 @@
-"""The anatomy tree: terms in a tree view, checked in step with the text, grey where the model has nothing.
+"""The anatomy tree: terms in a tree view, checked in step with the text, gray where not in the model.
 
-Rows are made when they are first seen: the tree has thousands of terms, and the same term stands in several
-places. A row keeps only the identifier of its term; what is checked follows from what the text asks for.
+Rows are created on demand, because the tree has thousands of terms and a term can appear in several places.
+A row stores only the identifier of its term; its check state follows from what the text asks for.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ _SEARCH_DELAY_MS = 150
 _MOST_SYNONYMS = 6
 
 Toggled = Callable[[str, Sequence[str], bool], None]
-"""Called with the name of a term, the structures that it stands for, and whether they are wanted."""
+"""Callback that takes the name of a term, the structures it stands for, and whether they are wanted."""
 
 
 class AnatomyTree:
-    """Fills the tree view and tells what was checked.
+    """Fills the tree view and reports which terms the user checks.
 
     Args:
         view: The ``QTreeView``.
-        search_box: Text to search for.
-        order_box: By system or by region.
-        available_box: Whether only covered terms are shown.
+        search_box: Line edit with the text to search for.
+        order_box: Combo box that chooses the order: by organ system or by body region.
+        available_box: Check box that limits the tree to terms the model covers.
         on_toggled: Called when the user checks or unchecks a term.
     """
 
@@ -60,7 +60,7 @@ class AnatomyTree:
         search_box.connect("textChanged(QString)", lambda text: self._timer.start())
 
     def set_coverage(self, coverage: Coverage) -> None:
-        """Show the tree as another model or modality sees it."""
+        """Show the tree for another model or modality; does nothing if neither has changed."""
         same = self._coverage is not None and (
             (self._coverage.modality, self._coverage.known) == (coverage.modality, coverage.known)
         )
@@ -69,7 +69,7 @@ class AnatomyTree:
             self._show()
 
     def set_selected(self, structures: frozenset[str]) -> None:
-        """Check what the text asks for."""
+        """Check the terms whose structures the text asks for."""
         self._selected = structures
         self._is_filling = True
         for item in self._items(self._model.invisibleRootItem()):
@@ -77,11 +77,11 @@ class AnatomyTree:
         self._is_filling = False
 
     def stop(self) -> None:
-        """Do nothing more: the panel goes away."""
+        """Stop the search timer, because the panel is being destroyed."""
         self._timer.stop()
 
     def _show(self, *_arguments: Any) -> None:
-        """Fill the view from the top: the search's hits, or the roots."""
+        """Refill the view: with the search results if there is a search text, or else with the root terms."""
         if self._coverage is None:
             return
         text = self._search_box.text.strip()
@@ -99,7 +99,7 @@ class AnatomyTree:
 
     @property
     def _cover(self) -> Coverage:
-        """What the model has; known as soon as there is a row."""
+        """The coverage, which is always set once there are rows."""
         assert self._coverage is not None
         return self._coverage
 
@@ -112,7 +112,7 @@ class AnatomyTree:
         item.setEnabled(bool(self._cover.covered(term)))
         self._set_check(item, term)
         if self._cover.children(term, self._available_box.checked):
-            item.appendRow(qt.QStandardItem())  # replaced when the row is opened
+            item.appendRow(qt.QStandardItem())  # a placeholder, replaced when the row is expanded
         return item
 
     def _fill_children(self, index: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the model at hand has for each term of the anatomy tree. No Qt."""
+"""Which terms of the anatomy tree the current model covers. Independent of Qt."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MOST_HITS = 200
 
 
 class Coverage:
-    """The tree as one model sees it in one modality.
+    """The part of the anatomy tree that one model covers in one modality.
 
     Args:
         modality: ``CT``, ``MR`` or ``PT``.
-        known: Structures that can be asked for.
+        known: Names of the structures the model can segment in this modality.
     """
 
     def __init__(self, modality: str, known: Collection[str]) -> None:
@@ -27,7 +27,7 @@ class Coverage:
         self._inside: dict[str, frozenset[str]] = {}
 
     def covered(self, term: Term) -> tuple[str, ...]:
-        """Return what checking a term asks for: the term itself, or else what the model has below it."""
+        """Return the structures that checking a term asks for: its own, or those the model has below it."""
         if term.id not in self._covered:
             own = tuple(name for name in term.structures if name in self.known)
             below = load_tree().children(term.id)
@@ -39,17 +39,17 @@ class Coverage:
         return self._covered[term.id]
 
     def inside(self, term: Term) -> frozenset[str]:
-        """Return everything that the model has for a term and below it."""
+        """Return all structures the model has for a term and its descendants."""
         self.covered(term)
         return self._inside[term.id]
 
     def children(self, term: Term, only_covered: bool) -> list[Term]:
-        """Return what lies directly below a term."""
+        """Return the children of a term, optionally only those the model covers."""
         below = load_tree().children(term.id)
         return [child for child in below if not only_covered or self.covered(child)]
 
     def roots(self, by_region: bool, only_covered: bool) -> list[Term]:
-        """Return the top of the tree, by organ system or by region of the body."""
+        """Return the root terms of the tree, by organ system or by body region."""
         tree = load_tree()
         if by_region:
             return self.children(tree[_REGIONS], only_covered)
@@ -57,15 +57,15 @@ class Coverage:
         return [term for term in systems if not only_covered or self.covered(term)]
 
     def search(self, text: str) -> list[Term]:
-        """Return terms with a name or synonym that holds all words of the text: what the model has first."""
+        """Return the terms whose name or a synonym contains all words of the text, covered terms first."""
         found = search_terms(text, _MOST_HITS)
         return sorted(found, key=lambda term: not self.covered(term))
 
     def why_not(self, term: Term) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return why a term is not covered.
+        """Explain why a term is not covered.
 
         Returns:
-            Modalities in which it is known, and the nearest wider structures that the model has.
+            The modalities in which the term is known, and the nearest enclosing structures the model has.
         """
         structures = load_structures()
         elsewhere = {modality for name in term.structures for modality in structures[name].modalities}

@@ -1,4 +1,4 @@
-"""Sets of structures: those of the vocabulary, and the user's own in a folder. No Qt."""
+"""Sets of structures: those of the vocabulary, and the user's own, kept in a folder. Independent of Qt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textsegment.vocabulary.template import Template, find_template, read_templa
 
 
 def words_for(template: Template, modality: str) -> str:
-    """Return the shortest words that the vocabulary reads as this set; else the names of its structures."""
+    """Return the shortest text that the vocabulary resolves to this set, or else its structure names."""
     site = template.id.removeprefix("oar_").replace("_", " ")
     lead = "full OAR" if template.full else "OAR"
     is_oar = site != template.id.replace("_", " ")
@@ -28,7 +28,7 @@ def words_for(template: Template, modality: str) -> str:
 
 
 def read_own_sets(folder: Path) -> tuple[list[Template], list[str]]:
-    """Return the sets in a folder, and a sentence for each file that is none."""
+    """Return the sets in a folder, and a message for each file that cannot be read as a set."""
     sets: list[Template] = []
     problems: list[str] = []
     for path in sorted(folder.glob("*.json")):
@@ -40,10 +40,18 @@ def read_own_sets(folder: Path) -> tuple[list[Template], list[str]]:
 
 
 def save_own_set(folder: Path, label: str, structures: Sequence[str]) -> Path:
-    """Write a set of structures into the folder; a set of the same name is replaced.
+    """Write a set of structures to a folder, replacing a set of the same name.
+
+    Args:
+        folder: Folder of the user's sets; created if it does not exist.
+        label: Name of the set.
+        structures: Names of its structures.
+
+    Returns:
+        Path of the JSON file.
 
     Raises:
-        OutputError: The name is empty, or the folder cannot be written.
+        OutputError: If the name is empty or the folder is not writable.
     """
     stem = re.sub(r"[^\w-]+", "_", label.strip()).strip("_")
     if not stem:

@@ -1,4 +1,4 @@
-"""The menu of sets of structures: those of the vocabulary, what is missing in them, and the user's own."""
+"""The menu of structure sets: those of the vocabulary, with what the model lacks, and the user's own."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from TextSegmentLib.panel.anatomy.sets import read_own_sets, save_own_set, words
 
 
 class SetsMenu:
-    """Fills the menu of a button each time that it opens.
+    """Fills the menu of a button each time it opens.
 
     Args:
         button: The ``QToolButton``.
-        structures: Returns what the text asks for now.
-        on_chosen: Called with the words for a set.
-        on_error: Called when a set cannot be saved.
+        structures: Returns the structures the text currently asks for.
+        on_chosen: Called with the text that stands for the chosen set.
+        on_error: Called with the error when a set cannot be saved.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SetsMenu:
         button.setMenu(self._menu)
 
     def set_model(self, modality: str, known: frozenset[str]) -> None:
-        """Show what there is of the sets for this modality and model from now on."""
+        """Set the modality and the structures of the model against which sets are checked."""
         self._modality, self._known = modality, known
 
     def _fill(self) -> None:
@@ -71,7 +71,7 @@ class SetsMenu:
             self._menu.addAction(_("Show own sets")).connect("triggered()", _open_folder)
 
     def _add(self, template: Template) -> None:
-        """Add a set with what is missing in it for this model."""
+        """Add a menu item for a set, noting which structures the model lacks."""
         wanted = [entry for entry in template.entries if entry.core or template.full]
         held = [e for e in template.chosen(self._modality) if self._known.issuperset(e.prompts)]
         missing = [entry.output for entry in wanted if entry not in held]
@@ -106,5 +106,5 @@ def _open_folder() -> None:
 
 
 def own_sets_folder() -> Path:
-    """Return the folder beside Slicer's settings where the user's sets lie, one JSON file each."""
+    """Return the folder next to Slicer's settings that holds the user's sets, one JSON file each."""
     return Path(qt.QSettings().fileName()).parent / "TextSegment" / "sets"

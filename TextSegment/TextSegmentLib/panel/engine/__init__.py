@@ -1,1 +1,1 @@
-"""The section of the panel about the engine."""
+"""The engine section of the panel."""

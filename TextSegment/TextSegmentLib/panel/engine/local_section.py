@@ -1,4 +1,4 @@
-"""The engine on this computer: model, device, start and stop, log."""
+"""The local engine: model, device, start and stop, and log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class LocalSection:
-    """A server of our own on this computer; see ``EngineSource``.
+    """Engine source that runs its own server on this computer; see ``EngineSource``.
 
     Args:
-        ui: Widgets of the panel by name.
-        on_changed: Called when anything about it has changed.
-        on_error: Called when something cannot be done.
+        ui: Widgets of the panel, by name.
+        on_changed: Called when the state of the engine has changed.
+        on_error: Called with the error when an action fails.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LocalSection:
             _("Apple graphics"),
         )
         self._devices: tuple[str, ...] = _DEVICES
-        if self._choice.device not in self._devices:  # such as "cuda:1", by hand
+        if self._choice.device not in self._devices:  # such as "cuda:1", set by hand
             devices, self._devices = (*devices, self._choice.device), (*self._devices, self._choice.device)
         _fill(ui.modelBox, models, MODELS, self._choice.model)
         _fill(ui.deviceBox, devices, self._devices, self._choice.device)
@@ -58,22 +58,22 @@ class LocalSection:
 
     @property
     def model(self) -> ModelInfo | None:
-        """What answers; None while it does not run."""
+        """Model of the running engine; None while it is not running."""
         return self._server.model
 
     @property
     def is_starting(self) -> bool:
-        """Whether it was asked to start and has not answered yet."""
+        """Whether the engine is starting."""
         return self._server.state is ServerState.STARTING
 
     @property
     def is_busy(self) -> bool:
-        """Whether the obstacle goes away by itself."""
+        """Whether the obstacle will go away by itself."""
         return self.is_starting or self._setup.is_busy
 
     @property
     def status(self) -> str:
-        """How it stands."""
+        """State of the engine, in one line."""
         state, name = self._server.state, self._choice.model
         if state is ServerState.READY and (model := self._server.model):
             return _("{model} on this computer ({device})").format(model=model.model, device=model.device)
@@ -88,25 +88,25 @@ class LocalSection:
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be segmented; empty if it can be tried."""
+        """Reason why nothing can be segmented; empty if it can be tried."""
         if self._server.state is ServerState.READY:
             return ""
         return _("The engine is starting.") if self.is_starting else self._setup.obstacle
 
     @property
     def remedy(self) -> str:
-        """What the user can click to take the obstacle away; empty if nothing."""
+        """Label of the link that removes the obstacle; empty if there is no remedy."""
         return self._setup.remedy if self.obstacle else ""
 
     def remove_obstacle(self) -> None:
-        """Install or download what is missing; asks first."""
+        """Install or download what is missing, after asking the user."""
         self._setup.remove_obstacle()
 
     def agreed_segmenter(self) -> Segmenter | None:
-        """Return what asks it; None if it has to start first, which begins here.
+        """Return a segmenter for the engine; None if the engine has to start first, which this call begins.
 
         Raises:
-            TextSegmentError: It cannot be started.
+            TextSegmentError: If the engine cannot be started.
         """
         if self._server.state is ServerState.READY:
             return self._server.segmenter()
@@ -114,12 +114,12 @@ class LocalSection:
         return None
 
     def look(self) -> None:
-        """Find out what is installed, and how the engine stands."""
+        """Check what is installed and the state of the engine."""
         self._setup.look()
         self.watch()
 
     def watch(self) -> None:
-        """Notice what has changed."""
+        """Poll for changes and report them."""
         self._setup.watch()
         state = self._server.state
         seen = (state, self._server.model, self._setup.obstacle, self._setup.environment)
@@ -133,10 +133,10 @@ class LocalSection:
             self._on_error(self._server.error)
 
     def stop(self) -> None:
-        """Nothing: the engine goes on until Slicer ends, also when the module is reloaded."""
+        """Do nothing: the engine keeps running until Slicer exits, even when the module is reloaded."""
 
     def _section_folded(self, is_shut: bool) -> None:
-        """The user looks at the section: how much memory is free may have changed."""
+        """Check again when the section is expanded, since the amount of free memory may have changed."""
         if not is_shut and self._ui.localButton.checked:
             self._setup.look_again()
 
@@ -174,7 +174,7 @@ class LocalSection:
         for widget in (self._ui.modelBox, self._ui.deviceBox, self._ui.interpreterEdit):
             widget.enabled = not runs
         self._setup.show()
-        if runs:  # it holds the weights
+        if runs:  # the engine has the weights open
             self._ui.removeButton.enabled = False
 
 

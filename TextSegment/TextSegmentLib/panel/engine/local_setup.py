@@ -1,4 +1,4 @@
-"""What the engine on this computer needs before it can start: its packages and the weights of the model."""
+"""Setup of the local engine: its packages and the weights of the model."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _STEPS = 1000
 
 
 class LocalSetup:
-    """Looks at the Python of the engine, installs packages, downloads weights; all in the background.
+    """Inspects the engine's Python, installs packages and downloads weights, all in the background.
 
     Args:
-        ui: Widgets of the panel by name.
-        choice: Python, model and device of the engine.
-        on_error: Called when something cannot be done.
+        ui: Widgets of the panel, by name.
+        choice: The user's choice of interpreter, model and device.
+        on_error: Called with the error when an action fails.
 
     Attributes:
-        environment: What was found; None while that is not known.
-        log: What was printed by the last installation.
+        environment: What the interpreter provides; None while that is not known.
+        log: Output of the last inspection or installation.
     """
 
     def __init__(self, ui: Any, choice: LocalChoice, on_error: Callable[[TextSegmentError], None]) -> None:
@@ -61,7 +61,7 @@ class LocalSetup:
 
     @property
     def obstacle(self) -> str:
-        """What has to be done before the engine can start; empty if it can."""
+        """Reason why the engine cannot start yet; empty if it can."""
         if self._installation is not None:
             return _("being installed…")
         if self._download is not None:
@@ -82,7 +82,7 @@ class LocalSetup:
 
     @property
     def remedy(self) -> str:
-        """What the user can click to take the obstacle away; empty if nothing."""
+        """Label of the link that removes the obstacle; empty if there is no remedy."""
         if self._has_task or self.environment is None or self._failure is not None:
             return ""
         if self.environment.to_install:
@@ -90,7 +90,7 @@ class LocalSetup:
         return "" if self._choice.model in self.environment.models else _("Download…")
 
     def remove_obstacle(self) -> None:
-        """Install or download what is missing; asks first."""
+        """Install or download what is missing, after asking the user."""
         if self.remedy and self.environment is not None and self.environment.to_install:
             self._install()
         elif self.remedy:
@@ -98,34 +98,34 @@ class LocalSetup:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is done in the background."""
+        """Whether a background task is running."""
         return self._job is not None or self._has_task
 
     @property
     def may_start(self) -> bool:
-        """Whether the engine can start as far as is known."""
+        """Whether the engine can start, as far as is known."""
         return not self.obstacle or (self.environment is None and not self._has_task)
 
     @property
     def memory_warning(self) -> str:
-        """A sentence if the model does not fit the memory; else empty."""
+        """Warning if the model does not fit in memory; otherwise empty."""
         fits, sentence = self._memory()
         return "" if fits else sentence
 
     def look(self) -> None:
-        """Find out what the interpreter has, if that is not known or something was missing."""
+        """Inspect the interpreter, unless it is already known to be complete."""
         if self.environment is None or self.environment.to_install or self.environment.problems:
             self.look_again()
 
     def look_again(self) -> None:
-        """Find out what the interpreter has now, and how much memory is free."""
+        """Inspect the interpreter and the free memory again."""
         if self._job is None and self._installation is None:
             self._failure = None
             self._job = look_at(self._choice.interpreter)
             self.show()
 
     def watch(self) -> None:
-        """Take what has come from the background."""
+        """Process the results of background tasks."""
         if self._job is not None and self._job.is_over:
             self._take_environment(self._job)
         if self._installation is not None and self._installation.look() is not InstallState.RUNNING:
@@ -138,7 +138,7 @@ class LocalSetup:
             self._show_progress()
 
     def show(self) -> None:
-        """Show what there is, and what can be done about the rest."""
+        """Show what is installed, and enable the actions that are currently possible."""
         environment, has_task = self.environment, self._has_task
         self._ui.installStateLabel.text = self._installed()
         lacks_packages = environment is not None and bool(environment.to_install)
@@ -162,7 +162,7 @@ class LocalSetup:
         return any(task is not None for task in (self._installation, self._download, self._removal))
 
     def _memory(self) -> tuple[bool, str]:
-        """Return whether the model fits the memory, and a sentence; empty if that is not known."""
+        """Return whether the model fits in memory, and a sentence about it; empty if not known."""
         if self.environment is None or not self.environment.devices:
             return True, ""
         fits, sentence = self.environment.memory_sentence(self._choice.model, self._choice.device)
@@ -181,7 +181,7 @@ class LocalSetup:
         )
 
     def _interpreter_chosen(self, path: str) -> None:
-        """Called at every key: nothing is started before there is such a file."""
+        """Accept a new interpreter; called on every keystroke, so only existing files are inspected."""
         path = path.strip()
         if path == self._choice.interpreter_path:
             return
@@ -245,7 +245,7 @@ class LocalSetup:
             self.look()
 
     def _ask_about(self, download: WeightsDownload) -> None:
-        """Ask once: timers go on while the question is open."""
+        """Ask for consent to a download, only once: timers keep firing while the dialog is open."""
         if self._is_asking:
             return
         self._is_asking = True
@@ -285,7 +285,7 @@ class LocalSetup:
             self._ui.engineProgressBar.value = round(self._download.fraction * _STEPS)
         else:
             text = self._installation.last_line if self._installation is not None else _("removing…")
-            self._ui.engineProgressBar.maximum = 0  # moves without an end
+            self._ui.engineProgressBar.maximum = 0  # indeterminate
         metrics = qt.QFontMetrics(self._ui.engineProgressLabel.font)
         width = self._ui.engineProgressLabel.width
         self._ui.engineProgressLabel.text = metrics.elidedText(text, qt.Qt.ElideRight, width)

@@ -1,4 +1,4 @@
-"""A window with what a program has printed."""
+"""A window that shows the output of a program."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _UPDATE_MS = 500
 
 
 class LogWindow:
-    """Opens with a button and stays up to date while it is open.
+    """Opens when a button is clicked, and stays up to date while it is open.
 
     Args:
-        button: Opens it.
-        read: Returns the text.
+        button: Button that opens the window.
+        read: Returns the text to show.
     """
 
     def __init__(self, button: Any, read: Callable[[], str]) -> None:

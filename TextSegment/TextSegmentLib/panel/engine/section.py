@@ -1,4 +1,4 @@
-"""The engine: on this computer, on a server, or given by a script; and the line that says how it stands."""
+"""The engine section: an engine on this computer, on a server, or given by a script, and its status line."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _REMEDY, _SECTION = "remedy", "section"
 
 
 class EngineSection:
-    """Lets the user choose where structures are found.
+    """Lets the user choose the engine.
 
     Args:
-        ui: Widgets of the panel by name.
-        on_changed: Called when another model answers, or when the engine became usable or unusable.
-        on_error: Called when something cannot be done.
+        ui: Widgets of the panel, by name.
+        on_changed: Called when the model changes, or when the engine becomes usable or unusable.
+        on_error: Called with the error when an action fails.
     """
 
     def __init__(
@@ -53,61 +53,61 @@ class EngineSection:
 
     @property
     def model(self) -> ModelInfo | None:
-        """What answers; None if that is not known."""
+        """Model of the chosen engine; None if it is not known."""
         return self._engine.model
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be segmented; empty if it can be tried."""
+        """Reason why nothing can be segmented; empty if it can be tried."""
         return self._engine.obstacle
 
     @property
     def is_starting(self) -> bool:
-        """Whether it was asked to start and has not answered yet."""
+        """Whether the engine is starting."""
         return self._engine.is_starting
 
     def agreed_segmenter(self) -> Segmenter | None:
-        """Return what finds the structures of the next run.
+        """Return the segmenter for the next run.
 
         Returns:
-            None if the user did not agree, or if the engine has to start first.
+            The segmenter; None if the user did not consent, or if the engine has to start first.
 
         Raises:
-            TextSegmentError: The engine cannot be used.
+            TextSegmentError: If the engine cannot be used.
         """
         return self._engine.agreed_segmenter()
 
     def use(self, segmenter: Segmenter) -> None:
-        """Take a segmenter of a script until the panel goes away."""
+        """Use a segmenter given by a script, until the user chooses another engine."""
         self._given = GivenEngine(segmenter)
         self._tell()
 
     def enter(self) -> None:
-        """The user turned to the panel: find out how the engine stands, and follow it."""
+        """Check the state of the engine and start following it; called when the user enters the panel."""
         self._is_looked_at = True
         self._engine.look()
         self._timer.start()
 
     def leave(self) -> None:
-        """The user turned away: follow it only as long as something is on its way."""
+        """Stop following the engine once it is idle; called when the user leaves the panel."""
         self._is_looked_at = False
 
     def look(self) -> None:
-        """Find out how the engine stands."""
+        """Check the state of the engine."""
         self._engine.look()
 
     def open(self) -> None:
-        """Show this section."""
+        """Expand this section."""
         self._ui.engineButton.collapsed = False
 
     def _follow(self, link: str) -> None:
         if link == _REMEDY:
             self._engine.remove_obstacle()
-        if link == _SECTION or self._engine.is_busy:  # there is the progress, and the button to stop it
+        if link == _SECTION or self._engine.is_busy:  # it shows the progress and the Cancel button
             self.open()
 
     def stop(self) -> None:
-        """Stop what belongs to the panel."""
+        """Stop the timer and all connections that belong to the panel."""
         self._timer.stop()
         for engine in (self._local, self._server):
             engine.stop()

@@ -1,4 +1,4 @@
-"""The engine on a server: address, key, a test that says what is wrong, and the user's consent."""
+"""The engine on a server: address, access key, connection test, and the user's consent."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from TextSegmentLib.background import BackgroundTask, Pump
 
 
 class ServerSection:
-    """A server that the user named; see ``EngineSource``.
+    """Engine source on a server the user has named; see ``EngineSource``.
 
-    What the widgets show is what is asked: the settings are read once, since another Slicer may change them.
+    The settings are read once, so that the server shown is the server used even if another Slicer instance
+    changes the settings.
 
     Args:
-        ui: Widgets of the panel by name.
-        on_changed: Called when anything about it has changed.
+        ui: Widgets of the panel, by name.
+        on_changed: Called when the state of the engine has changed.
     """
 
     is_starting = False
@@ -34,7 +35,7 @@ class ServerSection:
         self._on_changed = on_changed
         self._segmenter: RemoteSegmenter | None = None
         self._pump: Pump | None = None
-        self._named = ("", "")  # address and key that the connection was made for
+        self._named = ("", "")  # address and key of the current connection
         self.model: ModelInfo | None = None
         self.status, self.obstacle = _unknown()
         ui.addressEdit.text = settings.server_address()
@@ -47,11 +48,11 @@ class ServerSection:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it was asked and has not answered yet."""
+        """Whether the server has been asked and has not answered yet."""
         return self._pump is not None
 
     def agreed_segmenter(self) -> RemoteSegmenter | None:
-        """Return what asks the server; None if the user did not agree to send the image."""
+        """Return a segmenter for the server; None if the user did not consent to sending the image."""
         segmenter = self._segmenter
         if segmenter is None or settings.has_consent(segmenter.address):
             return segmenter
@@ -60,11 +61,11 @@ class ServerSection:
             return None
         settings.set_consent(segmenter.address, True)
         self._show_consent()
-        # Windows live on while a question is open: what was agreed to is this server, not a later one.
+        # Events are processed while the dialog is open: the consent covers this server, not a later one.
         return segmenter if segmenter is self._segmenter else None
 
     def look(self) -> None:
-        """Ask the server what it is; in a thread, no image is sent."""
+        """Ask the server for its model, in a thread; no image is sent."""
         named = address, key = self._ui.addressEdit.text.strip(), self._ui.keyEdit.text.strip()
         if named != self._named:
             self._forget()
@@ -72,7 +73,7 @@ class ServerSection:
         if not address:
             return
         try:
-            # A run may be using the connection that there is: it is kept.
+            # The existing connection is kept, since a run may be using it.
             self._segmenter = self._segmenter or RemoteSegmenter(address, key or None)
             self._show_consent()
         except TextSegmentError as error:
@@ -102,13 +103,13 @@ class ServerSection:
         self._pump = Pump(take)
 
     def remove_obstacle(self) -> None:
-        """There is nothing that this computer could do."""
+        """Do nothing: a server's problems cannot be fixed from this computer."""
 
     def watch(self) -> None:
-        """Nothing: what the server says comes by itself."""
+        """Do nothing: answers of the server arrive through a pump."""
 
     def stop(self) -> None:
-        """Break the connections."""
+        """Close the connections."""
         self._stop_asking()
         if self._segmenter is not None:
             self._segmenter.close()
@@ -121,7 +122,7 @@ class ServerSection:
             self.look()
 
     def _forget(self) -> None:
-        """Know nothing of the server, as before the first question."""
+        """Forget all that is known about the server."""
         self._stop_asking()
         self._segmenter = self.model = None
         self._show_consent()
@@ -176,7 +177,7 @@ class ServerSection:
 
 
 def _unknown() -> tuple[str, str]:
-    """Return status and obstacle while no server was named."""
+    """Return the status and the obstacle that apply while no server is named."""
     return _("no server chosen"), _("Type the address of a server under Engine.")
 
 

@@ -1,4 +1,4 @@
-"""The dialog that writes segments as DICOM objects."""
+"""The dialog that exports segments as DICOM objects."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from TextSegmentLib.panel.theme import colors_of
 
 
 class ExportDialog:
-    """Asks what to write, and writes it in the background.
+    """Asks what to export, and exports it in the background.
 
     Args:
-        parent: Widget that it belongs to.
-        segmentation_node: Holds the segments.
-        volume_node: The image that they belong to.
+        parent: Parent widget of the dialog.
+        segmentation_node: Segmentation node that holds the segments.
+        volume_node: Volume node on which the segments were drawn.
 
     Attributes:
         window: The ``QDialog``.
-        form: What the user enters.
+        form: Form with the user's input.
     """
 
     def __init__(self, parent: Any, segmentation_node: Any, volume_node: Any) -> None:
         self._segmentation_node = segmentation_node
         self._volume_node = volume_node
-        # One for the whole dialog: another Slicer may change the settings.
+        # Read once for the whole dialog, because another Slicer instance may change the settings.
         self._interpreter = chosen_interpreter(settings.interpreter())
         self._export: Export | None = None
         self._installation: Installation | None = None
@@ -56,7 +56,7 @@ class ExportDialog:
         )
         self.message_label = self._add_label()
         self.progress_bar = qt.QProgressBar()
-        self.progress_bar.maximum = 0  # moves without an end
+        self.progress_bar.maximum = 0  # indeterminate
         self.window.layout().addWidget(self.progress_bar)
         if hasattr(slicer, "qSlicerDICOMExportDialog"):
             self._offer_slicers_own()
@@ -70,11 +70,11 @@ class ExportDialog:
         self._show()
 
     def open(self) -> None:
-        """Show it."""
+        """Show the dialog."""
         self.window.open()
 
     def stop(self) -> None:
-        """Show nothing more; a file that is being written is completed."""
+        """Stop updating the dialog; a file that is being written is still completed."""
         if self._pump is not None:
             self._pump.stop()
 
@@ -98,7 +98,7 @@ class ExportDialog:
         self._pump = Pump(self._look)
 
     def _look(self) -> bool:
-        """Take what has come from the background; return whether there is more to come."""
+        """Process results from the background tasks; return whether any task is still running."""
         if self._export is not None and self._export.is_over:
             self._take_result(self._export)
         if self._installation is not None and self._installation.look() is not InstallState.RUNNING:
@@ -163,7 +163,7 @@ class ExportDialog:
         self.message_label.visible = bool(lines)
 
     def _offer_slicers_own(self) -> None:
-        """Lead to the export that Slicer has, which writes what the extensions at hand can."""
+        """Offer a link to Slicer's own export dialog, whose formats depend on the installed extensions."""
         has_slicer_rt = hasattr(slicer.modules, "dicomrtimportexport")
         text = _("Or use {link}.") if has_slicer_rt else _("Or use {link} (structure sets need SlicerRT).")
         name = _("Slicer's own export, with SlicerRT") if has_slicer_rt else _("Slicer's own export")

@@ -1,4 +1,4 @@
-"""The form of the export dialog: its widgets, and what the user has entered."""
+"""The form of the export dialog: its widgets and the user's input."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _WIDTH = 420
 
 
 class ExportForm:
-    """Format, names, structures, images, file.
+    """Lets the user choose format, naming scheme, structures, DICOM images and output file.
 
     Args:
-        window: The dialog that it is put into.
-        regions: What there is to export.
-        has_source: Whether Slicer's database knows the DICOM images.
+        window: Dialog to which the form is added.
+        regions: Segments that can be exported.
+        has_source: Whether Slicer's DICOM database contains the source images.
     """
 
     def __init__(self, window: Any, regions: Sequence[SegmentRegion], *, has_source: bool) -> None:
@@ -65,7 +65,7 @@ class ExportForm:
 
     @property
     def request(self) -> ExportRequest:
-        """What the user has entered."""
+        """The export request as the user has entered it."""
         kind = _FORMATS[self.format_box.currentIndex]
         append = self._path(self.append_edit) if kind is Format.STRUCTURE_SET else None
         return ExportRequest(
@@ -79,14 +79,14 @@ class ExportForm:
 
     @property
     def chosen(self) -> list[str]:
-        """Identifiers of the segments that are checked."""
+        """Identifiers of the checked segments."""
         rows = range(len(self._regions))
         return [
             self._regions[row].segment_id for row in rows if self.list.item(row).checkState() == qt.Qt.Checked
         ]
 
     def show_names(self) -> None:
-        """Show under which name each segment would be written."""
+        """Show the name under which each segment would be written."""
         request = self.request
         self.append_edit.enabled = request.format is Format.STRUCTURE_SET
         for row, (region, name) in enumerate(

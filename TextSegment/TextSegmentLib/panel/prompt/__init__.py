@@ -1,1 +1,1 @@
-"""The text box, and what a text means."""
+"""The text box, and the meaning of its text."""

@@ -1,4 +1,4 @@
-"""Completion of the term under the cursor of a list."""
+"""Completion of the term under the cursor in a list of terms."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _NAME_ROLE = qt.Qt.UserRole + 1
 
 
 class TermCompleter:
-    """Shows under a ``QLineEdit`` what the term that is being typed may become, and puts it in.
+    """Offers completions below a ``QLineEdit`` for the term being typed, and inserts the chosen one.
 
     Args:
-        edit: The line edit.
+        edit: The ``QLineEdit``.
     """
 
     def __init__(self, edit: Any) -> None:
@@ -25,18 +25,18 @@ class TermCompleter:
         self._known: frozenset[str] = frozenset()
         self._model = qt.QStandardItemModel(edit)
         self._completer = qt.QCompleter(self._model, edit)
-        self._completer.setWidget(edit)  # not edit.setCompleter, which completes the whole text
+        self._completer.setWidget(edit)  # not edit.setCompleter, which would complete the whole text
         self._completer.setCompletionRole(_NAME_ROLE)
         self._completer.connect("activated(QString)", self._take)
         edit.connect("textEdited(QString)", self._offer)
-        load_lexicon()  # takes a tenth of a second: when the panel is made, not at the first key
+        load_lexicon()  # takes a tenth of a second, so not at the first keystroke
 
     def set_model(self, modality: str, known: frozenset[str]) -> None:
-        """Offer what can be asked for from now on."""
+        """Set the modality and the structures that are offered."""
         self._modality, self._known = modality, known
 
     def takes_enter(self) -> bool:
-        """Whether Enter chooses a line of the list that is open."""
+        """Return whether Enter would choose a completion from the open list."""
         popup = self._completer.popup()
         return bool(popup.visible and popup.currentIndex().isValid())
 

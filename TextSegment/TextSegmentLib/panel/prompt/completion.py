@@ -1,4 +1,4 @@
-"""What a half-typed term may become. No Qt."""
+"""Completions of a partly typed term. Independent of Qt."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TREE_HITS = 60
 
 
 class Completion(NamedTuple):
-    """A way to go on.
+    """A completion of a term.
 
     Attributes:
-        name: What is put into the text: a structure, or the name of a group.
-        synonym: The words that were matched, empty if they are the name itself.
+        name: Text to insert: the name of a structure or of a group.
+        synonym: Synonym that matched; empty if the name itself did.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Completion(NamedTuple):
 
 
 def fragment_at(text: str, cursor: int) -> tuple[int, int]:
-    """Return where the term under the cursor begins and ends, without the spaces around it."""
+    """Return start and end of the term under the cursor, without surrounding whitespace."""
     before = [found.end() for found in _SEPARATOR.finditer(text, 0, cursor)]
     start = before[-1] if before else 0
     behind = _SEPARATOR.search(text, cursor)
@@ -42,7 +42,7 @@ def fragment_at(text: str, cursor: int) -> tuple[int, int]:
 
 
 def with_completion(text: str, cursor: int, name: str) -> tuple[str, int]:
-    """Return the text with the term under the cursor replaced, and where the cursor goes."""
+    """Return the text with the term under the cursor replaced, and the new cursor position."""
     start, end = fragment_at(text, cursor)
     if text[end:].strip():
         return text[:start] + name + text[end:], start + len(name)
@@ -51,12 +51,12 @@ def with_completion(text: str, cursor: int, name: str) -> tuple[str, int]:
 
 
 def complete(fragment: str, modality: str, known: Collection[str]) -> list[Completion]:
-    """Return how a term may go on, best first: names that begin so, groups, synonyms, words inside names.
+    """Return completions, best first: by prefix of a name, then groups, synonyms, and words inside names.
 
     Args:
-        fragment: What was typed of it; a side in it is kept.
+        fragment: Part of the term typed so far; a side named in it is kept.
         modality: ``CT``, ``MR`` or ``PT``.
-        known: Structures that can be asked for.
+        known: Names of the structures that can be requested.
     """
     typed = clean(fragment[: _LONGEST + 1])
     if not 2 <= len(typed) <= _LONGEST:
@@ -79,7 +79,7 @@ def _groups(typed: str, known: Collection[str]) -> Iterator[Completion]:
 
 
 def _sided(typed: str, known: Collection[str]) -> Iterator[Completion]:
-    """Yield structures whose name or synonym begins with the words, on the side that was typed."""
+    """Yield structures whose name or synonym starts with the typed words, on the side that was typed."""
     words, side = take_side(typed)
     begun = " ".join(words)
     if len(begun) < 2:

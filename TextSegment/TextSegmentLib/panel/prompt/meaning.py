@@ -1,4 +1,4 @@
-"""What the text means, as rich text: one line a term, and questions with answers to click. No Qt."""
+"""The meaning of the text as rich text: one line per term, and questions with clickable answers. No Qt."""
 
 from __future__ import annotations
 
@@ -24,22 +24,27 @@ _SUGGESTED, _NONE, _REST, _PLAIN = "suggested", "none", "rest", "plain"
 
 
 class Colors(NamedTuple):
-    """Colours that suit the theme, as HTML writes them."""
+    """Colors that suit the theme, in HTML notation.
+
+    Attributes:
+        muted: Color of secondary text.
+        problem: Color of errors and questions.
+    """
 
     muted: str
     problem: str
 
 
 class Meaning:
-    """What a text means to the model at hand.
+    """The meaning of a text for the current model.
 
-    However long the text is, its lines are few: the rest of the questions comes when the first are answered,
-    the rest of the answers when they are asked for.
+    However long the text, only a few lines are shown: further questions appear once the first are answered,
+    and further names on request.
 
     Args:
-        resolutions: One a term.
+        resolutions: One resolution per term.
         modality: ``CT``, ``MR`` or ``PT``.
-        known: Structures that can be asked for.
+        known: Names of the structures that can be requested.
     """
 
     def __init__(self, resolutions: Sequence[Resolution], modality: str, known: Collection[str]) -> None:
@@ -49,7 +54,7 @@ class Meaning:
         self._opened: set[str] = set()
 
     def html(self, colors: Colors) -> str:
-        """Return the lines, questions first; what was named as the model names it shares one."""
+        """Return the lines as HTML, questions first; terms that are exact names share one line."""
         numbered = list(enumerate(self._resolutions))
         questions = [(n, each) for n, each in numbered if not each.runs]
         lines = [self._question(n, each, colors) for n, each in questions[:_MOST_QUESTIONS]]
@@ -64,7 +69,7 @@ class Meaning:
         return "<br>".join([*lines, *self._plain_line(list(dict.fromkeys(plain)))])
 
     def _for_all(self, count: int) -> list[str]:
-        """Return the line with what can be done about all questions at once."""
+        """Return the line with the links that answer all questions at once."""
         if count < 2:
             return []
         links = [f"<a href='{_NONE}'>{escape(_('Leave all out'))}</a>"]
@@ -83,17 +88,18 @@ class Meaning:
 
     @property
     def notes(self) -> str:
-        """What is worth knowing about single structures, a line each."""
+        """Remarks about individual structures, one per line."""
         single = [each for each in self._resolutions if each.status == "resolved" and each.warnings]
         lines = dict.fromkeys(f"{each.structures[0]}: {' '.join(each.warnings)}" for each in single)
         shown = list(lines)[:_MOST_NOTES]
         return "\n".join([*shown, *(["…"] if len(lines) > len(shown) else [])])
 
     def follow(self, link: str) -> dict[int, str]:
-        """Return the answers that a link in the lines stands for; none if it only opens a list of names.
+        """Return the answers that a clicked link stands for.
 
         Returns:
-            What takes the place of the terms with these numbers; empty to leave a term out.
+            The replacement of each term by its index, empty to leave the term out; no entries if the link
+            only expands a list of names.
         """
         if link == _SUGGESTED:
             return self._suggested()
@@ -107,12 +113,12 @@ class Meaning:
         return {index: self._answers(self._resolutions[index])[int(choice)] if choice else ""}
 
     def _suggested(self) -> dict[int, str]:
-        """Return the best suggestion for each term that has one; what leaves a choice stays open."""
+        """Return the best suggestion for each term that has one; ambiguous terms stay open."""
         answers = suggested_answers(self._resolutions, self._known)
         return {number: "; ".join(names) for number, names in answers.items()}
 
     def _answers(self, resolution: Resolution) -> list[str]:
-        """Return what may be meant, or what comes nearest above it in the anatomy."""
+        """Return the structures that may be meant, or else the nearest enclosing ones in the anatomy tree."""
         names = list(resolution.suggestions)
         if not names:
             named = find_terms(tokens(clean(resolution.term)))

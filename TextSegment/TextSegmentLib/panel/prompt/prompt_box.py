@@ -1,4 +1,4 @@
-"""The text box: completion, what the text means, answers to its questions, recent requests."""
+"""The text box: completion, the meaning of the text, and answers to its questions."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from TextSegmentLib.panel.prompt.request_text import (
 from TextSegmentLib.panel.theme import colors_of
 
 _READ_DELAY_MS = 120
-_FEW = 4  # terms, understood before anybody notices
+_FEW = 4  # number of terms that are resolved without a noticeable delay
 _SHORT = 200
 
 Resolve = Callable[[str, str, ModelInfo | None], Sequence[Resolution]]
 
 
 class PromptBox:
-    """The text and what it means; asks for a run when Enter is pressed.
+    """Shows the text and its meaning, and requests a run when Enter is pressed.
 
-    Nothing runs that was not shown before: Enter pressed faster than the meaning is written shows it first,
-    unless every term is a single structure.
+    Nothing runs before its meaning has been shown: if Enter is pressed first, the meaning is shown instead,
+    unless every term stands for a single structure.
 
     Args:
         edit: The ``QLineEdit``.
-        label: Shows what the text means.
-        resolve: Returns what a text means in a modality to a model; called in a thread too.
-        on_read: Called whenever the meaning was read anew.
-        on_enter: Called when the user asks for a run.
+        label: Label that shows the meaning of the text.
+        resolve: Resolves a text for a modality and a model; may be called in a thread.
+        on_read: Called whenever the text has been resolved again.
+        on_enter: Called when the user requests a run.
 
     Attributes:
-        resolutions: What the terms stand for.
-        is_unread: Whether the text has changed since.
+        resolutions: Resolutions of the terms.
+        is_unread: Whether the text has changed since it was last resolved.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class PromptBox:
 
     @property
     def text(self) -> str:
-        """What is typed."""
+        """The text as typed."""
         return self._edit.text
 
     @text.setter
@@ -92,16 +92,16 @@ class PromptBox:
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """Prompts that the text asks for."""
+        """The prompts that the text asks for, each once."""
         return structures_of(self.resolutions)
 
     @property
     def questions(self) -> list[Resolution]:
-        """Terms that cannot run before they are answered."""
+        """Resolutions of the terms that cannot run until the user answers a question."""
         return [each for each in self.resolutions if not each.runs]
 
     def set_model(self, modality: str, known: frozenset[str], model: ModelInfo | None) -> None:
-        """Read the text as it is meant for another modality or model."""
+        """Resolve the text for another modality or model."""
         if (modality, known, model) == (self._modality, self._known, self._model):
             return
         self._modality, self._known, self._model = modality, known, model
@@ -111,11 +111,11 @@ class PromptBox:
 
     @property
     def problem(self) -> str:
-        """Why the whole text cannot be read; empty if it can."""
+        """Reason why the text as a whole cannot be resolved; empty if it can."""
         return self._problem
 
     def toggle(self, phrase: str, structures: Sequence[str], wanted: bool) -> None:
-        """Add structures to the text or take them out, as the anatomy tree asks."""
+        """Add structures to the text or remove them, as checked in the anatomy tree."""
         if self.is_unread:
             self._take(lambda: self._understand(*self._asked()))
         found = self.resolutions
@@ -125,11 +125,11 @@ class PromptBox:
             self.text = without_structures(found, structures, self._modality, self._known)
 
     def add(self, words: str) -> None:
-        """Put words behind the text."""
+        """Append words to the text."""
         self.text = "; ".join(part for part in (self.text.rstrip(" ,;"), words) if part)
 
     def enter(self) -> None:
-        """Ask for a run, unless there is something that has to be seen first."""
+        """Request a run, unless a completion is being chosen or the meaning has not been shown yet."""
         if self._completer.takes_enter():
             return
         if self.is_unread:
@@ -139,7 +139,7 @@ class PromptBox:
             self._on_enter()
 
     def stop(self) -> None:
-        """Do nothing more: the panel goes away."""
+        """Stop resolving the text, because the panel is being destroyed."""
         self._stop_reading()
 
     def _text_changed(self, _text: str) -> None:
@@ -147,13 +147,13 @@ class PromptBox:
         self._timer.start(_READ_DELAY_MS)
 
     def _read(self) -> None:
-        """Find out what the text means; a long one in the background, where it may take its time."""
+        """Resolve the text; a long one in the background."""
         self._timer.stop()
         asked = self._asked()
         if len(asked[0]) <= _SHORT and count_terms(asked[0]) <= _FEW:
             self._stop_reading()
             self._take(lambda: self._understand(*asked))
-        elif self._pump is None:  # else what is being read is taken first, and then this
+        elif self._pump is None:  # otherwise the text being resolved is finished first
             job = BackgroundTask(lambda _report, _cancel: self._understand(*asked)).start()
             self._pump = Pump(lambda: self._is_being_read(job, asked))
 
@@ -185,7 +185,7 @@ class PromptBox:
         self._pump = None
 
     def _take(self, read: Callable[[], Sequence[Resolution]]) -> None:
-        """Take what was understood, or why nothing was."""
+        """Show the resolutions, or the reason why there are none."""
         try:
             resolutions, self._problem = read(), ""
         except TextSegmentError as error:
@@ -215,6 +215,6 @@ class PromptBox:
         answers = self._meaning.follow(link)
         if not answers:
             self._write()
-        elif not self.is_unread:  # else they belong to what was typed before
+        elif not self.is_unread:  # otherwise the answers belong to an older text
             self.text = with_answers(self.resolutions, answers, self._modality)
             self._edit.setFocus()

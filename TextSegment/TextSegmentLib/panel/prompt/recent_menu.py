@@ -1,4 +1,4 @@
-"""The menu of what was asked for before; kept in the settings of this computer."""
+"""The menu of recent requests, which are stored in Slicer's settings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _LONGEST_SHOWN = 60
 
 
 class RecentMenu:
-    """Fills the menu of a button each time that it opens.
+    """Fills the menu of a button each time it opens.
 
     Args:
         button: The ``QToolButton``.
-        on_chosen: Called with the text that the user wants again.
+        on_chosen: Called with the text of the request the user chooses.
     """
 
     def __init__(self, button: Any, on_chosen: Callable[[str], None]) -> None:
@@ -29,7 +29,7 @@ class RecentMenu:
         button.setMenu(self._menu)
 
     def remember(self, text: str) -> None:
-        """Put a request first."""
+        """Put a request at the top of the menu."""
         texts = [text, *(other for other in self._texts() if other != text)]
         qt.QSettings().setValue(_KEY, json.dumps(texts[:_MOST]))
 

@@ -1,4 +1,4 @@
-"""The text of a request as the anatomy tree and the answers to questions change it. No Qt."""
+"""Edits to the text of a request, made by the anatomy tree and by answers to questions. Independent of Qt."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _FEW = 8
 
 
 def structures_of(resolutions: Sequence[Resolution]) -> tuple[str, ...]:
-    """Return the prompts that run, each once."""
+    """Return the prompts of all resolutions, each once."""
     return tuple(dict.fromkeys(name for each in resolutions for name in each.structures))
 
 
 def count_terms(text: str) -> int:
-    """Return how many terms a text has."""
+    """Return the number of terms in a text."""
     return sum(map(len, split_terms(text)))
 
 
 def with_structures(
     text: str, found: Sequence[Resolution], wanted: Sequence[str], modality: str, phrase: str = ""
 ) -> str:
-    """Return the text with structures added; what it names already is not named again.
+    """Return the text with structures added; those it already names are not repeated.
 
     Args:
-        text: As typed.
-        found: What its terms stand for.
-        wanted: Exact names of structures.
+        text: Text as typed.
+        found: Resolutions of its terms.
+        wanted: Exact names of the structures to add.
         modality: ``CT``, ``MR`` or ``PT``.
-        phrase: Shorter words for all of ``wanted``; used if they are understood so.
+        phrase: Shorter text for all of ``wanted``; used if it resolves to exactly these structures.
     """
     held = structures_of(found)
     missing = [name for name in wanted if name not in held]
@@ -44,13 +44,13 @@ def with_structures(
 def without_structures(
     found: Sequence[Resolution], unwanted: Collection[str], modality: str, known: Collection[str]
 ) -> str:
-    """Return the text without structures; a group is replaced by what is left of it.
+    """Return the text without some structures; a group is replaced by its remaining members.
 
     Args:
-        found: What the terms of the text stand for.
-        unwanted: Names of structures.
+        found: Resolutions of the terms of the text.
+        unwanted: Names of the structures to remove.
         modality: ``CT``, ``MR`` or ``PT``.
-        known: What can be asked for; nothing else is left of a group.
+        known: Names of the structures that can be requested; other members of a group are dropped.
     """
     pieces: list[str] = []
     target: set[str] = set()
@@ -66,11 +66,11 @@ def without_structures(
 
 
 def with_answers(found: Sequence[Resolution], answers: Mapping[int, str], modality: str) -> str:
-    """Return the text with terms replaced by names.
+    """Return the text with terms replaced by the names of structures.
 
     Args:
-        found: What the terms of the text stand for.
-        answers: Names by the number of the term; empty to leave a term out.
+        found: Resolutions of the terms of the text.
+        answers: Names by the index of the term; an empty name leaves the term out.
         modality: ``CT``, ``MR`` or ``PT``.
     """
     kept = structures_of([each for number, each in enumerate(found) if number not in answers])
@@ -83,7 +83,7 @@ def _means(phrase: str, wanted: Collection[str], modality: str) -> bool:
 
 
 def _joined(pieces: Sequence[str], target: Collection[str], modality: str) -> str:
-    """Join terms so that neighbours do not change each other's meaning: by comma, or else by semicolon."""
+    """Join terms by commas, or by semicolons where neighbors would change each other's meaning."""
     pieces = [piece for piece in pieces if piece]
     text = ", ".join(pieces)
     return text if len(pieces) <= _FEW and _means(text, target, modality) else "; ".join(pieces)
