@@ -1,6 +1,6 @@
-"""All commands, and what becomes of their errors.
+"""The command line application: its commands and its error handling.
 
-Commands import what is heavy (PyTorch, SimpleITK) in their bodies, so that ``--help`` answers at once.
+Commands import heavy packages (PyTorch, SimpleITK) in their bodies, so that ``--help`` responds at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from textsegment.errors import TextSegmentError
 
 
 class _Commands(TyperGroup):
-    """Turns typed errors into two lines on stderr and an exit code."""
+    """Group that turns typed errors into two lines on stderr and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         raise_on_interrupt()
@@ -88,5 +88,5 @@ app.command("train")(train_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line, by default that of the process, and end with its exit code."""
+    """Run a command line, by default that of the process, and exit with its exit code."""
     typer.main.get_command(app)(arguments)

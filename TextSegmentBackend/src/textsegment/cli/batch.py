@@ -1,8 +1,8 @@
-"""Many images: each result in a folder of its own, resumed where it stopped, in spite of broken images.
+"""Batch processing: one folder of results per image, resumable, and robust to unreadable images.
 
 ``-o results/`` writes masks into ``results/IMAGE/``, ``-o results/plan.rtstruct.dcm`` writes
-``results/IMAGE/plan.rtstruct.dcm``. ``IMAGE`` is the name of the file or folder that was given: nothing in a
-name comes from what an image holds.
+``results/IMAGE/plan.rtstruct.dcm``. ``IMAGE`` is the name of the file or folder given on the command line;
+names are never taken from the content of an image.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from textsegment.files.scan_search import ScanSearch
 
 REPORT = "report.json"
-# Formats whose voxels lie in a file beside the header.
+# Formats whose voxels are stored in a separate file next to the header.
 _DETACHED = (".nhdr", ".mhd", ".hdr", ".img")
 _FOLDER_HINT = "Give one: -o results/ for masks, -o results/plan.rtstruct.dcm for other formats."
 
@@ -68,12 +68,12 @@ class _Outcome:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where results go.
+    """Layout of the results of a batch.
 
     Attributes:
-        folder: Holds a folder for each image.
-        names: What is written into each of these: file names, or nothing for a mask a file.
-        targets: As given.
+        folder: Folder that holds one folder per image.
+        names: File names written into each of these; an empty name stands for one file per mask.
+        targets: Output options as given on the command line.
     """
 
     folder: Path
@@ -82,10 +82,10 @@ class _Layout:
 
     @classmethod
     def of(cls, targets: OutputOptions) -> _Layout:
-        """Take the outputs apart.
+        """Derive the layout from the output options.
 
         Raises:
-            OutputError: They have no folder, or different ones.
+            OutputError: If the outputs name no folder, or different ones.
         """
         from textsegment.files.results import is_folder
 
@@ -101,7 +101,7 @@ class _Layout:
         return cls(folders[0], tuple(names), targets)
 
     def inside(self, folder: Path) -> OutputOptions:
-        """Return the outputs of one image, given its folder."""
+        """Return the output options for one image, given its folder."""
         return OutputOptions(
             tuple(f"{folder}/{name}" for name in self.names),
             preview=self.targets.preview and folder / self.targets.preview,

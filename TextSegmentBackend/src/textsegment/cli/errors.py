@@ -1,4 +1,4 @@
-"""Exit codes, and errors in two lines: what is wrong, and what to do."""
+"""Exit codes, and errors as two lines: what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from textsegment.errors import (
 )
 
 INTERNAL = 1
-USAGE = 2  # also what the parser of the command line exits with
+USAGE = 2  # also the exit code of the command line parser
 BATCH_INCOMPLETE = 8
 SERVER = 9
 CANCELLED = 130
@@ -56,7 +56,7 @@ EXIT_CODES: dict[type[TextSegmentError], int] = {
     StreamBrokenError: SERVER,
     RequestError: SERVER,
 }
-"""Exit code of each family of errors: stable, scripts may rely on them."""
+"""Exit code of each family of errors; stable, so that scripts can rely on it."""
 
 
 def exit_code(error: TextSegmentError) -> int:
@@ -65,7 +65,7 @@ def exit_code(error: TextSegmentError) -> int:
 
 
 def show_error(error: TextSegmentError, about: str = "Error") -> None:
-    """Print an error to stderr: what it concerns, the message, its stable code, and the hint."""
+    """Print an error to stderr: what it is about, the message, its stable code, and the hint."""
     first, *more = error.message.splitlines()
     print(f"{about}: {first} [{error.code}]", *more, sep="\n", file=sys.stderr)
     if error.hint:
@@ -73,7 +73,7 @@ def show_error(error: TextSegmentError, about: str = "Error") -> None:
 
 
 def missing_package(error: ModuleNotFoundError) -> DependencyMissingError:
-    """Return the error for a package that an extra would have brought."""
+    """Return the error for a missing package, naming the extra that installs it."""
     extra = "dicom" if str(error.name).startswith(("highdicom", "pylibjpeg")) else "engine"
     return DependencyMissingError(
         f"The package {error.name} is not installed.", f"Run `pip install 'textsegment[{extra}]'`."
@@ -81,9 +81,9 @@ def missing_package(error: ModuleNotFoundError) -> DependencyMissingError:
 
 
 def show_defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print one line for an error of this program itself; an exception hook.
+    """Report a defect of this program; an exception hook.
 
-    Its text and traceback are left out: they may hold paths or content of the user's files.
+    The text and traceback of the exception are left out, since they may contain paths or data of the user.
     """
     place = place_of(error)
     print(f"Error: this is a defect of TextSegment: {kind.__name__} in {place}. [internal]", file=sys.stderr)

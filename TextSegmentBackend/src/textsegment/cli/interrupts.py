@@ -1,7 +1,7 @@
-"""What Ctrl+C does: end the process at once, or raise KeyboardInterrupt in the work that has to be tidied up.
+"""Handling of Ctrl+C: exit at once, or raise KeyboardInterrupt in work that needs cleaning up.
 
-While modules are imported there is nothing to tidy up, and whatever runs then could swallow an exception, or
-show it with a traceback.
+While modules are being imported there is nothing to clean up, and the code that happens to run could swallow
+the exception or print it with a traceback.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from textsegment.cli.errors import CANCELLED
 
 
 def leave_on_interrupt() -> None:
-    """From now on Ctrl+C ends the process; without effect where it is ignored."""
+    """Make Ctrl+C exit the process at once; has no effect where the signal is ignored."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
 
 
 def raise_on_interrupt() -> None:
-    """From now on Ctrl+C raises KeyboardInterrupt again."""
+    """Make Ctrl+C raise KeyboardInterrupt again."""
     if signal.getsignal(signal.SIGINT) is _leave:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
 def leaving_on_interrupt() -> Iterator[None]:
-    """End the process at Ctrl+C while the block runs."""
+    """Exit the process on Ctrl+C while the block runs."""
     leave_on_interrupt()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Entry of the command line."""
+"""Entry point of the command line."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from textsegment.cli.interrupts import leave_on_interrupt
 
 
 def main() -> None:
-    """Run ``textsegment`` with the arguments of the process; ends it with one of ``EXIT_CODES``."""
+    """Run ``textsegment`` with the arguments of the process, and exit with one of ``EXIT_CODES``."""
     leave_on_interrupt()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # A name that the terminal cannot show is no reason to stop.
+            # A name that the terminal cannot display is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
         from textsegment.cli.app import run
-    except ModuleNotFoundError as error:  # installed without the extra
+    except ModuleNotFoundError as error:  # installed without the extra that the command line needs
         missing = missing_package(error)
         show_error(missing)
         sys.exit(exit_code(missing))
     try:
         run()
     finally:
-        leave_on_interrupt()  # the end of the interpreter takes its time, too
+        leave_on_interrupt()  # shutting down the interpreter takes a moment, too

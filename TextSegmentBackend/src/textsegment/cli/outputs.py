@@ -1,4 +1,4 @@
-"""Where results go: checked before the work starts, so that nothing is lost or computed in vain."""
+"""Output options, checked before the work starts so that nothing is overwritten or computed in vain."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from textsegment.files.dicom.presentation import Presentation
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Where the result of one image goes.
+    """Outputs of one image.
 
     Attributes:
-        results: As typed: file names or folders; a last ``/`` makes it a folder.
-        preview: Picture, or None.
-        report: JSON file, or None.
-        page: Report for people, HTML, or None.
-        short_names: At most 16 characters a name in structure sets.
-        append_to: Structure set that new ones extend, or None.
-        presentation: How DICOM series present themselves.
+        results: File names or folders as typed; a trailing ``/`` marks a folder.
+        preview: PNG file for the preview, or None.
+        report: JSON file for the machine-readable report, or None.
+        page: HTML file for the human-readable report, or None.
+        short_names: Whether names in structure sets are limited to 16 characters.
+        append_to: Existing structure set that new ones extend, or None.
+        presentation: Label, series description and script of names in DICOM objects.
         segmentation_type: Kind of DICOM segmentations: ``auto``, ``binary`` or ``labelmap``.
     """
 
@@ -41,15 +41,18 @@ class OutputOptions:
     def files(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Return all files that will be written.
 
+        Args:
+            names: Names under which the masks are written.
+
         Raises:
-            OutputError: The suffix of a result is unknown.
+            OutputError: If the suffix of a result is unknown.
         """
         from textsegment.files.images.labelmap import is_table
         from textsegment.files.results import result_files
 
         results: list[Path] = []
         for path in (path for result in self.results for path in result_files(names, result)):
-            # Label maps of one name in several formats share their table.
+            # Label maps with the same name in several formats share one table.
             if not (is_table(path) and path in results):
                 results.append(path)
         extras = [path for path in (self.preview, self.report, self.page) if path is not None]
@@ -57,15 +60,16 @@ class OutputOptions:
 
 
 def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
-    """Check what can be said before the structures are known.
+    """Check everything that can be checked before the structures are known.
 
     Args:
-        targets: Where results go.
-        inputs: Files that are read: the image, and others.
+        targets: Output options.
+        inputs: Files that are read: the image, and others; None is ignored.
 
     Raises:
-        OutputError: An unknown suffix, a missing or unwritable folder, two outputs of one name, or one that
-            is an input.
+        OutputError: If a suffix is unknown, a folder is missing or not writable, two outputs have the same
+            name, or an output is also an input.
+        SettingsError: If the kind of DICOM segmentation is unknown.
     """
     from textsegment.files.results import is_dicom_output, is_folder, is_structure_set
 
@@ -99,20 +103,20 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
 
 
 def require_distinct(files: Sequence[Path]) -> None:
-    """Refuse outputs that would replace each other.
+    """Refuse outputs that would overwrite each other.
 
     Raises:
-        OutputError: There are two of one name, or links to one file.
+        OutputError: If two outputs have the same name or link to the same file.
     """
     if len({_absolute(path) for path in files}) < len(files):
         raise OutputError("Two outputs have the same name.", "Give each its own.")
 
 
 def require_absent(files: Sequence[Path]) -> None:
-    """Refuse to replace what is there.
+    """Refuse to overwrite existing files.
 
     Raises:
-        OutputError: One of the files exists.
+        OutputError: If one of the files exists.
     """
     if any(path.exists() for path in files):
         raise OutputError("The output exists already.", "Choose another name, or add --overwrite.")
@@ -120,9 +124,9 @@ def require_absent(files: Sequence[Path]) -> None:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder whose files appear in ``target`` when the block ends without an error.
+    """Provide a temporary folder whose files are moved to ``target`` if the block succeeds.
 
-    After any failure, and after one that left no time to tidy up, ``target`` is as it was or holds all files.
+    After a failure, even one without time to clean up, a ``target`` that did not exist is absent or complete.
     """
     temporary = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -152,10 +156,10 @@ def _existing_part(folder: Path) -> Path:
 
 
 def require_folder(folder: Path) -> None:
-    """Refuse a folder that is none, or may not be written.
+    """Refuse a folder that does not exist, is a file, or is not writable.
 
     Raises:
-        OutputError: It is so.
+        OutputError: If the folder cannot be used.
     """
     if not folder.exists():
         raise OutputError("The folder of the output does not exist.", "Make it first.")

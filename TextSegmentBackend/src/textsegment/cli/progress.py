@@ -1,4 +1,4 @@
-"""What a user sees while a job runs, and where its time goes."""
+"""Progress of a job in the terminal, and how long its steps take."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ _STEPS = {
 
 
 class Stopwatch:
-    """Adds up seconds by step: those that are measured around a block, and those that an engine reports."""
+    """Adds up seconds per step, both measured around blocks of code and reported by the engine.
+
+    Attributes:
+        seconds: Seconds by name of the step.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -38,7 +42,7 @@ class Stopwatch:
 
     @contextmanager
     def measure(self, step: str) -> Iterator[None]:
-        """Count the time of a block to a step."""
+        """Add the duration of the block to a step."""
         start = time.perf_counter()
         try:
             yield
@@ -47,7 +51,7 @@ class Stopwatch:
             self._add(step, self._last - start)
 
     def on_event(self, event: Event) -> None:
-        """Count the time since the last event to the step that the engine reports as done."""
+        """Add the time since the last event to the step that the engine reports."""
         if isinstance(event, segmenter.Progress):
             now = time.perf_counter()
             self._add(_STEPS.get(event.stage, "other"), now - self._last)
@@ -58,12 +62,12 @@ class Stopwatch:
 
 
 class ProgressBar:
-    """A bar on stderr with stage, structures that are final, and time; nothing if that is no terminal.
+    """Progress bar on stderr with stage, finished structures and time left; hidden if stderr is no terminal.
 
     Args:
-        label: Before the bar; empty for a single image.
-        structures: How many are expected.
-        quiet: Whether to show nothing.
+        label: Text before the bar; empty for a single image.
+        structures: Number of structures expected.
+        quiet: Whether to hide the bar.
     """
 
     def __init__(self, label: str, structures: int, *, quiet: bool) -> None:
@@ -93,7 +97,7 @@ class ProgressBar:
         self._progress.stop()
 
     def on_event(self, event: Event) -> None:
-        """Show an event of the engine."""
+        """Update the bar from an event of the engine."""
         if isinstance(event, segmenter.Progress):
             self._progress.update(self._task, completed=event.fraction, description=event.stage)
         elif isinstance(event, Estimated):
@@ -108,14 +112,14 @@ class ProgressBar:
 
 
 def _said(event: Estimated) -> str:
-    """Return what a job takes, as a sentence: "3 patches, about 12 s, 1.1 GiB of memory"."""
+    """Return the cost of a job as text, such as "3 patches, about 12 s, 1.1 GiB of memory"."""
     patches = "1 patch" if event.patches == 1 else f"{event.patches} patches"
     seconds = "" if event.seconds is None else f", about {duration(event.seconds)}"
     return f"{patches}{seconds}, {event.memory_bytes / 2**30:.1f} GiB of memory"
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it.
+    """Format a duration in seconds for people.
 
     >>> duration(8.4), duration(200), duration(9000)
     ('8 s', '3 min', '2 h 30 min')

@@ -1,4 +1,4 @@
-"""The option ``--roi``: which part of an image is looked at."""
+"""The option ``--roi``, which limits segmentation to a part of the image."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FORMS = (
 
 
 def read_region(text: str, scan: Scan) -> Box:
-    """Return the voxels that ``--roi`` means in a scan; they may lie outside.
+    """Return the box of voxels that ``--roi`` denotes in a scan; it may extend beyond the volume.
 
     Raises:
-        SettingsError: The option cannot be read.
-        UnknownStructureError: The file does not have the structure, or it is empty there.
-        TextSegmentError: The file cannot be read.
+        SettingsError: If the option cannot be parsed.
+        UnknownStructureError: If the file does not contain the structure, or it is empty there.
+        TextSegmentError: If the file cannot be read.
     """
     numbers = _numbers(text)
     if numbers is not None:
@@ -44,10 +44,10 @@ def read_region(text: str, scan: Scan) -> Box:
 
 
 def check_region(text: str) -> None:
-    """Refuse an option that no scan can make sense of.
+    """Check the syntax of the option, before a scan is read.
 
     Raises:
-        SettingsError: It cannot be read.
+        SettingsError: If the option cannot be parsed.
     """
     if _numbers(text) is None:
         _file_structure_margin(text)

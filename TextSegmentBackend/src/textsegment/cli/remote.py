@@ -1,4 +1,4 @@
-"""The engine of another process or computer, for ``--server``."""
+"""The connection to a TextSegment server, for ``--server``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 def connect(
     url: str, *, token_file: Path | None, ca_file: Path | None, allow_plain_http: bool
 ) -> RemoteSegmenter:
-    """Return the segmenter of a server; nothing is sent yet.
+    """Return a segmenter for a server; nothing is sent yet.
 
-    The key comes from the file or from the environment, never from the command line, which everybody on this
-    computer can read.
+    The access key comes from the file or the environment, never from the command line, which every user of
+    this computer can read.
+
+    Args:
+        url: Address of the server.
+        token_file: File with the access key; None to take it from the environment.
+        ca_file: PEM file with the certificate authorities to trust, or None for the usual ones.
+        allow_plain_http: Whether unencrypted connections to other computers are allowed.
 
     Raises:
-        SettingsError: Address, key or a file cannot be used.
+        SettingsError: If the address, the key or a file cannot be used.
     """
     from textsegment.client.remote import RemoteSegmenter
 

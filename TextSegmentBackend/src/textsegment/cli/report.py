@@ -1,4 +1,4 @@
-"""What is said about a result in the terminal."""
+"""Summaries of a result in the terminal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STYLES = {"found": "green", "cut off": "yellow", "not found": "red"}
 
 
 def print_table(report: Mapping[str, Any]) -> None:
-    """Print the structures of a report, and below them what the user should know."""
+    """Print the structures of a report as a table, followed by warnings and notes."""
     console = Console()
     unit, form = ("HU", ".0f") if report["image"]["modality"] == "CT" else ("image unit", ".4g")
     table = Table(header_style="bold")
@@ -42,7 +42,7 @@ def print_table(report: Mapping[str, Any]) -> None:
 
 
 def print_facts(report: Mapping[str, Any]) -> None:
-    """Print with what and how fast the result was made, and what it is not for."""
+    """Print the model, device and time of a result, and the disclaimer."""
     console = Console()
     seconds = sum(report["timings_s"].values())
     made = [str(report[key]) for key in ("model", "device", "precision") if key in report]
@@ -58,9 +58,9 @@ def _shown_name(entry: Mapping[str, Any]) -> str:
 
 
 def remarks(report: Mapping[str, Any]) -> list[str]:
-    """Return the warnings of a report, of the image and of its structures, each once.
+    """Return the warnings of a report, about the image and about structures, each once.
 
-    That a structure was not found is its state, and no warning.
+    That a structure was not found is shown as its state, not as a warning.
     """
     own = [
         warning

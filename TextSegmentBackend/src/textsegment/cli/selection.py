@@ -1,4 +1,4 @@
-"""What a command wants of every image: structures by text and template, derived ones, names."""
+"""What a command selects in every image: structures by text and template, derived structures, and names."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _EXPRESSION = re.compile(r"=|\w\s+(without|excluding|except)\s+\w", re.IGNORECAS
 
 @dataclass(frozen=True)
 class SelectionCriteria:
-    """What is wanted.
+    """The user's criteria for selecting structures.
 
     Attributes:
-        text: Structures, as typed; checked by ``check_text``; may be empty if there is a template.
-        template: A set of structures, or None.
-        definitions: Structures to derive from the others.
-        naming: Names of the results, see ``names_of``.
-        given: File of structures made before that definitions may use, or None.
+        text: Structures as typed, checked by ``check_text``; may be empty if there is a template.
+        template: Template, or None.
+        definitions: Definitions of structures to derive from others.
+        naming: Naming scheme of the results; see ``names_of``.
+        given: File with existing structures that definitions may use, or None.
     """
 
     text: str
@@ -46,17 +46,17 @@ class SelectionCriteria:
     def plan(
         self, modality: str, available: Collection[str], consent: Consent, given: Sequence[str] = ()
     ) -> tuple[DerivationPlan, tuple[str, ...]]:
-        """Return what to ask of the model, and what the user should know about it.
+        """Return the derivation plan for an image, and notes for the user.
 
         Args:
-            modality: Of the image.
-            available: Structures that the model has in it.
-            consent: As for ``find_structures``.
+            modality: Modality of the image.
+            available: Structures the model has in this modality.
+            consent: Consent to sets of structures; see ``find_structures``.
             given: Names of the structures in the file ``given``.
 
         Raises:
-            ModalityError: The vocabulary knows nothing of this modality.
-            PromptError: A term, the template or a definition cannot run.
+            ModalityError: If the vocabulary does not support the modality.
+            PromptError: If a term, the template or a definition cannot be run.
         """
         structures: tuple[str, ...] = ()
         notes: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class SelectionCriteria:
         return plan, notes
 
     def to_json(self) -> dict[str, Any]:
-        """Return what makes two requests the same."""
+        """Return the content by which two requests are compared."""
         lines = [] if self.template is None else self.template.wanted
         return {
             "text": " ".join(self.text.split()),
@@ -93,21 +93,25 @@ def read_criteria(
     naming: str,
     given: Path | None,
 ) -> tuple[list[Path], SelectionCriteria]:
-    """Tell images and text apart, and check what can be checked before an image is read.
+    """Separate images from text, and check what can be checked before an image is read.
 
     Args:
-        arguments: Images and last the text, which may be missing if there is a template: then a last
-            argument that exists is an image.
-        template: As for ``template_named``, or None.
+        arguments: Images, followed by the text. With a template the text may be missing; a last argument that
+            exists as a file is then an image.
+        template: Name of a template for ``template_named``, or None.
         derive: Definitions of derived structures.
-        naming: As for ``names_of``.
-        given: File of structures made before, or None.
+        naming: Naming scheme; see ``names_of``.
+        given: File with existing structures, or None.
+
+    Returns:
+        The paths of the images, and the criteria.
 
     Raises:
-        PromptError: Images or structures are missing, a term is not understood, or there is no such naming.
-        ExpressionError: A definition cannot be read.
-        SettingsError: Structures are given, and nothing is derived from them.
-        TextSegmentError: The template cannot be read.
+        PromptError: If images or structures are missing, a term is not understood, or the naming scheme is
+            unknown.
+        ExpressionError: If a definition cannot be parsed.
+        SettingsError: If existing structures are given but nothing is derived.
+        TextSegmentError: If the template cannot be read.
     """
     names_of((), naming)
     if given is not None and not derive:
@@ -124,7 +128,7 @@ def read_criteria(
 
 
 def _find(text: str, modality: str, available: Collection[str], consent: Consent) -> Selection:
-    """Return what a text stands for in a modality; suggestions may be taken, see ``take_suggestions``."""
+    """Return the selection a text stands for, offering suggestions as ``take_suggestions`` does."""
     try:
         return find_structures(text, modality, available, consent)
     except UnknownStructureError:
@@ -135,7 +139,7 @@ def _find(text: str, modality: str, available: Collection[str], consent: Consent
 
 
 def _require_text(images: list[str], text: str) -> str:
-    """Return the text; refuse a command line without structures; a folder of such a name is no image."""
+    """Return the text, possibly with suggestions taken; refuse a call without structures or images."""
     try:
         check_text(text)
     except UnknownStructureError as error:
@@ -155,14 +159,14 @@ def _require_text(images: list[str], text: str) -> str:
 
 
 def _wants_derived(text: str) -> bool:
-    """Whether a text asks for what is made of structures: "liver - GTV", "PTV + 5 mm", "union of lungs"."""
-    # Words for it do not depend on the modality.
+    """Return whether a text asks for a derived structure: "liver - GTV", "PTV + 5 mm", "union of lungs"."""
+    # The words for derivation do not depend on the modality.
     refused = (resolution for resolution in resolve(text, "CT") if not resolution.runs)
     return any(r.status == "derived_volume" or _EXPRESSION.search(r.term) for r in refused)
 
 
 def _require_quotes(images: list[str]) -> None:
-    """Refuse ``scan.nii.gz liver, spleen``: words without quotes would be taken for images."""
+    """Refuse ``scan.nii.gz liver, spleen``, in which unquoted words would be taken for images."""
     for number, path in enumerate(images[1:], start=2):
         if not _is_there(path) and not Path(path).suffix:
             raise PromptError(
@@ -174,5 +178,5 @@ def _require_quotes(images: list[str]) -> None:
 def _is_there(path: str) -> bool:
     try:
         return Path(path).exists()
-    except OSError:  # longer than a name can be
+    except OSError:  # longer than a file name can be
         return False

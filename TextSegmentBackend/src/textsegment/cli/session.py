@@ -1,4 +1,4 @@
-"""One image from file to result; what all images of a command share."""
+"""One image from file to result, with the state that all images of a command share."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """A command's wishes, and the model, which is loaded when it is first needed.
+    """Options of a command, and the model, which is loaded when first needed.
 
     Attributes:
-        request: Which structures, and how they are called.
+        request: Criteria that select the structures, and their names.
         model: Name of the model.
-        device: As for ``LocalSegmenter``.
-        precision: As for ``LocalSegmenter``.
-        server: Does the work in place of a model in this process, or None.
-        modality: DICOM code that overrules the image, or None.
-        series: Number of a DICOM series, or None.
-        volume_number: Which volume of a file with several, from 1, or None.
-        roi: The part of the image to look at, see ``read_region``, or None.
-        fast: Whether patches overlap less.
-        yes: Whether sets of structures may run without a question.
-        overwrite: Whether existing results may be replaced.
-        quiet: Whether to show no progress.
+        device: Device name; see ``LocalSegmenter``.
+        precision: Precision; see ``LocalSegmenter``.
+        server: Segmenter of a server that replaces the model in this process, or None.
+        modality: DICOM modality code that overrides that of the image, or None.
+        series: Number of the DICOM series, or None.
+        volume_number: Number, from 1, of the volume in a file with several, or None.
+        roi: Region of the image to segment, see ``read_region``, or None for the whole image.
+        fast: Whether patches overlap less, for speed.
+        yes: Whether sets of structures run without asking.
+        overwrite: Whether existing results may be overwritten.
+        quiet: Whether to hide progress.
     """
 
     request: SelectionCriteria
@@ -63,7 +63,7 @@ class Session:
 
     @cached_property
     def segmenter(self) -> Segmenter:
-        """The server, or the model on its device."""
+        """Segmenter of the server, or the model loaded on its device."""
         if self.server is not None:
             return self.server
         from textsegment.inference.engine import LocalSegmenter
@@ -73,16 +73,21 @@ class Session:
 
     @cached_property
     def info(self) -> ModelInfo:
-        """What segments."""
+        """Description of the model that segments."""
         segmenter = self.segmenter
         with self._status("Asking the server" if self.server else "Loading the model"):
             return segmenter.info()
 
     def run(self, image: Path, targets: OutputOptions, *, label: str = "") -> dict[str, Any]:
-        """Segment one image, write everything, and return its report.
+        """Segment one image, write all outputs, and return the report.
+
+        Args:
+            image: File or folder of the image.
+            targets: Output options.
+            label: Text before progress messages; empty for a single image.
 
         Raises:
-            TextSegmentError: Any failure; no output is written then, or only whole ones.
+            TextSegmentError: On any failure; outputs already written are complete.
         """
         from textsegment.files.masks import read_masks
         from textsegment.files.reading import read_scan

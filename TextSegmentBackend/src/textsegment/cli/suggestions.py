@@ -1,4 +1,4 @@
-"""One key takes all suggestions: asked on a terminal when a text cannot run as it is."""
+"""Suggestions for a text that cannot run as typed, accepted on the terminal with a single key."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ KEY = "s"
 def take_suggestions(
     text: str, modalities: Iterable[str], available: Collection[str] | None = None
 ) -> str | None:
-    """Return the text with all suggestions taken, or None: nobody is there to ask, or a term leaves a choice.
+    """Return the text with all suggestions taken.
 
     Args:
-        text: As typed.
-        modalities: Of the image; all of them while it has not been read.
-        available: Structures that the model has, or None for all.
+        text: Text as typed.
+        modalities: Modality of the image, or all modalities while it has not been read.
+        available: Structures the model has, or None for all.
+
+    Returns:
+            None if there is no terminal to ask on, a term leaves a choice open, or the user declines.
     """
     if not sys.stdin.isatty():
         return None

@@ -1,4 +1,4 @@
-"""Writes what came out, each file whole or not at all."""
+"""Writes the outputs, each file completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def write_masks(
     scan: Scan, result: Segmentation, plan: DerivationPlan, targets: OutputOptions
 ) -> tuple[str, ...]:
-    """Write all results and the preview; return what the user should know about them.
+    """Write all results and the preview, and return warnings about them, each once.
 
     Raises:
-        OutputError: One cannot be written; those before it are there.
+        OutputError: If a file cannot be written; files written before it stay.
     """
     from textsegment.files.results import is_structure_set, write_result
 
@@ -52,10 +52,10 @@ def write_reports(
     report: Mapping[str, Any],
     targets: OutputOptions,
 ) -> None:
-    """Write the report for programs and the one for people.
+    """Write the JSON report and the HTML report, as far as they are requested.
 
     Raises:
-        OutputError: One cannot be written.
+        OutputError: If a report cannot be written.
     """
     if targets.report is not None:
         write_json(report, targets.report)

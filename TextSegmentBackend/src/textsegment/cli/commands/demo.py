@@ -1,4 +1,4 @@
-"""``textsegment demo``: a real scan and a line of text in, masks and a picture out."""
+"""``textsegment demo``: segments a real sample scan by a line of text, and writes masks and a preview."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def demo_command(
 
 
 def sample_scan() -> Path:
-    """Return the path of 3D Slicer's chest CT in the package slicerio.
+    """Return the path of 3D Slicer's sample chest CT in the slicerio package.
 
     Raises:
-        DependencyMissingError: The package is not there, or holds no scan.
+        DependencyMissingError: If the package is not installed or does not contain the scan.
     """
     spec = find_spec("slicerio")
     for folder in (spec.submodule_search_locations or ()) if spec else ():

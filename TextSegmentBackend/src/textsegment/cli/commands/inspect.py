@@ -1,4 +1,4 @@
-"""``textsegment inspect``: what an image is, and what speaks against it, without computing."""
+"""``textsegment inspect``: reports what an image is, any doubts about it, and the cost of segmenting it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def inspect_command(
 
 @lru_cache
 def _segmenter(model: str) -> LocalSegmenter | None:
-    """Return the model, if it is on this computer."""
+    """Return a segmenter for the model, or None if it cannot be used on this computer."""
     from textsegment.inference.engine import LocalSegmenter
 
     try:

@@ -1,4 +1,4 @@
-"""``textsegment segment``: scans and a line of text or a template in, masks out."""
+"""``textsegment segment``: segments scans by a line of text or a template, and writes masks."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _segment(paths: list[Path], targets: OutputOptions, session: Session) -> Non
     if not session.quiet:
         for note in found.notes():
             typer.echo(note, err=True)
-    if len(found.scans) > 1 or found.is_folder:  # a folder of images stays many, even if it holds one
+    if len(found.scans) > 1 or found.is_folder:  # a folder counts as several images, even with only one
         run_batch(found, targets, session)
         return
     found.require_clear(found.scans[0])
@@ -235,14 +235,18 @@ def _segment(paths: list[Path], targets: OutputOptions, session: Session) -> Non
 
 
 def _require_none(when: str, **options: object) -> None:
-    """Refuse options that mean nothing."""
+    """Refuse options that have no effect in the given situation.
+
+    Raises:
+        SettingsError: If one of the options is set.
+    """
     for name, value in options.items():
         if value is not None:
             raise SettingsError(f"--{name.replace('_', '-')} means nothing {when}.", "Leave it out.")
 
 
 def _usual_naming(outputs: list[str]) -> str:
-    """Planning systems want names by TG-263."""
+    """Return the default naming scheme: TG-263 for structure sets, as planning systems expect it."""
     from textsegment.files.results import is_structure_set
 
     return "tg263" if any(map(is_structure_set, outputs)) else "sat"

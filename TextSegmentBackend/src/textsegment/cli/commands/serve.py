@@ -1,4 +1,4 @@
-"""``textsegment serve``: answer over HTTP, see ``docs/protocol.md``."""
+"""``textsegment serve``: answers requests over HTTP; see ``docs/protocol.md``."""
 
 from __future__ import annotations
 

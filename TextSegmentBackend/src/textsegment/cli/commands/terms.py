@@ -1,4 +1,4 @@
-"""``textsegment terms``: what a text means to the model, and what the model knows."""
+"""``textsegment terms``: how a text is resolved, and what the vocabulary contains."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def resolve_command(
 
 
 def as_object(text: str, modality: str, results: Iterable[Resolution]) -> dict[str, Any]:
-    """Return a resolved text as programs read it."""
+    """Return the resolutions of a text as a JSON object."""
     terms = [
         {
             "term": result.term,
@@ -73,11 +73,13 @@ def as_object(text: str, modality: str, results: Iterable[Resolution]) -> dict[s
 
 
 def read_batch(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield text and modality of every line of a file of JSON lines; blank lines are passed over.
+    """Yield text and modality from every line of a JSON Lines file, skipping blank lines.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: A line is not ``{"text": …, "modality": "CT|MR|PT"}``.
+        InputNotFoundError: If the file does not exist.
+        InputUnreadableError: If the file cannot be read, or a line is not
+            ``{"text": …, "modality": "CT|MR|PT"}``.
+        ModalityError: If a line names an unsupported modality.
     """
     try:
         lines = path.read_text("utf-8-sig").split("\n")
@@ -137,7 +139,7 @@ def search_command(
 
 
 def term_object(term: Term, modality: str) -> dict[str, Any]:
-    """Return a term of the tree as programs read it."""
+    """Return a term of the anatomy tree as a JSON object."""
     support = load_tree().support(term.id, modality)
     return {
         "id": term.id,
@@ -270,7 +272,7 @@ def templates_command(
 
 
 def template_object(template: Template, modality: str) -> dict[str, Any]:
-    """Return a template as programs read it."""
+    """Return a template as a JSON object."""
     entries = [{"output": e.output, "prompts": list(e.prompts)} for e in template.chosen(modality)]
     warnings = list(template.warnings(modality))
     return {"id": template.id, "label": template.label, "structures": entries, "warnings": warnings}

@@ -1,4 +1,4 @@
-"""``textsegment train``: a small model from labelled scans."""
+"""``textsegment train``: trains a small model from labeled scans."""
 
 from __future__ import annotations
 

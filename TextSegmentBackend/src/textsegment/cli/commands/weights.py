@@ -1,4 +1,4 @@
-"""``textsegment weights``: which weights are here, fetch, import, check, remove."""
+"""``textsegment weights``: lists, downloads, imports, verifies and removes model weights."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def download_command(
             return True
         try:
             return typer.confirm("Download them?")
-        except typer.Abort:  # nobody there to answer
+        except typer.Abort:  # there is no one to answer
             return False
 
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
@@ -112,7 +112,7 @@ def remove_command(
     if not yes:
         try:
             agrees = typer.confirm(f"Remove the weights of {name} ({size:.2f} GB)?")
-        except typer.Abort:  # nobody there to answer
+        except typer.Abort:  # there is no one to answer
             agrees = False
         if not agrees:
             raise CancelledError("Nothing was removed.", "Answer yes, or add --yes.")
