@@ -24,7 +24,7 @@ def take_suggestions(
         available: Structures the model has, or None for all.
 
     Returns:
-            None if there is no terminal to ask on, a term leaves a choice open, or the user declines.
+        None if there is no terminal to ask on, a term leaves a choice open, or the user declines.
     """
     if not sys.stdin.isatty():
         return None

@@ -1,4 +1,4 @@
-"""The application: the routes of ``docs/protocol.md`` on top of an engine."""
+"""The ASGI application, which serves the routes of ``docs/protocol.md`` on top of an engine."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from textsegment.wire.contract import (
 
 
 def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
-    """Return the application; its lifespan starts and stops the engine, and makes and removes the store.
+    """Return the application; its lifespan starts and stops the engine, and creates and removes the store.
 
     Args:
-        engine: What computes.
-        settings: Host, port and TLS are the business of whoever runs the application.
+        engine: Engine that runs the jobs; started and stopped by the lifespan.
+        settings: Settings of the server; host, port and TLS are left to whoever runs the application.
     """
     metrics = Metrics()
     audit = None if settings.audit_file is None else AuditFile(settings.audit_file)
@@ -65,7 +65,7 @@ def create_app(engine: Engine, settings: ServerSettings) -> FastAPI:
         title="TextSegment",
         version=textsegment.__version__,
         lifespan=lifespan,
-        docs_url=None,  # their pages load scripts from elsewhere
+        docs_url=None,  # the documentation pages load scripts from other sites
         redoc_url=None,
         redirect_slashes=False,
     )

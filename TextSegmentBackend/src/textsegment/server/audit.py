@@ -1,7 +1,7 @@
-"""Who asked for what: one JSON object a line and request, in a file that only the operator reads.
+"""Audit file: who requested what, as one JSON object per request and line, for the operator only.
 
-A line has the name of the key, the digest of the volume, the structures and how it ended; never the key, an
-address, or a text that the model does not know, which could be a name.
+A line contains the name of the key, the digest of the volume, the structures and the outcome; never the key,
+an address, or a text unknown to the model, which could be a person's name.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from textsegment.server.logs import log
 
 @dataclass
 class AuditNote:
-    """What a request is about; whoever learns it writes it down here.
+    """Details of a request for the audit file, filled in while the request is handled.
 
     Attributes:
-        digest: Of the volume.
-        structures: Names that the model knows.
-        result: How it ended: ``done``, ``cancelled``, the code of an error; empty to go by the status.
+        digest: Digest of the volume.
+        structures: Requested structures, all known to the model.
+        result: Outcome: ``done``, ``cancelled``, or an error code; empty to derive it from the HTTP status.
     """
 
     digest: str = ""
@@ -34,13 +34,13 @@ class AuditNote:
 
 
 class AuditFile:
-    """A file to which lines are added; it may be moved away at any time, and is made again.
+    """Append-only file that may be moved away at any time, for example by logrotate, and is then recreated.
 
     Args:
-        path: The file; its folder exists.
+        path: Path of the file, in an existing folder.
 
     Raises:
-        SettingsError: It cannot be written.
+        SettingsError: If the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,7 +51,16 @@ class AuditFile:
             raise SettingsError("The audit file cannot be written.", "Check --audit-file.") from error
 
     def write(self, key: str, method: str, route: str, status: int, seconds: float, note: AuditNote) -> None:
-        """Add a line; if that fails, the log says so."""
+        """Append a line for a request; a failure to write is logged.
+
+        Args:
+            key: Name of the access key.
+            method: HTTP method.
+            route: Pattern of the route.
+            status: HTTP status; 0 if there was no one left to answer.
+            seconds: Duration of the request.
+            note: Details of the request.
+        """
         line = {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             "key": key,
@@ -70,7 +79,7 @@ class AuditFile:
             log("audit_failed", level=logging.ERROR, is_bounded=True)
 
     def _append(self, line: bytes) -> None:
-        # One write to a file opened for appending: lines of several servers do not mix.
+        # A single write to a file opened for appending, so that lines of several servers do not mix.
         file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(file, line)
@@ -80,5 +89,5 @@ class AuditFile:
 
 def _result(status: int) -> str:
     if status == 0:
-        return "cancelled"  # nobody was left to answer
+        return "cancelled"  # there was no one left to answer
     return "done" if status < 400 else "refused"

@@ -1,4 +1,4 @@
-"""Access keys: how they are written down, until when they open the server, and what changes while it runs."""
+"""Access keys: their file format, their expiry, and reloading while the server runs."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _LOOK_S = 1.0
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A key that opens the server.
+    """A key that grants access to the server.
 
     Attributes:
-        name: Whose it is, for the audit file; of a key without one, the beginning of its digest.
-        key: The secret.
-        last_day: After this day, in UTC, it opens nothing any more; None for no end.
+        name: Name of its holder, for the audit file; for an unnamed key, derived from its digest.
+        key: The secret itself.
+        last_day: Last day, in UTC, on which the key is valid; None if it does not expire.
     """
 
     name: str
@@ -38,10 +38,10 @@ class AccessKey:
 
     @classmethod
     def from_line(cls, line: str) -> AccessKey:
-        """Read ``KEY``, ``NAME KEY``, and either with ``until YYYY-MM-DD`` behind it.
+        """Parse ``[NAME] KEY [until YYYY-MM-DD]``.
 
         Raises:
-            SettingsError: It is written otherwise, or the key is too short.
+            SettingsError: If the line has another form, or the key is too short.
 
         >>> AccessKey.from_line("radiology 0123456789abcdef until 2027-01-31").last_day
         datetime.date(2027, 1, 31)
@@ -73,20 +73,20 @@ class AccessKey:
 
     @property
     def owner(self) -> str:
-        """Whose volumes it opens: the same text for the same key."""
+        """Identifier of the owner of volumes; the same text for the same key."""
         return hashlib.sha256(self.key.encode()).hexdigest()[:32]
 
     @property
     def has_expired(self) -> bool:
-        """Whether its last day is over."""
+        """Whether the last day of the key has passed."""
         return self.last_day is not None and datetime.now(timezone.utc).date() > self.last_day
 
 
 def parsed_keys(lines: Sequence[str]) -> tuple[AccessKey, ...]:
-    """Return the keys of lines.
+    """Parse lines with access keys.
 
     Raises:
-        SettingsError: A line cannot be read, or two keys have one name.
+        SettingsError: If a line cannot be parsed, or two keys have the same name.
     """
     keys = tuple(map(AccessKey.from_line, lines))
     if len({key.name for key in keys}) < len(keys):
@@ -95,10 +95,10 @@ def parsed_keys(lines: Sequence[str]) -> tuple[AccessKey, ...]:
 
 
 def key_lines(file: Path) -> tuple[str, ...]:
-    """Return the lines of a file that hold keys; ``#`` begins a remark.
+    """Return the lines of a file that hold keys; lines starting with ``#`` are comments.
 
     Raises:
-        SettingsError: The file cannot be read, holds no key, or can be read by other users.
+        SettingsError: If the file cannot be read, holds no key, or is accessible to other users.
     """
     try:
         mode = file.stat().st_mode
@@ -117,13 +117,13 @@ def key_lines(file: Path) -> tuple[str, ...]:
 
 
 class KeyRing:
-    """The keys of now: a file with them is read again when it has changed.
+    """The current access keys, reloaded when their file changes.
 
-    A file that cannot be used then changes nothing: the keys of before stay, and the log says so.
+    If the changed file cannot be used, the previous keys stay valid and an error is logged.
 
     Args:
-        lines: Keys at the start.
-        file: Where they are from; None if they are from elsewhere.
+        lines: Lines with the initial keys.
+        file: File that the keys come from; None if they do not come from a file.
     """
 
     def __init__(self, lines: Sequence[str], file: Path | None) -> None:
@@ -133,7 +133,7 @@ class KeyRing:
         self._looked_at = time.monotonic()
 
     def keys(self) -> tuple[AccessKey, ...]:
-        """Return all keys, expired ones included."""
+        """Return all keys, including expired ones."""
         now = time.monotonic()
         if self._file is not None and now - self._looked_at > _LOOK_S:
             self._looked_at = now

@@ -1,7 +1,7 @@
-"""What the server writes about itself: one JSON object a line on stderr, and never about a patient.
+"""The server log: one JSON object per line on stderr, never with patient data.
 
-No line holds a prompt, a volume digest, a key or an address of a client. Kinds of lines that strangers can
-cause as often as they like are bounded: they must not fill a disk.
+No line contains a prompt, a volume digest, an access key or the address of a client. Lines that strangers can
+cause at will are rate-limited, so that they cannot fill a disk.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LINES_PER_S = 1.0
 
 
 class _JsonLines(logging.Formatter):
-    """Writes an exception as its type and place: its text may hold anything."""
+    """Formats records as JSON; an exception is reduced to type and place, since its text may be sensitive."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -37,9 +37,9 @@ class _JsonLines(logging.Formatter):
 
 
 class _Throttle(logging.Filter):
-    """Lets some lines of each bounded kind through at once, and one a second after that.
+    """Rate limit for each kind of bounded line: a burst at first, then one line per second.
 
-    Bounded are those of libraries, by their logger, and those of ours that say so, by their event.
+    Bounded are all lines of libraries, by logger, and our own that are marked so, by event.
     """
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class _Throttle(logging.Filter):
 
 
 def use_json_logs() -> None:
-    """Write the lines of all loggers of this process to stderr."""
+    """Write the records of all loggers of this process to stderr as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     handler.addFilter(_Throttle())
@@ -72,18 +72,18 @@ def use_json_logs() -> None:
 
 
 def log(event: str, *, level: int = logging.INFO, is_bounded: bool = False, **fields: Any) -> None:
-    """Write a line.
+    """Write a line to the server log.
 
     Args:
-        event: What happened, a word.
-        level: How bad it is.
-        is_bounded: Whether strangers can cause such lines: if there are too many, some are left out, and the
-            next one says how many.
-        fields: Of the line.
+        event: Name of the event.
+        level: Logging level.
+        is_bounded: Whether strangers can cause such lines; they are then rate-limited, and the next line says
+            how many were left out.
+        fields: Further fields of the line.
     """
     _LOGGER.log(level, event, extra={"event": event, "fields": fields, "is_bounded": is_bounded})
 
 
 def describe_defect(error: BaseException) -> dict[str, Any]:
-    """Return type and place of an error, for a line."""
+    """Return type and place of an error as fields of a line."""
     return {"error": type(error).__name__, "place": place_of(error)}

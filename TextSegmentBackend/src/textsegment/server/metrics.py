@@ -1,4 +1,4 @@
-"""Figures for Prometheus, without anything of a client in their labels."""
+"""Prometheus metrics, without client data in their labels."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ _SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
 
 class Metrics:
-    """All figures of one application.
+    """All metrics of one application.
 
     Attributes:
-        requests: Answered requests by route and status.
-        jobs: Ended jobs by outcome: ``done``, ``cancelled``, or the code of an error.
-        masks: Masks that were sent.
-        seconds: Of jobs by stage: ``waiting``, ``first_mask`` and ``computing`` from the end of the wait.
-        upload_bytes: Bytes of uploads as they travelled.
+        requests: Number of answered requests by route and status.
+        jobs: Number of finished jobs by outcome: ``done``, ``cancelled``, or an error code.
+        masks: Number of masks sent.
+        seconds: Seconds of jobs by stage: ``waiting``, then ``first_mask`` and ``computing``, both measured
+            from the end of the wait.
+        upload_bytes: Bytes of uploads as transferred.
     """
 
     def __init__(self) -> None:
@@ -36,9 +37,15 @@ class Metrics:
         )
 
     def watch(self, name: str, meaning: str, value: Callable[[], float]) -> None:
-        """Add a figure that is asked for when it is read."""
+        """Add a gauge whose value is obtained by a call whenever it is read.
+
+        Args:
+            name: Name of the metric, without the prefix ``textsegment_``.
+            meaning: Help text of the metric.
+            value: Returns the current value.
+        """
         Gauge(f"textsegment_{name}", meaning, registry=self._registry).set_function(value)
 
     def text(self) -> bytes:
-        """Return all figures in Prometheus' text format."""
+        """Return all metrics in the Prometheus text format."""
         return bytes(generate_latest(self._registry))

@@ -1,4 +1,4 @@
-"""Runs the server: socket, TLS, signals, messages, and an orderly end."""
+"""Runs the server: socket, TLS, signals, messages, and orderly shutdown."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ from textsegment.server.settings import ServerSettings
 
 _KEEP_ALIVE_S = 30
 _CERTIFICATE_TICKS = 10
-# Each would end the process at once otherwise, and leave the volumes on the disk.
+# By default each of these would kill the process and leave the volumes on disk.
 _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGBREAK")
 
 
 def run_server(
     engine: Engine, settings: ServerSettings, *, announce_json: bool = False, stop_with_stdin: bool = False
 ) -> None:
-    """Serve until a signal, or the end of stdin, says to stop.
+    """Run the server until a signal or the end of stdin stops it.
 
     Args:
-        engine: What computes; it is started and stopped here.
-        settings: All else.
-        announce_json: Whether to print one line of JSON on stdout as soon as requests are answered.
-        stop_with_stdin: Whether to stop when stdin ends, as it does when the parent process is gone.
+        engine: Engine that runs the jobs; started and stopped here.
+        settings: Settings of the server.
+        announce_json: Whether to print one line of JSON to stdout once the server answers requests.
+        stop_with_stdin: Whether to stop at the end of stdin, which comes when the parent process exits.
 
     Raises:
-        PortInUseError: Another program listens there.
-        SettingsError: The address is not one of this computer, or certificate and key cannot be used.
-        TextSegmentError: The engine cannot start.
-        KeyboardInterrupt: Ctrl+C came before it was ready.
+        PortInUseError: If another program listens on the port.
+        SettingsError: If the server cannot listen at the address, or certificate and key cannot be used.
+        TextSegmentError: If the engine cannot start.
+        KeyboardInterrupt: If Ctrl+C is pressed before the server is ready.
     """
     use_json_logs()
     with listen(settings) as listener:
@@ -60,11 +60,11 @@ def run_server(
 
 
 def listen(settings: ServerSettings) -> socket.socket:
-    """Return a listening socket.
+    """Return a socket that listens at the address in the settings.
 
     Raises:
-        PortInUseError: Another program listens there.
-        SettingsError: The address is not one of this computer, or needs more rights.
+        PortInUseError: If another program listens on the port.
+        SettingsError: If the address does not belong to this computer, or needs more privileges.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -72,7 +72,7 @@ def listen(settings: ServerSettings) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:
-            if os.name == "posix":  # on Windows it would let two programs share the port
+            if os.name == "posix":  # on Windows this would let two programs share the port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen()
@@ -92,14 +92,14 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server with our bounds, our own signals, and an end that lets jobs finish.
+    """Uvicorn server with our own limits, signal handling, and a shutdown that lets jobs finish.
 
     Args:
-        app: From ``create_app``; whoever calls ``serve`` runs its lifespan.
-        settings: Of the application, too.
+        app: Application from ``create_app``; whoever calls ``serve`` runs its lifespan.
+        settings: Settings of the server, the same as for the application.
 
     Raises:
-        SettingsError: Certificate and key cannot be used, or the process may have too few open files.
+        SettingsError: If certificate and key cannot be used, or the limit of open files is too low.
     """
 
     def __init__(self, app: FastAPI, settings: ServerSettings) -> None:
@@ -109,7 +109,7 @@ class Server(uvicorn.Server):
             app,
             http=bounded_connection(settings, self._bounds.connections),
             ws="none",
-            lifespan="off",  # ``run_until_stopped`` does it, so that its errors stay typed
+            lifespan="off",  # run by ``run_until_stopped``, so that its errors stay typed
             log_config=None,
             access_log=False,
             server_header=False,
@@ -129,7 +129,7 @@ class Server(uvicorn.Server):
     async def run_until_stopped(
         self, listener: socket.socket, announce_json: bool, stop_with_stdin: bool
     ) -> None:
-        """Start, serve and stop; see ``run_server``."""
+        """Start, serve and stop; see ``run_server`` for the arguments."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
         is_up = was_interrupted = False
@@ -155,11 +155,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals alone; uvicorn would send them again before the engine is stopped."""
+        """Leave the signals alone, which uvicorn would raise again before the engine is stopped."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to take in connections of the sockets, which there have to be."""
+        """Start accepting connections on the given sockets."""
         await self.lifespan.startup()
 
         def protocol() -> asyncio.Protocol:
@@ -182,7 +182,7 @@ class Server(uvicorn.Server):
         self.started = True
 
     async def on_tick(self, counter: int) -> bool:
-        """Look at the certificate now and then; called by uvicorn ten times a second."""
+        """Check the certificate regularly; called by uvicorn ten times a second."""
         if self._certificate is not None and counter % _CERTIFICATE_TICKS == 0:
             self._certificate.refresh()
         if counter == 0:  # at the start, and once a day
@@ -191,7 +191,7 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End jobs and connections."""
+        """Shut down jobs and connections."""
         jobs = asyncio.create_task(self._app.state.service.stop())
         await super().shutdown(sockets)
         if self.force_exit:
@@ -200,7 +200,7 @@ class Server(uvicorn.Server):
             await jobs
 
     def warnings(self) -> list[str]:
-        """Return what an operator should know, in whole sentences."""
+        """Return warnings for the operator, as complete sentences."""
         found = [] if self._certificate is None else self._certificate.warnings()
         if (room := self._bounds.connections) < (wanted := self._settings.max_connections):
             found.append(
@@ -230,9 +230,9 @@ class Server(uvicorn.Server):
 
 @contextmanager
 def _signals(stop: Callable[[int], object]) -> Iterator[None]:
-    """Call a function with the signal when the process is told to stop; a second time makes it hurry."""
+    """Call ``stop`` with the number of each stop signal while the block runs, then restore the handlers."""
     names = [name for name in _STOP_SIGNALS if hasattr(signal, name)]
-    # What was switched off, as by nohup, stays so; but shells switch Ctrl+C off for background jobs.
+    # Ignored signals, as under nohup, stay ignored, except SIGINT, which shells ignore for background jobs.
     names = [n for n in names if n == "SIGINT" or signal.getsignal(getattr(signal, n)) != signal.SIG_IGN]
     before = {name: signal.signal(getattr(signal, name), lambda number, _: stop(number)) for name in names}
     try:
@@ -244,7 +244,7 @@ def _signals(stop: Callable[[int], object]) -> Iterator[None]:
 
 def _wait_for_stdin(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
     with suppress(OSError):
-        # Not sys.stdin: its lock would hang the end of the interpreter.
+        # Not sys.stdin, whose lock would block the shutdown of the interpreter.
         while os.read(0, 4096):
             pass
     with suppress(RuntimeError):  # the loop has ended already

@@ -1,4 +1,4 @@
-"""What the routes share while the server runs."""
+"""The state that all routes share while the server runs."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Service:
     """Engine, queue and store of a running server.
 
     Args:
-        engine: Started.
-        model: What it said.
-        settings: Of the server.
-        folder: For volumes.
-        metrics: Gets the figures of queue and store.
+        engine: Engine that has been started.
+        model: Description of its model.
+        settings: Settings of the server.
+        folder: Private folder for volumes.
+        metrics: Metrics to which those of queue and store are added.
 
     Attributes:
-        info: What clients are told.
-        schedule: The queue.
-        backlog: What waits for slow readers.
-        store: The volumes.
+        info: Description of the server for clients.
+        schedule: Queue of jobs.
+        response_buffer: Frames that wait for slow readers.
+        store: Store of uploaded volumes.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Service:
         metrics.watch("store_bytes", "Bytes of stored volumes", lambda: self.store.bytes)
 
     async def expire_volumes(self) -> None:
-        """Forget volumes that nobody uses, for ever."""
+        """Drop expired volumes at regular intervals; runs until cancelled."""
         while True:
             await asyncio.sleep(min(self.settings.store_expiry_s / 4, _EXPIRY_CHECK_S))
             self._folder.keep()
@@ -74,8 +74,8 @@ class Service:
         """Check that a job would be computed now.
 
         Raises:
-            EngineLostError: All that computes is starting, or hangs; or the server stops.
-            StorageError: No volume can be stored.
+            EngineLostError: If the engine is starting or hangs, or the server is stopping.
+            StorageError: If volumes cannot be stored.
         """
         if not self.schedule.is_open:
             raise EngineLostError("The server is stopping.", "Ask another one.")
@@ -84,7 +84,7 @@ class Service:
         self._folder.require_usable()
 
     async def stop(self) -> None:
-        """Send waiting jobs away, give running ones their time, then end the engine under them."""
+        """Turn waiting jobs away, give running ones the grace period, then stop the engine."""
         self.schedule.stop()
         end = asyncio.get_running_loop().time() + self.settings.stop_grace_s
         while self.schedule.running and asyncio.get_running_loop().time() < end:

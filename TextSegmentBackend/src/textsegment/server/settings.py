@@ -1,4 +1,4 @@
-"""How a server runs; what would not be safe is refused here, before anything is started."""
+"""Server settings; unsafe combinations are refused here, before anything is started."""
 
 from __future__ import annotations
 
@@ -15,42 +15,44 @@ from textsegment.wire.limits import Limits
 
 DEFAULT_PORT = 8765
 KEY_VARIABLE = "TEXTSEGMENT_TOKEN"
-"""Environment variable with the key of a server, or of one that a client asks."""
+"""Environment variable with the access key, for servers as well as clients."""
 
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Everything that an operator can set.
+    """All settings of a server.
 
     Attributes:
         host: Address to listen at.
         port: TCP port; 0 for any free one.
-        keys: Access keys, any of which opens the server, as ``AccessKey.from_line`` reads them; none only on
-            loopback.
-        token_file: Where the keys are from: it is read again when it has changed.
-        audit_file: Gets a line for each request; None for no such file.
-        certfile: PEM with the certificate chain, for TLS.
-        keyfile: PEM with its private key; None if it is in ``certfile``.
-        behind_proxy: Whether a reverse proxy on this or another machine speaks TLS with the clients; its
-            ``X-Forwarded-For`` is believed then.
-        allowed_hosts: Names beside the usual ones by which clients may call the server.
-        limits: Of one request.
-        store_folder: Where the server makes its private folder for volumes; None for the temporary folder.
-        store_bytes: All stored volumes together.
-        store_expiry_s: After so many seconds without use a volume is forgotten.
-        max_queue: Jobs that wait.
-        max_queue_per_client: Jobs of one client that wait.
-        max_uploads: Uploads at once.
-        max_connections: Open connections; fewer if the process may not have so many open files.
-        head_timeout_s: For a TLS handshake, and for the request line and headers.
-        body_idle_s: Longest silence inside a body.
-        min_body_rate: Bytes a second, on average, after ``body_idle_s``.
-        send_timeout_s: For a client to take a piece of its answer, 64 KiB; and in all, for the engine to wait
-            for a client that takes its answer more slowly than it is made.
-        stop_grace_s: For running jobs when the server stops.
+        keys: Access keys in the format of ``AccessKey.from_line``, any of which grants access; may be empty
+            on loopback only.
+        token_file: File that the keys come from, which is reloaded when it changes; None if there is none.
+        audit_file: File that gets one line per request; None for no audit file.
+        certfile: PEM file with the certificate chain for TLS; None for plain HTTP.
+        keyfile: PEM file with the private key; None if it is in ``certfile``.
+        behind_proxy: Whether a reverse proxy on this or another machine terminates TLS; its
+            ``X-Forwarded-For`` header is then trusted.
+        allowed_hosts: Additional host names by which clients may address the server.
+        limits: Limits of a single request.
+        store_folder: Folder in which the server creates its private folder for volumes; None for the
+            temporary folder.
+        store_bytes: Maximum size of all stored volumes.
+        store_expiry_s: Seconds without use after which a volume is dropped.
+        max_queue: Maximum number of waiting jobs.
+        max_queue_per_client: Maximum number of waiting jobs of one client.
+        max_uploads: Maximum number of simultaneous uploads.
+        max_connections: Maximum number of open connections; lower if the limit of open files requires it.
+        head_timeout_s: Time limit for a TLS handshake, and for the request line and headers.
+        body_idle_s: Longest pause within a body.
+        min_body_rate: Minimum average rate of a body in bytes per second, beyond an allowance of
+            ``body_idle_s``.
+        send_timeout_s: Time limit for a client to take a piece of its response (64 KiB); also the total time
+            that the engine waits for a client that reads more slowly than the response is produced.
+        stop_grace_s: Time that running jobs get to finish when the server stops.
 
     Raises:
-        SettingsError: They contradict each other, or would let strangers in.
+        SettingsError: If the settings are inconsistent or insecure.
     """
 
     host: str = "127.0.0.1"
@@ -100,7 +102,7 @@ class ServerSettings:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only programs on this computer reach the server."""
+        """Whether only programs on this computer can reach the server."""
         if self.host == "localhost":
             return True
         try:
@@ -110,17 +112,17 @@ class ServerSettings:
 
     @property
     def max_uploads_per_key(self) -> int:
-        """Uploads at once of one key: all, if there is no other."""
+        """Maximum number of simultaneous uploads of one key: all of them if there is no other key."""
         return self.max_uploads if len(self.keys) < 2 else max(1, self.max_uploads // 2)
 
     @property
     def max_queue_per_key(self) -> int:
-        """Jobs of one key that wait: all, if there is no other."""
+        """Maximum number of waiting jobs of one key: the whole queue if there is no other key."""
         return self.max_queue if len(self.keys) < 2 else self.max_queue_per_client
 
     @property
     def volume_folder(self) -> Path:
-        """Folder in which the server makes its private one."""
+        """Folder in which the server creates its private folder."""
         if self.store_folder is not None:
             return self.store_folder
         user = os.getuid() if hasattr(os, "getuid") else "user"
@@ -142,12 +144,16 @@ class ServerSettings:
 
 
 def read_keys(token_file: Path | None) -> tuple[str, ...]:
-    """Return the access keys: of a file, one a line, ``#`` begins a remark; else of ``TEXTSEGMENT_TOKEN``.
+    """Return the lines with access keys, from a file or else from the variable ``TEXTSEGMENT_TOKEN``.
 
     The variable is removed from the environment, so that no child process inherits it.
 
+    Args:
+        token_file: File with one key per line; lines starting with ``#`` are comments. None to use the
+            variable.
+
     Raises:
-        SettingsError: The file cannot be read, holds no key, or can be read by other users.
+        SettingsError: If the file cannot be read, holds no key, or is accessible to other users.
     """
     given = os.environ.pop(KEY_VARIABLE, "")
     if token_file is None:

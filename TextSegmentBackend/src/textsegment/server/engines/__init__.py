@@ -1,1 +1,1 @@
-"""What computes behind the server."""
+"""Engines, which compute the masks behind the server."""

@@ -1,4 +1,4 @@
-"""What computes behind the server: worker processes on this computer, or a cluster."""
+"""The engine behind the server: worker processes on this computer, or a cluster."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from textsegment.wire.volume_header import VolumeHeader
 
 @dataclass(frozen=True)
 class StoredRequest:
-    """One job.
+    """A request whose volume is stored on the server.
 
     Attributes:
-        digest: Of the volume; jobs with the same digest are quicker where the last one ran.
-        header: Grid, type and modality of the volume.
-        voxels: File with the bare voxels, little endian in C order; it stays there as long as the job runs.
-        prompts: What to look for, each once.
-        effort: How much of the volume is computed.
+        digest: Digest of the volume; a job runs faster where the last job with the same digest ran.
+        header: Grid, data type and modality of the volume.
+        voxels: File with the raw voxels, little-endian in C order; it exists as long as the job runs.
+        prompts: Prompts, each once.
+        effort: How much of the volume to compute.
     """
 
     digest: str
@@ -34,49 +34,49 @@ class StoredRequest:
 
 
 class Engine(Protocol):
-    """Runs jobs, some at once; which one comes next is not its business (see ``schedule``)."""
+    """Runs jobs, several at once; their order is decided elsewhere (see ``schedule``)."""
 
     @property
     def slots(self) -> int:
-        """How many jobs run at once; may change while the server runs."""
+        """Number of jobs that can run at once; may change while the server runs."""
         ...
 
     @property
     def is_ready(self) -> bool:
-        """Whether a job would be computed now, or soon: not while all that computes is starting or hangs."""
+        """Whether a job would be computed soon; False while all workers are starting or hang."""
         ...
 
     async def start(self) -> ModelInfo:
-        """Load the model and say what answers.
+        """Load the model and return its description.
 
         Raises:
-            TextSegmentError: It cannot work: weights, device, memory.
+            TextSegmentError: If the engine cannot start, for lack of weights, a device or memory.
         """
         ...
 
     async def stop(self) -> None:
-        """End everything that was started, running jobs included; harmless when called twice."""
+        """Stop everything, including running jobs; may be called more than once."""
         ...
 
     def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
-        """Run a job.
+        """Run a job and stream its frames.
 
         Yields:
-            Encoded frames (``wire.frames.encode_frame``) of the kinds PROG, MASK and, last, DONE; each
-            prompt has exactly one mask before DONE.
+            Encoded frames (``wire.frames.encode_frame``): progress and other events, exactly one MASK for
+            each prompt and, last, DONE.
 
-        Closing the iterator (``aclose``, or cancelling the task that waits for it) cancels the job; it
-        returns when the slot is free again.
+        Closing the iterator (``aclose``, or cancelling the task that awaits it) cancels the job, and returns
+        once the slot is free again.
 
         Raises:
-            EngineLostError: What computed died.
-            TextSegmentError: Any failure of the job, typed.
+            EngineLostError: If the process that computes dies.
+            TextSegmentError: If the job fails for any other reason.
         """
         ...
 
 
 def took_too_long(job_time_s: float) -> LimitExceededError:
-    """Return the error for a job that was given up because it took too long."""
+    """Return the error for a job that exceeded the time limit of ``job_time_s`` seconds."""
     return LimitExceededError(
         f"The job took longer than the {job_time_s:.0f} s that are accepted.",
         "Ask for fewer structures, or ask the operator of the server.",

@@ -1,4 +1,4 @@
-"""The engine on this computer: one child process for each device."""
+"""The engine on this computer: one worker process per device."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ LOCAL_SEGMENTER = "textsegment.inference.engine:LocalSegmenter"
 
 
 class LocalEngine:
-    """See ``Engine``. A crash of one worker costs one job; a failing device is tried once more.
+    """Engine of worker processes; see ``Engine``.
+
+    A crash of a worker costs one job; a job on a failing device is tried once more.
 
     Args:
-        arguments: Keyword arguments of the segmenter, for each worker; so many workers there are.
-        factory: What makes a segmenter, ``"module:name"``.
-        job_time_s: Longest time of a job.
-        cancel_grace_s: How long a job may take to notice that it was cancelled, before its worker is killed.
-        silence_s: How long a job may say nothing, not even how far it is, until its worker is killed as hung.
-        ping_s: So often idle workers are asked whether they live, and as long they may take to answer.
+        arguments: Keyword arguments of the segmenter, one mapping for each worker.
+        factory: Factory of the segmenter, as ``"module:name"``.
+        job_time_s: Time limit of a job.
+        cancel_grace_s: Time a cancelled job has to stop before its worker is killed.
+        silence_s: Time without any message, even about progress, after which a worker is killed as hung.
+        ping_s: Interval at which idle workers are pinged, and the time they have to answer.
 
     Raises:
-        SettingsError: No job could end in such a time.
+        SettingsError: If a time limit is not a positive, finite number.
     """
 
     def __init__(
@@ -55,12 +57,12 @@ class LocalEngine:
 
     @property
     def slots(self) -> int:
-        """How many jobs run at once."""
+        """Number of jobs that can run at once: one per worker."""
         return len(self._workers)
 
     @property
     def is_ready(self) -> bool:
-        """See ``Engine.is_ready``."""
+        """Whether any worker is ready; see ``Engine.is_ready``."""
         return any(worker.is_ready for worker in self._workers)
 
     async def start(self) -> ModelInfo:
@@ -75,7 +77,7 @@ class LocalEngine:
         return infos[0]
 
     async def stop(self) -> None:
-        """End all workers; see ``Engine.stop``."""
+        """Stop all workers; see ``Engine.stop``."""
         async with self._changed:
             self._has_stopped = True
             self._changed.notify_all()
@@ -87,7 +89,7 @@ class LocalEngine:
         await asyncio.gather(*(worker.buried() for worker in self._workers))
 
     def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
-        """Run a job on the worker that knows its volume, or on any; see ``Engine.run``."""
+        """Run a job, preferably on the worker that last had its volume; see ``Engine.run``."""
         return resumed(self._attempt, work, retry_on=(DeviceError,))
 
     async def _attempt(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
@@ -99,17 +101,17 @@ class LocalEngine:
                 async for frame in frames:
                     yield frame
         finally:
-            # Shielded: whoever gives up a job must not take the worker with it.
+            # Shielded, so that cancelling a job does not cancel the return of its worker.
             settled = asyncio.create_task(worker.settle())
             settled.add_done_callback(lambda _: self._spawn(self._give_back(worker)))
             await asyncio.shield(settled)
 
     async def _watch(self) -> None:
-        """Find idle workers that have died or hang, for ever, and start them again."""
+        """Restart idle workers that have died or hang; runs until cancelled."""
         while True:
             await asyncio.sleep(self._ping_s)
             for worker in list(self._idle):
-                if worker in self._idle:  # it may have got a job meanwhile
+                if worker in self._idle:  # it may have been given a job in the meantime
                     self._idle.remove(worker)
                     if worker.is_alive:
                         await worker.answers(self._ping_s)
@@ -126,7 +128,7 @@ class LocalEngine:
 
     async def _give_back(self, worker: WorkerProcess) -> None:
         if not worker.is_alive and not self._has_stopped:
-            with suppress(TextSegmentError):  # the next job tries again, and says why
+            with suppress(TextSegmentError):  # the next job tries again and reports the reason
                 await worker.start()
         async with self._changed:
             self._idle.append(worker)

@@ -1,17 +1,17 @@
-"""The child process that computes: one segmenter, one job at a time.
+"""The worker process, which holds one segmenter and runs one job at a time.
 
-It talks with its parent over a pipe in bytes. From the parent come JSON objects: a job (see
-``WorkerProcess.run``), ``{"cancel": true}``, or ``{"ping": true}`` while there is no job. To the parent go a
-byte that says what it is, and then
+It communicates with its parent over a pipe. The parent sends JSON objects: a job (see ``WorkerProcess.run``),
+``{"cancel": true}``, or ``{"ping": true}`` while there is no job. The child sends messages that begin with a
+byte for their kind:
 
 ====  ==========================================================================
-``I`` what answers, JSON, once; the child is ready then
-``F`` an encoded frame of the job
-``P`` the answer to a ping
-``E`` the job is over: nothing, or the report of the error that ended it, JSON
+``I`` description of the model, JSON, sent once when the child is ready
+``F`` encoded frame of the job
+``P`` answer to a ping
+``E`` end of the job: empty, or the report of the error that ended it, JSON
 ====  ==========================================================================
 
-The child ends when the pipe does, so that no death of the parent leaves it behind.
+The child exits when the pipe is closed, so that it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ from textsegment.wire.volume_header import read_header
 
 INFO, FRAME, END, PONG = b"I", b"F", b"E", b"P"
 
-# The parent has checked them.
+# The parent has enforced the limits already.
 _NO_LIMITS = Limits(max_volume_bytes=2**48, max_voxels=2**48)
 
 
 def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
-    """Make a segmenter.
+    """Create a segmenter.
 
     Args:
-        factory: Where it comes from, ``"module:name"``.
-        arguments: Keyword arguments of JSON's types.
+        factory: Factory of the segmenter, as ``"module:name"``.
+        arguments: Keyword arguments of JSON types.
     """
     module, _, name = factory.partition(":")
     segmenter: Segmenter = getattr(importlib.import_module(module), name)(**arguments)
@@ -61,8 +61,8 @@ def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
 
 
 def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) -> None:
-    """Main function of the child process."""
-    # These go to all processes of a terminal: the parent says when to end.
+    """Run the worker; the main function of the child process."""
+    # A terminal sends these to all its processes, but the parent decides when the child ends.
     for name in ("SIGINT", "SIGHUP", "SIGQUIT"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
@@ -78,7 +78,7 @@ def worker_main(pipe: Connection, factory: str, arguments: Mapping[str, Any]) ->
 
 
 class _Worker:
-    """Listens in a thread, so that it can be told to cancel while it computes."""
+    """Listens in a thread, so that a job can be cancelled while it is being computed."""
 
     def __init__(self, pipe: Connection, segmenter: Segmenter) -> None:
         self._pipe = pipe
@@ -97,7 +97,7 @@ class _Worker:
             try:
                 message = json.loads(self._pipe.recv_bytes())
             except (EOFError, OSError):
-                os._exit(0)  # the parent is gone; the main thread may be deep in a computation
+                os._exit(0)  # the parent is gone, and the main thread may be computing
             if message.get("cancel"):
                 cancel.cancel()
             elif message.get("ping"):
@@ -126,7 +126,7 @@ class _Worker:
 
 
 def report_of(error: Exception) -> bytes:
-    """Return the report of an error, JSON; a defect is logged without its text, which may hold anything."""
+    """Return the report of an error as JSON; a defect is logged without its message."""
     if isinstance(error, ModuleNotFoundError):
         error = DependencyMissingError(
             f"The package {error.name} is not installed.", "Run `pip install 'textsegment[engine]'`."

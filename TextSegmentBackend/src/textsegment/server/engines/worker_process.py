@@ -1,4 +1,4 @@
-"""The parent's side of one worker: its process, and the pipe to it."""
+"""The parent's side of a worker: its process, and the pipe to it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ from textsegment.wire.messages import effort_fields
 from textsegment.wire.volume_header import Encoding
 
 _START_S = 600.0
-# After so long a silence a job may still come to its end, but further ones had better go elsewhere.
+# After a silence this long the job may still finish, but further jobs had better go elsewhere.
 _DOUBTFUL_S = 120.0
 
 
 class WorkerProcess:
-    """A child process with a segmenter of its own; started again when it has died.
+    """Child process with its own segmenter, which can be restarted after it has died.
 
     Args:
-        factory: See ``worker.load_segmenter``.
-        arguments: See ``worker.load_segmenter``.
-        job_time_s: Longest time of a job.
-        cancel_grace_s: How long a job may take to notice that it was cancelled.
-        silence_s: How long a job may say nothing, not even how far it is, until the child counts as hung.
+        factory: Factory of the segmenter; see ``worker.load_segmenter``.
+        arguments: Keyword arguments of the segmenter; see ``worker.load_segmenter``.
+        job_time_s: Time limit of a job.
+        cancel_grace_s: Time a cancelled job has to stop before the child is killed.
+        silence_s: Time without any message from a job, even about progress, after which the child counts as
+            hung.
 
     Attributes:
-        last_digest: Volume of the last job, whose features may be kept.
+        last_digest: Digest of the volume of the last job, whose features the child may still hold.
     """
 
     def __init__(
@@ -67,29 +68,29 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the child can take a job."""
+        """Whether the child process is running."""
         return self._process is not None and self._process.is_alive()
 
     @property
     def is_ready(self) -> bool:
-        """Whether the model is loaded, and the job, if there is one, says that it goes on."""
+        """Whether the model is loaded and the current job, if any, has reported progress recently."""
         silent_s = time.monotonic() - self._heard_at if self._in_job else 0.0
         return self._is_loaded and self.is_alive and silent_s < min(_DOUBTFUL_S, self._silence_s / 2)
 
     @property
     def pid(self) -> int | None:
-        """Process id of the child."""
+        """Process ID of the child, or None without one."""
         return None if self._process is None else self._process.pid
 
     async def start(self) -> ModelInfo:
-        """Start the child, a living one included, and wait until its model is loaded.
+        """Start or restart the child, and wait until its model is loaded.
 
         Raises:
-            TextSegmentError: It could not be loaded.
-            EngineLostError: It died meanwhile, or took too long.
+            TextSegmentError: If the model cannot be loaded.
+            EngineLostError: If the child dies in the meantime or takes too long.
         """
         self.kill()
-        await self.buried()  # until then it holds the memory of its device
+        await self.buried()  # until then the old child holds the memory of its device
         context = multiprocessing.get_context("spawn")
         self._pipe, child = context.Pipe()
         process = context.Process(
@@ -97,7 +98,7 @@ class WorkerProcess:
         )
         with _interrupts_blocked():
             process.start()
-        child.close()  # else the pipe would not end with the child
+        child.close()  # otherwise the pipe would not close when the child exits
         self._reader = ThreadPoolExecutor(1, "worker-pipe")
         self._process = process
         try:
@@ -115,7 +116,7 @@ class WorkerProcess:
         return ModelInfo(**fields)
 
     async def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
-        """Run a job; see ``Engine.run``. ``settle`` has to follow, however it ends."""
+        """Run a job; see ``Engine.run``. However it ends, ``settle`` must be called afterwards."""
         self._in_job = True
         self.last_digest = work.digest
         loop = asyncio.get_running_loop()
@@ -148,7 +149,7 @@ class WorkerProcess:
             return
 
     async def settle(self) -> None:
-        """Get ready for another job: cancel one that runs, and kill the child if it does not obey."""
+        """Get ready for the next job: cancel a running one, and kill the child if that fails."""
         if not self._in_job:
             return
         try:
@@ -159,7 +160,7 @@ class WorkerProcess:
         self._in_job = False
 
     async def answers(self, timeout_s: float) -> bool:
-        """Return whether the child, which has no job, says anything; kill it if not."""
+        """Return whether an idle child answers a ping within ``timeout_s`` seconds; kill it if not."""
         try:
             self._send({"ping": True})
             kind, _ = await self._receive(timeout_s)
@@ -170,12 +171,12 @@ class WorkerProcess:
         return kind == PONG
 
     def kill(self) -> None:
-        """End the child at once; harmless without one."""
+        """Kill the child, if there is one."""
         if self._process is None:
             return
         assert self._pipe is not None
         self._process.kill()
-        # In a thread: with a GPU, dying may take seconds.
+        # In a thread, because with a GPU the exit may take seconds.
         self._burial = asyncio.get_running_loop().run_in_executor(
             None, _bury, self._process, self._reader, self._pipe
         )
@@ -186,7 +187,7 @@ class WorkerProcess:
             self._pending = None
 
     async def buried(self) -> None:
-        """Wait until a killed child is gone."""
+        """Wait until a killed child has exited."""
         if self._burial is not None:
             await asyncio.shield(self._burial)
 
@@ -195,17 +196,17 @@ class WorkerProcess:
             pass
 
     async def _receive(self, timeout_s: float | None = None) -> tuple[bytes, bytes]:
-        """Return kind and payload of the next message; the next call takes up a wait that was given up.
+        """Return kind and payload of the next message; a wait that timed out is resumed by the next call.
 
         Raises:
-            asyncio.TimeoutError: Nothing came in time.
-            EngineLostError: The child died.
+            asyncio.TimeoutError: If no message arrives in time.
+            EngineLostError: If the child has died.
         """
         assert self._pipe is not None
         if self._pending is None:
             self._pending = asyncio.get_running_loop().run_in_executor(self._reader, self._pipe.recv_bytes)
         pending = self._pending
-        # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+        # Not wait_for, which before Python 3.12 swallows a cancellation that coincides with the result.
         done, _ = await asyncio.wait((pending,), timeout=timeout_s)
         if not done:
             raise asyncio.TimeoutError
@@ -228,17 +229,17 @@ class WorkerProcess:
     def _failure(self, payload: bytes) -> TextSegmentError:
         error = ErrorReport.from_json(payload).to_error()
         if isinstance(error, DeviceError):
-            self.kill()  # a device that failed once fails for this process for ever
+            self.kill()  # a failed device stays failed for that process
         return error
 
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Keep Ctrl+C from a child that starts in the block; our own comes behind it."""
+    """Block SIGINT for a child started in the block; one meant for us is delivered afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # starting it would end the block
+    resource_tracker.ensure_running()  # starting it inside would unblock the signal
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
         yield

@@ -1,1 +1,1 @@
-"""HTTP: connections, admission, routes and responses."""
+"""The HTTP layer: connections, admission, routes and responses."""

@@ -1,4 +1,4 @@
-"""Takes in connections: bounded from the first moment on, not only when they have spoken TLS."""
+"""Accepts connections, bounded from the very start rather than only after the TLS handshake."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import Any
 
 from textsegment.server.logs import log
 
-# The process or the computer has nothing left for another connection.
+# The process or the computer has no resources left for another connection.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _RETRY_S = 0.5
 _SHUTDOWN_S = 5.0
 
 
 class Acceptor:
-    """Accepts connections of a listening socket; stands where uvicorn has a server of asyncio.
+    """Accepts connections on a listening socket, in place of the asyncio server that uvicorn uses.
 
-    Connections in their TLS handshake are bounded in time and number. If there is one too many, the oldest of
-    them is closed: a handshake takes a moment, so that who only holds connections open keeps nobody out.
+    TLS handshakes are limited in duration and number. If there are too many, the oldest is closed: a genuine
+    handshake takes only a moment, so a client that merely holds connections open keeps nobody out.
 
     Args:
-        listener: The socket.
-        make_protocol: Makes what speaks with a client, after the handshake.
-        tls: None for plain connections.
-        handshake_s: Longest time of a handshake.
-        max_handshakes: How many there may be at once.
+        listener: Listening socket.
+        make_protocol: Factory of the protocol that serves a client after the handshake.
+        tls: TLS context; None for plain connections.
+        handshake_s: Time limit of a handshake.
+        max_handshakes: Maximum number of simultaneous handshakes.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Acceptor:
         self._accepting = asyncio.get_running_loop().create_task(self._accept())
 
     def close(self) -> None:
-        """Accept no more, and end the handshakes."""
+        """Stop accepting connections and abort the handshakes."""
         for task in (self._accepting, *self._beginning):
             task.cancel()
 
     async def wait_closed(self) -> None:
-        """Wait until that is done."""
+        """Wait until ``close`` has taken effect."""
         await asyncio.gather(self._accepting, *self._beginning, *self._ending, return_exceptions=True)
 
     async def _accept(self) -> None:
@@ -75,16 +75,16 @@ class Acceptor:
                     await asyncio.sleep(_RETRY_S)
                 elif self._listener.fileno() < 0:
                     return
-                continue  # that client has gone again
+                continue  # that client is gone already
             self._keep(loop.create_task(self._begin(connection)))
-            await asyncio.sleep(0)  # a flood of connections must not be all that happens
+            await asyncio.sleep(0)  # a flood of connections must not starve other tasks
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._beginning[task] = None
         task.add_done_callback(lambda task: self._beginning.pop(task, None))
         if len(self._beginning) > self._max_handshakes:
             oldest = next(iter(self._beginning))
-            del self._beginning[oldest]  # it may take a moment to end
+            del self._beginning[oldest]  # it may take a moment to finish
             self._ending.add(oldest)
             oldest.add_done_callback(self._ending.discard)
             oldest.cancel()
@@ -92,5 +92,5 @@ class Acceptor:
     async def _begin(self, connection: socket.socket) -> None:
         make: Any = asyncio.get_running_loop().connect_accepted_socket
         connection.setblocking(False)
-        with suppress(OSError):  # SSLError is one: no TLS, or too slow; the socket is asyncio's to close
+        with suppress(OSError):  # includes SSLError (no TLS, or too slow); asyncio closes the socket
             await make(self._make_protocol, connection, **self._options)

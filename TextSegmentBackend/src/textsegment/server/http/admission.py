@@ -1,4 +1,4 @@
-"""Middleware that decides on sight of a request's head whether its body is read at all."""
+"""Middleware that decides from the head of a request whether its body is read at all."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from textsegment.wire.contract import (
 
 @dataclass(frozen=True)
 class Client:
-    """Who sent a request.
+    """The sender of a request.
 
     Attributes:
-        owner: Whose volumes are seen: the same text for the same key.
-        address: Where the request came from; never written down.
-        name: Of the key, for the audit file.
+        owner: Owner of the volumes it may use; the same text for the same key.
+        address: Address from which the request came; never logged.
+        name: Name of the access key, for the audit file.
     """
 
     owner: str
@@ -37,9 +37,9 @@ class Client:
 
 
 class AdmissionMiddleware:
-    """Checks host name, key, version, type and length, in this order.
+    """Checks host name, access key, protocol version, media type and length, in this order.
 
-    Behind it, the state of a request has its ``client``.
+    It stores the ``client`` in the state of the request.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
@@ -49,7 +49,11 @@ class AdmissionMiddleware:
         self._keys = KeyCheck(KeyRing(settings.keys, settings.token_file))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or raise."""
+        """Pass a request on if it is admitted.
+
+        Raises:
+            TextSegmentError: If the request is refused.
+        """
         if scope["type"] == "http":
             self._check(scope)
         await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Reads a request body: bounded in size and in time, whatever the client does."""
+"""Reads request bodies, limited in size and time whatever the client does."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from textsegment.server.settings import ServerSettings
 
 
 class ClientGoneError(Exception):
-    """The client closed the connection: nobody is left to answer."""
+    """Raised when the client has closed the connection, so that there is no one left to answer."""
 
 
 async def read_body(receive: Receive, max_bytes: int, settings: ServerSettings) -> AsyncIterator[bytes]:
-    """Yield the body as it comes.
+    """Yield the body of a request as it arrives.
 
     Raises:
-        LimitExceededError: It is longer than ``max_bytes``.
-        RequestTimeoutError: It comes too slowly.
-        ClientGoneError: The connection was closed.
+        LimitExceededError: If the body is longer than ``max_bytes``.
+        RequestTimeoutError: If the body arrives too slowly.
+        ClientGoneError: If the client closes the connection.
     """
     taken, count = 0.0, 0
     while True:
@@ -37,7 +37,7 @@ async def read_body(receive: Receive, max_bytes: int, settings: ServerSettings) 
         count += len(body)
         if count > max_bytes:
             raise LimitExceededError(f"The request is larger than the {max_bytes} bytes that are accepted.")
-        # Only the time in which the client could have sent counts, not that of our own work.
+        # Only the time in which the client could have sent counts, not our own processing time.
         taken += time.monotonic() - asked
         if taken > settings.body_idle_s + count / settings.min_body_rate:
             raise _too_slow()

@@ -1,4 +1,4 @@
-"""The certificate of the server: loaded, looked at as a client would, and read again when it was renewed."""
+"""The certificate of the server: loaded, checked as a client would, and reloaded after a renewal."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from textsegment.server.logs import log
 
 _SOON_DAYS = 14
 _DAY_S = 86400
-_EXPIRED, _NOT_YET_VALID = 10, 9  # verify_code of OpenSSL
+_EXPIRED, _NOT_YET_VALID = 10, 9  # values of OpenSSL's verify_code
 
 
 class Certificate:
     """Certificate chain and private key of a server.
 
     Args:
-        certfile: PEM with the chain.
-        keyfile: PEM with the private key; None if it is in ``certfile``.
+        certfile: PEM file with the certificate chain.
+        keyfile: PEM file with the private key; None if it is in ``certfile``.
 
     Attributes:
-        context: For connections; those that begin after a renewal get the new certificate.
+        context: TLS context; connections that start after a renewal get the new certificate.
 
     Raises:
-        SettingsError: They cannot be used.
+        SettingsError: If the certificate and the key cannot be used.
     """
 
     def __init__(self, certfile: Path, keyfile: Path | None) -> None:
@@ -39,7 +39,7 @@ class Certificate:
         self.context = _loaded(certfile, keyfile)
 
     def warnings(self) -> list[str]:
-        """Return what an operator should know, in whole sentences."""
+        """Return warnings for the operator, as complete sentences."""
         found = []
         key = self._keyfile or self._certfile
         if os.name == "posix" and key.stat().st_mode & stat.S_IROTH:
@@ -56,12 +56,13 @@ class Certificate:
         return found
 
     def days_left(self) -> float | None:
-        """Return for how many days the certificate is good; negative if it is not any more or not yet.
+        """Return the days until the certificate expires; negative if it has expired or is not valid yet.
 
-        It is shown to a client in this process that trusts nothing else: OpenSSL judges the dates.
+        The dates are judged by OpenSSL, by presenting the certificate to a client in this process that trusts
+        nothing else.
 
         Returns:
-            None if OpenSSL objects to something else, which is a matter of whom clients trust.
+            Days left; None if OpenSSL objects to anything else, which depends on what clients trust.
         """
         client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         client.check_hostname = False
@@ -76,12 +77,12 @@ class Certificate:
         return None if end is None else (ssl.cert_time_to_seconds(end) - time.time()) / _DAY_S
 
     def refresh(self) -> None:
-        """Load the files again if they have changed; if that fails, the old ones stay."""
+        """Reload the files if they have changed; if that fails, the old certificate stays in use."""
         if (state := self._files_state()) == self._state:
             return
         self._state = state
         try:
-            _loaded(self._certfile, self._keyfile)  # first: what fails half way would leave them apart
+            _loaded(self._certfile, self._keyfile)  # a trial: a partial failure would mix old and new
             self.context.load_cert_chain(self._certfile, self._keyfile, password=lambda: "")
         except (SettingsError, OSError):
             log("certificate_not_read_again", level=logging.ERROR)
@@ -97,11 +98,11 @@ class Certificate:
 
 
 def _last_moment(server: ssl.SSLContext, client: ssl.SSLContext) -> str | None:
-    """Return until when the certificate of a server is good, as a client sees it."""
+    """Return the expiry date of a server's certificate as a client sees it."""
     to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
     there = server.wrap_bio(to_server, to_client, server_side=True)
     here = client.wrap_bio(to_client, to_server)
-    for _ in range(8):  # more than a handshake has messages
+    for _ in range(8):  # more rounds than a handshake needs
         for side in (here, there):
             with suppress(ssl.SSLWantReadError):
                 side.do_handshake()
@@ -114,7 +115,7 @@ def _loaded(certfile: Path, keyfile: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        # An encrypted key would make OpenSSL ask on the terminal.
+        # Without a password callback, OpenSSL would prompt for that of an encrypted key on the terminal.
         context.load_cert_chain(certfile, keyfile, password=lambda: "")
     except (OSError, ValueError) as error:  # SSLError is an OSError
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""One connection: uvicorn's, with bounds on what a client may send around and after a request."""
+"""A connection: uvicorn's, with limits on what a client may send around and after a request."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.failures import ErrorReport
 
 HANG_UP = "hang_up"
-"""Key in the state of a request: a function that breaks its connection."""
+"""Key in the state of a request; the value is a function that aborts its connection."""
 
-# Bytes that may come without completing a head or being a body.
+# Bytes that may arrive without completing a head or belonging to a body.
 _MOST_UNPARSED = 2**16
-# Bytes of an answer that wait for the client before writing pauses; it goes on at a quarter of them.
+# Bytes of a response that may wait for the client before writing pauses; it resumes at a quarter of them.
 _MOST_UNREAD = 2**16
-# So long the rest of a refused body is swallowed, so that its sender gets to read why.
+# How long the rest of a refused body is discarded, so that its sender gets to read the reason.
 _LINGER_S = 5.0
-# Requests that may wait for their turn on one connection.
+# Pipelined requests that may wait on one connection.
 _MOST_AHEAD = 16
-# Connections beyond the bound that get an answer.
+# Connections beyond the limit that still get a response.
 _MOST_TOLD = 64
 _RETRY_AFTER_S = 5
 
 
 def bounded_connection(settings: ServerSettings, max_connections: int) -> type[HttpToolsProtocol]:
-    """Return the class of connections with the time limits of a server."""
+    """Return a connection class with the limits of a server.
+
+    Args:
+        settings: Settings with the time limits.
+        max_connections: Maximum number of open connections.
+    """
     limits = {
         "head_timeout_s": settings.head_timeout_s,
         "send_timeout_s": settings.send_timeout_s,
@@ -44,12 +49,15 @@ def bounded_connection(settings: ServerSettings, max_connections: int) -> type[H
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Limits time and size of heads, what follows of a refused body, and the patience with slow readers.
+    """Connection that limits heads, the rest of refused bodies, and the time for slow readers.
 
     Attributes:
-        max_connections: Those beyond are told that the server is busy, and beyond another 64 are closed.
-        head_timeout_s: From the beginning of a connection, or the first byte of a later request on it.
-        send_timeout_s: As long a client may need for what waits for it, which is 64 KiB and one message more.
+        max_connections: Open connections beyond which requests get a "busy" response; a further 64 beyond
+            that, connections are aborted.
+        head_timeout_s: Time limit for a head, from the start of the connection or, later, from its first
+            byte.
+        send_timeout_s: Time limit for the client to take what waits for it: 64 KiB and at most one more
+            message.
     """
 
     max_connections: int
@@ -57,7 +65,7 @@ class BoundedConnection(HttpToolsProtocol):
     send_timeout_s: float
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first head."""
+        """Set up the parser and start waiting for the first head."""
         super().connection_made(transport)
         self._plain = PlainParser(self)
         self.parser: Any = self._plain
@@ -72,16 +80,16 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Stop all timers and end all open requests of the connection."""
         self._deadline.cancel()
         self._stop_reading_deadline()
         super().connection_lost(exc)
-        for cycle in self._open:  # uvicorn tells the last one only
+        for cycle in self._open:  # uvicorn notifies only the last one
             cycle.disconnected = True
             cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, unless too much has come that is neither a head nor a body."""
+        """Parse data, and refuse the request if its head is too long."""
         if not self._is_answering and self._deadline.cancelled():
             self._wait(self.head_timeout_s, self._head_is_late)
         self._unparsed += len(data)
@@ -90,13 +98,13 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(431, RequestError("The head of the request is too long."))
 
     def on_headers_complete(self) -> None:
-        """A head is complete; the body has its own limits."""
+        """Start a request once its head is complete; the body has limits of its own."""
         if self._plain.is_offer:
             return
         self._unparsed = 0
         self._deadline.cancel()
         if len(self._open) > _MOST_AHEAD:
-            raise OverflowError  # ends the parser, and by it the connection
+            raise OverflowError  # stops the parser, which closes the connection
         try:
             require_one_host(self.url, [value for name, value in self.headers if name == b"host"])
         except RequestError as error:
@@ -107,19 +115,19 @@ class BoundedConnection(HttpToolsProtocol):
         self._open.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body has come."""
+        """Pass on a piece of a body."""
         self._unparsed = 0
         super().on_body(body)
 
     def on_response_complete(self) -> None:
-        """Swallow the rest of a body that nobody reads, but not for ever."""
+        """Discard the rest of a body that nobody reads, for a limited time."""
         self._open = [cycle for cycle in self._open if not cycle.response_complete]
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:  # else it is of a request that came behind
+        if self.cycle.response_complete and self.cycle.more_body:  # else it is pipelined
             self._wait(_LINGER_S, self.transport.close)
 
     def on_message_complete(self) -> None:
-        """A request is complete; if it was answered before, the connection waits for another one."""
+        """Finish a request; if it has been answered already, wait for the next one."""
         if self._plain.is_offer:
             return
         if self.cycle.response_complete:
@@ -128,18 +136,18 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """So much waits for the client that no more is written: the job ends, too, if it is not taken."""
+        """Pause writing; if the client does not catch up in time, the connection and its job end."""
         super().pause_writing()
         self._reading_deadline = self.loop.call_later(self.send_timeout_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """The client has taken most of it."""
+        """Resume writing once the client has caught up."""
         super().resume_writing()
         if not self.transport.is_closing():
             self._stop_reading_deadline()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
+        """Refuse data that is not HTTP."""
         self._refuse(400, RequestError(msg))
 
     @property
@@ -165,9 +173,9 @@ class BoundedConnection(HttpToolsProtocol):
             return
         if self._is_answering:
             if self.pipeline or self.cycle.response_started:
-                self.transport.abort()  # in the middle of another answer it would be taken for its content
+                self.transport.abort()  # inside another response it would be taken for content
                 return
-            self.cycle.disconnected = True  # whatever it still answers goes nowhere
+            self.cycle.disconnected = True  # whatever it still sends is discarded
             self.cycle.message_event.set()
         body = ErrorReport.from_error(error).to_json()
         head = (
@@ -179,7 +187,7 @@ class BoundedConnection(HttpToolsProtocol):
 
 
 async def _full(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request on a connection too many."""
+    """Answer a request on a connection beyond the limit."""
     error = BusyError("The server has too many connections.", "Try again later.", _RETRY_AFTER_S)
     response = error_response(error)
     response.headers.update({PROTOCOL_HEADER: str(PROTOCOL_VERSION), "Connection": "close"})

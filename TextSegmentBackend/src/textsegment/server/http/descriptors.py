@@ -1,4 +1,4 @@
-"""How many connections fit into the open files that the process may have."""
+"""How many connections fit within the process's limit of open files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ try:
 except ModuleNotFoundError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
 
-# Files of volumes, workers, the model, and connections that are told to come again.
+# For files of volumes, workers, the model, and connections that are told to come back later.
 _OTHERS = 160
 _LEAST_LIMIT = 256
 _MOST_HANDSHAKES = 256
@@ -19,11 +19,11 @@ _MOST_HANDSHAKES = 256
 
 @dataclass(frozen=True)
 class ConnectionBounds:
-    """What a server takes in.
+    """Limits on the connections of a server.
 
     Attributes:
-        connections: Open ones.
-        handshakes: Those that speak no HTTP yet.
+        connections: Maximum number of open connections.
+        handshakes: Maximum number of simultaneous TLS handshakes.
     """
 
     connections: int
@@ -31,15 +31,15 @@ class ConnectionBounds:
 
 
 def bounds_within(limit: int, connections: int, *, has_tls: bool) -> ConnectionBounds:
-    """Return the bounds that fit.
+    """Return the connection limits that fit within a limit of open files.
 
     Args:
-        limit: Open files of the process.
-        connections: What is wanted.
-        has_tls: Whether there are handshakes that may take long.
+        limit: Maximum number of open files of the process.
+        connections: Desired number of connections.
+        has_tls: Whether connections begin with a TLS handshake.
 
     Raises:
-        SettingsError: The limit is too low for a server.
+        SettingsError: If the limit is too low for a server.
 
     >>> bounds_within(65536, 512, has_tls=True)
     ConnectionBounds(connections=512, handshakes=256)
@@ -57,10 +57,10 @@ def bounds_within(limit: int, connections: int, *, has_tls: bool) -> ConnectionB
 
 
 def fitted_bounds(connections: int, *, has_tls: bool) -> ConnectionBounds:
-    """Return the bounds for this process, whose limit is raised as far as needed and allowed.
+    """Return the connection limits for this process, raising its limit of open files as needed and allowed.
 
     Raises:
-        SettingsError: Even so it is too low for a server.
+        SettingsError: If the limit is still too low for a server.
     """
     if resource is None:
         return ConnectionBounds(connections, _MOST_HANDSHAKES)
@@ -72,7 +72,7 @@ def fitted_bounds(connections: int, *, has_tls: bool) -> ConnectionBounds:
             resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, needed), unchanged))
             soft = min(hard, needed)
         except (OSError, ValueError):
-            pass  # macOS has another bound of its own
+            pass  # macOS has a further limit of its own
     return bounds_within(soft, connections, has_tls=has_tls)
 
 

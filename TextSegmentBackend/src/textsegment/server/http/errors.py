@@ -1,4 +1,4 @@
-"""Middleware around everything: each request gets an answer, is counted, and leaves one line in the log."""
+"""Outermost middleware, which answers errors, counts requests and logs one line for each."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _METHODS = ("GET", "HEAD", "PUT", "POST")
 
 
 class ErrorMiddleware:
-    """Turns errors into answers, and writes down how requests ended.
+    """Turns errors into responses, and records how each request ended.
 
-    Before it, the state of a request has its ``note``.
+    It stores the ``note`` for the audit file in the state of the request.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, audit: AuditFile | None) -> None:
@@ -46,13 +46,13 @@ class ErrorMiddleware:
         self._audit = audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run a request to its end."""
+        """Handle a request to its end."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})["note"] = AuditNote()
         begin = time.monotonic()
-        status = 0  # nobody was left to answer
+        status = 0  # until a response starts: there was no one to answer
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -73,7 +73,7 @@ class ErrorMiddleware:
                 error = TextSegmentError("This is a defect of the server.", "Report it to its operator.")
             scope["state"]["note"].result = error.code
             if status:
-                raise error from None  # the connection breaks, and with it the stream: it cannot be mistaken
+                raise error from None  # breaks the connection, so that the stream is not taken for complete
             await error_response(error)(scope, receive, watched)
         finally:
             self._write_down(scope, status, time.monotonic() - begin)
@@ -87,7 +87,7 @@ class ErrorMiddleware:
         client: Client | None = scope["state"].get("client")
         log(
             "request",
-            is_bounded=client is None,  # whoever that was had no right to ask
+            is_bounded=client is None,  # the sender was not authenticated
             method=method,
             route=route,
             status=status,
@@ -98,18 +98,18 @@ class ErrorMiddleware:
 
 
 def _route(path: str) -> str:
-    """Return the pattern of a route: a path may hold a digest, or what a stranger has made up."""
+    """Return the pattern of a route, since a path may contain a digest or arbitrary text."""
     if path.startswith(VOLUME_ROUTE.format(digest="")):
         return VOLUME_ROUTE
     return path if path in _ROUTES else "other"
 
 
 def error_response(error: TextSegmentError, status: int | None = None) -> Response:
-    """Return the answer for an error.
+    """Return the HTTP response for an error.
 
     Args:
-        error: What went wrong.
-        status: HTTP status; None for the one of the error.
+        error: Error to report.
+        status: HTTP status; None for the one that belongs to the error.
     """
     report = ErrorReport.from_error(error)
     status = status or status_of(error)

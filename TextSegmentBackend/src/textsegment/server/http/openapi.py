@@ -1,4 +1,4 @@
-"""The description of the routes that ``/openapi.json`` serves; ``docs/protocol.md`` says more."""
+"""The OpenAPI description served at ``/openapi.json``; ``docs/protocol.md`` has more detail."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ _COUNT = {"type": "integer", "minimum": 1}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    """All fields are always there, and no others."""
+    """Return the schema of an object that has exactly these fields."""
     return {
         "type": "object",
         "properties": properties,
@@ -179,8 +179,8 @@ def describe(app: FastAPI, *, has_keys: bool) -> None:
     """Make the application serve the description of its routes.
 
     Args:
-        app: With all routes.
-        has_keys: Whether requests need a key.
+        app: Application with all its routes.
+        has_keys: Whether requests need an access key.
     """
     document = get_openapi(
         title="TextSegment",

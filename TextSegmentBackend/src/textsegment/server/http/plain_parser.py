@@ -1,4 +1,4 @@
-"""Reads requests that offer to go on in another protocol as what they are: requests in this one."""
+"""Parses requests that offer to upgrade the protocol as ordinary HTTP/1.1 requests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Any
 
 import httptools
 
-# What makes an offer; a request says the same without it.
+# The headers that make up an offer; without them, the request means the same.
 _OFFERS = (b"upgrade", b"http2-settings")
 
 
 class PlainParser:
-    """The parser of httptools for a protocol of uvicorn, without upgrades.
+    """httptools parser for a uvicorn protocol that ignores upgrades.
 
-    HTTP lets a server ignore the offer ``Upgrade: h2c``, which Java's client makes with every first request;
-    but httptools stops behind its head, and the body would be lost. So the head is read again, without it.
+    HTTP allows a server to ignore the offer ``Upgrade: h2c``, which Java's client makes with every first
+    request. But httptools stops after such a head, and the body would be lost; so the head is parsed again
+    without the offer.
 
     Args:
-        protocol: Its callbacks do nothing while ``is_offer``.
+        protocol: The uvicorn protocol, whose callbacks must do nothing while ``is_offer`` is True.
     """
 
     def __init__(self, protocol: Any) -> None:
@@ -27,14 +28,14 @@ class PlainParser:
 
     @property
     def is_offer(self) -> bool:
-        """Whether the head that has just come makes an offer: it comes again without."""
+        """Whether the head just parsed makes an offer, in which case it will be parsed again without it."""
         return bool(self._parser.should_upgrade())
 
     def feed_data(self, data: bytes) -> None:
         """Parse bytes.
 
         Raises:
-            HttpParserError: They are no HTTP, or ask for a tunnel.
+            HttpParserError: If the bytes are not HTTP, or ask for a tunnel.
         """
         while True:
             try:
@@ -50,15 +51,15 @@ class PlainParser:
         return bytes(self._parser.get_method())
 
     def get_http_version(self) -> str:
-        """Return the version of HTTP of the request."""
+        """Return the HTTP version of the request."""
         return str(self._parser.get_http_version())
 
     def should_keep_alive(self) -> bool:
-        """Return whether the connection stays."""
+        """Return whether the connection stays open after the request."""
         return bool(self._parser.should_keep_alive())
 
     def should_upgrade(self) -> bool:
-        """Return that nothing is upgraded."""
+        """Return False, because nothing is ever upgraded."""
         return False
 
     def _plain_head(self) -> bytes:
@@ -77,6 +78,6 @@ class PlainParser:
 
 def _parser_for(protocol: Any) -> Any:
     parser = httptools.HttpRequestParser(protocol)
-    with suppress(AttributeError):  # as uvicorn does, where httptools can
+    with suppress(AttributeError):  # as uvicorn does, where httptools supports it
         parser.set_dangerous_leniencies(lenient_data_after_close=True)
     return parser

@@ -1,4 +1,4 @@
-"""The answer to a segmentation request: frames as they come, until the job ends or the client goes."""
+"""The response to a segmentation request: frames streamed until the job ends or the client disconnects."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from textsegment.server.http.body import ClientGoneError
 from textsegment.wire.contract import ANSWER_TYPE, HEARTBEAT_S, PROTOCOL_HEADER, PROTOCOL_VERSION
 from textsegment.wire.frames import STREAM_MAGIC, FrameKind, encode_frame, split_frame
 
-# The connection keeps what a reader has not taken, and waits until it has: so it keeps no more of each.
+# Frames are sent in pieces, because the connection buffers a whole piece until the client has taken it.
 _PIECE_BYTES = 2**16
 
 
 async def send_frames(frames: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
-    """Send encoded frames as one ASGI response; the caller closes ``frames``.
+    """Send encoded frames as one ASGI response; closing ``frames`` is left to the caller.
 
-    Silence is broken by repeating the last frame that says how far the job is.
+    As a heartbeat, the last frame about queue or progress is repeated while there is no other.
 
     Args:
-        frames: The last one is DONE or ERRO.
-        receive: Of the request, whose body has been read.
-        send: Of the request.
+        frames: Encoded frames, the last of which is DONE or ERRO.
+        receive: ASGI receive function of the request, whose body has been read.
+        send: ASGI send function of the request.
 
     Raises:
-        ClientGoneError: The client closed the connection.
+        ClientGoneError: If the client closes the connection.
     """
     gone = asyncio.create_task(_disconnected(receive))
     following = asyncio.ensure_future(anext(frames, None))
@@ -71,7 +71,7 @@ _START: Message = {
     "headers": [
         (b"content-type", ANSWER_TYPE.encode()),
         (b"cache-control", b"no-store"),
-        (b"x-accel-buffering", b"no"),  # nginx would hold frames back
+        (b"x-accel-buffering", b"no"),  # keeps nginx from buffering frames
         (PROTOCOL_HEADER.lower().encode(), str(PROTOCOL_VERSION).encode()),
     ],
 }

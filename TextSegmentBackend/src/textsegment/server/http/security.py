@@ -1,4 +1,4 @@
-"""Who may come in: host name, key, and how often one may try."""
+"""Access control: host name, access key, and the rate of wrong keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textsegment.server.settings import ServerSettings
 NOBODY = "nobody"
 """Owner of everything on a server without keys."""
 
-# A name, or an address, and a port; nobody's name and password.
+# A name or an address, and a port; no user name or password.
 _HOST = re.compile(rb"(\[[0-9a-f:.]+\]|[0-9a-z._-]*)(:[0-9]{0,5})?", re.IGNORECASE)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _MOST_ADDRESSES = 4096
@@ -29,10 +29,10 @@ _TRIES_PER_S = 0.2
 
 
 class HostCheck:
-    """Accepts requests that were sent to a name of this server.
+    """Accepts requests that are addressed to a name of this server.
 
-    A page in a browser can make its own name point to this computer (DNS rebinding), but it cannot change the
-    name in the header ``Host``.
+    A web page can make its own host name point to this computer (DNS rebinding), but it cannot change the
+    name in the ``Host`` header.
     """
 
     def __init__(self, settings: ServerSettings) -> None:
@@ -44,10 +44,10 @@ class HostCheck:
             self._names.add(settings.host.lower())
 
     def require(self, header: str | None) -> None:
-        """Check the header ``Host``.
+        """Check the ``Host`` header.
 
         Raises:
-            ForbiddenError: It is not one of ours.
+            ForbiddenError: If it does not name this server.
         """
         name = _without_port(header or "").lower()
         if name not in self._names and not (self._accepts_addresses and _is_address(name.strip("[]"))):
@@ -58,14 +58,14 @@ class HostCheck:
 
 
 def require_one_host(target: bytes, hosts: Sequence[bytes]) -> None:
-    """Check that a request does not name two hosts, of which a proxy could see the one and we the other.
+    """Check that a request names one host only, since a proxy could look at one and we at another.
 
     Args:
-        target: What stands in its first line: a path, or a whole address.
-        hosts: All its headers ``Host``.
+        target: Target in the request line: a path or an absolute URL.
+        hosts: Values of all its ``Host`` headers.
 
     Raises:
-        RequestError: It does, or what it names is no host.
+        RequestError: If it names several hosts, or something that is not a host.
     """
     host = hosts[0] if hosts else b""
     named = host
@@ -77,10 +77,10 @@ def require_one_host(target: bytes, hosts: Sequence[bytes]) -> None:
 
 
 class KeyCheck:
-    """Accepts requests with one of the keys.
+    """Accepts requests with one of the access keys.
 
     Args:
-        ring: All of them; none means that everybody may come in.
+        ring: Access keys of the server; if there are none, every request is accepted.
     """
 
     def __init__(self, ring: KeyRing) -> None:
@@ -88,21 +88,21 @@ class KeyCheck:
         self._tries = TryTable()
 
     def key(self, authorization: str | None, address: str) -> AccessKey | None:
-        """Return the key of a request; None if there are none.
+        """Return the access key of a request; None if the server has no keys.
 
-        A right key always passes, and only a wrong one counts as a try: a stranger at the same address, or a
-        page in the user's own browser, which can send requests but no keys, must not lock anybody out.
+        A valid key always passes, and only a wrong one counts as an attempt: a stranger at the same address,
+        or a page in the user's own browser, which can send requests but no keys, must not lock anyone out.
 
         Raises:
-            RateLimitedError: The key is wrong, as too many from this address were before.
-            UnauthorizedError: The key is missing or wrong, or has expired.
+            RateLimitedError: If the key is wrong, after too many wrong ones from this address.
+            UnauthorizedError: If the key is missing, wrong or expired.
         """
         keys = self._ring.keys()
         if not keys:
             return None
         scheme, _, given = (authorization or "").partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
-        # All are compared, in constant time: the answer takes as long for each of them.
+        # All keys are compared, in constant time, so that timing reveals nothing about them.
         secret = given.encode("utf-8", "replace")
         matches = [hmac.compare_digest(secret, key.key.encode()) for key in keys]
         if any(matches):
@@ -121,16 +121,16 @@ class KeyCheck:
 
 
 class TryTable:
-    """Counts wrong keys by address: a bucket that leaks, in a table that does not grow."""
+    """Counts wrong keys by address: a leaky bucket per address, in a table of bounded size."""
 
     def __init__(self) -> None:
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def require(self, address: str) -> None:
-        """Refuse an address that has tried too often.
+        """Refuse an address that has sent too many wrong keys.
 
         Raises:
-            RateLimitedError: With the seconds to wait.
+            RateLimitedError: If there were too many, with the seconds to wait.
         """
         over = self._level(address) - _FREE_TRIES
         if over >= 0:
@@ -141,7 +141,7 @@ class TryTable:
             )
 
     def count(self, address: str) -> None:
-        """Note a wrong key."""
+        """Count a wrong key from an address."""
         self._levels[address] = (self._level(address) + 1, time.monotonic())
         self._levels.move_to_end(address)
         if len(self._levels) > _MOST_ADDRESSES:
@@ -153,8 +153,8 @@ class TryTable:
 
 
 def client_address(scope_client: object, headers: Headers, *, behind_proxy: bool) -> str:
-    """Return the address of the client; the last one that the proxy has added, if there is one."""
-    # A proxy may add a line of its own behind the one that the client has made up.
+    """Return the address of the client: behind a proxy, the last one in ``X-Forwarded-For``."""
+    # A proxy may append its own header line after one forged by the client.
     forwarded = headers.getlist("x-forwarded-for") if behind_proxy else []
     last = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
     if _is_address(last):
@@ -163,7 +163,7 @@ def client_address(scope_client: object, headers: Headers, *, behind_proxy: bool
 
 
 def _network(address: str) -> str:
-    """IPv6 by /64: whoever has one address has them all."""
+    """Return the address, or the /64 network of an IPv6 address, since one client usually owns all of it."""
     parsed = ipaddress.ip_address(address) if _is_address(address) else None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
         return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,4 +1,4 @@
-"""Jobs come in: ``POST /v1/segment``."""
+"""The route for jobs: ``POST /v1/segment``."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from textsegment.wire.messages import SegmentRequest
 
 
 class SegmentResponse(Response):
-    """Reads the request, admits the job, and only then begins to answer.
+    """Response that reads the request and admits the job before it begins to answer.
 
-    Volume and place in the queue are given back as soon as the engine is done, whatever the client has read
-    by then, or however else it ends.
+    The volume and the queue place are released as soon as the engine is done, however much the client has
+    read by then, or when the job ends in any other way.
     """
 
     def __init__(self, service: Service, client: Client) -> None:
@@ -31,11 +31,11 @@ class SegmentResponse(Response):
         self._client = client
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer.
+        """Send the response.
 
         Raises:
-            TextSegmentError: Before the answer has begun: the job cannot be admitted.
-            ClientGoneError: The client closed the connection.
+            TextSegmentError: If the job cannot be admitted; the response has not begun then.
+            ClientGoneError: If the client closes the connection.
         """
         service, owner = self._service, self._client.owner
         asked = await self._read(receive)
@@ -44,7 +44,7 @@ class SegmentResponse(Response):
         with ExitStack() as held:
             volume = held.enter_context(service.store.using((owner, asked.volume)))
             service.info.model.require_known(asked.prompts, volume.header.modality)
-            note.structures = [prompt.text for prompt in asked.prompts]  # not before: it may be any text
+            note.structures = [prompt.text for prompt in asked.prompts]  # only now: unchecked it may be any text
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)

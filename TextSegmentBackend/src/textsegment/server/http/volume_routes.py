@@ -1,4 +1,4 @@
-"""Volumes come in: ``HEAD`` and ``PUT /v1/volumes/{digest}``."""
+"""The routes for volumes: ``HEAD`` and ``PUT /v1/volumes/{digest}``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from textsegment.server.volumes.store import Name
 from textsegment.wire.contract import NEXT_CHUNK_HEADER
 
 _RETRY_AFTER_S = 2
-# So long a broken upload may take until its chunks are counted, and so often it is looked at.
+# How long to wait for an interrupted upload to be put aside, and how often to check.
 _WIND_UP_S, _LOOK_S = 1.0, 0.01
 
 
 async def find_volume(service: Service, client: Client, digest: str) -> Response:
-    """Say whether a volume is complete, and how many chunks of it are there."""
+    """Answer whether a volume is complete (200 or 404), and how many of its chunks are stored."""
     name = (client.owner, digest)
-    # Most likely that upload has just broken, and whoever asks wants to go on with it.
+    # Most likely that upload was just interrupted, and the client wants to resume it.
     end = time.monotonic() + _WIND_UP_S
     while service.store.is_arriving(name) and time.monotonic() < end:
         await asyncio.sleep(_LOOK_S)
@@ -35,10 +35,10 @@ async def find_volume(service: Service, client: Client, digest: str) -> Response
 async def take_volume(
     service: Service, client: Client, digest: str, receive: Receive, note: AuditNote
 ) -> Response:
-    """Take in a volume, or what is missing of it.
+    """Receive a volume, or its missing chunks.
 
     Raises:
-        ClientGoneError: The upload broke off; what came is kept.
+        ClientGoneError: If the upload is interrupted; complete chunks are kept.
     """
     name = (client.owner, digest)
     try:

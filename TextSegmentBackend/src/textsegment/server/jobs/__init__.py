@@ -1,1 +1,1 @@
-"""Jobs: their queue, their frames, and what happens when something dies."""
+"""Jobs: their queue, their frames, and their recovery."""

@@ -1,4 +1,4 @@
-"""One job from its admission to its end: its frames, and what is written down about it."""
+"""A job from its admission to its end: its frames, metrics and log line."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class ServerJob:
     """Runs one admitted job.
 
     Args:
-        work: What to do.
-        place: Its place in the queue.
-        engine: Does it.
-        metrics: Where it is counted.
+        work: Request to carry out.
+        place: Queue place of the job.
+        engine: Engine that runs the job.
+        metrics: Metrics in which the job is counted.
         sends_estimate: Whether the client understands the frame ``ESTI``.
     """
 
@@ -48,7 +48,7 @@ class ServerJob:
 
     @property
     def outcome(self) -> str:
-        """How it ended: ``done``, ``cancelled``, or the code of an error."""
+        """How the job ended: ``done``, ``cancelled``, or an error code."""
         return self._outcome
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
@@ -85,7 +85,7 @@ class ServerJob:
         self._note("computing")
 
     def _note(self, stage: str) -> None:
-        """Note the seconds since the job began to wait, or to compute."""
+        """Record the seconds since the job began to wait or, after that, to compute."""
         self._seconds.setdefault(stage, time.monotonic() - self._began)
         if stage == "waiting":
             self._began = time.monotonic()

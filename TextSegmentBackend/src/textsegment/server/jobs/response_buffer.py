@@ -1,4 +1,4 @@
-"""Answers that their readers have not taken yet: so far the engine may run ahead of them."""
+"""Buffer for responses, which lets the engine run ahead of slow readers."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from textsegment.server.http.body import ClientGoneError
 
 
 class ResponseBuffer:
-    """Frames of all answers that wait for their readers, bounded together.
+    """Frames of all responses that wait for their readers, with a common limit.
 
-    An engine that has computed is free for others, however slowly its reader takes the answer. Where there is
-    no room, the engine has to wait for its own reader: in step with one that takes everything at once, and
-    for a bounded time with any other.
+    An engine that has finished computing is free for other jobs, however slowly the response is read. When
+    the buffer is full, the engine has to wait for its own reader: in step with one that takes everything at
+    once, and for a limited time with any other.
 
     Args:
-        patience_s: So long in all the engine waits for the reader of one answer.
-        max_bytes: Of all frames, but for one frame of each job that computes.
+        reader_wait_s: Total time that the engine waits for the reader of one response.
+        max_bytes: Maximum size of all frames, not counting one frame of each running job.
     """
 
     def __init__(self, reader_wait_s: float, max_bytes: int = 2**25) -> None:
         self._reader_wait_s = reader_wait_s
         self._max_bytes = max_bytes
         self._bytes = 0
-        self._taken: asyncio.Future[None] | None = None  # whoever waits for room makes it
+        self._taken: asyncio.Future[None] | None = None  # created by whoever waits for room
 
     async def run_ahead(
         self, frames: AsyncIterator[bytes], done: Callable[[], None], hang_up: Callable[[], None]
     ) -> AsyncGenerator[bytes, None]:
-        """Yield frames of one answer, and run their source ahead of whoever takes them.
+        """Yield the frames of one response, while their source runs ahead of the reader.
 
-        A frame counts until the next one is asked for. Closing the iterator ends a wait for the source.
+        A frame counts toward the limit until the next one is requested. Closing the iterator stops the
+        source.
 
         Args:
-            frames: The caller closes them, behind this iterator.
-            done: Called when they have come to their end.
-            hang_up: Called when patience has come to its end.
+            frames: Source of the frames; the caller closes it after this iterator.
+            done: Called when the source is exhausted.
+            hang_up: Called when the reader has been waited for too long.
 
         Raises:
-            ClientGoneError: The same.
+            ClientGoneError: If the reader has been waited for too long.
         """
         box = _Box(self._reader_wait_s)
         filling = asyncio.create_task(self._fill(box, frames, done, hang_up))
@@ -71,7 +72,7 @@ class ResponseBuffer:
             box.frames.put_nowait(None)
 
     async def _put(self, box: _Box, frame: bytes) -> None:
-        """Add a frame that fits, or is alone in its box; return when all is within the bound."""
+        """Add a frame once it fits or its box is empty; return when the limit is met or the box is empty."""
         await self._wait(box, lambda: self._bytes + len(frame) <= self._max_bytes or not box.bytes)
         self._bytes += len(frame)
         box.bytes += len(frame)
@@ -84,7 +85,7 @@ class ResponseBuffer:
             if self._taken is None:
                 self._taken = loop.create_future()
             begin = loop.time()
-            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+            # Not wait_for, which before Python 3.12 swallows a cancellation that coincides with the result.
             done, _ = await asyncio.wait((self._taken,), timeout=box.reader_wait_s)
             if not done:
                 raise ClientGoneError
@@ -99,7 +100,7 @@ class ResponseBuffer:
 
 
 class _Box:
-    """What waits for one reader."""
+    """Frames that wait for one reader."""
 
     def __init__(self, reader_wait_s: float) -> None:
         self.frames: asyncio.Queue[bytes | None] = asyncio.Queue()

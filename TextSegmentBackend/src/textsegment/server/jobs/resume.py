@@ -1,4 +1,4 @@
-"""A job that is tried again after what computed it has died, without the client noticing."""
+"""Resuming a job after its worker or replica has died, without the client noticing."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from textsegment.wire.mask_codec import mask_structure
 from textsegment.wire.strict_json import read_object
 
 Attempt = Callable[[StoredRequest], AsyncGenerator[bytes, None]]
-"""See ``Engine.run``."""
+"""Function that runs a job once; see ``Engine.run``."""
 
 
 async def resumed(
     attempt: Attempt, work: StoredRequest, retry_on: tuple[type[TextSegmentError], ...], tries: int = 2
 ) -> AsyncGenerator[bytes, None]:
-    """Run a job, and run what is missing of it again if one of some errors ends it.
+    """Run a job, and after certain errors run what is still missing again.
 
-    No mask is given twice, and progress never falls.
+    No mask is yielded twice, and progress never decreases.
 
     Args:
-        attempt: Runs the job once.
-        work: The job.
-        retry_on: Errors that another attempt may mend.
-        tries: How often it is attempted.
+        attempt: Function that runs the job once.
+        work: Request to carry out.
+        retry_on: Errors after which the job is attempted again.
+        tries: Maximum number of attempts.
 
     Yields:
-        Encoded frames, see ``Engine.run``.
+        Encoded frames; see ``Engine.run``.
 
     Raises:
-        TextSegmentError: Any other error, or the one of the last attempt.
+        TextSegmentError: Any other error, or the error of the last attempt.
     """
     sent: set[str] = set()
     reached = 0.0
     for tries_left in reversed(range(tries)):
-        # With all masks sent, the last frame is missing: one prompt is asked again to get it.
+        # If all masks were sent, only the last frame is missing: one prompt is repeated to get it.
         prompts = tuple(p for p in work.prompts if p.text not in sent) or work.prompts[:1]
         floor = reached
         try:

@@ -1,4 +1,4 @@
-"""Whose turn it is: a bounded queue in which clients take turns, whatever each of them has asked for."""
+"""A bounded queue in which clients take turns, however many jobs each of them has."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from types import TracebackType
 from textsegment.errors import BusyError
 
 _RETRY_AFTER_S = 5
-# An engine that gains slots does not say so.
+# An engine does not announce that it has gained slots.
 _REFRESH_S = 1.0
 
 
 Client = tuple[str, str]
-"""Owner and address: owners take turns, and within one of them addresses."""
+"""Owner and address: owners take turns, and so do the addresses of one owner."""
 
 
 class QueuePlace:
-    """Place of one job, from its admission to its end; leave it as a context manager."""
+    """Queue place of one job from its admission to its end; a context manager that releases it on exit.
+
+    Attributes:
+        client: Owner and address of the job.
+        may_run: Whether it is the job's turn.
+    """
 
     def __init__(self, schedule: Schedule, client: Client) -> None:
         self.client = client
@@ -36,10 +41,10 @@ class QueuePlace:
         self._schedule._leave(self)
 
     async def positions(self) -> AsyncGenerator[int, None]:
-        """Yield how many jobs have to end before this one begins, whenever it changes; end at the turn.
+        """Yield the number of jobs that must end before this one starts, whenever it changes, until its turn.
 
         Raises:
-            BusyError: The server stops.
+            BusyError: If the server is stopping.
         """
         last = -1
         while not self.may_run:
@@ -48,7 +53,7 @@ class QueuePlace:
             if (position := self._schedule._position(self)) != last:
                 yield (last := position)
                 continue
-            # Not wait_for: before Python 3.12 it swallows a cancellation that comes with its result.
+            # Not wait_for, which before Python 3.12 swallows a cancellation that coincides with the result.
             await asyncio.wait((self._changed,), timeout=_REFRESH_S)
             self._schedule.refresh()
 
@@ -58,13 +63,14 @@ class QueuePlace:
 
 
 class Schedule:
-    """Gives the slots of an engine to jobs; who had a turn last is behind all others.
+    """Assigns the slots of an engine to jobs; whoever had the last turn comes after all others.
 
     Args:
-        slots: Returns how many jobs may run at once.
-        max_queue: Jobs that wait.
-        max_queue_per_client: Jobs of one client that wait.
-        max_queue_per_owner: Jobs of one owner that wait, from all addresses; None for no bound of their own.
+        slots: Returns the number of jobs that may run at once.
+        max_queue: Maximum number of waiting jobs.
+        max_queue_per_client: Maximum number of waiting jobs of one client.
+        max_queue_per_owner: Maximum number of waiting jobs of one owner from all addresses; None for no
+            separate limit.
     """
 
     def __init__(
@@ -79,32 +85,32 @@ class Schedule:
         self._max_queue_per_client = max_queue_per_client
         self._max_queue_per_owner = max_queue if max_queue_per_owner is None else max_queue_per_owner
         self._running: set[QueuePlace] = set()
-        # Clients in the order of their coming. No client without a place.
+        # Clients in order of arrival, each with at least one place.
         self._waiting: dict[Client, deque[QueuePlace]] = {}
         self._turns = _Turns()
-        self._order: list[QueuePlace] | None = None  # of all that wait, until something changes
+        self._order: list[QueuePlace] | None = None  # of all waiting jobs, valid until something changes
         self._is_open = True
 
     @property
     def is_open(self) -> bool:
-        """Whether jobs are let in: until the server stops."""
+        """Whether jobs are admitted, which ends when the server stops."""
         return self._is_open
 
     @property
     def running(self) -> int:
-        """Jobs that compute."""
+        """Number of running jobs."""
         return len(self._running)
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait."""
+        """Number of waiting jobs."""
         return sum(map(len, self._waiting.values()))
 
     def admit(self, owner: str, address: str = "") -> QueuePlace:
-        """Let a job in.
+        """Admit a job, and return its queue place.
 
         Raises:
-            BusyError: The queue is full, this client has its share of it, or the server stops.
+            BusyError: If the queue is full, this client has used up its share, or the server is stopping.
         """
         self._require_open()
         client = owner, address
@@ -124,12 +130,12 @@ class Schedule:
         return place
 
     def stop(self) -> None:
-        """Let nobody in any more, and send away who waits; who runs goes on."""
+        """Stop admitting jobs and turn waiting ones away; running ones continue."""
         self._is_open = False
         self._notify_waiting()
 
     def refresh(self) -> None:
-        """Give out slots that an engine has gained meanwhile."""
+        """Assign free slots, including those the engine has gained in the meantime."""
         while self._waiting and self.running < self._slots():
             place = self._in_order()[0]
             self._remove(place)
@@ -159,7 +165,7 @@ class Schedule:
         self._order = None
 
     def _position(self, place: QueuePlace) -> int:
-        """Jobs that have to end first: one for each that waits before it, and one more for its own slot."""
+        """Return how many jobs must end first: one per job ahead in the queue, and one for its own slot."""
         return self._in_order().index(place) + 1
 
     def _in_order(self) -> list[QueuePlace]:
@@ -167,7 +173,7 @@ class Schedule:
             turns, left = self._turns.copy(), {client: deque(p) for client, p in self._waiting.items()}
             self._order = []
             while left:
-                client = min(left, key=turns.last)  # the first that came, of equals
+                client = min(left, key=turns.last)  # of equals, the first to arrive
                 self._order.append(left[client].popleft())
                 turns.take(client)
                 if not left[client]:
@@ -185,7 +191,7 @@ class Schedule:
 
 
 class _Turns:
-    """When owners, and clients within them, had their last turn."""
+    """The last turns of owners, and of the clients of each owner."""
 
     def __init__(self, number: int = 0, last: dict[str | Client, int] | None = None) -> None:
         self._number = number
@@ -195,7 +201,7 @@ class _Turns:
         return _Turns(self._number, dict(self._last))
 
     def last(self, client: Client) -> tuple[int, int]:
-        """Return the last turn of its owner, and its own; the least of them is next."""
+        """Return the last turn of a client's owner, then its own; the smallest pair comes next."""
         return self._last.get(client[0], 0), self._last.get(client, 0)
 
     def take(self, client: Client) -> None:
@@ -203,6 +209,6 @@ class _Turns:
         self._last[client] = self._last[client[0]] = self._number
 
     def keep(self, clients: set[Client]) -> None:
-        """Forget all others: who comes again stands behind all that wait, anyway."""
+        """Forget all other clients, which would rank behind the waiting ones anyway when they return."""
         kept = clients | {owner for owner, _ in clients}
         self._last = {who: turn for who, turn in self._last.items() if who in kept}

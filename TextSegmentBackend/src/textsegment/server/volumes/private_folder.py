@@ -1,4 +1,4 @@
-"""A folder that only this server sees, and that goes with it."""
+"""A folder that only this server can access and that is removed with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textsegment.errors import SettingsError, StorageError
 from textsegment.server.logs import log
 
 MARKER, LOCK = ".textsegment.json", ".lock"
-"""Files inside such a folder: what proves that it is ours, and what its server holds as long as it lives."""
+"""Files inside such a folder: the marker proves that it is ours, the lock is held while its server runs."""
 
 _NAME = re.compile(r"volumes-[0-9a-f]{16}")
 _ALONE = 0o700
@@ -28,15 +28,19 @@ _MARKER_BYTES = 1024
 class PrivateFolder:
     """A new folder inside ``base``, locked as long as this process lives.
 
-    Folders of servers that died without removing theirs are removed first. Nothing else in ``base`` is ever
-    touched: only the marker in a folder, which names the folder itself, proves that it is ours, and only a
-    free lock in it that it is a leftover. A name proves nothing.
+    Folders left behind by dead servers are removed first. Nothing else in ``base`` is ever touched: only the
+    marker in a folder, which names the folder itself, proves that it is ours, and only a free lock in it
+    proves that it is a leftover. A name proves nothing.
 
     Args:
-        base: Made if it does not exist.
+        base: Parent folder, created if it does not exist.
+
+    Attributes:
+        path: Path of the folder; changes if the folder has to be replaced.
 
     Raises:
-        SettingsError: ``base`` cannot be used, or was made by somebody else where everybody may.
+        SettingsError: If ``base`` cannot be used, or was created by another user in a folder open to
+            everyone.
     """
 
     def __init__(self, base: Path) -> None:
@@ -53,13 +57,13 @@ class PrivateFolder:
             ) from error
 
     def new_file(self) -> Path:
-        """Return a path for a new file, under a name that nobody can guess.
+        """Return a path for a new file, with an unguessable name.
 
-        If the folder was taken away, or what proves that it is ours, another one is made: what cleans
-        temporary folders must not stop the server.
+        If the folder or its marker has been removed, another folder is created: a cleaner of temporary
+        folders must not stop the server.
 
         Raises:
-            StorageError: It cannot be made.
+            StorageError: If no folder can be created.
         """
         if not _is_whole(self.path):
             try:
@@ -74,23 +78,23 @@ class PrivateFolder:
         return self.path / secrets.token_hex(16)
 
     def require_usable(self) -> None:
-        """Check that files can be made, in a folder that may have to be made first.
+        """Check that files can be created, in a folder that may have to be created first.
 
         Raises:
-            StorageError: They cannot.
+            StorageError: If they cannot.
         """
         folder = next(path for path in (self.path, self._base, *self._base.parents) if path.exists())
         if not os.access(folder, os.W_OK | os.X_OK):
             raise StorageError("The server cannot keep volumes.", "Ask its operator to look at the disk.")
 
     def keep(self) -> None:
-        """Make the folder look used, so that nothing that cleans temporary folders takes it for forgotten."""
+        """Update the time stamps, so that cleaners of temporary folders leave the folder alone."""
         for path in (self.path, self.path / MARKER, self.path / LOCK):
             with suppress(OSError):
                 os.utime(path)
 
     def remove(self) -> None:
-        """Remove the folder with everything in it, if it is still ours; harmless when called twice."""
+        """Remove the folder and its contents, if it is still ours; may be called more than once."""
         for path, lock in (*self._abandoned, (self.path, self._lock)):
             if _is_ours(path):
                 _remove(path, lock)
@@ -99,10 +103,10 @@ class PrivateFolder:
 
 
 def _require_safe(base: Path) -> None:
-    """Refuse a folder that somebody else has made where everybody may, as in ``/tmp``: it could be a trap.
+    """Refuse a folder created by another user where everyone can create folders, as in ``/tmp``.
 
-    Anywhere else the operator has chosen it, and that it can be used is all that counts: a mounted folder
-    often belongs to another user, and lets us in by a group.
+    It could be a trap. Anywhere else it was the operator's choice, and it only has to be usable: a mounted
+    folder often belongs to another user and grants access through a group.
     """
     if os.name != "posix":
         return
@@ -122,7 +126,7 @@ def _remove_leftovers(base: Path) -> None:
         try:
             lock.acquire(timeout=0)
         except (Timeout, OSError):
-            continue  # its server lives, or another one is removing it
+            continue  # its server is running, or another one is removing it
         if _is_ours(folder):
             _remove(folder, lock)
         else:
@@ -133,17 +137,17 @@ def _entries(base: Path) -> list[Path]:
     try:
         return list(base.iterdir())
     except PermissionError:
-        return []  # a folder that may be written, not read: nothing can be found in it
+        return []  # writable but not readable, so leftovers cannot be found
 
 
 def _new_folder(base: Path) -> tuple[Path, FileLock]:
     path = base / f"volumes-{secrets.token_hex(8)}"
     path.mkdir(mode=_ALONE)
     if os.name == "posix" and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        log("store_open_to_others", level=logging.WARNING)  # a file system without rights of its own
+        log("store_open_to_others", level=logging.WARNING)  # a file system without permissions
     lock = FileLock(path / LOCK)
     lock.acquire(timeout=0)
-    _mark(path)  # after the lock: a folder without a marker is nobody's leftover
+    _mark(path)  # after the lock, so that no other server takes the new folder for a leftover
     return path, lock
 
 
@@ -153,12 +157,12 @@ def _mark(folder: Path) -> None:
 
 
 def _mark_of(folder: Path) -> dict[str, str]:
-    # With its name in it, a marker proves nothing about a copy of the folder.
+    # Naming the folder keeps the marker from being valid in a copy.
     return {"made by": "textsegment", "folder": folder.name}
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder was made by ``PrivateFolder``, as the marker in it says."""
+    """Return whether a folder was created by ``PrivateFolder``, according to its marker."""
     marker = folder / MARKER
     try:
         if not (_NAME.fullmatch(folder.name) and _is_folder(folder) and _is_file(marker)):
@@ -186,9 +190,9 @@ def _is_file(path: Path) -> bool:
 
 
 def _remove(folder: Path, lock: FileLock) -> None:
-    """Remove a folder whose lock is held; marker and lock go last, so that what is left can be found again.
+    """Remove a folder whose lock is held; marker and lock go last, so that remains can be found again.
 
-    The lock is released before its file is removed: Windows removes no open file.
+    The lock is released before its file is removed, because Windows cannot remove open files.
     """
     with suppress(OSError):
         for path in folder.iterdir():

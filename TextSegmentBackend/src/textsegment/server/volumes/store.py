@@ -1,4 +1,4 @@
-"""Uploaded volumes: on disk, bounded, for a while, and each only for the owner who brought it."""
+"""Store of uploaded volumes on disk: limited in size and time, each accessible to its owner only."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from textsegment.server.volumes.upload import PartialVolume, Upload, store_full
 from textsegment.wire.limits import Limits
 from textsegment.wire.volume_header import VolumeHeader
 
-# What a small volume counts for, so that their number is bounded too.
+# Minimum size that a volume counts for, which also limits the number of volumes.
 _LEAST_BYTES = 2**20
 
 Name = tuple[str, str]
-"""Owner and digest: a digest alone opens nothing."""
+"""Owner and digest, since a digest alone grants no access."""
 
 
 @dataclass(eq=False)
 class StoredVolume:
-    """A complete volume.
+    """A complete volume in the store.
 
     Attributes:
-        header: Grid, type, modality.
-        file: The bare voxels.
-        touched: When it was last asked for, on the monotonic clock.
-        users: Jobs that need it now.
+        header: Grid, data type and modality.
+        file: File with the raw voxels.
+        touched: Time of the last access, on the monotonic clock.
+        users: Number of jobs that are using it.
     """
 
     header: VolumeHeader
@@ -43,25 +43,26 @@ class StoredVolume:
 
     @property
     def voxels(self) -> Path:
-        """File with the bare voxels."""
+        """Path of the file with the raw voxels."""
         return self.file.path
 
 
 class VolumeStore:
-    """Volumes and broken uploads in a private folder.
+    """Complete volumes and interrupted uploads in a private folder.
 
-    What exists counts, not what was announced. Without room, or with a full disk, something goes: what nobody
-    uses, the least recently used first, of owners above their share; then uploads of such, if it is for one
-    below; then what nobody uses of others. All who have anything here have equal shares.
+    Sizes are counted as stored, not as announced. All owners of anything in the store have equal shares of
+    it. When the store or the disk is full, unused volumes of owners above their share go first, least
+    recently used first. For an owner below its share, active uploads of owners above theirs go next, then
+    unused volumes of any owner.
 
-    What has vanished from the folder, or was changed there, is forgotten when it is asked for: it can be
-    uploaded again. Safe to use from several threads.
+    Files that have vanished from the folder or were changed there are noticed on access and forgotten; they
+    can be uploaded again. The store is thread-safe.
 
     Args:
-        folder: For the files.
-        limits: Of one volume.
-        max_bytes: Of all together.
-        expiry_s: A volume or broken upload that nobody touches for so long is forgotten.
+        folder: Private folder for the files.
+        limits: Limits of a single volume.
+        max_bytes: Maximum size of all volumes and uploads.
+        expiry_s: Seconds without access after which a volume or interrupted upload is dropped.
     """
 
     def __init__(self, folder: PrivateFolder, limits: Limits, max_bytes: int, expiry_s: float) -> None:
@@ -76,24 +77,24 @@ class VolumeStore:
 
     @property
     def bytes(self) -> int:
-        """All that is there."""
+        """Size of all volumes and uploads in bytes."""
         return sum(self._bytes_by_owner().values())
 
     @property
     def uploads(self) -> int:
-        """Uploads that are on their way."""
+        """Number of active uploads."""
         return len(self._active)
 
     def uploads_of(self, owner: str) -> int:
-        """Uploads of one owner that are on their way."""
+        """Return the number of active uploads of an owner."""
         return sum(name[0] == owner for name in self._active.values())
 
     def is_arriving(self, name: Name) -> bool:
-        """Whether an upload of a volume is on its way, or has broken and has not been put aside yet."""
+        """Return whether an upload of a volume is active, or interrupted but not put aside yet."""
         return name in self._active.values()
 
     def next_chunk(self, name: Name) -> int:
-        """Return how many chunks of a volume are there, broken uploads included."""
+        """Return how many chunks of a volume are stored, including those of an interrupted upload."""
         with self._lock:
             if (volume := self._touch(name)) is not None:
                 return volume.header.chunk_count
@@ -101,16 +102,16 @@ class VolumeStore:
             return 0 if partial is None else partial.next_chunk
 
     def has(self, name: Name) -> bool:
-        """Whether the volume is complete; asking keeps it from expiring."""
+        """Return whether a volume is complete; asking resets its expiry."""
         with self._lock:
             return self._touch(name) is not None
 
     @contextmanager
     def using(self, name: Name) -> Iterator[StoredVolume]:
-        """Keep a volume from being thrown out while the block runs.
+        """Keep a volume from being dropped while the block runs.
 
         Raises:
-            VolumeUnknownError: It is not there, or not complete.
+            VolumeUnknownError: If the volume is missing or incomplete.
         """
         with self._lock:
             volume = self._touch(name)
@@ -126,10 +127,10 @@ class VolumeStore:
 
     @contextmanager
     def upload(self, name: Name) -> Iterator[Upload]:
-        """Take in a volume while the block runs; it is complete when ``complete`` was called before its end.
+        """Receive a volume while the block runs; ``complete`` must be called before its end.
 
-        What is there when the block ends otherwise is kept for the next upload of the same name. Several at
-        once are harmless: each has its own file.
+        If the block ends without it, the chunks so far are kept for the next upload of the same name.
+        Simultaneous uploads do not disturb each other, because each has its own file.
         """
         with self._lock:
             partial = self._look_at_parked(name) or PartialVolume(self._folder.new_file())
@@ -140,7 +141,7 @@ class VolumeStore:
         )
         try:
             yield upload
-        except StorageError:  # room for others
+        except StorageError:  # makes room for others
             upload.settle()
             partial.discard()
             raise
@@ -151,12 +152,12 @@ class VolumeStore:
                 self._park(name, partial)
 
     def complete(self, name: Name, upload: Upload) -> None:
-        """Turn a whole upload into a volume.
+        """Turn a finished upload into a stored volume.
 
         Raises:
-            RequestError: Chunks are missing.
-            ChecksumError: It is not the volume that was announced; nothing of it is kept.
-            VolumeInvalidError: Its values cannot be segmented; nothing of it is kept.
+            RequestError: If chunks are missing.
+            ChecksumError: If it is not the volume that was announced; nothing of it is kept.
+            VolumeInvalidError: If its values cannot be segmented; nothing of it is kept.
         """
         upload.finish()
         try:
@@ -171,7 +172,7 @@ class VolumeStore:
                 self._volumes[name] = StoredVolume(header, upload.partial.hand_over(), time.monotonic())
 
     def expire(self) -> None:
-        """Forget what nobody has touched for long."""
+        """Drop volumes and interrupted uploads that have not been accessed for too long."""
         oldest = time.monotonic() - self._expiry_s
         with self._lock:
             for name in [n for n, v in self._volumes.items() if v.touched < oldest and not v.users]:
@@ -180,7 +181,7 @@ class VolumeStore:
                 self._parked.pop(name).discard()
 
     def clear(self) -> None:
-        """Forget everything, at the end of the server."""
+        """Drop everything, when the server stops."""
         with self._lock:
             for volume in self._volumes.values():
                 volume.voxels.unlink(missing_ok=True)
@@ -221,17 +222,17 @@ class VolumeStore:
             partial.discard()
 
     def _reserve(self, partial: PartialVolume, owner: str, count: int) -> None:
-        """Make room for bytes that are about to be written."""
+        """Make and reserve room for bytes that are about to be written."""
         with self._lock:
             while self.bytes + count > self._max_bytes:
                 self._make_room(owner)
             partial.bytes += count
 
     def _make_room(self, owner: str) -> None:
-        """Remove something, for an upload of ``owner``.
+        """Remove one volume or upload to make room for an upload of ``owner``.
 
         Raises:
-            StorageError: All is in use, and the owner has its share.
+            StorageError: If there is nothing that may be removed for this owner.
         """
         with self._lock:
             held = self._bytes_by_owner()

@@ -1,4 +1,4 @@
-"""Looks at the file of a stored volume: others can remove or change it while the server runs."""
+"""Files of stored volumes, which others may remove or change while the server runs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from textsegment.wire.volume_header import VolumeHeader
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that is complete, as it was then.
+    """A complete file, with its state when it was completed.
 
     Attributes:
-        path: Where it is.
-        state: What tells whether it is still the same one, unchanged; None if it was missing from the start.
+        path: Path of the file.
+        state: Device, inode, size and modification time; None if the file was missing already.
     """
 
     path: Path
@@ -27,20 +27,20 @@ class StoredFile:
 
     @classmethod
     def of(cls, path: Path) -> StoredFile:
-        """Note the state of a file."""
+        """Record the state of a file."""
         return cls(path, _state(path))
 
     @property
     def is_intact(self) -> bool:
-        """Whether it is still there as it was."""
+        """Whether the file still exists, unchanged."""
         return self.state is not None and _state(self.path) == self.state
 
 
 def map_voxels(path: Path, header: VolumeHeader) -> NDArray[Any]:
-    """Return stored voxels ``[i, j, k]``; they are read from the file when they are looked at.
+    """Return stored voxels ``[i, j, k]`` as a read-only memory map.
 
     Raises:
-        VolumeUnknownError: The file is gone, or shorter than it was: the client can bring it again.
+        VolumeUnknownError: If the file is missing or truncated; the client can upload it again.
     """
     try:
         return np.memmap(path, dtype=header.dtype, mode="r", shape=header.geometry.spatial_shape)

@@ -1,4 +1,4 @@
-"""One volume on its way to disk: decoded, checked and written chunk by chunk."""
+"""Upload of a volume: decoded, checked and written to disk chunk by chunk."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from textsegment.wire.volume_decoder import VolumeDecoder
 from textsegment.wire.volume_header import VolumeHeader
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # which removing other files mends
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # errors that removing other files can resolve
 
 
 class PartialVolume:
-    """The chunks of a volume that have arrived, in a file of their own.
+    """The chunks of a volume received so far, in a file of their own.
 
-    Digest and range of the values are kept up with, so that no second look at the file is needed.
+    Digest and value range are updated with each chunk, so that the file need not be read again.
 
     Attributes:
-        path: The file; it exists as soon as there is a chunk.
-        bytes: What the file has, or is about to get.
-        header: Of the volume; None before chunk 0.
-        next_chunk: How many chunks are there.
-        touched: When the last one came, on the monotonic clock.
+        path: Path of the file, which exists once the first chunk has begun.
+        bytes: Size of the file in bytes, including a chunk about to be written.
+        header: Header of the volume; None before chunk 0.
+        next_chunk: Number of chunks received.
+        touched: Time of the last chunk, on the monotonic clock.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,11 +47,11 @@ class PartialVolume:
 
     @property
     def is_intact(self) -> bool:
-        """Whether the chunks that have arrived are still in the file."""
+        """Whether the received chunks are still in the file, unchanged."""
         return self._file is None or self._file.is_intact
 
     def begin(self, header: VolumeHeader) -> None:
-        """Forget what is there, and be ready for chunk 0."""
+        """Discard the current content, and get ready for chunk 0."""
         self.header = header
         self.next_chunk = self.bytes = 0
         self._digest = header.begin_digest()
@@ -65,20 +65,20 @@ class PartialVolume:
         """Append the voxel bytes of the next chunk.
 
         Args:
-            raw: The bytes.
-            make_room: Called as often as the disk is full; raises StorageError if it stays so.
+            raw: Decoded bytes of the chunk.
+            make_room: Called whenever the disk is full; raises StorageError if no room can be made.
 
         Raises:
-            RequestError: A boolean voxel is neither 0 nor 1.
-            StorageError: There is no room, or the disk fails.
-            UploadOutOfStepError: The chunks before are not in the file any more.
+            RequestError: If a boolean voxel is neither 0 nor 1.
+            StorageError: If there is no room, or the disk fails.
+            UploadOutOfStepError: If earlier chunks are no longer in the file.
         """
         assert self.header is not None
         self._require_intact()
         voxels = np.frombuffer(raw, dtype=self.header.dtype)
         if self.header.dtype == "|b1" and voxels.view(np.uint8).max() > 1:
             raise RequestError("A boolean voxel is neither 0 nor 1.")
-        # NaN goes through min and max; Python's would lose it.
+        # NumPy's minimum and maximum propagate NaN, unlike Python's min and max.
         self._low = float(np.minimum(self._low, voxels.min()))
         self._high = float(np.maximum(self._high, voxels.max()))
         self._digest.update(raw)
@@ -96,12 +96,12 @@ class PartialVolume:
         self.touched = time.monotonic()
 
     def prove(self, digest: str) -> VolumeHeader:
-        """Check the whole volume, and return its header.
+        """Verify the complete volume, and return its header.
 
         Raises:
-            ChecksumError: It is not the one that was announced.
-            VolumeInvalidError: NaN, infinite or absurdly large voxels, or all the same.
-            UploadOutOfStepError: The chunks are not in the file any more.
+            ChecksumError: If its digest is not the one that was announced.
+            VolumeInvalidError: If voxels are NaN, infinite or absurdly large, or all the same.
+            UploadOutOfStepError: If the chunks are no longer in the file.
         """
         assert self.header is not None
         self._require_intact()
@@ -117,7 +117,7 @@ class PartialVolume:
             raise self._lost()
 
     def _opened(self) -> io.FileIO:
-        """Open the file at its end; one that is gone is not made again: its beginning would be missing."""
+        """Open the file at its end; a missing file is not recreated, since its beginning would be lost."""
         try:
             file = io.FileIO(self.path, "r+")
         except FileNotFoundError:
@@ -130,31 +130,32 @@ class PartialVolume:
         return UploadOutOfStepError("The server has lost what it had of the volume.", "Begin at chunk 0.")
 
     def give_up(self) -> None:
-        """Remove the file of an upload on its way, which has to begin anew: others need the room."""
+        """Remove the file of an active upload, which then has to start over, to make room for others."""
         self.bytes = 0
         self.path.unlink(missing_ok=True)
 
     def hand_over(self) -> StoredFile:
-        """Return the file, which is not this object's any more."""
+        """Return the file and give up ownership of it."""
         file, self._file = self._file, None
         assert file is not None
         self.header, self.next_chunk, self.bytes = None, 0, 0
         return file
 
     def discard(self) -> None:
-        """Remove the file, unless it was handed over."""
+        """Remove the file, unless it has been handed over."""
         if self.header is not None:
             self.hand_over().path.unlink(missing_ok=True)
 
 
 class Upload:
-    """One request that brings chunks; its methods may take long and belong into a thread.
+    """One request that uploads chunks; its methods may block and should be called in a thread.
 
     Args:
-        limits: What is accepted.
-        partial: What an earlier request brought, or an empty one; for this upload alone.
-        reserve: Called with the size of a chunk before it is written; raises StorageError.
-        make_room: See ``PartialVolume.add``.
+        limits: Limits of a volume.
+        partial: Chunks from an earlier request, or an empty one; used by this upload alone.
+        reserve: Called with the size of a chunk before it is written; raises StorageError if there is no
+            room.
+        make_room: Called whenever the disk is full; see ``PartialVolume.add``.
     """
 
     def __init__(
@@ -171,10 +172,10 @@ class Upload:
         self._busy = threading.Lock()
 
     def push(self, data: bytes) -> None:
-        """Take bytes of the body and write the chunks that they complete.
+        """Consume bytes of the body, and write the chunks that they complete.
 
         Raises:
-            TextSegmentError: See ``VolumeDecoder.push``, ``PartialVolume.add`` and ``reserve``.
+            TextSegmentError: As raised by ``VolumeDecoder.push``, ``PartialVolume.add`` and ``reserve``.
         """
         with self._busy:
             for chunk, raw in self._decoder.push(data):
@@ -189,7 +190,7 @@ class Upload:
         self._decoder.finish()
 
     def settle(self) -> None:
-        """Wait until no thread is in ``push`` any more."""
+        """Wait until no thread is inside ``push``."""
         with self._busy:
             pass
 
@@ -207,5 +208,5 @@ def _disk() -> Iterator[None]:
 
 
 def store_full() -> StorageError:
-    """Return the error for a volume that does not fit."""
+    """Return the error for a volume that does not fit in the store."""
     return StorageError("The server has no room for this volume.", "Try again later, or ask its operator.")

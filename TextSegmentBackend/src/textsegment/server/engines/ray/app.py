@@ -1,8 +1,8 @@
-"""The server as an application of Ray Serve: for a configuration file, ``serve run``, or KubeRay.
+"""The server as a Ray Serve application, for a configuration file, ``serve run``, or KubeRay.
 
-One light replica, the front, is the usual HTTP server with its queue and its volumes; the replicas of the
-segmenter compute. The front listens itself: Ray Serve's own HTTP proxy takes a body in as fast as it comes,
-and keeps what the application has not read yet, an upload of gigabytes in two processes.
+One lightweight replica, the front, is the usual HTTP server with its queue and its volumes; the replicas of
+the segmenter compute. The front listens on a port of its own: Ray Serve's HTTP proxy accepts a body as fast
+as it arrives and buffers what the application has not read yet, so a large upload would fill two processes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _STRICT = ConfigDict(extra="forbid")
 
 
 class AppArguments(BaseModel):
-    """What stands under ``args`` in the configuration file.
+    """Values under ``args`` in the configuration file.
 
     Attributes:
         model: Name of the model.
-        device: Where a replica computes; ``auto`` is the GPU that Ray gives it, if it does.
-        precision: Of the image network.
-        replicas: How many, and on what.
-        token_file: Access keys, one a line; a file on the node of the front.
+        device: Device of each replica; ``auto`` is the GPU that Ray assigns to it, if any.
+        precision: Precision of the image network.
+        replicas: Number and resources of the replicas.
+        token_file: File with access keys, one per line, on the node of the front.
         server: Fields of ``ServerSettings`` other than the keys.
     """
 
@@ -59,7 +59,7 @@ def app(arguments: dict[str, Any]) -> serve.Application:
     """Return the application; its front runs on the head node of the cluster.
 
     Args:
-        arguments: Fields of ``AppArguments``.
+        arguments: Fields of ``AppArguments``, as read from the configuration file.
     """
     given = AppArguments.model_validate(arguments)
     segmenter = {"model": given.model, "device": given.device, "precision": given.precision}
@@ -73,14 +73,14 @@ def app(arguments: dict[str, Any]) -> serve.Application:
 
 
 class Front:
-    """The HTTP server in a replica.
+    """The replica that runs the HTTP server.
 
     Args:
-        arguments: Of the application.
+        arguments: Arguments of the application.
         segmenter: Handle of the replicas that compute.
 
     Raises:
-        SettingsError: The settings contradict each other, or the address is taken; Serve tries again.
+        SettingsError: If the settings are inconsistent or the address is in use; Serve then tries again.
     """
 
     _serving: asyncio.Task[None] | None = None
@@ -100,12 +100,12 @@ class Front:
                 await self._server.serve(sockets=[listener])
 
     def check_health(self) -> None:
-        """Tell Serve to start another front if this one has ended."""
+        """Raise an error if the server has ended, so that Serve starts another front."""
         if self._serving is not None and self._serving.done():
             raise RuntimeError("The front has ended.") from self._serving.exception()
 
     async def __del__(self) -> None:
-        """Let jobs end; Serve waits for it."""
+        """Let running jobs finish; Serve waits for this."""
         if self._serving is not None:
             self._server.should_exit = True
             await self._serving

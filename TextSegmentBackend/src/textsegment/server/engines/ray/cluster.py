@@ -1,4 +1,4 @@
-"""An engine that brings its own Ray, for ``textsegment serve --ray``, or joins one that runs already."""
+"""An engine that starts its own Ray, for ``textsegment serve --ray``, or connects to a running one."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from textsegment.server.volumes.private_folder import PrivateFolder
 if TYPE_CHECKING:
     from textsegment.server.engines.ray.engine import RayEngine
 
-# Read by Ray while it is imported, and by the processes that it starts.
+# Read by Ray on import, and by the processes that it starts.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Despite its name: a Ray that may not grow beyond this computer listens on loopback only.
+    # Whatever its name suggests: a Ray that cannot span several computers listens on loopback only.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
 }
@@ -33,16 +33,16 @@ _APPLICATION = "textsegment"
 
 
 class ClusterEngine:
-    """See ``Engine``; replicas of the segmenter on Ray Serve, started and ended with the server.
+    """Engine of replicas on Ray Serve, which are started and stopped with the server; see ``Engine``.
 
-    If the environment variable ``RAY_ADDRESS`` is set, they run on that cluster. Otherwise a Ray is started
-    that only this computer can reach, with a secret and a folder of its own, and nothing of it is left at the
-    end. Ray must not have been imported before.
+    If the environment variable ``RAY_ADDRESS`` is set, they run on that cluster. Otherwise a Ray of our own
+    is started that is reachable from this computer only, with its own secret and folder, and is removed
+    completely at the end. Ray must not have been imported before.
 
     Args:
-        replicas: How many, and on what.
+        replicas: Number and resources of the replicas.
         arguments: Keyword arguments of the segmenter.
-        factory: What makes a segmenter, ``"module:name"``.
+        factory: Factory of the segmenter, as ``"module:name"``.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class ClusterEngine:
 
     @property
     def slots(self) -> int:
-        """How many jobs are given to Ray at once."""
+        """Number of jobs that are given to Ray at once."""
         return self._replicas.most
 
     @property
     def is_ready(self) -> bool:
-        """See ``RayEngine.is_ready``."""
+        """Whether a job would be computed soon; see ``RayEngine.is_ready``."""
         return self._engine is not None and self._engine.is_ready
 
     async def start(self) -> ModelInfo:
@@ -84,7 +84,7 @@ class ClusterEngine:
             raise
 
     async def stop(self) -> None:
-        """End the replicas, and Ray if it is our own; see ``Engine.stop``."""
+        """Stop the replicas, and Ray too if it is our own; see ``Engine.stop``."""
         await asyncio.to_thread(self._stop_ray)
 
     def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
@@ -102,12 +102,12 @@ class ClusterEngine:
             import ray
             from ray import serve
 
-            logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server says itself what it does
+            logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server writes its own log
             ray.init(**options)
             serve.start(proxy_location="Disabled")
 
     def _stop_ray(self) -> None:
-        with self._lock:  # a start that was given up goes on until here
+        with self._lock:  # waits for an abandoned start to finish
             import ray
 
             if not ray.is_initialized():
@@ -116,17 +116,17 @@ class ClusterEngine:
                 from ray import serve
 
                 serve.delete(_APPLICATION)
-            ray.shutdown()  # a Ray of our own ends with everything in it
+            ray.shutdown()  # this ends a Ray of our own with everything in it
             if self._folder is not None:
                 self._folder.remove()
 
 
 def _folders() -> Path:
-    """Where each Ray of this user has its folder: a short path, for Unix sockets have at most 107 bytes."""
+    """Return the parent folder of Ray's files: a short path, since Unix sockets allow at most 107 bytes."""
     return Path(tempfile.gettempdir()) / f"tsray-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
 
 
 def _restore_signals() -> None:
-    """Give SIGTERM back to Python: Ray's core takes it behind its back, to print a stack trace."""
+    """Restore Python's SIGTERM handler, which Ray's core replaces by one that prints a stack trace."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))

@@ -1,4 +1,4 @@
-"""The replicas as a deployment of Ray Serve: how many, on what, and how they come and go."""
+"""The replicas as a Ray Serve deployment: their number, resources and scaling."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textsegment.server.engines.ray.router import DigestRouter
 from textsegment.server.engines.ray.settings import ReplicaSettings
 from textsegment.wire.failures import ErrorReport
 
-# A job may take minutes, and a replica that is not needed any more finishes its own.
+# A job may take minutes, and a replica that is no longer needed finishes the one it has.
 _DRAIN_S = 600.0
 _DOWNSCALE_DELAY_S = 300.0
 _UPSCALE_DELAY_S = 5.0
@@ -30,17 +30,17 @@ _POLL_S = 0.2
 def replicas_of(
     settings: ReplicaSettings, arguments: Mapping[str, Any], factory: str = LOCAL_SEGMENTER
 ) -> serve.Application:
-    """Return the deployment of the segmenter, ready to be run or given to another deployment.
+    """Return the deployment of the segmenter, ready to be run or bound to another deployment.
 
     Args:
-        settings: How many, and on what; this process is connected with Ray.
+        settings: Number and resources of the replicas. This process must be connected to Ray.
         arguments: Keyword arguments of the segmenter.
-        factory: What makes a segmenter, ``"module:name"``.
+        factory: Factory of the segmenter, as ``"module:name"``.
     """
     deployment = serve.deployment(
         SegmenterReplica,
         name="segmenter",
-        # Jobs that no replica is free for wait in the handle, where any replica can get them.
+        # Jobs without a free replica wait in the handle, from which any replica can take them.
         max_ongoing_requests=1,
         autoscaling_config=AutoscalingConfig(
             min_replicas=settings.least,
@@ -60,7 +60,7 @@ def replicas_of(
 
 
 def gpus_of(settings: ReplicaSettings, device: str | None) -> float:
-    """Return how many GPUs Ray sets aside for a replica."""
+    """Return the number of GPUs that Ray reserves for a replica."""
     if settings.gpus is not None:
         return settings.gpus
     has_any = ray.cluster_resources().get("GPU", 0) >= 1
@@ -68,10 +68,10 @@ def gpus_of(settings: ReplicaSettings, device: str | None) -> float:
 
 
 def require_gpus(settings: ReplicaSettings, device: str | None) -> None:
-    """Check that a Ray that cannot grow has a GPU for each replica: else they would be waited for for ever.
+    """Check that a Ray on one computer has enough GPUs, since it would wait forever for missing ones.
 
     Raises:
-        SettingsError: It has not.
+        SettingsError: If there are fewer GPUs than the replicas need.
     """
     present = ray.cluster_resources().get("GPU", 0)
     if settings.least * gpus_of(settings, device) > present:
@@ -81,10 +81,10 @@ def require_gpus(settings: ReplicaSettings, device: str | None) -> None:
 
 
 async def run_replicas(replicas: serve.Application, name: str) -> DeploymentHandle:
-    """Start replicas, and return the handle when they are ready, however long that takes.
+    """Start the replicas, and return their handle once they are ready, however long that takes.
 
     Raises:
-        TextSegmentError: They cannot load the model.
+        TextSegmentError: If they cannot load the model.
     """
     target = serve.RunTarget(replicas, name, route_prefix=None)
     (handle,) = await asyncio.to_thread(serve.run_many, [target], wait_for_applications_running=False)
@@ -100,7 +100,7 @@ def _status(name: str) -> ApplicationStatusOverview:
 
 
 def _reason(status: ApplicationStatusOverview) -> TextSegmentError:
-    """Find the report of a ``StartError``: Serve has the traceback of a failed start, as text."""
+    """Return the error of a failed start, parsed from the traceback that Serve keeps as text."""
     for deployment in status.deployments.values():
         found = re.search(rf"{StartError.__name__}: (\{{.*\}})", deployment.message)
         if found is not None:

@@ -1,4 +1,4 @@
-"""The engine of a server in front of Ray Serve: jobs run on replicas, and survive the death of some."""
+"""The engine of a server in front of Ray Serve, whose jobs survive the death of replicas."""
 
 from __future__ import annotations
 
@@ -20,23 +20,25 @@ from textsegment.server.volumes.stored_file import map_voxels
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import FrameKind, encode_frame, split_frame
 
-# A job that takes its replica with it every time must not take all.
+# A job that kills its replica every time must not kill them all.
 _TRIES = 3
 
-# But for ``RayTaskError``, which brings a defect of ours from the replica.
+# Except ``RayTaskError``, which reports a defect of ours in the replica.
 _LOST = (RayError, RayServeException)
 
 
 class RayEngine:
-    """Runs jobs on the replicas of a deployment; see ``Engine``. A job whose replica dies goes on on another.
+    """Runs jobs on the replicas of a deployment; see ``Engine``.
 
-    The voxels travel through Ray's object store: replicas on this machine read them where they lie, others
-    get a copy.
+    A job continues on another replica if its own dies.
+
+    The voxels are passed through Ray's object store: replicas on this machine read them in place, others get
+    a copy.
 
     Args:
-        handle: Of a deployment of ``SegmenterReplica``.
-        slots: How many jobs are given to Ray at once: as many as there may be replicas. Those that no replica
-            is ready for wait inside Ray, which starts more replicas because of them.
+        handle: Handle of a deployment of ``SegmenterReplica``.
+        slots: Number of jobs given to Ray at once, equal to the maximum number of replicas. Jobs that wait
+            inside Ray for a replica make it start more of them.
     """
 
     def __init__(self, handle: DeploymentHandle, slots: int) -> None:
@@ -46,16 +48,16 @@ class RayEngine:
 
     @property
     def slots(self) -> int:
-        """How many jobs are given to Ray at once."""
+        """Number of jobs that are given to Ray at once."""
         return self._slots
 
     @property
     def is_ready(self) -> bool:
-        """Whether the last job did not lose its replica; see ``Engine.is_ready``."""
+        """Whether the last job kept its replica; see ``Engine.is_ready``."""
         return not self._is_lost
 
     async def start(self) -> ModelInfo:
-        """Wait for a replica and return what it says of itself; see ``Engine.start``."""
+        """Wait for a replica, and return the description of its model; see ``Engine.start``."""
         try:
             info: ModelInfo = await self._handle.info.remote()
         except _LOST as error:
@@ -65,14 +67,14 @@ class RayEngine:
         return info
 
     async def stop(self) -> None:
-        """Leave the replicas to whoever has started them; see ``Engine.stop``."""
+        """Do nothing: whoever started the replicas stops them. See ``Engine.stop``."""
 
     def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
         """Run a job; see ``Engine.run``. Closing the iterator does not wait for the replica."""
         return resumed(self._attempt, work, retry_on=(EngineLostError,), tries=_TRIES)
 
     async def _attempt(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:
-        yield encode_frame(Progress(0.0, "preparing"))  # a replica may have to be started first
+        yield encode_frame(Progress(0.0, "preparing"))  # a replica may have to start first
         voxels = await asyncio.to_thread(_share, work)
         handle = self._handle.options(stream=True, session_id=work.digest)
         response = handle.segment.remote(voxels, work.header, work.digest, work.prompts, work.effort)
@@ -89,14 +91,14 @@ class RayEngine:
             self._is_lost = True
             raise EngineLostError("The engine stopped in mid-job.", "Try again later.") from error
         finally:
-            response.cancel()  # harmless after the end
+            response.cancel()  # has no effect once the call has ended
 
 
 def _share(work: StoredRequest) -> Any:
-    """Put the voxels of a job into the object store; they stay there as long as the reference lives."""
+    """Put the voxels of a job into the object store, where they stay as long as the reference exists."""
     voxels = map_voxels(work.voxels, work.header)
     try:
-        # As a memmap they would be copied in and out; a plain array is read where it lies.
+        # A memmap would be copied in and out; a plain array is read in place.
         return ray.put(voxels.view(np.ndarray))
     except (ObjectStoreFullError, OutOfDiskError) as error:
         raise OutOfMemoryError(

@@ -1,4 +1,4 @@
-"""A replica of the segmenter: it holds one model on one device and runs one job at a time."""
+"""A replica of the segmenter, which holds one model on one device and runs one job at a time."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from textsegment.wire.volume_header import VolumeHeader
 
 
 class StartError(Exception):
-    """A replica cannot load its model; the text is the report of the error, JSON."""
+    """Raised if a replica cannot load its model; the message is the error report as JSON."""
 
 
 class SegmenterReplica:
-    """Runs jobs, one after the other: Serve is told to send the next one when this one has ended.
+    """Runs jobs one after another; the deployment allows one request at a time.
 
     Args:
-        factory: What makes the segmenter, ``"module:name"``.
-        arguments: Its keyword arguments.
-        job_time_s: Longest time of a job.
-        cancel_grace_s: How long a job may take to notice that it was cancelled, before this process ends.
+        factory: Factory of the segmenter, as ``"module:name"``.
+        arguments: Keyword arguments of the segmenter.
+        job_time_s: Time limit of a job.
+        cancel_grace_s: Time a cancelled job has to stop before this process exits.
 
     Raises:
-        StartError: The model cannot be loaded.
+        StartError: If the model cannot be loaded.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class SegmenterReplica:
         self._cancel_grace_s = cancel_grace_s
         try:
             self._segmenter = load_segmenter(factory, arguments)
-        except Exception as error:  # noqa: BLE001 (the process boundary, see StartError)
+        except Exception as error:  # noqa: BLE001 (the process boundary; see StartError)
             raise StartError(report_of(error).decode()) from None
 
     async def info(self) -> ModelInfo:
-        """Say what answers."""
+        """Return the description of the model."""
         return self._segmenter.info()
 
     async def segment(
@@ -62,17 +62,17 @@ class SegmenterReplica:
         prompts: tuple[Prompt, ...],
         effort: Effort,
     ) -> AsyncIterator[bytes]:
-        """Run a job; cancelling the call ends it at the next patch.
+        """Run a job and stream its frames; cancelling the call stops the job at the next patch.
 
         Args:
-            voxels: ``[i, j, k]``, in memory that is shared with other processes: read-only.
-            header: Grid and modality.
-            digest: Of the volume, known from its upload.
-            prompts: What to look for.
-            effort: How much of the volume is computed.
+            voxels: Voxels ``[i, j, k]``, read-only because their memory is shared with other processes.
+            header: Grid and modality of the volume.
+            digest: Digest of the volume, known from its upload.
+            prompts: Prompts, each once.
+            effort: How much of the volume to compute.
 
         Yields:
-            Encoded frames; ``DONE`` or ``ERRO`` is the last.
+            Encoded frames, the last of which is ``DONE`` or ``ERRO``.
         """
         volume = Volume(voxels, header.geometry, header.modality, known_digest=digest)
         frames: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -90,7 +90,7 @@ class SegmenterReplica:
         finally:
             overtime.cancel()
             cancel.cancel()
-            # The next job comes when this call has ended.
+            # The next job arrives as soon as this call has ended.
             _, stuck = await asyncio.wait((job,), timeout=self._cancel_grace_s)
             if stuck:
                 os._exit(1)
@@ -117,9 +117,9 @@ class SegmenterReplica:
             )
             send(encode_frame(Done(result.provenance, result.warnings)))
         except DeviceError:
-            # A device that failed stays failed in this process: Serve starts another one, and the engine
-            # tries the job again as after a crash.
+            # A failed device stays failed in this process. Serve starts another one, and the engine repeats
+            # the job as after a crash.
             os._exit(1)
-        except Exception as error:  # noqa: BLE001 (the process boundary, the engine raises it again)
+        except Exception as error:  # noqa: BLE001 (the process boundary; the engine raises it again)
             send(encode_frame(Failed(ErrorReport.from_json(report_of(error)))))
         send(None)

@@ -1,4 +1,4 @@
-"""How many replicas of the segmenter there are, and on what."""
+"""Number and resources of the segmenter's replicas."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from textsegment.errors import SettingsError
 
 @dataclass(frozen=True)
 class ReplicaSettings:
-    """Replicas of the segmenter.
+    """Number and resources of the segmenter's replicas.
 
     Attributes:
-        least: So many are there from the start.
-        most: So many are there when jobs wait.
-        cpus: Cores that Ray sets aside for each; PyTorch uses as many threads.
-        gpus: GPUs that Ray sets aside for each, a part of one if several share it; None for one, if the
-            cluster has any and the device is not another one.
-        job_time_s: Longest time of a job.
+        least: Minimum number of replicas, which run from the start.
+        most: Maximum number of replicas, reached when jobs wait.
+        cpus: Cores that Ray reserves for each replica; PyTorch uses as many threads.
+        gpus: GPUs that Ray reserves for each replica, a fraction if several share one; None for one GPU if
+            the cluster has any and the device is not another one.
+        job_time_s: Time limit of a job.
 
     Raises:
-        SettingsError: They contradict each other.
+        SettingsError: If the values are inconsistent.
     """
 
     least: int = 1
@@ -42,7 +42,7 @@ class ReplicaSettings:
         """Return settings for a fixed number of replicas that share all cores.
 
         Raises:
-            SettingsError: There is not even one.
+            SettingsError: If ``count`` is below 1.
         """
         cores = os.cpu_count() or 1
         share = cores // max(count, 1) or cores / count
