@@ -44,7 +44,8 @@ class SegmentResponse(Response):
         with ExitStack() as held:
             volume = held.enter_context(service.store.using((owner, asked.volume)))
             service.info.model.require_known(asked.prompts, volume.header.modality)
-            note.structures = [prompt.text for prompt in asked.prompts]  # only now: unchecked it may be any text
+            # Only now, since an unchecked prompt may be any text.
+            note.structures = [prompt.text for prompt in asked.prompts]
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)
