@@ -112,13 +112,13 @@ class _Layout:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what makes two results the same."""
+        """Return the output options as JSON, to compare with those of an existing result."""
         extras = [str(path) for path in (self.targets.preview, self.targets.page) if path is not None]
         shown, kind = self.targets.presentation, self.targets.segmentation_type
         return {
             "files": sorted((*self.names, *extras)),
             "short_names": self.targets.short_names,
-            # Results of older versions, which had no other, stay complete.
+            # Defaults are left out, so that results of older versions without these options stay valid.
             **({} if shown == Presentation() else {"presentation": asdict(shown)}),
             **({} if kind == "auto" else {"segmentation_type": kind}),
         }
@@ -127,12 +127,16 @@ class _Layout:
 def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> None:
     """Segment all scans into folders below the output, named after their files or folders.
 
-    A result is complete if its folder holds a report of the same image, request, model, modality and outputs:
-    then it is kept as it is.
+    A folder with a report of the same image, request, model, modality and outputs is complete, and is kept.
+
+    Args:
+        found: Scans to segment.
+        targets: Output options.
+        session: Options of the command, and the model.
 
     Raises:
         typer.Exit: With ``BATCH_INCOMPLETE`` if images failed.
-        TextSegmentError: What would fail for all images: weights, device, disk full, consent.
+        TextSegmentError: If an error concerns all images: weights, device, full disk, consent.
     """
     layout = _checked_layout(targets)
     if session.request.given is not None:
@@ -167,7 +171,7 @@ def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> No
 
 
 def _checked_layout(targets: OutputOptions) -> _Layout:
-    """Say where results go, refuse what would fail for every image, and make the folder."""
+    """Return the layout, after refusing what would fail for every image and creating the folder."""
     layout = _Layout.of(targets)
     if targets.append_to is not None:
         raise OutputError("A structure set to extend belongs to one patient.", "Leave --append-to out.")
@@ -216,12 +220,12 @@ def _summary(outcome: _Outcome) -> str:
 
 
 def _request(image: Path, session: Session) -> dict[str, Any]:
-    """Return what makes two results the same."""
+    """Return the request as JSON, to compare with that of an existing result."""
     return {
         "image_sha256": _fingerprint(image),
         **session.request.to_json(),
         "modality": session.modality,
-        # Results of older versions, which had no other, stay complete.
+        # The default is left out, so that results of older versions without this option stay valid.
         **({} if session.volume_number is None else {"volume": session.volume_number}),
         "model": session.info.model,
         "weights_sha256": session.info.weights_sha256,
@@ -237,9 +241,9 @@ def _complete_report(target: Path, request: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _fingerprint(image: Path) -> str:
-    """Return a SHA-256 of the bytes of a file, of a header and its voxel file, or of all files in a folder.
+    """Return the SHA-256 of a file, of a header and its voxel file, or of all files in a folder.
 
-    Cheaper than reading the image, and the same wherever the file lies.
+    This is cheaper than reading the image, and independent of the location of the file.
     """
     if image.is_dir():
         files = [path for _, inside in walk_files(image) for path in inside if path.is_file()]
