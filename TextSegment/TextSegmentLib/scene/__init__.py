@@ -1,1 +1,1 @@
-"""Nodes of the MRML scene as value types, and back. No Qt."""
+"""Conversion between nodes of the MRML scene and the backend's value types. No Qt."""

@@ -1,6 +1,6 @@
-"""How a segmentation lies to a volume: the map between their spaces, and whether their grids are the same.
+"""Spatial relation of a segmentation to a volume: the map between their spaces, and whether grids match.
 
-A text of a scene keeps six digits of a number, so grids are compared with a tolerance.
+A saved scene stores numbers with six digits, so grids are compared with a tolerance.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from TextSegmentLib.scene.segments import BINARY_LABELMAP, segments_of
 from TextSegmentLib.scene.volume_node import matrix_of
 
 REFERENCE = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()
-# Two grids whose corners are nearer than this to each other are the same; in voxels.
+# Two grids are the same if their corners differ by less than this, in voxels.
 _SAME_CORNER = 0.05
 
 
 def volume_to_segmentation(volume_node: Any, segmentation_node: Any) -> vtk.vtkMatrix4x4:
-    """Return the map from a volume's space to a segmentation's, both before their parent transforms.
+    """Return the matrix from a volume's space to a segmentation's, both before their parent transforms.
 
     Raises:
-        OutputError: It is no matrix.
+        OutputError: The map between the two is not linear.
     """
     theirs, ours = volume_node.GetParentTransformNode(), segmentation_node.GetParentTransformNode()
     matrix = vtk.vtkMatrix4x4()
@@ -44,12 +44,12 @@ def volume_to_segmentation(volume_node: Any, segmentation_node: Any) -> vtk.vtkM
 
 
 def reference_geometry(segmentation_node: Any) -> str:
-    """Return the grid that a segmentation is saved on, as Slicer writes it; empty if it has none."""
+    """Return the grid that a segmentation is saved on, as serialized by Slicer; empty if it has none."""
     return str(segmentation_node.GetSegmentation().GetConversionParameter(REFERENCE))
 
 
 def has_grid_of(segmentation_node: Any, volume_node: Any) -> bool:
-    """Whether the grid of a segmentation is that of a volume, at the same place."""
+    """Return whether a segmentation has the same grid as a volume, at the same place."""
     try:
         matrix = _of_vtk(volume_to_segmentation(volume_node, segmentation_node))
     except OutputError:
@@ -65,7 +65,7 @@ def has_grid_of(segmentation_node: Any, volume_node: Any) -> bool:
 
 
 def belongs_to(segmentation_node: Any, volume_node: Any) -> bool:
-    """Whether a segmentation may go on with a volume: it is empty, or was made for it or for its grid."""
+    """Return whether a segmentation suits a volume: it is empty, or was made for the volume or its grid."""
     role = segmentation_node.GetReferenceImageGeometryReferenceRole()
     reference_node = segmentation_node.GetNodeReference(role)
     if reference_node is not None:
@@ -76,7 +76,7 @@ def belongs_to(segmentation_node: Any, volume_node: Any) -> bool:
 
 
 def _meets(segmentation_node: Any, volume_node: Any) -> bool:
-    """Whether no segment lies wholly outside a volume."""
+    """Return whether every segment lies at least partly inside a volume."""
     try:
         to_volume = np.linalg.inv(_of_vtk(volume_to_segmentation(volume_node, segmentation_node)))
     except OutputError:
@@ -94,7 +94,7 @@ def _meets(segmentation_node: Any, volume_node: Any) -> bool:
 
 
 def _corners(to_space: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return where the corner voxels of a grid lie, as columns (4, 8)."""
+    """Return the positions of a grid's corner voxels as homogeneous columns, shape (4, 8)."""
     sides = np.meshgrid(extent[0:2], extent[2:4], extent[4:6], [1.0], indexing="ij")
     return to_space @ np.array([side.ravel() for side in sides], dtype=np.float64)
 

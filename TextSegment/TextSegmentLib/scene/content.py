@@ -1,4 +1,4 @@
-"""What label maps say: voxels and place of a segment, whatever image holds it, perhaps with others."""
+"""Content of label maps: the voxels and place of a segment, in an image of its own or shared with others."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MOST_LABELS = 1 << 16
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What the label map of a segment says.
+    """Voxels of a segment, as a digest, and their place.
 
     Attributes:
-        corner_ras: Where the first voxel of its box lies, in the space of the segmentation node.
-        digest: Of the voxels of the box.
-        shape: Voxels of the box along i, j, k; None if an older version of this module has kept it.
+        corner_ras: Position (RAS, mm) of the first voxel of the box, in the space of the segmentation node.
+        digest: SHA-256 of the voxels in the box.
+        shape: Number of voxels in the box along i, j, k; None if an older version of this module saved it.
     """
 
     corner_ras: NDArray[np.float64]
@@ -34,7 +34,7 @@ class Content:
     shape: tuple[int, int, int] | None = None
 
     def equals(self, other: Content | None) -> bool:
-        """Whether both have the same voxels at the same place."""
+        """Return whether both have the same voxels at the same place."""
         return (
             other is not None
             and self.digest == other.digest
@@ -42,34 +42,34 @@ class Content:
         )
 
     def to_text(self) -> str:
-        """Return corner and digest as text, for ``from_text``."""
+        """Return the corner and digest as text that ``from_text`` can read."""
         return f"{' '.join(f'{part:.6f}' for part in self.corner_ras)} {self.digest.hex()}"
 
     @classmethod
     def from_text(cls, text: str, shape: tuple[int, int, int] | None = None) -> Content:
-        """Return what ``to_text`` was called on.
+        """Parse the text that ``to_text`` returned.
 
         Raises:
-            ValueError: The text says something else.
+            ValueError: The text has another format.
         """
         right, anterior, superior, digest = text.split()
         corner_ras = np.array([float(right), float(anterior), float(superior)])
         return cls(corner_ras, bytes.fromhex(digest), shape)
 
     def moved(self, matrix: vtk.vtkMatrix4x4) -> Content:
-        """Return the same content in a space that a matrix leads to."""
+        """Return the same content in the space that a 4×4 matrix maps to."""
         corner = matrix.MultiplyPoint((*self.corner_ras, 1.0))
         return Content(np.array(corner[:3]), self.digest, self.shape)
 
 
 class LabelImage:
-    """An image that holds segments, taken hold of on the asking thread, to be read in a worker.
+    """Image that holds segments: captured on the calling thread, to be read in a worker.
 
     Args:
         image: A ``vtkOrientedImageData``, or None.
 
     Attributes:
-        time: When the image was changed last; what was read counts only while it is the same.
+        time: Modification time of the image; what was read is valid only while this is unchanged.
     """
 
     def __init__(self, image: Any) -> None:
@@ -80,23 +80,23 @@ class LabelImage:
         self.time = image.GetMTime() if image is not None else 0
 
     def count(self, label: int) -> int:
-        """Return how many voxels have a label; all labels are counted at once."""
+        """Return how many voxels have a label; the first call counts all labels at once."""
         if self._voxels_kji.dtype.kind != "u" or self._voxels_kji.dtype.itemsize > 2:
             return int(np.count_nonzero(self._voxels_kji == label))
         if self._counts is None:
             self._counts = np.zeros(_MOST_LABELS, np.int64)
-            for part in self._voxels_kji:  # by slices: numpy counts in eight bytes a voxel
+            for part in self._voxels_kji:  # slice by slice: bincount takes eight bytes per voxel
                 found = np.bincount(part.ravel())
                 self._counts[: len(found)] += found
         return int(self._counts[label])
 
     def volume_ml(self, label: int) -> float:
-        """Return the millilitres of a label."""
+        """Return the volume of a label in millilitres."""
         voxel_mm3 = abs(np.linalg.det(self._to_ras[:3, :3]))
         return float(self.count(label) * voxel_mm3 / 1000)
 
     def holds(self, label: int, content: Content) -> bool:
-        """Whether a label says just this; quick if its shape is known."""
+        """Return whether a label has exactly this content; fast if its shape is known."""
         if content.shape is None:
             return content.equals(self.content(label))
         inside = self.inside(label, content)
@@ -105,12 +105,12 @@ class LabelImage:
         return np.count_nonzero(inside) == self.count(label)
 
     def inside(self, label: int, content: Content) -> NDArray[np.bool_] | None:
-        """Return the mask (k, j, i) of a label in the box of a content; None if it is not in this grid."""
+        """Return a label's mask in a content's box, ``[k, j, i]``; None if the box is not on this grid."""
         box = self._box_kji(content)
         return None if box is None else self._voxels_kji[box.slices] == label
 
     def content(self, label: int) -> Content | None:
-        """Return what a label says, None if it is nowhere; takes time in large images."""
+        """Return the content of a label, or None if no voxel has it; slow for large images."""
         mask_kji = self._voxels_kji == label
         box = Box.around(mask_kji)
         if box is None:
@@ -121,9 +121,9 @@ class LabelImage:
         return Content((self._to_ras @ [*first, 1])[:3], _digest(inside), (i, j, k))
 
     def erase(self, label: int, content: Content) -> bool:
-        """Set the voxels of a label in the box of a content to zero; return whether that could be.
+        """Set the voxels of a label in a content's box to zero; return whether that was possible.
 
-        Tells nobody: it is for a label that no segment has any more.
+        No modification event is sent: this is for a label that no segment uses any more.
         """
         box = self._box_kji(content)
         if box is None:
@@ -149,14 +149,14 @@ class LabelImage:
 
 
 def has_voxels(image: Any) -> bool:
-    """Whether an image has memory for voxels."""
+    """Return whether an image has any voxels allocated."""
     return (
         image is not None and image.GetNumberOfPoints() > 0 and image.GetPointData().GetScalars() is not None
     )
 
 
 def voxels_kji(image: Any) -> NDArray[Any]:
-    """Return the voxels of an image, its own memory, [k, j, i]."""
+    """Return the voxels of an image as a view of its memory, ``[k, j, i]``."""
     i, j, k = image.GetDimensions()
     voxels: NDArray[Any] = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return voxels.reshape(k, j, i)

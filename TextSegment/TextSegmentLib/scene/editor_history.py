@@ -1,4 +1,4 @@
-"""The undo of Slicer's Segment Editor: what the module does to segments is a step of its own there."""
+"""Undo steps in Slicer's Segment Editor: each change the module makes to segments is a step of its own."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from TextSegmentLib.scene.segments import BINARY_LABELMAP, segments_of
 
 
 class EditorHistory:
-    """Saves a state for the editor's undo before the module adds or removes segments.
+    """Saver of undo states in the Segment Editor, before the module adds or removes segments.
 
-    Without it, one undo in the editor would take back a stroke of a brush, and with it all that came after.
+    Without it, undoing a brush stroke in the editor would also undo everything the module did after it.
     """
 
     def __init__(self) -> None:
         self._left: dict[str, int] | None = None
 
     def save(self, segmentation_node: Any) -> None:
-        """Let the editor go back to just this moment, unless nobody else has edited since the last change."""
+        """Save an undo state, unless nobody else has edited since the module's last change."""
         if _times(segmentation_node) != self._left:
             self.save_always(segmentation_node)
 
     def save_always(self, segmentation_node: Any) -> None:
-        """Let the editor go back to just this moment: what is removed can be brought back there."""
-        # There is no editor before its module was opened, and then nothing to undo.
+        """Save an undo state, so that the editor can restore what is about to be removed."""
+        # The editor exists only once its module was opened; before that there is nothing to undo.
         widget = getattr(slicer.modules, "SegmentEditorWidget", None)
         editor = getattr(widget, "editor", None)
         if editor is not None and editor.segmentationNodeID() == segmentation_node.GetID():
             editor.saveStateForUndo()
 
     def leave(self, segmentation_node: Any) -> None:
-        """The module has made its change: what is different at the next call, somebody else did."""
+        """Note that the module has finished its change: any later difference is somebody else's edit."""
         self._left = _times(segmentation_node)
 
 

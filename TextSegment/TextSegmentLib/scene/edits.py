@@ -1,7 +1,7 @@
-"""Which segments somebody has edited since a run made them: found out in a worker, and kept.
+"""Detection of segments edited since a run made them: done in a worker, and cached.
 
-To compare voxels takes seconds where Slicer has laid many segments into one large image, as it does when a
-scene is saved. What is known of a segment counts as long as its image is the same and was not changed.
+Comparing voxels takes seconds where Slicer has merged many segments into one large image, as it does when a
+scene is saved. A cached verdict stays valid as long as the segment's image is the same and unchanged.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from TextSegmentLib.scene.segments import BINARY_LABELMAP
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found of a segment.
+    """Whether a segment was edited, and its volume if so.
 
     Attributes:
-        is_edited: Whether it is not as a run made it.
-        volume_ml: Millilitres now; not measured if it was not edited.
+        is_edited: Whether the segment differs from what a run made.
+        volume_ml: Current volume in millilitres; not measured if the segment was not edited.
     """
 
     is_edited: bool
@@ -31,7 +31,7 @@ class Verdict:
 
 
 class _Seen:
-    """The image and label of a segment at one moment; keeps neither alive."""
+    """Image and label of a segment at one moment; does not keep the image alive."""
 
     def __init__(self, segment: Any) -> None:
         image = segment.GetRepresentation(BINARY_LABELMAP)
@@ -42,7 +42,7 @@ class _Seen:
         self._label = segment.GetLabelValue()
 
     def is_now(self, segment: Any) -> bool:
-        """Whether a segment has the same image, unchanged."""
+        """Return whether a segment still has the same image and label, unchanged."""
         image = segment.GetRepresentation(BINARY_LABELMAP)
         if image is None or self._is_empty:
             return image is None and self._is_empty
@@ -55,7 +55,7 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """A segment to be looked at: what it is, and what it was."""
+    """Segment to be checked for edits, with the content that a run gave it."""
 
     segment_id: str
     segment: Any
@@ -63,7 +63,7 @@ class Suspect:
 
 
 class EditWatch:
-    """Knows of the segments of one segmentation whether they were edited."""
+    """Tracks which segments of one segmentation were edited."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[_Seen, Verdict]] = {}
@@ -71,19 +71,19 @@ class EditWatch:
         self._asked: dict[str, _Seen] = {}
 
     def remember(self, segment_id: str, segment: Any) -> None:
-        """A run has just made a segment."""
+        """Record a segment that a run has just made as unedited."""
         self._known[segment_id] = (_Seen(segment), Verdict(is_edited=False))
 
     def verdict(self, segment_id: str, segment: Any) -> Verdict | None:
-        """Return what is known of a segment as it is now; None if nobody has looked yet."""
+        """Return the verdict on a segment in its current state; None if it was not checked yet."""
         seen, verdict = self._known.get(segment_id, (None, None))
         return verdict if seen is not None and seen.is_now(segment) else None
 
     def look(self, suspects: Iterable[Suspect]) -> bool:
-        """Take what the worker has found, and let it look at what is not known; never waits.
+        """Collect the worker's verdicts, and have it check the segments without one; never blocks.
 
         Returns:
-            Whether more is to come.
+            Whether more verdicts are to come.
         """
         self._take()
         unknown = [each for each in suspects if self.verdict(each.segment_id, each.segment) is None]
@@ -92,7 +92,7 @@ class EditWatch:
         return self._task is not None
 
     def settle(self, suspects: Iterable[Suspect]) -> None:
-        """Wait until all is known; takes seconds in large images."""
+        """Wait until every segment has a verdict; takes seconds for large images."""
         everything = list(suspects)
         while self.look(everything):
             assert self._task is not None
@@ -115,7 +115,7 @@ class EditWatch:
             return
         task, self._task = self._task, None
         for segment_id, verdict in task.result().items():
-            # If it has been changed meanwhile, this does not fit any more, and it is looked at again.
+            # If the segment changed meanwhile, this no longer matches it, and it is checked again.
             self._known[segment_id] = (self._asked[segment_id], verdict)
 
 

@@ -1,4 +1,4 @@
-"""What a run does in its worker: no node is touched here, and the GUI waits for nothing of it."""
+"""The part of a run that executes in its worker: it touches no node, and the GUI never waits for it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from TextSegmentLib.scene.volume_node import VolumeSource
 
 @dataclass(frozen=True)
 class VoxelsCopied:
-    """The memory of the volume node is needed no more."""
+    """Report that the voxels were copied: the memory of the volume node is no longer needed."""
 
 
 @dataclass(frozen=True, eq=False)
 class FoundMask:
-    """A mask, with the label map that was made of it; none if it is empty."""
+    """Mask with the label map made from it, and its content; both None if the mask is empty."""
 
     mask: StructureMask
     labelmap: Any = None
@@ -36,8 +36,8 @@ class Request:
     """What a run looks for.
 
     Attributes:
-        modality: DICOM code.
-        choose: Says, in the worker, which structures, once it is known what the model has.
+        modality: DICOM modality code of the image.
+        choose: Function that selects the structures, called in the worker once the model is known.
         effort: How much of the volume is computed.
     """
 
@@ -49,18 +49,21 @@ class Request:
 def find(
     source: VolumeSource, segmenter: Segmenter, request: Request, report: Report, cancel: CancelToken
 ) -> Segmentation:
-    """Find structures.
+    """Find structures in a volume, reporting each as it is found.
 
     Args:
-        source: The voxels.
-        segmenter: What finds them.
-        request: Which ones.
-        report: Gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Progress`` and
-            ``FoundMask``.
-        cancel: Asks to stop.
+        source: Voxels and geometry of the volume.
+        segmenter: Segmenter that finds the structures.
+        request: Modality, and the choice of structures.
+        report: Callback that gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Progress``
+            and ``FoundMask``.
+        cancel: Token that asks to stop.
+
+    Returns:
+        All masks, on the grid of the volume.
 
     Raises:
-        TextSegmentError: Any failure, typed.
+        TextSegmentError: The model, the volume or the segmentation failed.
     """
     model = segmenter.info()
     report(model)

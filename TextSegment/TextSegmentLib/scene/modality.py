@@ -1,4 +1,4 @@
-"""Which modality a volume has: said by DICOM, by Slicer, by its name, or guessed from its values."""
+"""Modality of a volume node: from DICOM, from the unit of its voxels, or guessed from its name or values."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _QUANTITIES = {"112031": "CT", "110852": "MR", "113041": "PT", "126400": "PT"}
 
 
 def guess_modality(volume_node: Any) -> ModalityGuess:
-    """Return what a volume's modality seems to be; quick.
+    """Return the most likely modality of a volume, and where it comes from; fast.
 
     Raises:
-        VolumeInvalidError: The node is no scan.
+        VolumeInvalidError: The node is not a scan.
     """
     image = require_scan(volume_node)
     for told, source in (
@@ -36,7 +36,7 @@ def guess_modality(volume_node: Any) -> ModalityGuess:
 
 
 def reason_of(guess: ModalityGuess) -> str:
-    """Return what says so, for the user."""
+    """Return where a guess comes from, in words for the user."""
     return {
         ModalitySource.HEADER: _("DICOM header"),
         ModalitySource.UNIT: _("unit of the voxels"),

@@ -1,7 +1,7 @@
-"""What the panel keeps with a case: saved in the scene and restored with it.
+"""Parameters of the panel that belong to a case: saved in the scene and restored with it.
 
-A plain ``vtkMRMLScriptedModuleNode`` holds it as strings and node references. What belongs to this computer
-and not to the case is in ``settings``; the access key above all never comes here.
+A plain ``vtkMRMLScriptedModuleNode`` holds them as strings and node references. What belongs to this computer
+rather than to the case is in ``settings``; in particular, the access key is never stored here.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODALITY = "Modality"
 
 
 def parameter_node(scene: Any = None) -> Any:
-    """Return the parameter node of a scene, by default the application's; made if there is none."""
+    """Return the parameter node of a scene (default: the application's), creating it if there is none."""
     scene = scene or slicer.mrmlScene
     node = scene.GetSingletonNode(MODULE, "vtkMRMLScriptedModuleNode")
     if node is None:
@@ -27,7 +27,7 @@ def parameter_node(scene: Any = None) -> Any:
         node.SetSingletonTag(MODULE)
         node.SetName(MODULE)
         node = scene.AddNode(node)
-    if node.GetAttribute("ModuleName") != MODULE:  # closing a scene takes it away
+    if node.GetAttribute("ModuleName") != MODULE:  # closing a scene resets it
         node.SetAttribute("ModuleName", MODULE)
     return node
 
@@ -36,10 +36,10 @@ class Parameters:
     """Typed view of the parameter node; observe ``node`` for changes.
 
     Args:
-        node: From ``parameter_node``.
+        node: Parameter node, from ``parameter_node``.
 
     Attributes:
-        node: The same.
+        node: The parameter node.
     """
 
     def __init__(self, node: Any) -> None:
@@ -47,7 +47,7 @@ class Parameters:
 
     @property
     def volume_node(self) -> Any:
-        """What is to be segmented, or None."""
+        """Volume to be segmented, or None."""
         return self.node.GetNodeReference(_VOLUME)
 
     @volume_node.setter
@@ -56,7 +56,7 @@ class Parameters:
 
     @property
     def segmentation_node(self) -> Any:
-        """Where the results go, None for a new segmentation."""
+        """Segmentation that receives the results; None for a new one."""
         return self.node.GetNodeReference(_SEGMENTATION)
 
     @segmentation_node.setter
@@ -74,7 +74,7 @@ class Parameters:
 
     @property
     def text(self) -> str:
-        """What was typed."""
+        """Text in the prompt box."""
         return self.node.GetParameter(_TEXT)
 
     @text.setter
@@ -83,7 +83,7 @@ class Parameters:
 
     @property
     def modality(self) -> str:
-        """The modality that the user chose, empty for the guess."""
+        """Modality that the user chose; empty to use the guess."""
         return self.node.GetParameter(_MODALITY)
 
     @modality.setter

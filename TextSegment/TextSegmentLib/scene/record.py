@@ -1,4 +1,4 @@
-"""What a run writes into the tags of a segment, so that it can be shown again after save and load."""
+"""Record that a run keeps in a segment's tags, so that its results can be shown again after save and load."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.rows import RowState, state_of
 
 _TAG = "TextSegment."
-# What a segmentation file uses as punctuation in tags, and line ends.
+# Segmentation files use "|" and "~" as delimiters in tags, and cannot hold line breaks there.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentRecord:
-    """How a segment was made.
+    """Record of how a segment was made.
 
     Attributes:
-        run_id: Tells the segments of a run from those of others.
-        structure: The prompt.
-        modality: DICOM code of the image.
-        date: When it was made, ISO 8601.
-        state: How it stood then.
-        volume_ml: Millilitres then.
+        run_id: Identifier of the run that made it.
+        structure: Prompt that the model was asked with.
+        modality: DICOM modality code of the image.
+        date: Time at which it was made, in UTC, ISO 8601.
+        state: State of its row at that time.
+        volume_ml: Volume in millilitres at that time.
         confidence: Mean probability under the mask.
-        content: What its label map said then.
+        content: Content of its label map at that time.
         warnings: Sentences for the user.
-        model: What made it.
+        model: Name of the model that made it.
     """
 
     run_id: str
@@ -50,7 +50,7 @@ class SegmentRecord:
 
     @classmethod
     def of(cls, segment: Any, segment_id: str) -> SegmentRecord | None:
-        """Read the tags of a segment; None if no run made it, or if it is a copy of one that a run made."""
+        """Read the tags of a segment; return None if no run made it, or if it is a copy of such a segment."""
         run_id = tag_of(segment, "run")
         if not run_id or tag_of(segment, "segment") not in ("", segment_id):
             return None
@@ -67,14 +67,14 @@ class SegmentRecord:
                 warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
                 model=tag_of(segment, "model"),
             )
-        except ValueError:  # somebody has changed them
+        except ValueError:  # somebody has changed the tags
             return None
 
 
 def tags_for(
     mask: StructureMask, model: ModelInfo, content: Content, *, run_id: str, modality: str
 ) -> dict[str, str]:
-    """Return the tags for the segment of a mask; ``mark`` writes them."""
+    """Return the tags for the segment of a mask, to be written by ``mark``."""
     shape = content.shape or ()
     return {
         "model": model.model,
@@ -94,13 +94,13 @@ def tags_for(
 
 
 def mark(segment: Any, tags: Mapping[str, str]) -> None:
-    """Write tags."""
+    """Write tags to a segment; characters that a segmentation file cannot hold are replaced."""
     for key, value in tags.items():
         segment.SetTag(f"{_TAG}{key}", value.translate(_PUNCTUATION))
 
 
 def tag_of(segment: Any, key: str) -> str:
-    """Return what ``mark`` was given for a key; empty if nothing."""
+    """Return the value of a tag that ``mark`` wrote; empty if there is none."""
     value = vtk.reference("")
     return str(value) if segment.GetTag(f"{_TAG}{key}", value) else ""
 

@@ -1,7 +1,7 @@
-"""What runs have brought into a segmentation, and what becomes of it.
+"""Results of runs in a segmentation, and what can be done with them.
 
-Rows are read from the segments themselves whenever somebody asks: what others rename, edit, remove or bring
-back needs no notice. The segments carry as tags what is needed for it after save and load.
+Rows are read from the segments themselves on every access, so segments that are renamed, edited, removed or
+restored elsewhere need no notification. The segments carry what is needed after save and load as tags.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from TextSegmentLib.scene.target import Target
 from TextSegmentLib.scene.terminology import look_of
 from TextSegmentLib.scene.weak_node import WeakNode
 
-# After this long with segments going, the windows get a chance to draw.
+# After removing segments for this long, let the GUI redraw.
 _STEP_S = 0.03
 
 
 @dataclass
 class _Asked:
-    """A structure that was looked for in this session, and what was found; its segment may be gone."""
+    """Structure that was asked for, and what was found; its segment may be gone."""
 
     run_id: str
     structure: str
@@ -41,7 +41,7 @@ class _Asked:
 
 @dataclass(frozen=True, eq=False)
 class _Made:
-    """A segment that a run has made."""
+    """Segment that a run has made, with its record."""
 
     segment_id: str
     segment: Any
@@ -49,13 +49,13 @@ class _Made:
 
 
 class Results:
-    """The segments that runs have made in a segmentation. Nothing but these is ever changed.
+    """Segments that runs have made in a segmentation; no other segment is ever changed.
 
-    Making this object changes no node.
+    Creating this object changes no node.
 
     Args:
-        volume_node: What was segmented.
-        segmentation_node: Where the segments are.
+        volume_node: Volume that was segmented.
+        segmentation_node: Segmentation that holds the segments.
     """
 
     def __init__(self, volume_node: Any, segmentation_node: Any) -> None:
@@ -68,19 +68,19 @@ class Results:
 
     @property
     def segmentation_node(self) -> Any:
-        """Where the segments are; None once it was deleted."""
+        """Segmentation that holds the segments; None once it was deleted."""
         return self._segmentation.node
 
     @property
     def volume_node(self) -> Any:
-        """What was segmented; None once it was deleted."""
+        """Volume that was segmented; None once it was deleted."""
         return self._volume.node
 
     @property
     def rows(self) -> tuple[ResultRow, ...]:
-        """One row a structure, as they are now: the oldest run first, in the order that was asked for.
+        """Current rows, one per structure: oldest run first, and in the requested order within a run.
 
-        What a run of another session did not find has left no segment, and no row.
+        Structures that a run of another session did not find left no segment, and so have no row.
         """
         runs: dict[str, list[_Made]] = {asked.run_id: [] for asked in self._asked}
         for each in sorted(self._made().values(), key=lambda each: each.record.date):
@@ -91,7 +91,7 @@ class Results:
         """Return the row with a key.
 
         Raises:
-            KeyError: There is none any more.
+            KeyError: There is no such row (any more).
         """
         for row in self.rows:
             if row.key == key:
@@ -99,19 +99,19 @@ class Results:
         raise KeyError(key)
 
     def look(self) -> bool:
-        """Find out which segments were edited; never waits.
+        """Check which segments were edited; never blocks.
 
         Returns:
-            Whether more is to come: then call it again a moment later.
+            Whether the check is still going on: call again a moment later.
         """
         return self._edits.look(self._suspects())
 
     def settle(self) -> None:
-        """Find out which segments were edited, and wait for that: for scripts."""
+        """Check which segments were edited, and wait for the verdicts; for scripts."""
         self._edits.settle(self._suspects())
 
     def begin(self, run_id: str, structures: Sequence[str], modality: str, target: Target) -> None:
-        """A run looks for structures, each of which gets a row at once."""
+        """Register the structures that a run looks for; each gets a row at once."""
         self._targets.setdefault(run_id, target)
         for structure in structures:
             self._ask(_Asked(run_id, structure, modality))
@@ -124,7 +124,7 @@ class Results:
         segment_id: str | None,
         warnings: tuple[str, ...],
     ) -> None:
-        """A run has found out about a structure; it has made its segment, unless there is nothing."""
+        """Register what a run found for a structure; ``segment_id`` is None if the mask was empty."""
         asked = self._find_asked(run_id, structure)
         assert asked is not None
         asked.statistics, asked.segment_id, asked.warnings = statistics, segment_id, warnings
@@ -134,34 +134,34 @@ class Results:
         self._history.leave(self.segmentation_node)
 
     def save_for_editor(self) -> None:
-        """Call before segments are added: the editor's undo is to come back to just here."""
+        """Save an undo state in the Segment Editor; call this before segments are added."""
         self._history.save(self.segmentation_node)
 
     def accept(self, row: ResultRow) -> None:
-        """Mark a segment as completed; undo keeps it from now on."""
+        """Mark the segment of a row as completed; ``undo`` keeps it from now on."""
         made = self._made_of(row, self._made())
         if made is not None:
             set_status(made.segment, "Completed")
 
     def delete(self, row: ResultRow) -> None:
-        """Remove the segment of a row, edited or not."""
+        """Remove the segment of a row, whether or not it was edited."""
         _all(self._remove([row]))
 
     def make_way(self, row: ResultRow) -> None:
-        """Get ready for another result for the structure of a row.
+        """Make way for a new result for the structure of a row.
 
-        Its segment is removed, but kept beside the one to come if it was edited or accepted.
+        The row's segment is removed, unless it was edited or accepted: then it is kept beside the new one.
         """
         self.settle()
         if not self._is_users_own(self.row(row.key)):
             _all(self._remove([row]))
 
     def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
-        """Remove the segments of a run, once it is known what was edited.
+        """Remove the segments of a run, after checking which of them were edited.
 
         Args:
-            run_id: Which; the last one that has something to be taken back if it is empty.
-            edited_too: Whether to remove also what was edited or accepted since.
+            run_id: Identifier of the run; empty for the last run that has something to undo.
+            edited_too: Whether to also remove segments that were edited or accepted since.
 
         Returns:
             Names of the segments that were kept because they were edited or accepted.
@@ -178,7 +178,7 @@ class Results:
     def undo_in_steps(
         self, run_id: str = "", *, edited_too: bool = False
     ) -> Generator[None, None, tuple[str, ...]]:
-        """Do what ``undo`` does, in steps of a few hundredths of a second; call ``look`` before."""
+        """Undo like ``undo``, in steps of a few hundredths of a second; call ``look`` first."""
         rows = [row for row in self.rows if row.segment_id is not None]
         own = [row for row in rows if not edited_too and self._is_users_own(row)]
         if not run_id:
@@ -194,7 +194,7 @@ class Results:
         return tuple(row.name for row in own if row.run_id == run_id)
 
     def _take_up(self) -> None:
-        """Take segments of earlier runs as found: of several for a structure of a run, the newest."""
+        """Register the segments of earlier runs; the newest one if a run has several for a structure."""
         for each in sorted(self._made().values(), key=lambda each: each.record.date):
             record = each.record
             self._ask(
@@ -211,7 +211,7 @@ class Results:
         self._asked.append(asked)
 
     def _made(self) -> dict[str, _Made]:
-        """Return the segments that runs have made, by identifier."""
+        """Return the segments that runs have made, keyed by segment identifier."""
         made = {}
         for segment_id, segment in segments_of(self.segmentation_node):
             record = SegmentRecord.of(segment, segment_id)
@@ -220,7 +220,7 @@ class Results:
         return made
 
     def _made_of(self, row: ResultRow, made: dict[str, _Made]) -> _Made | None:
-        """Return the segment of a row, if it is still that one."""
+        """Return the segment of a row; None if it is gone or now belongs to another run."""
         found = made.get(row.segment_id or "")
         return found if found is not None and found.record.run_id == row.run_id else None
 
@@ -235,7 +235,7 @@ class Results:
                 key = f"{run_id} {asked.structure}"
                 there = left.pop(asked.segment_id or "", None)
                 rows.append(_row_without_segment(asked, key) if there is None else self._row_of(there, key))
-        # Kept beside a newer one, or brought back by somebody.
+        # Segments kept beside a newer one, or restored by the user.
         others = [self._row_of(each, f"{run_id} #{each.segment_id}") for each in left.values()]
         order = [row.structure for row in rows]
         return iter(sorted(others + rows, key=lambda row: _place(row.structure, order)))
@@ -267,11 +267,11 @@ class Results:
         return next((each for each in same if each.structure == structure), None)
 
     def _is_users_own(self, row: ResultRow) -> bool:
-        """Whether a segment was edited, or accepted as it is."""
+        """Return whether the segment of a row was edited or accepted by the user."""
         return row.segment_id is not None and (row.accepted or row.state is RowState.EDITED)
 
     def _remove(self, rows: Sequence[ResultRow]) -> Iterator[None]:
-        """Remove the segments of rows, one each time that the iterator is asked."""
+        """Remove the segments of rows, one per iteration."""
         contents: dict[str, Content | None] = {}
         all_made = self._made()
         for row in rows:

@@ -1,4 +1,4 @@
-"""What a run shows of itself: its state, and a row a structure."""
+"""What a run shows: its state, and one row per structure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textsegment.segmentation import MaskState, MaskStatistics
 
 
 class RunState(StrEnum):
-    """How a run stands."""
+    """State of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -19,9 +19,9 @@ class RunState(StrEnum):
 
 
 class RowState(StrEnum):
-    """How one structure of a run stands.
+    """State of one structure of a run.
 
-    ``edited``: a person has changed the segment; ``removed``: it is there no more.
+    ``edited`` means that a person has changed the segment, ``removed`` that it no longer exists.
     """
 
     WAITING = "waiting"
@@ -41,28 +41,28 @@ _ROW_STATES = {
 
 
 def state_of(statistics: MaskStatistics) -> RowState:
-    """Return how a structure stands whose mask has these figures."""
+    """Return the state of a structure whose mask has these statistics."""
     return _ROW_STATES[statistics.state]
 
 
 @dataclass(frozen=True)
 class ResultRow:
-    """One structure of a run, as it is at the moment; see ``Results.rows``.
+    """Snapshot of one structure of a run; see ``Results.rows``.
 
     Attributes:
-        key: Tells the row from others, and stays the same while it changes.
-        run_id: The run that it belongs to.
-        structure: The prompt.
-        modality: DICOM code of the image.
-        name: Of the segment, which the user may have changed; the structure if there is no segment.
-        color: Of the segment, red, green, blue, 0 to 1.
-        state: How it stands.
-        segment_id: Its segment; None without one.
-        volume_ml: Millilitres; None without a mask.
-        confidence: Mean probability under the mask, 0.5 to 1; None without a mask, and once it was edited.
+        key: Unique key of the row, which stays the same when its contents change.
+        run_id: Identifier of the run that it belongs to.
+        structure: Prompt that the model was asked with.
+        modality: DICOM modality code of the image.
+        name: Name of the segment, which the user may have changed; ``structure`` if there is no segment.
+        color: Color of the segment: red, green, blue, each 0 to 1.
+        state: State of the structure.
+        segment_id: Identifier of its segment; None if there is none.
+        volume_ml: Volume in millilitres; None if there is no mask.
+        confidence: Mean probability under the mask, 0.5 to 1; None if there is no mask or it was edited.
         warnings: Sentences for the user.
-        accepted: Whether the user said that it is good.
-        model: What made the segment; empty without one.
+        accepted: Whether the user marked the segment as completed.
+        model: Name of the model that made the segment; empty if there is no segment.
     """
 
     key: str
@@ -81,5 +81,5 @@ class ResultRow:
 
     @property
     def is_toy(self) -> bool:
-        """Whether the mask was made by the model that only shows the way."""
+        """Whether the mask was made by the demo model."""
         return self.model == _TOY

@@ -1,4 +1,4 @@
-"""One run: from the click to the last segment, on the thread that owns the scene."""
+"""A run, from the click to the last segment, on the thread that owns the scene."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from TextSegmentLib.scene.segments import add_segment
 from TextSegmentLib.scene.target import Target
 from TextSegmentLib.scene.volume_node import VolumeSource
 
-# After this long with masks coming in, the windows get a chance to draw.
+# After handling incoming masks for this long, let the GUI redraw.
 _STEP_S = 0.03
 
 
 class Run:
-    """Structures looked for in one volume, on their way into one segmentation node.
+    """A search for structures in one volume, whose masks become segments of one segmentation node.
 
-    ``process_events`` has to be called again and again until it returns false: by a ``Pump`` on the GUI
-    thread, or by a loop. Attributes change only there and in the methods of this class.
+    Call ``process_events`` until it returns False: with a ``Pump`` on the GUI thread, or in a loop.
+    Attributes change only there and in the methods of this class.
 
     Args:
-        source: The voxels, of the volume of ``results``.
-        target: Where the segments go.
-        results: Of the same nodes; shows what is found.
-        request: What is looked for.
-        structures: Prompts that are known to be asked for already, so that they have rows from the start.
-        segmenter: What finds them.
-        run_id: Of an earlier run that this one goes on with; empty for a run of its own.
-        replaced: Rows whose segments make way when a new one for their structure comes.
-        on_event: Called with this run after every change.
+        source: Voxels and geometry of the volume of ``results``.
+        target: Target that receives the segments.
+        results: Results of the same nodes, where what is found is registered.
+        request: Request to carry out.
+        structures: Prompts known in advance, so that they have rows from the start; may be empty.
+        segmenter: Segmenter that finds the structures.
+        run_id: Identifier of an earlier run that this one continues; empty for a run of its own.
+        replaced: Rows whose segments are replaced once their structure is found anew.
+        on_event: Callback that gets this run after every change.
 
     Attributes:
-        results: What was found, with all that can be done with it.
-        segmentation_node, volume_node: Those of the run; None once they were deleted.
-        state: How it stands.
-        fraction: 0 to 1.
-        stage: What is being done, see ``Progress``; empty before the first news.
-        queue_position: Jobs before this one while it waits; else None.
-        error: Why it failed or was cancelled.
-        warnings: Sentences for the user, on the whole image.
-        model: What answers, once that is known.
+        results: Results that were found, and what can be done with them.
+        segmentation_node, volume_node: Nodes of the run; None once they were deleted.
+        state: State of the run.
+        fraction: Progress, 0 to 1.
+        stage: Stage of the work, see ``Progress``; empty before the first report.
+        queue_position: Number of jobs ahead of this one while it is queued, else None.
+        error: Error that ended the run, or None.
+        warnings: Sentences for the user about the image as a whole.
+        model: Model that carries out the run; None until it is known.
     """
 
     def __init__(
@@ -93,35 +93,35 @@ class Run:
 
     @property
     def segmentation_node(self) -> Any:
-        """Where the segments go; None once it was deleted."""
+        """Segmentation that receives the segments; None once it was deleted."""
         return self.results.segmentation_node
 
     @property
     def volume_node(self) -> Any:
-        """What is segmented; None once it was deleted."""
+        """Volume that is segmented; None once it was deleted."""
         return self.results.volume_node
 
     @property
     def rows(self) -> tuple[ResultRow, ...]:
-        """Those that are looked for, as they are now."""
+        """Current rows of the structures that this run looks for."""
         keys = {f"{self._id} {structure}" for structure in self._structures}
         return tuple(row for row in self.results.rows if row.key in keys)
 
     @property
     def is_active(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the run is queued or running."""
         return self.state in (RunState.QUEUED, RunState.RUNNING)
 
     @property
     def elapsed_s(self) -> float:
-        """Seconds from the click until now, or until the end."""
+        """Seconds from the start until now, or until the end of the run."""
         return (self._ended or time.monotonic()) - self._began
 
     def process_events(self) -> bool:
-        """Take news from the worker, for a few hundredths of a second at most.
+        """Handle reports from the worker, for a few hundredths of a second at most.
 
         Returns:
-            Whether more is to come.
+            Whether the run is still active, so that this must be called again.
         """
         if not self.is_active:
             return False
@@ -140,12 +140,12 @@ class Run:
         return self.is_active
 
     def cancel(self) -> None:
-        """Stop at once; what was found stays."""
+        """Stop at once; segments found so far are kept."""
         if self.is_active:
             self._end(RunState.CANCELLED, CancelledError(_("Cancelled. What was found stays.")))
 
     def undo(self, *, edited_too: bool = False) -> tuple[str, ...]:
-        """Stop, and take back what was found; see ``Results.undo``."""
+        """Stop, and remove what was found; see ``Results.undo``."""
         self.cancel()
         return self.results.undo(self._id, edited_too=edited_too)
 
@@ -194,7 +194,7 @@ class Run:
             self._add(report)
 
     def _add(self, found: FoundMask) -> None:
-        """Make a segment of what was found, unless it is empty."""
+        """Add a segment for a mask, unless it is empty."""
         mask, segment_id = found.mask, None
         if found.labelmap is not None and found.content is not None and self.model is not None:
             content = self._target.place(found.labelmap, found.content)
@@ -205,7 +205,7 @@ class Run:
         self.results.take(self._id, mask.structure, mask.statistics, segment_id, mask.warnings)
 
     def _make_way_for(self, structure: str) -> None:
-        there = {row.key for row in self.results.rows}  # some may have been deleted meanwhile
+        there = {row.key for row in self.results.rows}  # some may be gone by now
         for row in self._replaced:
             if row.structure == structure and row.key in there:
                 self.results.make_way(row)
@@ -223,7 +223,7 @@ class Run:
         self.queue_position = None
         self._ended = time.monotonic()
         self._task.cancel()
-        del self._task, self._source  # they hold the voxels
+        del self._task, self._source  # they keep the voxels alive
         if state is not RunState.DONE:
             self._target.take_back()
         self._on_event(self)

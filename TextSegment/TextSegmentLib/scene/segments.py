@@ -1,7 +1,7 @@
-"""Masks as segments: each with a label map of its own, cut to its box, so that structures may overlap.
+"""Masks as segments, each with its own label map cropped to its box, so that structures may overlap.
 
-A segmentation node keeps its label maps in its own space, before its parent transform. ``Target`` says how
-the volume's space lies in it.
+A segmentation node keeps its label maps in its own space, before its parent transform. ``Target`` maps the
+volume's space to it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapR
 
 
 def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOrientedImageData, Content]:
-    """Return a mask, which is not empty, as a label map of its box in the volume's space, and its content.
+    """Return a non-empty mask as a label map of its box in the volume's space, together with its content.
 
-    Takes time for large masks and touches no node: for the worker.
+    Slow for large masks; touches no node, so call it in the worker.
     """
     image = slicer.vtkOrientedImageData()
     extent = []
@@ -50,16 +50,16 @@ def add_segment(
     """Add a label map as a new segment; no other segment is touched.
 
     Args:
-        segmentation_node: Where to.
-        structure: Name of the structure and of the segment, with a number behind it if there is such a name.
-        labelmap: In the space of the segmentation node; becomes part of it.
-        tags: What made it, see ``SegmentRecord``.
+        segmentation_node: Segmentation that receives the segment.
+        structure: Name of the structure and of the segment; a number is appended if the name is taken.
+        labelmap: Label map in the space of the segmentation node, which takes ownership of it.
+        tags: Tags that record how it was made, see ``SegmentRecord``.
 
     Returns:
-        The identifier of the segment.
+        Identifier of the new segment.
 
     Raises:
-        OutputError: The segmentation does not take it.
+        OutputError: The segmentation refuses the segment.
     """
     segmentation = segmentation_node.GetSegmentation()
     look = look_of(structure)
@@ -79,14 +79,14 @@ def add_segment(
 
 
 def remove_segments(segmentation_node: Any, contents: Mapping[str, Content | None]) -> Iterator[None]:
-    """Remove segments, one each time that the iterator is asked.
+    """Remove segments, one per iteration.
 
-    Slicer goes through the whole image twice for a segment that shares one with others. Those whose box is
-    known are taken out of it here, in no more time than their boxes take.
+    To remove a segment that shares an image with others, Slicer scans the whole image twice. If the box of
+    the segment is known, only the voxels in that box are erased here instead.
 
     Args:
-        segmentation_node: Where they are.
-        contents: By identifier, what a segment says just now; None if that is not known.
+        segmentation_node: Segmentation that holds the segments.
+        contents: Current content by segment identifier; None if it is not known.
     """
     segmentation = segmentation_node.GetSegmentation()
     kept = _images_of(segmentation, without=contents)
@@ -102,7 +102,7 @@ def remove_segments(segmentation_node: Any, contents: Mapping[str, Content | Non
 
 
 def segments_of(segmentation_node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield identifier and segment of all segments of a node, in order; of None nothing."""
+    """Yield the identifier and segment of each segment of a node, in order; nothing if the node is None."""
     if segmentation_node is not None:
         segmentation = segmentation_node.GetSegmentation()
         for number in range(segmentation.GetNumberOfSegments()):
@@ -110,19 +110,24 @@ def segments_of(segmentation_node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def set_status(segment: Any, status: str) -> None:
-    """Set what Slicer's segment table shows: ``NotStarted``, ``InProgress``, ``Completed`` or ``Flagged``."""
+    """Set the status shown in Slicer's segment table.
+
+    Args:
+        segment: Segment to change.
+        status: ``NotStarted``, ``InProgress``, ``Completed`` or ``Flagged``.
+    """
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     logic.SetSegmentStatus(segment, getattr(logic, status))
 
 
 def is_completed(segment: Any) -> bool:
-    """Whether somebody has said that a segment is good; see ``set_status``."""
+    """Return whether a segment is marked as completed; see ``set_status``."""
     logic = slicer.vtkSlicerSegmentationsModuleLogic
     return bool(logic.GetSegmentStatus(segment) == logic.Completed)
 
 
 def _images_of(segmentation: Any, *, without: Collection[str]) -> set[Any]:
-    """Return the images of all segments but some."""
+    """Return the images of all segments except those in ``without``."""
     numbers = range(segmentation.GetNumberOfSegments())
     return {
         segmentation.GetNthSegment(n).GetRepresentation(BINARY_LABELMAP)
@@ -134,7 +139,7 @@ def _images_of(segmentation: Any, *, without: Collection[str]) -> set[Any]:
 def _erase(image: Any, label: int, content: Content | None) -> bool:
     if content is None or not LabelImage(image).erase(label, content):
         return False
-    # Others see that the image is another one; no event, since none of their own voxels is.
+    # The modification time tells observers that the image changed; no event, since none of their voxels did.
     image.GetPointData().GetScalars().Modified()
     return True
 

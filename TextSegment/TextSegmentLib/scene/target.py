@@ -1,4 +1,4 @@
-"""The segmentation node that takes the results of a run: its place in space and in the subject hierarchy."""
+"""Segmentation node that receives a run's results: its place in space and in the subject hierarchy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TYPE = "vtkMRMLSegmentationNode"
 
 @dataclass(frozen=True)
 class Before:
-    """What a run changed of an empty segmentation that the user gave, to be taken back."""
+    """State of an empty segmentation of the user's before a run changed it, so that it can be restored."""
 
     transform_id: str | None
     reference_id: str | None
@@ -33,16 +33,16 @@ class Before:
 
 
 class Target:
-    """Where the results of one run go, decided when it begins; made by ``prepare``.
+    """Destination of one run's results, fixed when the run begins; create it with ``prepare``.
 
     Args:
-        volume_node: The volume that is segmented.
-        segmentation_node: Takes the segments.
-        was_made: Whether it was made for the run.
-        before: What it was before; None if nothing of it was changed.
+        volume_node: Volume that is segmented.
+        segmentation_node: Segmentation that receives the segments.
+        was_made: Whether the segmentation was created for the run.
+        before: State of the segmentation before the run; None if nothing was changed.
 
     Attributes:
-        warnings: What the user should know about this choice.
+        warnings: Sentences for the user about this choice of segmentation.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Target:
     ) -> None:
         self._volume, self._node = WeakNode(volume_node), WeakNode(segmentation_node)
         self._was_made, self._before = was_made, before
-        # Of now: one may be moved while the run goes on, and all its segments are to lie together.
+        # Fixed now: either node may be moved during the run, but all its segments must stay aligned.
         self._matrix = volume_to_segmentation(volume_node, segmentation_node)
         self.warnings: tuple[str, ...] = ()
         if not has_grid_of(segmentation_node, volume_node):
@@ -63,21 +63,21 @@ class Target:
 
     @classmethod
     def prepare(cls, volume_node: Any, segmentation_node: Any = None) -> Target:
-        """Get a segmentation ready for results.
+        """Prepare a segmentation to receive results.
 
         Args:
-            volume_node: The volume that is segmented.
-            segmentation_node: The user's choice; None for a new one beside the volume.
+            volume_node: Volume that is segmented.
+            segmentation_node: Segmentation that the user chose; None for a new one beside the volume.
 
         Raises:
-            OutputError: The results cannot go into this segmentation; it is left as it is.
+            OutputError: The segmentation cannot receive the results; it is left unchanged.
         """
         was_made = segmentation_node is None
         if segmentation_node is None:
             segmentation_node = _new_beside(volume_node)
         else:
             _require_usable(segmentation_node, volume_node)
-        segmentation_node.CreateDefaultDisplayNodes()  # where there are none
+        segmentation_node.CreateDefaultDisplayNodes()  # does nothing if there are any
         before = None
         if segmentation_node.GetSegmentation().GetNumberOfSegments() == 0:
             before = _before(segmentation_node)
@@ -88,17 +88,17 @@ class Target:
 
     @property
     def node(self) -> Any:
-        """The segmentation node, None once it was deleted or the scene was closed."""
+        """Segmentation node; None once it was deleted or the scene was closed."""
         return self._node.node
 
     def place(self, labelmap: slicer.vtkOrientedImageData, content: Content) -> Content:
-        """Move a label map from the volume's space to the segmentation's; no voxel changes.
+        """Move a label map from the volume's space to the segmentation's; its voxels do not change.
 
         Returns:
-            What it says there.
+            The content in the segmentation's space.
 
         Raises:
-            OutputError: A non-linear transform has come between them.
+            OutputError: A non-linear transform now lies between the two nodes.
         """
         volume_to_segmentation(self._volume.node, self.node)
         image_to_volume, image_to_segmentation = vtk.vtkMatrix4x4(), vtk.vtkMatrix4x4()
@@ -108,7 +108,7 @@ class Target:
         return content.moved(self._matrix)
 
     def take_back(self) -> None:
-        """Remove the node that was made for the run, or restore what it changed, if no segment is left."""
+        """Remove the node that the run created, or restore what it changed, if no segment is left."""
         node = self.node
         if node is None or node.GetSegmentation().GetNumberOfSegments() > 0:
             return
@@ -138,7 +138,7 @@ def _require_usable(node: Any, volume_node: Any) -> None:
             _("The segmentation holds surfaces, not label maps."),
             _("Choose a new segmentation, or make label maps the source in the module Segmentations."),
         )
-    if node.GetSegmentation().GetNumberOfSegments() > 0:  # an empty one goes under the volume's transform
+    if node.GetSegmentation().GetNumberOfSegments() > 0:  # an empty one is put under the volume's transform
         volume_to_segmentation(volume_node, node)
 
 

@@ -1,4 +1,4 @@
-"""How a structure looks in Slicer: colour, terminology entry, identifier."""
+"""Appearance of a structure in Slicer: color, terminology entry, identifier."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from textsegment.vocabulary.structures import find_structure
 
 @dataclass(frozen=True)
 class Look:
-    """What a segment of a structure gets.
+    """Appearance of a structure's segment.
 
     Attributes:
-        identifier: To make the identifier of the segment from.
-        color: Red, green, blue, 0 to 1.
+        identifier: Base of the segment's identifier.
+        color: Red, green, blue, each 0 to 1.
         terminology: Value of the tag ``TerminologyEntry``.
     """
 
@@ -25,7 +25,7 @@ class Look:
 
 
 def look_of(structure: str) -> Look:
-    """Return what the vocabulary says of a structure, else a stable colour and the code for tissue."""
+    """Return a structure's appearance from the vocabulary, else a stable color and the code for tissue."""
     known = find_structure(structure)
     appearance = appearance_of(structure)
     red, green, blue = (value / 255 for value in appearance.color)

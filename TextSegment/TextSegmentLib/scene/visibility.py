@@ -1,4 +1,4 @@
-"""Whether a segmentation can be seen at all."""
+"""Visibility of a segmentation in the slice views."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import slicer
 
 
 def is_hidden(segmentation_node: Any) -> bool:
-    """Return whether slice views show nothing of a segmentation, whatever the eyes of its segments say."""
+    """Return whether slice views hide a segmentation entirely, whatever the visibility of its segments."""
     display_node = segmentation_node.GetDisplayNode()
     if display_node is None:
         return False
@@ -20,7 +20,7 @@ def is_hidden(segmentation_node: Any) -> bool:
 
 
 def make_visible(segmentation_node: Any) -> None:
-    """Show a segmentation, and the folders that it is in; the eyes of its segments stay as they are."""
+    """Show a segmentation and the folders it is in; the visibility of its segments stays as it is."""
     display_node = segmentation_node.GetDisplayNode()
     if display_node is not None:
         display_node.SetVisibility(True)

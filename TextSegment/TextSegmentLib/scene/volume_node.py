@@ -1,7 +1,7 @@
-"""Volume nodes: what may be segmented, and its voxels as a ``Volume``.
+"""Volume nodes: which of them can be segmented, and their voxels as a ``Volume``.
 
-MRML keeps voxels in the order KJI and their place as a matrix IJK to RAS, without the parent transform of the
-node: results go under the same transform, so a volume is segmented where its own matrix puts it.
+MRML stores voxels in KJI order and their place as an IJK-to-RAS matrix, without the parent transform of the
+node. Results go under the same transform, so a volume is segmented where its own matrix puts it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from vtk.util import numpy_support
 
 @dataclass(frozen=True, eq=False)
 class VolumeSource:
-    """What a run needs of a volume node, taken at once; its voxels are copied later, in the worker.
+    """What a run needs of a volume node, captured at the start; the worker copies the voxels later.
 
     Attributes:
-        voxels_kji: The node's own memory, which this object keeps alive.
+        voxels_kji: View of the node's own memory, which this object keeps alive; ``[k, j, i]``.
         geometry: Grid of the voxels; ``[0, 0, 0]`` is the first voxel in memory.
-        first_index: MRML's IJK of the first voxel in memory; zero but for images cut out of others.
-        ijk_to_ras: 4×4, from MRML's IJK.
+        first_index: MRML IJK index of the first voxel in memory; zero except for images cropped from others.
+        ijk_to_ras: 4×4 matrix from MRML's IJK to RAS, in mm.
         warnings: Sentences for the user.
-        image: What the voxels belong to, and its modification time.
+        image: Image that the voxels belong to, and its modification time.
     """
 
     voxels_kji: NDArray[Any]
@@ -42,44 +42,45 @@ class VolumeSource:
     image: tuple[vtk.vtkImageData, int]
 
     def require_unchanged(self) -> None:
-        """Check on the asking thread, after ``to_volume``, that nobody wrote into the voxels meanwhile.
+        """Check, on the calling thread after ``to_volume``, that no voxel changed while they were copied.
 
         Raises:
-            VolumeInvalidError: Somebody did: the copy may hold a mixture.
+            VolumeInvalidError: They did change: the copy may mix old and new voxels.
         """
         image, time = self.image
         if image.GetMTime() != time:
             raise VolumeInvalidError(_("The volume was changed while it was read."), _("Start again."))
 
     def shows_another(self, volume_node: Any) -> bool:
-        """Whether a node has another image now, such as another time point of a sequence."""
+        """Return whether a node now has another image, such as another time point of a sequence."""
         return volume_node.GetImageData() is not self.image[0]
 
     def is_moved(self, volume_node: Any) -> bool:
-        """Whether the same image has another place now, without a transform."""
+        """Return whether the node's own matrix has changed, while its image is the same."""
         return not self.shows_another(volume_node) and not np.array_equal(
             matrix_of(volume_node.GetIJKToRASMatrix), self.ijk_to_ras
         )
 
     def to_volume(self, modality: str) -> Volume:
-        """Copy the voxels to ``[i, j, k]``; may take a second, for a worker.
+        """Return a copy of the voxels, ``[i, j, k]``, as a volume; may take a second, so call it in a worker.
 
         Args:
-            modality: DICOM code.
+            modality: DICOM modality code.
         """
         voxels = np.array(self.voxels_kji.transpose(2, 1, 0), order="C", copy=True)
         return Volume(voxels, self.geometry, modality, self.warnings)
 
 
 def read_volume_node(volume_node: Any) -> VolumeSource:
-    """Take hold of a volume node's image; costs no time and no memory.
+    """Capture the image of a volume node without copying its voxels.
 
     Args:
         volume_node: A ``vtkMRMLScalarVolumeNode`` with a three-dimensional image.
 
     Raises:
-        VolumeInvalidError: No scan: another kind of node, empty, several channels, a single slice.
-        GeometryError: The matrix of the node is no map from voxels to patient space.
+        VolumeInvalidError: The node is not a scan: it is of another kind, or its image is empty, has several
+            channels, or is a single slice.
+        GeometryError: The matrix of the node is not a valid map from voxels to patient space.
     """
     image = require_scan(volume_node)
     extent = image.GetExtent()
@@ -100,10 +101,10 @@ def read_volume_node(volume_node: Any) -> VolumeSource:
 
 
 def require_scan(volume_node: Any) -> vtk.vtkImageData:
-    """Return the image of a node that can be segmented.
+    """Return the image of a node, after checking that it can be segmented.
 
     Raises:
-        VolumeInvalidError: It is none; says why and what to do.
+        VolumeInvalidError: The node cannot be segmented; the message says why and what to do.
     """
     if volume_node is None:
         raise VolumeInvalidError(_("No volume is chosen."), _("Choose one, or load one first."))
@@ -131,14 +132,14 @@ def require_scan(volume_node: Any) -> vtk.vtkImageData:
 
 
 def matrix_of(fill: Any) -> NDArray[np.float64]:
-    """Return the 4×4 matrix that a VTK method fills in, such as ``node.GetIJKToRASMatrix``."""
+    """Return as a 4×4 array the matrix that a VTK method fills in, such as ``node.GetIJKToRASMatrix``."""
     matrix = vtk.vtkMatrix4x4()
     fill(matrix)
     return np.array([[matrix.GetElement(row, column) for column in range(4)] for row in range(4)])
 
 
 def vtk_matrix(values: NDArray[np.float64] | Sequence[Sequence[float]]) -> vtk.vtkMatrix4x4:
-    """Return a 4×4 array as VTK's matrix."""
+    """Return a 4×4 array as a ``vtkMatrix4x4``."""
     matrix = vtk.vtkMatrix4x4()
     matrix.DeepCopy([float(value) for value in np.asarray(values).ravel()])
     return matrix

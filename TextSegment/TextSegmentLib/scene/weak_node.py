@@ -1,4 +1,4 @@
-"""Nodes that may be deleted at any moment."""
+"""References to nodes that may be deleted at any moment."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import vtk
 
 
 class WeakNode:
-    """Knows a node without keeping it alive.
+    """Weak reference to a node, which does not keep it alive.
 
     Args:
-        node: One of a scene.
+        node: Node in a scene.
     """
 
     def __init__(self, node: Any) -> None:
@@ -20,6 +20,6 @@ class WeakNode:
 
     @property
     def node(self) -> Any:
-        """The node; None once it was deleted or its scene was closed."""
+        """Node; None once it was deleted or its scene was closed."""
         node = self._reference.Get()
         return node if node is not None and node.GetScene() is not None else None
