@@ -1,4 +1,4 @@
-"""The Slicer module's parts. Importing any of them makes the bundled backend importable."""
+"""Implementation of the Slicer module. Importing any part of it makes the bundled backend importable."""
 
 from TextSegmentLib import bundle
 

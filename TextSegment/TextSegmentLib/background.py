@@ -1,7 +1,7 @@
-"""Work in a thread, brought back to the thread that asked for it.
+"""Background tasks, whose reports are handed back to the thread that started them.
 
-The worker sees no MRML scene and no Qt. What it reports waits in a queue until the asking thread takes it:
-the GUI thread by a ``Pump``, a script by a loop.
+The worker touches neither the MRML scene nor Qt. Its reports wait in a queue until the calling thread takes
+them: the GUI thread with a ``Pump``, a script in a loop.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ __all__ = ["BackgroundTask", "Pump", "Report", "defect", "let_workers_run"]
 T = TypeVar("T")
 
 _TICK_MS = 20
-# Slicer's main thread keeps Python's lock between Qt's events: unless it sleeps, the worker hardly runs.
+# Slicer's main thread holds the GIL between Qt events: unless it sleeps, the worker hardly runs.
 _YIELD_S = 0.008
 
 
 class BackgroundTask(textsegment.background.BackgroundTask[T]):
-    """One function in a thread of its own, whose failures are all typed; ``T`` is what it returns."""
+    """Function running in its own thread, whose failures are all typed; ``T`` is its return type."""
 
     def result(self) -> T:
-        """Return what the function returned, once the task is over.
+        """Return the result of the function, once the task is over.
 
         Raises:
             TextSegmentError: The function failed.
@@ -43,7 +43,7 @@ class BackgroundTask(textsegment.background.BackgroundTask[T]):
 
 
 def defect(error: Exception) -> TextSegmentError:
-    """Write an exception that nobody expected into Slicer's log, and return what the user is told."""
+    """Write an unexpected exception to Slicer's log, and return the error to show to the user."""
     logging.error("TextSegment: a defect", exc_info=error)
     return TextSegmentError(
         _("The program failed ({kind}).").format(kind=type(error).__name__),
@@ -52,10 +52,10 @@ def defect(error: Exception) -> TextSegmentError:
 
 
 class Pump:
-    """Calls a function on the GUI thread again and again until it returns false.
+    """Timer that calls a function on the GUI thread until it returns False.
 
     Args:
-        step: What to call; returns whether there is more to come.
+        step: Function to call; returns whether it must be called again.
     """
 
     def __init__(self, step: Callable[[], bool]) -> None:
@@ -69,17 +69,17 @@ class Pump:
         self._timer.start()
 
     def stop(self) -> None:
-        """Call no more."""
+        """Stop calling the function."""
         if not self._is_over:
             self._is_over = True
             self._timer.stop()
-            self._timer.deleteLater()  # else it keeps what it calls, and all that hangs on that
+            self._timer.deleteLater()  # else it keeps its callback, and all that it refers to, alive
 
     def _tick(self) -> None:
         try:
             more = self._step()
         except BaseException:
-            self.stop()  # not the same failure fifty times a second
+            self.stop()  # else the same failure would repeat fifty times a second
             raise
         if not more:
             self.stop()
@@ -87,5 +87,5 @@ class Pump:
 
 
 def let_workers_run() -> None:
-    """Let the threads of Python go on for a moment; for the GUI thread, while it waits for them."""
+    """Let Python's other threads run for a moment; the GUI thread calls this while it waits for them."""
     time.sleep(_YIELD_S)

@@ -1,4 +1,4 @@
-"""Where the backend's source is: installed beside the module, or in the source tree."""
+"""Location of the backend's source: installed beside the module, or in the source tree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def backend_source() -> Path:
     """Return the folder that holds the package ``textsegment``.
 
     Raises:
-        ImportError: The extension is not complete.
+        ImportError: The extension is incomplete.
     """
     for place in _PLACES:
         if (place / "textsegment" / "__init__.py").is_file():
@@ -26,9 +26,9 @@ def backend_source() -> Path:
 
 
 def make_importable() -> None:
-    """Put the bundled backend first on the path, so that no installed version of it shadows it."""
+    """Put the bundled backend first on ``sys.path``, so that no installed version shadows it."""
     source = str(backend_source())
     if source not in sys.path:
         sys.path.insert(0, source)
-    # Slicer's own level is DEBUG: each request would leave a line with the address of the server in its log.
+    # Slicer's own level is DEBUG: every request would write the address of the server to its log.
     logging.getLogger("urllib3").setLevel(logging.INFO)

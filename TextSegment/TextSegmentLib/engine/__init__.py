@@ -1,1 +1,1 @@
-"""Where masks come from: an engine on this computer, on a server, or given by a script."""
+"""Sources of masks: an engine on this computer, on a server, or provided by a script."""

@@ -1,4 +1,4 @@
-"""Child processes that never outlive Slicer: started apart, ended with all their children."""
+"""Child processes that never outlive Slicer: each has its own process group, and is ended with all of it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def launch(
     """Start a program with pipes for its input and output, without a console window.
 
     Args:
-        command: The executable and its arguments.
-        environment: All its variables.
-        errors_apart: Whether ``stderr`` is a pipe of its own, not the same as ``stdout``.
+        command: Executable and its arguments.
+        environment: Complete environment of the process.
+        errors_apart: Whether ``stderr`` gets its own pipe rather than sharing that of ``stdout``.
 
     Raises:
-        SettingsError: It cannot be run.
+        SettingsError: The executable cannot be run.
     """
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
-        flags = ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP")  # named so: other systems do not have them
+        flags = ("CREATE_NO_WINDOW", "CREATE_NEW_PROCESS_GROUP")  # by name: other systems lack them
         apart = {"creationflags": sum(getattr(subprocess, flag) for flag in flags)}
     try:
         return subprocess.Popen(
@@ -52,19 +52,19 @@ def launch(
 
 
 def pipe(stream: IO[str] | None) -> IO[str]:
-    """Return a pipe of a program that ``launch`` has started: it is there."""
+    """Return a pipe of a program started by ``launch``, which always has it; narrows the type."""
     assert stream is not None
     return stream
 
 
 def close_input(process: subprocess.Popen[str]) -> None:
-    """End the program's input: the sign for ours to stop."""
+    """Close the program's standard input, which tells our programs to stop."""
     with suppress(OSError):  # the other end is gone already
         pipe(process.stdin).close()
 
 
 def end(process: subprocess.Popen[str], patience_s: float) -> None:
-    """Wait until a program ends that was told to; after some time, end it with all its children."""
+    """Wait for a program that was told to stop; after ``patience_s`` seconds, kill it and its children."""
     try:
         process.wait(patience_s)
     except subprocess.TimeoutExpired:
@@ -73,17 +73,17 @@ def end(process: subprocess.Popen[str], patience_s: float) -> None:
 
 
 class LineProcess:
-    """A program whose output is read line by line in the background.
+    """Program whose output is read line by line in the background.
 
     Args:
-        command: The executable and its arguments.
-        environment: All its variables.
+        command: Executable and its arguments.
+        environment: Complete environment of the process.
 
     Attributes:
-        lines: What it printed, the last thousand lines.
+        lines: Last thousand lines of its output.
 
     Raises:
-        SettingsError: It cannot be run.
+        SettingsError: The executable cannot be run.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -94,17 +94,17 @@ class LineProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """Its exit code once it has ended and all lines were read, None before."""
+        """Exit code, once the program has ended and all its output was read; None before."""
         return None if self._reader.is_alive() else self._process.returncode
 
     def say(self, line: str) -> None:
-        """Write one line to its input; nothing happens if it has ended."""
+        """Write one line to its standard input; does nothing if the program has ended."""
         with suppress(OSError):
             pipe(self._process.stdin).write(line + "\n")
             pipe(self._process.stdin).flush()
 
     def kill(self) -> None:
-        """End it with all its children."""
+        """Kill the program and its children."""
         if self._process.poll() is None:
             _kill_tree(self._process)
 
@@ -120,4 +120,4 @@ def _kill_tree(process: subprocess.Popen[str]) -> None:
     if os.name == "nt":
         subprocess.run(["taskkill", "/PID", str(process.pid), "/T", "/F"], capture_output=True, check=False)
     else:
-        os.killpg(process.pid, signal.SIGKILL)  # it leads a session of its own
+        os.killpg(process.pid, signal.SIGKILL)  # it leads its own process group

@@ -1,4 +1,4 @@
-"""The engine of scripts that name none: the one that the user chose in the panel."""
+"""Default engine for scripts: the one that the user chose in the panel."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _LOOK_S = 0.5
 
 
 def default_segmenter() -> Segmenter:
-    """Return what the settings say; the engine on this computer is started if it does not run.
+    """Return the segmenter chosen in the settings, starting the engine on this computer if necessary.
 
-    Nothing is waited for here: the segmenter waits for the engine itself, in the thread that asks it.
+    This does not block: the segmenter itself waits for the engine, in the thread that calls it.
 
     Raises:
-        SettingsError: A server without an address, or to which the user did not agree yet.
+        SettingsError: The server has no address, or the user has not yet agreed to use it.
         TextSegmentError: The engine on this computer cannot be started.
     """
     return _server() if settings.uses_server() else _local()
@@ -54,13 +54,13 @@ def _local() -> Segmenter:
 
 
 class _Starting:
-    """The engine on this computer, which may not have answered yet."""
+    """Segmenter of the engine on this computer, which may still be starting."""
 
     def __init__(self, server: LocalServer) -> None:
         self._server = server
 
     def info(self) -> ModelInfo:
-        """Say what answers, once it does; see ``Segmenter``."""
+        """Return the model, once the engine has started; see ``Segmenter``."""
         return self._ready().info()
 
     def segment(
@@ -72,7 +72,7 @@ class _Starting:
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
-        """Segment, once the engine answers; see ``Segmenter``."""
+        """Segment, once the engine has started; see ``Segmenter``."""
         return self._ready().segment(volume, prompts, effort=effort, on_event=on_event, cancel=cancel)
 
     def _ready(self) -> Segmenter:

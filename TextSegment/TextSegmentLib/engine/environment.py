@@ -1,4 +1,4 @@
-"""What the Python that runs the engine has: packages, devices, memory, models."""
+"""Contents of the Python that runs the engine: packages, devices, memory, models."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PATIENCE_S = 180.0  # PyTorch on a slow disk
 
 @dataclass(frozen=True)
 class Device:
-    """Where the engine can compute.
+    """Device that the engine can compute on.
 
     Attributes:
-        name: ``cpu``, ``cuda:0``, ``mps``.
-        free_gb: Free memory.
-        total_gb: All its memory.
+        name: Name of the device, such as ``cpu``, ``cuda:0`` or ``mps``.
+        free_gb: Free memory, in GB.
+        total_gb: Total memory, in GB.
     """
 
     name: str
@@ -38,16 +38,16 @@ class Device:
 
 @dataclass(frozen=True)
 class Environment:
-    """What a Python has that can be used.
+    """Packages, devices and models that a Python has.
 
     Attributes:
-        python: Version.
+        python: Version of Python.
         missing: Requirements that are not met.
-        devices: Where it can compute; empty while packages are missing or broken.
-        models: Names of the models whose weights are here.
+        devices: Devices that it can compute on; empty while packages are missing or broken.
+        models: Names of the models whose weights are installed.
         broken: Requirements that are met by packages which cannot be imported.
-        problems: What does not work, one sentence each, such as a graphics card that is busy.
-        log: What was printed about it.
+        problems: Sentences for the user about what does not work, such as a busy graphics card.
+        log: Failures and output of the probe.
     """
 
     python: tuple[int, ...]
@@ -60,18 +60,18 @@ class Environment:
 
     @property
     def to_install(self) -> tuple[str, ...]:
-        """Requirements that have to be installed, or installed again, before the engine can start."""
+        """Requirements to install or reinstall before the engine can start."""
         return (*self.missing, *self.broken)
 
     def memory_sentence(self, model: str, device: str) -> tuple[bool, str]:
-        """Say whether a model fits the memory of a device.
+        """Compare the memory that a model needs with the free memory of a device.
 
         Args:
             model: ``sat-demo``, ``sat-nano`` or ``sat-pro``.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
 
         Returns:
-            Whether it fits, and a sentence for the user.
+            Whether the model fits, and a sentence for the user.
         """
         place = self._place(device)
         if place is None:
@@ -87,9 +87,9 @@ class Environment:
 
 
 def look_at(interpreter: Interpreter) -> BackgroundTask[Environment]:
-    """Find out, in the background, what an interpreter has; the result of the task is an ``Environment``.
+    """Probe an interpreter in the background; the result of the task is an ``Environment``.
 
-    It fails with ``ProbeError`` where there is no Python, one that is too old, or one that does not answer.
+    The task fails with ``ProbeError`` if the executable is no Python, is too old, or does not answer.
     """
     command = [interpreter.executable, str(Path(__file__).with_name("probe.py"))]
     command.append(json.dumps(engine_requirements()))
@@ -98,10 +98,10 @@ def look_at(interpreter: Interpreter) -> BackgroundTask[Environment]:
 
 
 class ProbeError(SettingsError):
-    """A Python cannot be used.
+    """The chosen Python cannot be used.
 
     Attributes:
-        log: What it printed.
+        log: Output that it printed.
     """
 
     def __init__(self, message: str, hint: str, log: str = "") -> None:
@@ -150,7 +150,7 @@ def _probe(command: Sequence[str], variables: dict[str, str]) -> Environment:
 
 
 def _problem(what: str, why: str) -> str:
-    """Say what does not work, by what the probe calls it; ``why`` is in the log too."""
+    """Return a sentence for the user on a failure, by the probe's name for it; ``why`` is in the log too."""
     sentences = {
         "models": _("The weights of the models cannot be looked at: {why}"),
         "memory": _("How much memory is free is not known: {why}"),

@@ -1,4 +1,4 @@
-"""An engine that a script hands to the panel."""
+"""Engine that a script passes to the panel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from textsegment.segmenter import Segmenter
 
 
 class GivenEngine:
-    """A segmenter in Slicer's own process, for scripts and tests; see ``EngineSource``.
+    """Engine source for a segmenter in Slicer's own process, for scripts and tests; see ``EngineSource``.
 
     Args:
-        segmenter: Answers ``info`` at once.
+        segmenter: Segmenter whose ``info`` returns at once.
     """
 
     obstacle = remedy = ""
@@ -25,13 +25,13 @@ class GivenEngine:
         return self._segmenter
 
     def remove_obstacle(self) -> None:
-        """There is none."""
+        """Do nothing: there is never an obstacle."""
 
     def look(self) -> None:
-        """Nothing changes."""
+        """Do nothing: the status never changes."""
 
     def watch(self) -> None:
-        """Nothing changes."""
+        """Do nothing: the status never changes."""
 
     def stop(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""

@@ -1,8 +1,8 @@
-"""Installs what the engine needs, after the user has agreed, without making Slicer wait.
+"""Installation of the engine's packages, after the user has agreed, without blocking Slicer.
 
-In Slicer's own Python by Slicer's own functions; in another Python by its pip. PyTorch comes by
-light-the-torch, as in Slicer's extension PyTorch, which chooses the build for the graphics driver; a PyTorch
-that is there, such as one of that extension, is kept.
+Slicer's own Python is served by Slicer's own functions, another Python by its pip. PyTorch is installed with
+light-the-torch, as in Slicer's PyTorch extension, which picks the build that suits the graphics driver; an
+existing PyTorch, such as one from that extension, is kept.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _LINES_OF_LOG = 2000
 
 @dataclass(frozen=True)
 class Step:
-    """One call of a Python module: ``python -m module arguments``."""
+    """A call of a Python module: ``python -m module arguments``."""
 
     module: str
     arguments: tuple[str, ...]
 
 
 class InstallState(StrEnum):
-    """How an installation stands."""
+    """State of an installation."""
 
     RUNNING = "running"
     DONE = "done"
@@ -43,7 +43,7 @@ class InstallState(StrEnum):
 
 
 def question(requirements: Sequence[str], interpreter: Interpreter, wheels: Path | None) -> str:
-    """Return what the user has to agree to: what is installed, from where, and into what."""
+    """Return the text that the user has to agree to: which packages, from where, and into which Python."""
     source = _("the internet (pypi.org, pytorch.org)")
     size = _(" PyTorch alone has up to three gigabytes.") if needs_torch(requirements) else ""
     if wheels:
@@ -66,17 +66,17 @@ def steps_for(
     wheels: Path | None = None,
     proxy: str = "",
 ) -> tuple[Step, ...]:
-    """Return what has to be run.
+    """Return the steps that install packages.
 
     Args:
-        requirements: What is missing or broken, such as ``torch>=2.10``.
-        broken: Those of them that are there and have to be installed anew.
-        wheels: Folder with all wheels, to stay off the network.
-        proxy: Such as ``http://proxy:3128``; empty for the system's.
+        requirements: Missing and broken requirements, such as ``torch>=2.10``.
+        broken: Those of the requirements that are installed, but have to be reinstalled.
+        wheels: Folder that holds all the wheels, to install without the network; None for the package index.
+        proxy: Proxy, such as ``http://proxy:3128``; empty for the system's.
     """
     options = ["install", "--no-input", "--disable-pip-version-check"]
     if set(requirements) & set(broken):
-        options.append("--force-reinstall")  # else pip is content with what is there
+        options.append("--force-reinstall")  # else pip keeps what is installed
     if wheels:
         return (Step("pip", (*options, "--no-index", "--find-links", str(wheels), *requirements)),)
     if proxy:
@@ -93,11 +93,11 @@ def steps_for(
 
 
 class Installation:
-    """Runs steps one after the other; call ``look`` now and then until the state is no more ``running``.
+    """Runner of installation steps, one after the other; poll ``look`` while the state is ``running``.
 
     Args:
-        interpreter: Where to.
-        steps: From ``steps_for``, at least one.
+        interpreter: Python to install into.
+        steps: Steps to run, at least one, from ``steps_for``.
 
     Raises:
         SettingsError: The interpreter cannot be run.
@@ -115,19 +115,19 @@ class Installation:
 
     @property
     def log(self) -> str:
-        """What was printed so far."""
+        """Output so far."""
         return "\n".join([*self._lines, *(self._process.lines if self._process else ())])
 
     @property
     def last_line(self) -> str:
-        """What it is at."""
+        """Last line of the output, or a sentence saying that the installation is being stopped."""
         if self._is_cancelled:
             return _("Stopping when this step has ended…")
         return self.log.rpartition("\n")[2]
 
     @property
     def error(self) -> DependencyMissingError | None:
-        """Why it failed; None if it did not."""
+        """Error that the installation failed with; None if it did not fail."""
         if self.state is not InstallState.FAILED:
             return None
         if self._is_cancelled:
@@ -140,14 +140,14 @@ class Installation:
         )
 
     def look(self) -> InstallState:
-        """Go on with the next step where one has ended; return how it stands."""
+        """Begin the next step if the current one has ended, and return the state."""
         code = self._process.exit_code if self._process else self._exit_code
         if self.state is InstallState.RUNNING and code is not None:
             self._end_step(code)
         return self.state
 
     def cancel(self) -> None:
-        """Stop. A step that Slicer itself runs goes on to its end; no other one begins."""
+        """Stop; a step that Slicer itself runs continues to its end, but no further step begins."""
         if self.state is InstallState.RUNNING:
             self._is_cancelled = True
             self._left.clear()
@@ -171,14 +171,14 @@ class Installation:
             return
         from slicer import packaging
 
-        arguments = list(step.arguments[1:])  # it says "install" itself
+        arguments = list(step.arguments[1:])  # pip_install adds "install" itself
         try:
             packaging.pip_install(arguments, blocking=False, show_progress=False, **callbacks)
-        except (subprocess.CalledProcessError, RuntimeError) as error:  # such as another one that runs
+        except (subprocess.CalledProcessError, RuntimeError) as error:  # another one may be in progress
             self._lines.append(str(error))
             self._exit_code = 1
         if slicer.app.testingEnabled() and self._exit_code is None:
-            self._exit_code = 0  # in its test mode Slicer waits for pip, and calls nothing back
+            self._exit_code = 0  # in test mode Slicer waits for pip and skips the callback
 
     def _completed(self, exit_code: int) -> None:
         self._exit_code = exit_code
@@ -195,9 +195,9 @@ class Installation:
             self.state = InstallState.DONE
 
     def _go_on(self) -> None:
-        """Begin the next step; if that cannot be, it is over, and not for ever at it."""
+        """Begin the next step; if that fails, the installation has failed rather than running forever."""
         try:
             self._begin()
-        except Exception as error:  # noqa: BLE001 - it is in the log, and the installation has failed
+        except Exception as error:  # noqa: BLE001 - logged, and reported as a failed installation
             self._lines.append(f"{type(error).__name__}: {error}")
             self.state = InstallState.FAILED

@@ -1,4 +1,4 @@
-"""The Python that runs the engine: Slicer's own, or one that the user chose."""
+"""Python that runs the engine: Slicer's own, or one that the user chose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Interpreter:
     """A Python executable.
 
     Attributes:
-        executable: Its path.
+        executable: Path of the executable.
         is_slicers: Whether it is the one that comes with Slicer.
     """
 
@@ -29,9 +29,10 @@ class Interpreter:
     is_slicers: bool
 
     def environment(self) -> dict[str, str]:
-        """Return the variables for a process of it: the bundled backend is on its path.
+        """Return the environment for a process of this Python, with the bundled backend on its path.
 
-        Another Python gets the environment that Slicer was started in, not Slicer's library paths.
+        A Python other than Slicer's gets the environment that Slicer was started in, without Slicer's library
+        paths.
         """
         variables = dict(os.environ)
         if not self.is_slicers:
@@ -42,10 +43,10 @@ class Interpreter:
 
 
 def chosen_interpreter(path: str) -> Interpreter:
-    """Return the Python at a path, Slicer's own if the path is empty."""
+    """Return the Python at a path; Slicer's own if the path is empty."""
     if path:
         return Interpreter(path, is_slicers=False)
-    # Slicer's launcher for Python is on the path; its own executable would start another Slicer.
+    # PythonSlicer is on the path; sys.executable may be Slicer itself and would start another Slicer.
     is_python = Path(sys.executable or "").stem.startswith("python")
     own = shutil.which(_LAUNCHER) or (sys.executable if is_python else _LAUNCHER)
     return Interpreter(own, is_slicers=True)

@@ -1,6 +1,7 @@
-"""Looks at a Python that shall run the engine. Runs inside it, as a script: nothing but the standard library.
+"""Probe of a Python that is to run the engine.
 
-Reads a list of requirements as JSON from its argument, and prints one line of JSON.
+Runs as a script inside that Python, and so imports only the standard library at first. Its argument is a list
+of requirements as JSON; it prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any
 
 
 def missing(requirements: Sequence[str]) -> list[str]:
-    """Return those of the requirements that are not met."""
+    """Return the requirements that are not met."""
     try:
         from packaging.requirements import Requirement
-    except ModuleNotFoundError:  # pip has it, where nothing else does
+    except ModuleNotFoundError:  # pip bundles a copy
         from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
 
     def is_met(text: str) -> bool:
@@ -33,16 +34,16 @@ def missing(requirements: Sequence[str]) -> list[str]:
     return [text for text in requirements if not is_met(text)]
 
 
-# What the engine loads at its start, by the name of the requirement.
+# Modules that the engine imports when it starts, by the name of the requirement.
 _IMPORTS = {"torch": "torch", "numpy": "numpy", "SimpleITK": "SimpleITK", "psutil": "psutil"}
 _IMPORTS.update(fastapi="fastapi", uvicorn="uvicorn", safetensors="safetensors", scipy="scipy")
 
 
 def attempt(failures: dict[str, str], what: str, function: Callable[[], Any]) -> Any:
-    """Return what a function returns; None if it fails, which is written down."""
+    """Call a function and return its result; if it fails, record why in ``failures`` and return None."""
     try:
         return function()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the rest is to be known all the same
+    except Exception as error:  # noqa: BLE001 - no failure may hide the rest of the report
         lines = str(error).strip().splitlines() or [""]
         failures[what] = f"{type(error).__name__}: {lines[0]}"
         traceback.print_exc()
@@ -50,7 +51,7 @@ def attempt(failures: dict[str, str], what: str, function: Callable[[], Any]) ->
 
 
 def broken(requirements: Sequence[str], failures: dict[str, str]) -> list[str]:
-    """Return those of the requirements, all met, whose packages cannot be imported."""
+    """Return the requirements, all of them met, whose packages cannot be imported."""
     found = []
     for text in requirements:
         name = re.split(r"[^A-Za-z0-9._-]", text)[0]
@@ -62,7 +63,7 @@ def broken(requirements: Sequence[str], failures: dict[str, str]) -> list[str]:
 
 
 def devices(failures: dict[str, str]) -> list[tuple[str, int, int]]:
-    """Return where PyTorch can compute, with free and all memory in bytes; without what does not answer."""
+    """Return the devices of PyTorch as (name, free bytes, total bytes), without those that do not respond."""
     import psutil
     import torch
 
@@ -79,14 +80,14 @@ def devices(failures: dict[str, str]) -> list[tuple[str, int, int]]:
 
 
 def models() -> list[tuple[str, bool, int]]:
-    """Return the models: name, whether the weights are here, bytes."""
+    """Return the models as (name, whether the weights are installed, size in bytes)."""
     from textsegment.inference.weights.models import list_models
 
     return [(status.name, status.ready, status.size) for status in list_models()]
 
 
 def main() -> None:
-    """Print what there is to know; tracebacks go to the other pipe."""
+    """Print the report to standard output; tracebacks go to standard error."""
     requirements: list[str] = json.loads(sys.argv[1])
     failures: dict[str, str] = {}
     report: dict[str, Any] = {"python": list(sys.version_info[:3]), "missing": missing(requirements)}

@@ -1,4 +1,4 @@
-"""Which Python packages are needed: from the one list there is, the backend's own."""
+"""Python packages that the engine needs, from the single list in the backend's ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def engine_requirements() -> tuple[str, ...]:
-    """Return what the engine needs, such as ``torch>=2.10``.
+    """Return the requirements of the engine, such as ``torch>=2.10``.
 
     Raises:
-        ImportError: The extension is not complete.
+        ImportError: The extension is incomplete.
     """
     project = _project()
     extras = project["optional-dependencies"]
@@ -26,11 +26,11 @@ def engine_requirements() -> tuple[str, ...]:
 
 
 def requirements_named(*names: str) -> tuple[str, ...]:
-    """Return the requirements of packages that some extra of the backend has.
+    """Return the requirements of packages, as the backend's dependencies or extras list them.
 
     Raises:
-        ImportError: The extension is not complete.
-        KeyError: No extra has this package.
+        ImportError: The extension is incomplete.
+        KeyError: Neither the dependencies nor any extra list the package.
     """
     project = _project()
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
@@ -39,14 +39,14 @@ def requirements_named(*names: str) -> tuple[str, ...]:
 
 
 def name_of(requirement: str) -> str:
-    """Return the name of the package in a requirement."""
+    """Return the package name in a requirement."""
     found = _NAME.match(requirement)
     assert found is not None, requirement
     return found[0]
 
 
 def needs_torch(requirements: Iterable[str]) -> bool:
-    """Whether PyTorch is among them."""
+    """Return whether PyTorch is among the requirements."""
     return "torch" in map(name_of, requirements)
 
 

@@ -1,6 +1,6 @@
-"""The engine on this computer: a server of our own in a child process, with a key that nobody else has.
+"""Engine on this computer: our own server in a child process, with a random access key.
 
-It stops when its standard input ends, and that ends with Slicer however Slicer ends: no orphan stays.
+The server stops when its standard input is closed, which happens however Slicer ends: no orphan is left.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _SERVE = "-m textsegment serve --port 0 --announce-json --stop-with-stdin --stop
 _LINES_OF_LOG = 500
 _GRACE_S = 5.0
 _QUIT_S = 2.0
-# A server elsewhere may come back; ours would have another address.
+# A remote server may come back; ours would come back under another address.
 _TIMEOUTS = Timeouts(recovery_s=2.0)
-# What the command line prints of an error: "Error: message [code]", and a line with the hint.
+# How the command line prints an error: "Error: message [code]", then a line with the hint.
 _PRINTED_ERROR = re.compile(r"Error: (?P<message>.+) \[(?P<code>\w+)\]$")
 
 
 class ServerState(StrEnum):
-    """How the engine on this computer stands."""
+    """State of the engine on this computer."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -45,9 +45,9 @@ class ServerState(StrEnum):
 
 
 class LocalServer:
-    """Starts, watches and stops the engine on this computer. Nothing here waits, but ``stop_now``.
+    """Starts, watches and stops the engine on this computer; only ``wait`` and ``stop_now`` block.
 
-    All attributes are true at the moment they are read.
+    All properties reflect the state at the moment they are read.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class LocalServer:
 
     @property
     def state(self) -> ServerState:
-        """How it stands."""
+        """Current state of the engine."""
         if self._is_unwanted or self._process is None:
             return ServerState.FAILED if self._failure else ServerState.STOPPED
         if self._process.poll() is not None:
@@ -70,31 +70,32 @@ class LocalServer:
 
     @property
     def model(self) -> ModelInfo | None:
-        """What answers, once it is ready."""
+        """Model of the engine while it is ready, else None."""
         return self._info if self.state is ServerState.READY else None
 
     @property
     def error(self) -> TextSegmentError | None:
-        """Why it failed; None if it did not."""
+        """Error that the engine failed with; None if it did not fail."""
         if self.state is not ServerState.FAILED:
             return None
         return self._failure or _printed_error(list(self._log))
 
     @property
     def log(self) -> str:
-        """The last lines that it printed; no patient data is among them."""
+        """Last lines that the engine printed; they contain no patient data."""
         return "\n".join(self._log)
 
     @property
     def pid(self) -> int | None:
-        """Identifier of its process, None if there is none."""
+        """Process ID of the engine; None if it is not running."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def segmenter(self) -> RemoteSegmenter:
-        """Return what asks it.
+        """Return a segmenter that uses the engine.
 
         Raises:
-            EngineLostError: It is not ready.
+            EngineLostError: The engine is not ready.
+            TextSegmentError: The engine failed to start.
         """
         if self.state is not ServerState.READY or self._segmenter is None:
             raise self.error or EngineLostError(_("The engine is not running."), _("Start it first."))
@@ -103,16 +104,16 @@ class LocalServer:
     def start(
         self, interpreter: Interpreter, *, model: str, device: str = "auto", options: Sequence[str] = ()
     ) -> None:
-        """Begin to start it; watch ``state`` for what comes of it.
+        """Start the engine and return at once; ``state`` tells how the start goes.
 
         Args:
-            interpreter: The Python that has the packages.
+            interpreter: Python that has the engine's packages.
             model: ``sat-demo``, ``sat-nano`` or ``sat-pro``.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-            options: Further ones of ``textsegment serve``.
+            options: Further options of ``textsegment serve``.
 
         Raises:
-            BusyError: It runs already.
+            BusyError: The engine is already running.
             SettingsError: The interpreter cannot be run.
         """
         if self.state in (ServerState.STARTING, ServerState.READY):
@@ -129,19 +130,19 @@ class LocalServer:
             threading.Thread(target=watch, args=(self._process, key), daemon=True).start()
 
     def wait(self, timeout_s: float) -> None:
-        """Wait for news of its start, so long at most; for a worker, not for the GUI thread."""
+        """Wait up to ``timeout_s`` seconds for the start to progress; never call this on the GUI thread."""
         with self._news:
             if self.state is ServerState.STARTING:
                 self._news.wait(timeout_s)
 
     def stop(self) -> None:
-        """Ask it to stop, and make it stop a few seconds later; returns at once."""
+        """Ask the engine to stop, and kill it if it still runs a few seconds later; returns at once."""
         if self._process is not None and not self._is_unwanted:
             self._let_go()
             threading.Thread(target=end, args=(self._process, _GRACE_S), daemon=True).start()
 
     def stop_now(self) -> None:
-        """Stop it and wait for that, two seconds at most: Slicer quits."""
+        """Stop the engine, and kill it if it still runs after two seconds; for when Slicer quits."""
         if self._process is not None:
             self._let_go()
             end(self._process, _QUIT_S)
@@ -154,11 +155,11 @@ class LocalServer:
             close_input(self._process)
 
     def _is_wanted(self, process: subprocess.Popen[str]) -> bool:
-        """Whether nobody has stopped this process, or started another one, meanwhile."""
+        """Return whether this process is still the current one and was not asked to stop."""
         return process is self._process and not self._is_unwanted
 
     def _watch_output(self, process: subprocess.Popen[str], key: str) -> None:
-        """Wait for the line that announces the server, then ask it what it is."""
+        """Wait for the line that announces the server, then ask the server for its model."""
         for line in pipe(process.stdout):
             try:
                 segmenter = RemoteSegmenter(json.loads(line)["url"], key, timeouts=_TIMEOUTS)
@@ -186,7 +187,7 @@ _the_server = LocalServer()
 
 
 def local_server() -> LocalServer:
-    """Return the one engine of this Slicer; it stays when the module is reloaded, and goes with Slicer."""
+    """Return the engine of this Slicer process; it survives a reload of the module and ends with Slicer."""
     return _the_server
 
 

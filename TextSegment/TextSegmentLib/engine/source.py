@@ -1,4 +1,4 @@
-"""What the panel needs to know of an engine, wherever it computes."""
+"""Interface through which the panel uses an engine, wherever it computes."""
 
 from __future__ import annotations
 
@@ -8,61 +8,61 @@ from textsegment.segmenter import ModelInfo, Segmenter
 
 
 class EngineSource(Protocol):
-    """A place where structures are found."""
+    """Engine that the panel can use: on this computer, on a server, or provided by a script."""
 
     @property
     def model(self) -> ModelInfo | None:
-        """What answers there; None if that is not known."""
+        """Model of the engine; None if it is not known."""
         ...
 
     @property
     def status(self) -> str:
-        """How it stands, one line that is true now."""
+        """Current status, as one line for the user."""
         ...
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can be segmented with it; empty if it can be tried."""
+        """Reason why the engine cannot be used now, for the user; empty if there is none."""
         ...
 
     @property
     def is_starting(self) -> bool:
-        """Whether it was asked to start and has not answered yet."""
+        """Whether the engine was asked to start and has not answered yet."""
         ...
 
     @property
     def is_busy(self) -> bool:
-        """Whether the obstacle goes away by itself."""
+        """Whether the obstacle will go away by itself."""
         ...
 
     @property
     def remedy(self) -> str:
-        """What takes the obstacle away when the user clicks it; empty if nothing here does."""
+        """Label of the action that removes the obstacle; empty if there is no such action."""
         ...
 
     def remove_obstacle(self) -> None:
-        """Do what ``remedy`` says; asks the user first."""
+        """Carry out the action that ``remedy`` names, after asking the user."""
         ...
 
     def agreed_segmenter(self) -> Segmenter | None:
-        """Return what finds the structures of the next run.
+        """Return the segmenter for the next run.
 
         Returns:
-            None if the user did not agree, or if the engine has to start first.
+            The segmenter; None if the user did not agree, or if the engine has to start first.
 
         Raises:
-            TextSegmentError: It cannot be used.
+            TextSegmentError: The engine cannot be used.
         """
         ...
 
     def look(self) -> None:
-        """Find out how it stands, without waiting for it: the user turned to the panel, or a run failed."""
+        """Refresh the status without blocking; called when the user opens the panel, or a run has failed."""
         ...
 
     def watch(self) -> None:
-        """Notice what has changed; called several times a second."""
+        """Take note of changes; called several times a second."""
         ...
 
     def stop(self) -> None:
-        """Let go of what it holds: the panel goes away."""
+        """Release all resources; called when the panel is destroyed."""
         ...

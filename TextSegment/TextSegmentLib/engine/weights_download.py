@@ -1,4 +1,4 @@
-"""Fetches the weights of a model for the engine on this computer, once the user has agreed."""
+"""Download of a model's weights for the engine on this computer, once the user has agreed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 
 
 class DownloadState(StrEnum):
-    """How a download stands; ``asking``: it waits for ``agree``, see ``offer``."""
+    """State of a download; ``asking`` means that it waits for ``agree``, see ``WeightsDownload.offer``."""
 
     LOOKING = "looking"
     ASKING = "asking"
@@ -27,19 +27,19 @@ class DownloadState(StrEnum):
 
 
 class WeightsDownload:
-    """Downloads in a child process; call ``look`` now and then. What was broken off goes on the next time.
+    """Download of weights in a child process; poll ``look``. An interrupted download resumes the next time.
 
     Args:
-        interpreter: The Python that has the engine's packages.
+        interpreter: Python that has the engine's packages.
         model: ``sat-nano`` or ``sat-pro``.
-        proxy: Such as ``http://proxy:3128``; empty for the system's.
+        proxy: Proxy, such as ``http://proxy:3128``; empty for the system's.
 
     Attributes:
-        state: How it stands.
-        offer: Whose weights they are, where their terms stand, how big they are; what the user agrees to.
-        fraction: 0 to 1, of the file that comes.
-        file: Name of that file.
-        error: Why it failed.
+        state: State of the download.
+        offer: Text that the user agrees to: origin of the weights, their terms and size.
+        fraction: Progress of the current file, 0 to 1.
+        file: Name of the current file.
+        error: Error that the download failed with, or None.
 
     Raises:
         SettingsError: The interpreter cannot be run.
@@ -57,22 +57,22 @@ class WeightsDownload:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more will come."""
+        """Whether the download has ended, successfully or not."""
         return self.state in (DownloadState.DONE, DownloadState.FAILED)
 
     def agree(self) -> None:
-        """The user agrees to the offer."""
+        """Accept the offer on behalf of the user, and begin the download."""
         self.state = DownloadState.RUNNING
         self._process.say("yes")
 
     def cancel(self) -> None:
-        """Stop, or refuse the offer."""
+        """Stop the download, or refuse the offer."""
         self._process.kill()
         if not self.is_over:
             self._fail(_("The download was stopped."), _("It goes on there the next time."))
 
     def look(self) -> DownloadState:
-        """Take what has come; return how it stands."""
+        """Process new output of the child process, and return the state."""
         code = self._process.exit_code
         while self._process.lines and not self.is_over:
             self._take(self._process.lines.popleft())
@@ -86,7 +86,7 @@ class WeightsDownload:
     def _take(self, line: str) -> None:
         try:
             message: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:  # a library's own message
+        except json.JSONDecodeError:  # output of a library
             return
         if "offer" in message:
             self.offer, self.state = message["offer"], DownloadState.ASKING

@@ -1,4 +1,4 @@
-"""Removes the weights of a model from this computer, once the user has agreed."""
+"""Removal of a model's weights from this computer, once the user has agreed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from TextSegmentLib.engine.interpreter import Interpreter
 
 
 def remove_weights(interpreter: Interpreter, model: str) -> BackgroundTask[int]:
-    """Remove weights in the background; the result of the task are the bytes that are free again.
+    """Remove weights in the background; the result of the task is the number of bytes freed.
 
-    It fails with WeightsError where that cannot be.
+    The task fails with ``WeightsError`` if the weights cannot be removed.
 
     Args:
-        interpreter: The Python that has the engine's packages.
+        interpreter: Python that has the engine's packages.
         model: ``sat-nano`` or ``sat-pro``.
     """
     script = str(Path(__file__).with_name("weights_script.py"))

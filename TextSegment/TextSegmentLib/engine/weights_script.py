@@ -1,7 +1,7 @@
-"""Downloads or removes the weights of a model. Runs in the Python of the engine, as a script.
+"""Script that downloads or removes the weights of a model; runs in the engine's Python.
 
-Its arguments are ``download`` or ``remove``, and the name of the model. It prints lines of JSON, and goes on
-after the offer of a download only when it reads the line ``yes``.
+Its arguments are ``download`` or ``remove``, and the name of the model. It prints lines of JSON. A download
+prints its offer first, and begins only after reading the line ``yes``.
 """
 
 import json
@@ -38,7 +38,7 @@ def _download(model: str) -> None:
 
 
 def main() -> None:
-    """Do it, and say how it goes."""
+    """Carry out the command, and print its progress and outcome."""
     verb, model = sys.argv[1:]
     try:
         if verb == "remove":

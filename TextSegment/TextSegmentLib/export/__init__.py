@@ -1,1 +1,1 @@
-"""Export of segments as DICOM objects."""
+"""Export of segments to DICOM: RT structure sets and segmentations."""

@@ -1,7 +1,7 @@
-"""Segments as masks on the grid of an image: edited ones, and those that a person drew, as they are now.
+"""Segments as masks on the grid of an image, in their current state, including edited and hand-drawn ones.
 
-The grid is that of the volume before its parent transform, since that is where DICOM has the image. Segments
-that were drawn on another grid are resampled by Slicer's own functions, in slabs, so that none takes long.
+The grid is that of the volume before its parent transform, as in the DICOM images. Segments on another grid
+are resampled with Slicer's own functions, in slabs, so that no single call takes long.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from TextSegmentLib.scene.record import tag_of
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
-# Two grids whose voxels are nearer than this to each other are the same; in voxels.
+# Two grids are the same if their voxels are closer than this to each other, in voxels.
 _SAME_VOXEL = 0.01
 _SLAB_VOXELS = 2_000_000
 
 
 @dataclass(frozen=True)
 class SegmentRegion:
-    """A segment that can be exported.
+    """Segment that can be exported.
 
     Attributes:
         segment_id: Identifier in the segmentation.
-        name: As the segment table shows it.
+        name: Name in the segment table.
         structure: Name in the vocabulary if it has one, else ``name``.
-        model: What found it; empty for a segment that this module did not make.
-        original: What its label map said when it was made, see ``Content.to_text``; empty without a model.
-        note: What should be known about it since it was made; may be empty.
+        model: Name of the model that found it; empty for a segment that this module did not make.
+        original: Content of its label map when it was made, see ``Content.to_text``; empty without a model.
+        note: Warnings given when it was made; may be empty.
     """
 
     segment_id: str
@@ -51,7 +51,7 @@ class SegmentRegion:
 
 
 def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
-    """Return the segments of a node, in order."""
+    """Return the segments of a node that can be exported, in order."""
     segmentation = segmentation_node.GetSegmentation()
     regions: list[SegmentRegion] = []
     for number in range(segmentation.GetNumberOfSegments()):
@@ -59,7 +59,7 @@ def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
         name = segment.GetName()
         structure = _structure_of(name, tag_of(segment, "prompt"))
         if structure in {region.structure for region in regions}:
-            structure = name  # what refers to a structure by its name would mean the first one
+            structure = name  # structures must be unique, since masks are referred to by them
         segment_id = segmentation.GetNthSegmentID(number)
         regions.append(SegmentRegion(segment_id, name, structure, *_made(segment)))
     return regions
@@ -70,23 +70,23 @@ def _made(segment: Any) -> tuple[str, str, str]:
 
 
 def _structure_of(name: str, prompt: str) -> str:
-    """Return what a segment is: a new name that the user gave counts more than what was asked for."""
+    """Return the structure of a segment; a name that the user gave it takes precedence over its prompt."""
     if prompt and name.startswith(prompt) and name.removeprefix(prompt).strip().isdecimal():
-        return prompt  # it got a number, since there was one of this name
+        return prompt  # the number was appended since the name was taken
     known = find_structure(name)
     return known.name if known is not None else name
 
 
 @dataclass(frozen=True, eq=False)
 class RegionSource:
-    """A segment, taken hold of on the asking thread, to be read in a worker.
+    """Segment captured on the calling thread, to be read in a worker.
 
     Attributes:
-        region: Which one.
-        image: The label map that holds it, perhaps with others; None if the segment is empty.
-        label: Its value there.
-        time: When the image was changed last.
-        to_volume: 4×4, from the segmentation's space to the volume's.
+        region: Segment to export.
+        image: Label map that holds the segment, possibly with others; None if the segment is empty.
+        label: Label value of the segment in the image.
+        time: Modification time of the image.
+        to_volume: 4×4 matrix from the segmentation's space to the volume's.
     """
 
     region: SegmentRegion
@@ -96,10 +96,10 @@ class RegionSource:
     to_volume: NDArray[np.float64]
 
     def require_unchanged(self) -> None:
-        """Check after ``to_mask`` that nobody wrote into the voxels meanwhile.
+        """Check, after ``to_mask``, that the voxels did not change while they were read.
 
         Raises:
-            VolumeInvalidError: Somebody did.
+            VolumeInvalidError: They did change.
         """
         if self.image is not None and self.image.GetMTime() != self.time:
             raise VolumeInvalidError(
@@ -108,19 +108,19 @@ class RegionSource:
             )
 
     def is_edited(self) -> bool:
-        """Whether a person changed what a model had found; takes time, for a worker."""
+        """Return whether a person edited what a model had found; slow, so call it in a worker."""
         if not self.region.model:
             return False
         try:
             original = Content.from_text(self.region.original)
-        except ValueError:  # nobody can tell
+        except ValueError:  # unknown original: assume an edit
             return True
         now = LabelImage(self.image).content(self.label)
-        # Wherever it lies now: to move an image and its segments together is no edit.
+        # The place does not count: moving an image and its segments together is not an edit.
         return now is None or now.digest != original.digest
 
     def to_mask(self, geometry: Geometry) -> StructureMask:
-        """Return the mask on a grid of the volume's space; takes time, for a worker."""
+        """Return the segment as a mask on a grid in the volume's space; slow, so call it in a worker."""
         structure = self.region.structure
         if self.image is None or self.image.GetNumberOfPoints() == 0:
             return StructureMask.measured(structure, np.zeros((0, 0, 0), dtype=bool), geometry)
@@ -137,14 +137,14 @@ class RegionSource:
             start, region = np.add(box.start, first) + shift, whole[box.slices]
             return _clipped(structure, region, start, geometry)
         low, high = _reach(box, first, to_index)
-        # One voxel beyond the grid is enough to see that something is cut off.
+        # One voxel beyond the grid is enough to detect that the segment is cut off.
         low, high = np.maximum(low, -1), np.minimum(high, np.add(geometry.spatial_shape, 1))
         return _clipped(structure, self._resampled(low, high, geometry), low, geometry)
 
     def _resampled(
         self, low: NDArray[np.int64], high: NDArray[np.int64], geometry: Geometry
     ) -> NDArray[np.bool_]:
-        """Return the part ``low <= index < high`` of the grid: what lies nearest to each voxel's centre."""
+        """Resample the segment (nearest neighbor) to ``low <= index < high`` of the grid, ``[i, j, k]``."""
         there = slicer.vtkOrientedImageData()
         there.ShallowCopy(self.image)
         there.SetGeometryFromImageToWorldMatrix(
@@ -172,11 +172,11 @@ class RegionSource:
 
 
 def take_region(segmentation_node: Any, volume_node: Any, region: SegmentRegion) -> RegionSource:
-    """Take hold of a segment; costs no time and no memory.
+    """Capture a segment without copying its voxels.
 
     Raises:
-        OutputError: The segment is gone, holds no label map, or lies under another non-linear transform
-            than the volume.
+        OutputError: The segment is gone, has no label map, or is under another non-linear transform than the
+            volume.
     """
     segmentation = segmentation_node.GetSegmentation()
     segment = segmentation.GetSegment(region.segment_id)
@@ -208,7 +208,7 @@ def _segmentation_to_volume(segmentation_node: Any, volume_node: Any) -> NDArray
 
 
 def _whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Return by how many voxels the grid of a label map is moved; None if it is another grid."""
+    """Return the shift of a label map's grid in whole voxels; None if it differs by more than a shift."""
     shift = np.rint(to_index[:3, 3])
     moved = to_index.copy()
     moved[:3, 3] -= shift
@@ -220,7 +220,7 @@ def _whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDAr
 def _reach(
     box: Box, first: NDArray[np.int64], to_index: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the box of the grid, half open, that holds a box of a label map whole."""
+    """Return the half-open index range of the grid that encloses a box of a label map."""
     low = first + box.start - 0.5
     high = first + box.stop - 0.5
     corners = (to_index @ _corners(low, high))[:3]
@@ -228,7 +228,7 @@ def _reach(
 
 
 def _corners(low: Any, high: Any) -> NDArray[np.float64]:
-    """Return the corners of a box as columns (4, 8)."""
+    """Return the corners of a box as homogeneous columns, shape (4, 8)."""
     sides = np.meshgrid(*zip(low, high, strict=True), [1.0], indexing="ij")
     return np.array([side.ravel() for side in sides], dtype=np.float64)
 
@@ -236,7 +236,7 @@ def _corners(low: Any, high: Any) -> NDArray[np.float64]:
 def _clipped(
     structure: str, region: NDArray[np.bool_], start: NDArray[np.int64], geometry: Geometry
 ) -> StructureMask:
-    """Return what lies in the grid of a part that begins at ``start``, with a warning if that is not all."""
+    """Clip a region that begins at ``start`` to the grid; the mask gets a warning if voxels are cut off."""
     low = np.clip(start, 0, geometry.spatial_shape)
     high = np.clip(start + region.shape, low, geometry.spatial_shape)
     inside = region[tuple(slice(a, b) for a, b in zip(low - start, high - start, strict=True))]
@@ -248,7 +248,7 @@ def _clipped(
 
 
 def _voxels(image: Any) -> NDArray[Any]:
-    """Return the voxels of a label map ``[i, j, k]``."""
+    """Return the voxels of a label map, ``[i, j, k]``."""
     i, j, k = image.GetDimensions()
     scalars = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return scalars.reshape(k, j, i).transpose(2, 1, 0)

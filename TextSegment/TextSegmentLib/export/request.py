@@ -1,6 +1,6 @@
-"""Export of segments as DICOM objects: RT structure sets, DICOM segmentations.
+"""Export of segments as DICOM objects: RT structure sets and DICOM segmentations.
 
-Masks are read here; the object is written in the Python that runs the engine, see ``writer``.
+The masks are read here; the object is written in the Python that runs the engine, see ``writer``.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ _SAMPLES = 4096
 
 
 class Format(StrEnum):
-    """What can be written; the value is the end of the name of the file."""
+    """Format of a DICOM object; the value is the file name extension."""
 
     STRUCTURE_SET = ".rtstruct.dcm"
     SEGMENTATION = ".seg.dcm"
 
     @property
     def requirements(self) -> tuple[str, ...]:
-        """Packages that writing it takes."""
+        """Requirements of the packages that write this format."""
         return requirements_named(*_READER, "contourpy" if self is Format.STRUCTURE_SET else "highdicom")
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What the user wants.
+    """What to export, and how.
 
     Attributes:
-        format: Of the file.
-        path: The file, or the folder for it; see ``file``.
+        format: Format of the file.
+        path: File, or folder for it; see ``file``.
         naming: ``tg263``, ``snomed``, or ``sat`` for the names that the segments have.
-        short_names: At most 16 characters a name.
-        append_to: A structure set whose regions the new one has too; None for none.
-        folder: Where the DICOM images are; None for those in Slicer's database.
+        short_names: Whether to limit names to 16 characters.
+        append_to: Structure set whose regions are copied into the new one; None for none.
+        folder: Folder with the DICOM images; None to use those in Slicer's database.
     """
 
     format: Format
@@ -66,7 +66,7 @@ class ExportRequest:
 
     @property
     def file(self) -> Path:
-        """The file, with the end that its format has; in a folder it gets a name that says nothing."""
+        """Path of the file, with the extension of its format; in a folder it gets a neutral name."""
         if self.path.is_dir():
             return self.path / f"TextSegment{self.format}"
         stem = self.path.name
@@ -77,14 +77,14 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What was written: the file, and sentences for the user."""
+    """Outcome of an export: the file, and warnings for the user."""
 
     file: Path
     warnings: tuple[str, ...]
 
 
 def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple[str, ...]:
-    """Return the names under which regions are written: their own where a naming has none for them."""
+    """Return the names to write the regions under; a region keeps its own name if the naming has none."""
     named = names_of((region.structure for region in regions), request.naming)
     wanted = [region.name for region in regions]
     if request.naming != "sat":
@@ -100,18 +100,18 @@ def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple
 
 
 class Export:
-    """One export, in the background from the beginning.
+    """An export, which starts in the background as soon as it is created.
 
     Args:
-        segmentation_node: Holds the segments.
-        volume_node: The image that they belong to.
-        segment_ids: Which of them.
-        request: What to write.
-        interpreter: The Python that writes it.
+        segmentation_node: Segmentation that holds the segments.
+        volume_node: Volume that they belong to.
+        segment_ids: Identifiers of the segments to export.
+        request: What to write, and how.
+        interpreter: Python that writes the object.
 
     Raises:
-        OutputError: No structure is chosen, the file is there already, or its folder is not. Nothing is ever
-            overwritten.
+        OutputError: No structure is chosen, the file already exists (nothing is ever overwritten), or its
+            folder does not exist.
         InputError: The image was not loaded from DICOM, and no folder is chosen.
         TextSegmentError: The image or a segment cannot be used.
     """
@@ -137,16 +137,16 @@ class Export:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether the export has ended, successfully or not."""
         return self._task.is_over
 
     def result(self) -> ExportResult:
-        """Return what was written, once it is over.
+        """Return the outcome, once the export is over.
 
         Raises:
-            PackagesMissingError: The Python lacks packages.
-            GeometryError: The DICOM images have another grid than the image.
-            TextSegmentError: It failed otherwise.
+            PackagesMissingError: The interpreter lacks packages.
+            GeometryError: The DICOM images are not those of the volume.
+            TextSegmentError: The export failed for another reason.
         """
         return self._task.result()
 
@@ -166,7 +166,7 @@ class Export:
         return ExportResult(request.file, (*self._notes, *warnings))
 
     def _segmentation(self) -> Segmentation:
-        """Read the masks, and see who made them."""
+        """Return the masks of the segments, each with its origin."""
         geometry = self._volume.geometry
         masks = []
         for source in self._sources:
@@ -209,7 +209,7 @@ def _maker(region: SegmentRegion, is_edited: bool) -> Maker:
 
 
 def _said_whose(mask: StructureMask, region: SegmentRegion, maker: Maker) -> StructureMask:
-    """Say in the file what was not found by a model alone, and what was said when it was found."""
+    """Add warnings to a mask: that it was not made by a model alone, and those from when it was made."""
     said = {
         Maker.UNKNOWN: "Not made by TextSegment: drawn, or of another program.",
         Maker.EDITED: "Edited by a person.",
@@ -219,7 +219,7 @@ def _said_whose(mask: StructureMask, region: SegmentRegion, maker: Maker) -> Str
 
 
 def _sample(volume: VolumeSource) -> VoxelSample:
-    """Return some voxels, by which the image is told from others on the same grid."""
+    """Return a sample of voxels that distinguishes the image from others on the same grid."""
     index = np.random.default_rng(0).integers(0, volume.geometry.spatial_shape, (_SAMPLES, 3))
     i, j, k = index.T
     return VoxelSample(index, volume.voxels_kji[k, j, i].astype(float))

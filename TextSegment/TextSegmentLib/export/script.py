@@ -1,7 +1,7 @@
-"""Writes DICOM objects of masks. Runs in the Python of the engine, as a script.
+"""Script that writes masks as a DICOM object; runs in the engine's Python.
 
-It reads two lines from its input, the packages that are needed and an ``ExportOrder``, and prints one: the
-warnings, the packages that are missing, or the error. Nothing but the object itself is written to the disk.
+It reads two lines from standard input, the required packages and an ``ExportOrder``, and prints one: the
+warnings, the missing packages, or the error. Only the object itself is written to disk.
 """
 
 import json
@@ -14,7 +14,7 @@ from probe import missing  # type: ignore[import-not-found]
 
 
 def main() -> None:
-    """Write what is asked for."""
+    """Write the requested object, and print the answer."""
     lacking = missing(json.loads(sys.stdin.readline()))
     if lacking:
         print(json.dumps({"missing": lacking}))

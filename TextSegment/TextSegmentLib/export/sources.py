@@ -1,4 +1,4 @@
-"""The DICOM files that a volume node was loaded from."""
+"""DICOM files that a volume node was loaded from."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _INSTANCES = "DICOM.instanceUIDs"
 
 
 def has_dicom_source(volume_node: Any) -> bool:
-    """Whether a volume was loaded from Slicer's DICOM database."""
+    """Return whether a volume was loaded from Slicer's DICOM database."""
     return bool(volume_node.GetAttribute(_INSTANCES))
 
 
 def dicom_files(volume_node: Any) -> list[Path]:
-    """Return the files of a volume that was loaded from Slicer's DICOM database, as the database has them.
+    """Return the files of a volume that was loaded from Slicer's DICOM database.
 
     Raises:
-        InputError: It was not loaded from there.
-        InputNotFoundError: The database does not know the files any more.
+        InputError: The volume was not loaded from the database.
+        InputNotFoundError: The files are no longer in the database.
     """
     instances = (volume_node.GetAttribute(_INSTANCES) or "").split()
     if not instances:
@@ -39,10 +39,10 @@ def dicom_files(volume_node: Any) -> list[Path]:
 
 
 def require_there(files: Sequence[Path]) -> None:
-    """Check that files are where the database has them; for a worker, since disks may be slow.
+    """Check that all files exist; call this in a worker, since disks may be slow.
 
     Raises:
-        InputNotFoundError: One is not.
+        InputNotFoundError: A file does not exist.
     """
     if not all(file.is_file() for file in files):
         raise _gone()

@@ -1,8 +1,8 @@
-"""Has a DICOM object written in the Python that runs the engine, as a child process.
+"""Writing of DICOM objects by a child process, in the Python that runs the engine.
 
-Slicer's own Python lacks contourpy, older ones highdicom too, and reading a series takes seconds in which
-Slicer would not answer. The masks go through a pipe, so the only file that is ever made is the one that was
-asked for; the paths of the images go the same way, since everybody on a computer can read command lines.
+Slicer's own Python lacks contourpy, and in older versions highdicom too; also, reading a series takes seconds
+in which Slicer would freeze. The masks go through a pipe, so that the requested file is the only one ever
+written. So do the paths of the images, since any user of the computer can read command lines.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ from TextSegmentLib.engine.interpreter import Interpreter
 
 
 class PackagesMissingError(DependencyMissingError):
-    """The engine's Python lacks what writing takes; ``requirements`` says what."""
+    """The engine's Python lacks packages needed for writing.
+
+    Attributes:
+        requirements: Missing requirements.
+    """
 
     def __init__(self, requirements: Sequence[str]) -> None:
         super().__init__(
@@ -33,20 +37,20 @@ class PackagesMissingError(DependencyMissingError):
 
 
 def write(order: ExportOrder, requirements: Sequence[str], interpreter: Interpreter) -> tuple[str, ...]:
-    """Write an object; takes seconds, for a worker.
+    """Write a DICOM object; takes seconds, so call it in a worker.
 
     Args:
-        order: What to write.
-        requirements: Packages that it takes.
-        interpreter: The Python that has them.
+        order: What to write, and where.
+        requirements: Requirements of the packages that write it.
+        interpreter: Python that has these packages.
 
     Returns:
-        Sentences for the user.
+        Warnings for the user.
 
     Raises:
-        PackagesMissingError: The Python lacks packages.
-        GeometryError: The DICOM images are not those of the image.
-        TextSegmentError: It failed otherwise.
+        PackagesMissingError: The interpreter lacks packages.
+        GeometryError: The DICOM images are not those of the volume.
+        TextSegmentError: Writing failed for another reason.
     """
     answer = _ask(interpreter, json.dumps(list(requirements)), order.to_json())
     if "missing" in answer:
@@ -73,10 +77,10 @@ def _mismatch(reason: MismatchReason) -> GeometryError:
 
 
 def _ask(interpreter: Interpreter, *lines: str) -> dict[str, Any]:
-    """Run the script in the engine's Python; return its answer."""
+    """Run the script in the engine's Python with lines of input, and return its answer."""
     script = str(Path(__file__).with_name("script.py"))
     process = launch([interpreter.executable, script], interpreter.environment(), errors_apart=True)
-    # What it prints to the second pipe may quote the files, so nobody keeps it.
+    # Standard error may quote the files, and with them patient data, so it is discarded.
     output, _errors = process.communicate("".join(f"{line}\n" for line in lines))
     try:
         answer: dict[str, Any] = json.loads(output.splitlines()[-1])

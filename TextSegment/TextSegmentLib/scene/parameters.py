@@ -65,7 +65,7 @@ class Parameters:
 
     @property
     def roi_node(self) -> Any:
-        """The markups ROI that limits what is looked at, None for the whole image."""
+        """Markups ROI that limits the segmentation; None for the whole image."""
         return self.node.GetNodeReference(_REGION)
 
     @roi_node.setter

@@ -1,4 +1,4 @@
-"""A markups ROI as the region of a volume that is looked at."""
+"""Markups ROI as the region of a volume to be segmented."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from textsegment.geometry import Geometry
 
 
 def effort_of(roi_node: Any, volume_node: Any, geometry: Geometry) -> Effort:
-    """Return how much of a volume is computed for an ROI; the whole image without one.
+    """Return the effort that limits a computation to an ROI; the whole image if there is none.
 
     Args:
-        roi_node: A ``vtkMRMLMarkupsROINode``, under any transform; None for the whole image.
-        volume_node: The volume, under any transform.
-        geometry: Grid of its voxels.
+        roi_node: ``vtkMRMLMarkupsROINode``, under any transform; None for the whole image.
+        volume_node: Volume that is segmented, under any transform.
+        geometry: Grid of the volume's voxels.
 
     Raises:
         GeometryError: The ROI lies outside the volume.
@@ -26,7 +26,7 @@ def effort_of(roi_node: Any, volume_node: Any, geometry: Geometry) -> Effort:
     if roi_node is None:
         return Effort()
     bounds = [0.0] * 6
-    roi_node.GetRASBounds(bounds)  # in the world; turned ROIs are boxed in
+    roi_node.GetRASBounds(bounds)  # in world space; the bounding box of a rotated ROI
     to_volume = vtk.vtkGeneralTransform()
     slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(
         None, volume_node.GetParentTransformNode(), to_volume
