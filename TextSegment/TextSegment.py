@@ -1,4 +1,4 @@
-"""The Slicer module TextSegment: name anatomy, get segments. All that matters is in ``TextSegmentLib``."""
+"""Slicer module TextSegment: name anatomy, get segments. The implementation is in ``TextSegmentLib``."""
 
 import importlib
 import sys
@@ -14,18 +14,18 @@ from slicer.ScriptedLoadableModule import (
 )
 
 _PAPER = "https://arxiv.org/abs/2312.17183"
-# Holds the engine that runs: it is to be found again after a reload.
+# These hold the running engine, which must survive a reload of the module.
 _KEPT = ("TextSegmentLib.engine.server_process",)
 
 
 class TextSegment(ScriptedLoadableModule):
-    """What Slicer shows of the module before it is opened."""
+    """Entry of the module in Slicer: its metadata, and what to register at startup."""
 
     def __init__(self, parent: Any) -> None:
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = "TextSegment"
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = ["Segmentations", "SubjectHierarchy"]  # without one of them it is not loaded
+        parent.dependencies = ["Segmentations", "SubjectHierarchy"]  # all needed to load the module
         parent.contributors = ["TextSegment contributors"]
         parent.helpText = _(
             "Segments CT, MR and PET volumes by a line of text, such as <i>liver, spleen, left kidney</i>. "
@@ -39,12 +39,12 @@ class TextSegment(ScriptedLoadableModule):
 
 
 class TextSegmentWidget(ScriptedLoadableModuleWidget):
-    """Hands what Slicer tells the module on to the panel."""
+    """Widget of the module, which forwards Slicer's calls to the panel."""
 
     panel: Any = None
 
     def setup(self) -> None:
-        """Make the panel, when the module is opened first."""
+        """Create the panel, when the module is first opened."""
         ScriptedLoadableModuleWidget.setup(self)
         if _part("version").show_refusal(self.layout):
             return
@@ -54,36 +54,36 @@ class TextSegmentWidget(ScriptedLoadableModuleWidget):
         self.logic = _part("logic").TextSegmentLogic()
         self.panel = _part("panel.widget").Panel(root, self.logic)
         self.ui = self.panel.ui
-        if self.parent.isEntered:  # a reload: Slicer says so only when the user comes back
+        if self.parent.isEntered:  # after a reload Slicer calls enter only when the user comes back
             self.enter()
 
     def enter(self) -> None:
-        """The user turned to the module."""
+        """Tell the panel that the user has opened the module."""
         if self.panel is not None:
             self.panel.enter()
 
     def exit(self) -> None:
-        """The user turned to another module."""
+        """Tell the panel that the user has left the module."""
         if self.panel is not None:
             self.panel.exit()
 
     def cleanup(self) -> None:
-        """The module is unloaded."""
+        """Release the panel's resources before the module is unloaded."""
         if self.panel is not None:
             self.panel.cleanup()
 
     def onReload(self) -> None:
-        """Load the parts anew too."""
+        """Reload ``TextSegmentLib`` too, except what holds the running engine."""
         for name in [each for each in sys.modules if each.startswith("TextSegmentLib") and each not in _KEPT]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
 
 
 class TextSegmentTest(ScriptedLoadableModuleTest):
-    """Self test in the application: the panel and a script, with an engine that needs no model."""
+    """Self-test in the application: the panel and a script, with an engine that needs no model."""
 
     def runTest(self) -> None:
-        """Run everything."""
+        """Run the whole self-test."""
         _part("self_test").run()
 
 
@@ -92,7 +92,7 @@ def _part(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Give scripts the logic when they ask for it: every start of Slicer waits for what is imported here."""
+    """Import the logic for scripts on first access, since every import here delays the start of Slicer."""
     if name != "TextSegmentLogic":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     _part("version").require()

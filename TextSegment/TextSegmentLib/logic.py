@@ -1,4 +1,4 @@
-"""The module's logic: no GUI, for scripts and for the panel alike."""
+"""Logic of the module, without a GUI: used by scripts and by the panel alike."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TextSegmentLogic:
 
     @property
     def run(self) -> Run | None:
-        """The last run that was started here."""
+        """Last run that was started here; None before the first."""
         return self._run
 
     def segment(
@@ -55,25 +55,25 @@ class TextSegmentLogic:
         wait: bool = True,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Any:
-        """Find what a text names. Terms that stand for several structures ("ribs") run without a question.
+        """Segment what a text names; terms for several structures ("ribs") run without confirmation.
 
         Args:
-            volumeNode: A scalar volume.
-            text: Such as ``"liver, left kidney"``.
-            segmentationNode: Where to; None for a new one.
+            volumeNode: Scalar volume node.
+            text: Names of structures, such as ``"liver, left kidney"``.
+            segmentationNode: Segmentation node that receives the segments; None for a new one.
             modality: ``CT``, ``MR`` or ``PT``; None for a guess, see ``guess_modality``.
-            segmenter: What finds the structures; None for the engine that was chosen in the panel, which is
-                started if it does not run.
-            roiNode: A markups ROI: only what lies in it is looked at, for a part of the time; None for all.
-            wait: Whether to return only at the end; windows stay alive meanwhile.
-            on_event: Called with the run after every change.
+            segmenter: Segmenter that finds the structures; None for the engine that was chosen in the panel,
+                which is started if necessary.
+            roiNode: Markups ROI that limits the segmentation, which saves time; None for the whole image.
+            wait: Whether to return only at the end; the GUI stays responsive meanwhile.
+            on_event: Callback that gets the run after every change.
 
         Returns:
-            The segmentation node; without ``wait`` the ``Run``, whose ``process_events`` has to be called.
+            The segmentation node; without ``wait``, the ``Run``, whose ``process_events`` has to be called.
 
         Raises:
-            TextSegmentError: Anything that went wrong, typed. Without ``wait``, what goes wrong later is the
-                ``error`` of the run.
+            TextSegmentError: The run could not begin, failed, or was cancelled. Without ``wait``, later
+                failures are the ``error`` of the run.
         """
         check_text(text)
         self._require_idle()
@@ -105,23 +105,23 @@ class TextSegmentLogic:
         replaced: Sequence[ResultRow] = (),
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Run:
-        """Begin to look for structures; returns at once.
+        """Start a run that looks for structures, and return at once.
 
         Args:
-            volume_node: A scalar volume.
-            structures: Prompts of the model, as ``resolve`` returns them.
-            segmentation_node: Where to; None for a new one beside the volume.
-            modality: DICOM code.
-            segmenter: What finds the structures.
-            roi_node: A markups ROI that limits what is looked at; None for the whole image.
-            replaced: Rows of the segmentation whose segments make way for new ones, as in ``redo``.
-            on_event: Called with the run after every change.
+            volume_node: Scalar volume node.
+            structures: Prompts for the model, as ``resolve`` returns them.
+            segmentation_node: Segmentation that receives the segments; None for a new one beside the volume.
+            modality: DICOM modality code.
+            segmenter: Segmenter that finds the structures.
+            roi_node: Markups ROI that limits the segmentation; None for the whole image.
+            replaced: Rows of the segmentation whose segments are replaced, as in ``redo``.
+            on_event: Callback that gets the run after every change.
 
         Returns:
-            The run, whose ``process_events`` has to be called until it returns false.
+            The run, whose ``process_events`` has to be called until it returns False.
 
         Raises:
-            BusyError: A run that was started here is not over.
+            BusyError: A run that was started here is still active.
             TextSegmentError: The nodes or the structures cannot be used; nothing was changed.
         """
         self._require_idle()
@@ -149,17 +149,17 @@ class TextSegmentLogic:
         """Look for one structure again; see ``Results.make_way`` for what becomes of its segment.
 
         Args:
-            results: Shows what was found before.
-            row: One of theirs.
-            segmenter: What finds it.
-            on_event: Called with the run after every change.
+            results: Results that hold the row.
+            row: Row whose structure to look for again.
+            segmenter: Segmenter that finds the structure.
+            on_event: Callback that gets the run after every change.
 
         Returns:
-            The run, see ``start``.
+            The run; see ``start``.
 
         Raises:
-            BusyError: A run that was started here is not over.
-            TextSegmentError: The volume or the segmentation is gone, or cannot be used any more.
+            BusyError: A run that was started here is still active.
+            TextSegmentError: The volume or the segmentation was deleted, or cannot be used any more.
         """
         self._require_idle()
         volume_node, segmentation_node = results.volume_node, results.segmentation_node
@@ -167,7 +167,7 @@ class TextSegmentLogic:
             raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
         if segmentation_node is None:
             raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
-        # Before a segment is removed for a run that cannot begin.
+        # These may fail, so they come first: no segment is removed for a run that cannot begin.
         source = read_volume_node(volume_node)
         target = Target.prepare(volume_node, segmentation_node)
         results.make_way(row)
@@ -205,15 +205,15 @@ class TextSegmentLogic:
             raise BusyError(_("A run is not over."), _("Wait for its end, or cancel it."))
 
     def resolve(self, text: str, modality: str, model: ModelInfo | None = None) -> list[Resolution]:
-        """Say what a text stands for, term by term; quick enough for every key that is pressed.
+        """Return what a text stands for, term by term; fast enough to call on every keystroke.
 
         Args:
-            text: As typed so far.
+            text: Text as typed so far.
             modality: ``CT``, ``MR`` or ``PT``.
-            model: What will be asked; what it does not have is said. None to leave that out.
+            model: Model to check availability against; None to skip this check.
 
         Raises:
-            ModalityError: Another modality.
+            ModalityError: The modality is not one of these.
         """
         found = resolve(text, modality)
         if model is None:
@@ -222,10 +222,10 @@ class TextSegmentLogic:
         return [as_available(each, available) for each in found]
 
     def guess_modality(self, volume_node: Any) -> ModalityGuess:
-        """Return what the modality of a volume seems to be, and why.
+        """Return the most likely modality of a volume, and where it comes from.
 
         Raises:
-            VolumeInvalidError: The node is no scan.
+            VolumeInvalidError: The node is not a scan.
         """
         return guess_modality(volume_node)
 

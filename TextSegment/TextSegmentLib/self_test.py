@@ -1,4 +1,4 @@
-"""The module's self test, to be run in the application."""
+"""Self-test of the module, to be run in the application."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STRUCTURES = ("liver", "left kidney")
 
 
 def run() -> None:
-    """Segment a phantom by a script and by the panel; needs no model, no server and no network."""
+    """Segment a phantom with a script and with the panel; needs no model, no server and no network."""
     slicer.mrmlScene.Clear()
     volume = phantom()
     node = slicer.util.addVolumeFromArray(

@@ -1,6 +1,6 @@
-"""What belongs to this computer and its user: kept in Slicer's settings, never in a scene.
+"""Settings of this computer and its user: kept in Slicer's settings, never in a scene.
 
-All values are texts, so that every platform's store gives back what was put in.
+All values are stored as strings, so that the settings store of every platform returns them unchanged.
 """
 
 from __future__ import annotations
@@ -15,58 +15,58 @@ _GROUP = "TextSegment"
 
 
 def uses_server() -> bool:
-    """Whether structures are found on a server, not on this computer."""
+    """Return whether to use a server rather than the engine on this computer."""
     return _get("engine") == "server"
 
 
 def set_uses_server(uses: bool) -> None:
-    """Choose between a server and this computer."""
+    """Choose between a server and the engine on this computer."""
     _set("engine", "server" if uses else "local")
 
 
 def server_address() -> str:
-    """Address of the server, as the user gave it; may be empty."""
+    """Return the address of the server, as the user typed it; may be empty."""
     return _get("serverAddress")
 
 
 def set_server_address(address: str) -> None:
-    """Keep the address of the server."""
+    """Store the address of the server."""
     _set("serverAddress", address.strip())
 
 
 def server_key() -> str:
-    """Access key of the server; empty if it has none."""
+    """Return the access key of the server; empty if it has none."""
     return _get("serverKey")
 
 
 def set_server_key(key: str) -> None:
-    """Keep the access key; empty to forget it."""
+    """Store the access key of the server; an empty key deletes it."""
     _set("serverKey", key.strip())
 
 
 def has_consent(address: Address) -> bool:
-    """Whether the user agreed that scans go to this server; never asked for this computer itself."""
+    """Return whether the user agreed to send scans to this server; always True for this computer itself."""
     return address.is_loopback or address.url in _consents()
 
 
 def set_consent(address: Address, agreed: bool) -> None:
-    """Keep, or take back, the consent for one server."""
+    """Store or revoke the user's consent for one server."""
     url = {address.url}
     _set("consents", json.dumps(sorted(_consents() - url | (url if agreed else set()))))
 
 
 def model() -> str:
-    """Model of the engine on this computer."""
+    """Return the name of the model for the engine on this computer."""
     return _get("model") or "sat-demo"
 
 
 def set_model(name: str) -> None:
-    """Choose the model of the engine on this computer."""
+    """Choose the model for the engine on this computer."""
     _set("model", name)
 
 
 def device() -> str:
-    """Device of the engine on this computer: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``."""
+    """Return the device of the engine on this computer, such as ``auto``, ``cpu``, ``cuda:1`` or ``mps``."""
     return _get("device") or "auto"
 
 
@@ -76,7 +76,7 @@ def set_device(name: str) -> None:
 
 
 def interpreter() -> str:
-    """Path of the Python that runs the engine on this computer; empty for Slicer's own."""
+    """Return the path of the Python that runs the engine on this computer; empty for Slicer's own."""
     return _get("interpreter")
 
 
@@ -86,23 +86,23 @@ def set_interpreter(path: str) -> None:
 
 
 def wheels_folder() -> Path | None:
-    """Folder with wheels, to install without the network; None for the package index."""
+    """Return the folder of wheels to install from without the network; None for the package index."""
     folder = _get("wheelsFolder")
     return Path(folder) if folder else None
 
 
 def set_wheels_folder(folder: Path | str) -> None:
-    """Choose a folder with wheels; empty for the package index."""
+    """Choose the folder of wheels to install from; empty for the package index."""
     _set("wheelsFolder", str(folder) if str(folder) not in ("", ".") else "")
 
 
 def proxy() -> str:
-    """Proxy for downloads of packages and weights, such as ``http://proxy:3128``; empty for the system's."""
+    """Return the proxy for downloads, such as ``http://proxy:3128``; empty for the system's."""
     return _get("proxy")
 
 
 def set_proxy(address: str) -> None:
-    """Choose the proxy for downloads."""
+    """Choose the proxy for downloads of packages and weights; empty for the system's."""
     _set("proxy", address.strip())
 
 

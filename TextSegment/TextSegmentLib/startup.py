@@ -1,6 +1,6 @@
-"""What Slicer is told when it has started: sample data, and the terminology of the structures.
+"""Registrations at Slicer's startup: sample data, and the terminology of the structures.
 
-Every start waits for what is imported here: nothing of the backend.
+Every import here delays the start of Slicer, so nothing of the backend is imported.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _CHEST = "4507b664690840abb6cb9af2d919377ffc4ef75b167cb6fd0f747befdb12e38e"
 
 
 def register() -> None:
-    """Tell it."""
+    """Register the terminology and the sample data with Slicer."""
     _register_terminology()
     _register_sample_data()
 
 
 def _register_terminology() -> None:
-    """Load the lists that the segments name in their terminology."""
+    """Load the terminologies that the segments refer to."""
     logic = slicer.modules.terminologies.logic()
     load_regions = getattr(logic, "LoadRegionContextFromFile", None) or logic.LoadAnatomicContextFromFile
     logic.LoadTerminologyFromFile(str(_RESOURCES / "Terminologies" / "structures.json"))
@@ -28,7 +28,7 @@ def _register_terminology() -> None:
 
 
 def _register_sample_data() -> None:
-    """Offer the chest CT that Slicer itself offers, in the same file: it is downloaded once."""
+    """Offer Slicer's own sample chest CT under the same file name, so that it is downloaded only once."""
     try:
         from SampleData import SampleDataLogic
     except ModuleNotFoundError:  # Slicer can be built without it

@@ -1,6 +1,6 @@
-"""Whether this Slicer is new enough: asked before any other part is imported.
+"""Check that this Slicer is new enough, made before any other part is imported.
 
-This file, like all that is imported before it, has to run in the Python of old Slicers too.
+This file, and everything imported before it, must also run in the Python of old Slicer versions.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ def refusal() -> str:
 
 
 def require() -> None:
-    """Check it.
+    """Check that the module can run in this Slicer.
 
     Raises:
         RuntimeError: This Slicer is too old.
@@ -34,7 +34,7 @@ def require() -> None:
 
 
 def show_refusal(layout: Any) -> bool:
-    """Show it instead of a panel; return whether there was one to show."""
+    """Show the reason for a refusal in place of the panel; return whether there was one."""
     if not refusal():
         return False
     import qt
