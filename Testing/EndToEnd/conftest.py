@@ -1,4 +1,4 @@
-"""A real server with the demonstration model, a real chest CT, and what the command line finds in it."""
+"""Fixtures: a real server with the demo model, a real chest CT, and the masks that the command line finds."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ __all__ = ["clean_scene"]
 
 @pytest.fixture(scope="session")
 def module():
-    """The module TextSegment, loaded from the source tree."""
+    """Module TextSegment, loaded from the source tree."""
     loaded = host.load_module(MODULE)
     slicer.app.startupCompleted.emit()
     return loaded
@@ -26,7 +26,7 @@ def module():
 
 @pytest.fixture
 def hands(module):
-    """The panel, with the engine on this computer started by its button; started again only if it stopped."""
+    """Panel with the engine on this computer started by its button; started again only if it has stopped."""
     found = Hands(host.show_panel(module))
     found.start_engine()
     yield found
@@ -50,13 +50,13 @@ def scan(module):
 
 @pytest.fixture
 def volume_node(scan):
-    """The sample CT, loaded as by a user."""
+    """Sample CT, loaded as a user would."""
     return slicer.util.loadVolume(str(scan))
 
 
 @pytest.fixture(scope="session")
 def command_line_masks(scan, tmp_path_factory):
-    """Structure → mask [i, j, k] that ``textsegment segment`` finds in the same scan."""
+    """Masks ``[i, j, k]`` that ``textsegment segment`` finds in the same scan, by structure."""
     folder = tmp_path_factory.mktemp("command-line")
     command = [sys.executable, "-m", "textsegment", "segment", str(scan), TEXT, "--output", str(folder)]
     subprocess.run([*command, "--device", "cpu", "--modality", "CT", "--quiet"], check=True)

@@ -1,4 +1,4 @@
-"""What goes wrong in Slicer while the panel works with a real server (faults.md in the docs)."""
+"""Faults in Slicer while the panel works with a real server (see docs/faults.md)."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from structures import TEXT
 
 @pytest.fixture
 def fresh_volume_node(volume_node):
-    """The sample CT with noise, so that the server has nothing of it in its cache and a run takes seconds."""
+    """Sample CT with noise, so that nothing of it is in the server's cache and a run takes seconds."""
     voxels_kji = slicer.util.arrayFromVolume(volume_node)
     voxels_kji += np.random.default_rng().integers(-3, 4, voxels_kji.shape, dtype=voxels_kji.dtype)
     slicer.util.arrayFromVolumeModified(volume_node)
@@ -28,7 +28,7 @@ def fresh_volume_node(volume_node):
 
 @pytest.fixture
 def running(hands, fresh_volume_node):
-    """The panel in the middle of a run."""
+    """Panel in the middle of a run."""
     hands.ui.inputSelector.setCurrentNode(fresh_volume_node)
     hands.segment(TEXT)
     driver.wait_until(lambda: hands.run.stage, "news from the server", timeout_s=180)
@@ -37,7 +37,7 @@ def running(hands, fresh_volume_node):
 
 
 def works_again(hands):
-    """Shows that the panel and the engine can still segment."""
+    """Checks that the panel and the engine can still segment."""
     from textsegment.cli.commands.demo import sample_scan
 
     volume_node = slicer.util.loadVolume(str(sample_scan()))
@@ -119,7 +119,7 @@ def test_volume_under_a_nonlinear_transform(hands, fresh_volume_node, command_li
     found, expected = mask(node, "liver", fresh_volume_node), command_line_masks["liver"]
     assert np.count_nonzero(found ^ expected) < 0.05 * np.count_nonzero(
         expected
-    )  # there is noise on the image
+    )  # not equal, since the image has noise
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ _SLICER = """
 
 @pytest.mark.parametrize("end", ["quit", "kill"])
 def test_no_process_outlives_slicer(end, scan):
-    """Fault 72: a Python with the host stands for Slicer; in the middle of a run it quits, or is killed."""
+    """Fault 72: a Python process with the stand-ins plays Slicer, and quits or is killed during a run."""
     code = textwrap.dedent(_SLICER).format(path=sys.path, module=str(MODULE), scan=str(scan), text=TEXT)
     slicer_process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -1,4 +1,4 @@
-"""The windows stay alive: what the GUI thread does during a run on a scan of realistic size."""
+"""Responsiveness of the GUI thread during a run on a scan of realistic size."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from slicer_host.heartbeat import Heartbeat
 from structures import TEXT
 
 _LIMIT_S = 0.1
-_ATTEMPTS = 3  # a machine that runs other things too may hold a thread back at any moment
+_ATTEMPTS = 3  # on a busy machine any thread may be held up at any moment
 
 
 @pytest.fixture
 def large_volume_node(volume_node):
-    """The sample CT on a grid of 512 × 512 × 136 voxels."""
+    """Sample CT on a grid of 512 × 512 × 136 voxels."""
     voxels_kji = slicer.util.arrayFromVolume(volume_node)
     for axis in range(3):
         voxels_kji = np.repeat(voxels_kji, 4, axis=axis)
@@ -37,6 +37,6 @@ def test_gui_thread_is_never_blocked_for_a_tenth_of_a_second(hands, large_volume
         assert len(heartbeat.beats) > 50
         if longest.blocked_s < _LIMIT_S:
             return
-        slicer.util.arrayFromVolume(large_volume_node)[0, 0, 0] += 1  # an image that the server has not seen
+        slicer.util.arrayFromVolume(large_volume_node)[0, 0, 0] += 1  # so the server has not seen this image
         slicer.util.arrayFromVolumeModified(large_volume_node)
     pytest.fail(f"the GUI thread was blocked in each of {_ATTEMPTS} runs; in the last: {longest}")

@@ -1,4 +1,4 @@
-"""A server that somebody else runs: typed address and key, and a restart that the user need not notice."""
+"""A remote server: address and key typed by the user, and a restart that goes unnoticed."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ _KEY = "not-a-secret-not-a-secret-not-a-secret"
 
 @contextlib.contextmanager
 def serving(port):
-    """Runs ``textsegment serve`` as on another computer."""
+    """Runs ``textsegment serve`` as if on another computer."""
     command = [sys.executable, "-m", "textsegment", "serve", "--port", str(port), "--device", "cpu"]
     process = subprocess.Popen(
         [*command, "--announce-json", "--stop-with-stdin", "--stop-grace-seconds", "1"],
@@ -41,7 +41,7 @@ def port():
 
 @pytest.fixture
 def on_server(hands):
-    """The panel with its engine section at "Server"."""
+    """Panel with its engine section switched to "Server"."""
     hands.open(hands.ui.engineButton)
     driver.click(hands.ui.serverButton)
     yield hands

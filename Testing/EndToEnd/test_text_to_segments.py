@@ -1,4 +1,4 @@
-"""From typed words to segments: the real panel, a real server in a process of its own, a real CT."""
+"""From typed text to segments: the real panel, a real server in its own process, a real CT."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from structures import STRUCTURES, TEXT
 
 @pytest.fixture
 def result(hands, volume_node):
-    """The segmentation node after the whole text was segmented."""
+    """Segmentation node after the whole text was segmented."""
     hands.ui.inputSelector.setCurrentNode(volume_node)
     hands.segment(TEXT)
     hands.wait_for_end()
@@ -28,7 +28,7 @@ def test_typed_text_gives_the_command_lines_masks_bit_by_bit(result, volume_node
 
 
 def test_left_is_left_and_the_liver_is_on_the_right(result, volume_node):
-    right, anterior, superior = range(3)  # RAS: x grows to the patient's left side's opposite
+    right, anterior, superior = range(3)  # RAS: the first axis points to the patient's right
     centers = {name: center_ras(result, name) for name in STRUCTURES}
     assert centers["left lung"][right] < centers["heart"][right] < centers["right lung"][right]
     assert centers["liver"][right] > centers["heart"][right]

@@ -1,15 +1,15 @@
-"""A booted scene for every test in this folder; it is empty when a test starts."""
+"""Fixtures: a MRML scene for every test in this folder, empty when a test starts."""
 
 import pytest
 from slicer_host import scene as host_scene
 from slicer_host import vtk_messages
 
-host_scene.boot()  # before the tests' modules are imported: they say `import slicer`
+host_scene.boot()  # before the test modules are imported, since they import slicer
 
 
 @pytest.fixture(autouse=True)
 def scene():
-    """The scene; anything that VTK reported as an error or a warning fails the test."""
+    """Empty MRML scene; the test fails if VTK reports an error or a warning."""
     import slicer
 
     host_scene.clear()
@@ -21,5 +21,5 @@ def scene():
 
 @pytest.fixture
 def vtk_reports():
-    """Call it to take what VTK has reported so far, in a test where a report is meant."""
+    """Function that returns and clears VTK's reports so far, for tests that expect one."""
     return vtk_messages.take

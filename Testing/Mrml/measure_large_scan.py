@@ -1,10 +1,10 @@
-"""Measures what a large scan costs the thread of the windows, and how much memory results take.
+"""Measures how long a large scan blocks the GUI thread, and how much memory results take.
 
     PYTHONPATH=Testing/SlicerHost:Testing/Mrml/support:TextSegment python Testing/Mrml/measure_large_scan.py
 
-The processor time of this thread is printed beside the time on the wall: the rest is waiting, for the worker
-or for other programs. The second part has a hundred segments in a scan whose label maps Slicer has laid
-together, as it does when a scene is saved; there each step is to take less than 100 ms.
+Prints the processor time of this thread beside the wall time: the difference is spent waiting for the worker
+or for other programs. The second part uses a hundred segments whose label maps Slicer has merged into one, as
+it does when a scene is saved; each step should take less than 100 ms there.
 """
 
 import time
@@ -28,12 +28,12 @@ def timed(what, function):
 
 
 def show(what, wall_s, cpu_s):
-    """Prints one line."""
+    """Prints one line of the report."""
     print(f"{what:40s} {1000 * wall_s:7.1f} ms, of which this thread computed {1000 * cpu_s:6.1f} ms")
 
 
 def run_to_the_end(run):
-    """Returns processor and wall time of the longest step, and how many there were."""
+    """Returns the processor and wall time of the longest step in seconds, and the number of steps."""
     steps = []
     while run.is_active:
         wall, cpu = time.perf_counter(), time.thread_time()
@@ -44,7 +44,7 @@ def run_to_the_end(run):
 
 
 def add_volume(shape_kji):
-    """Adds noise to the scene."""
+    """Adds a volume of noise to the scene."""
     import slicer.util
 
     voxels_kji = np.random.default_rng(0).integers(-1000, 2000, shape_kji, dtype=np.int16)
@@ -52,7 +52,7 @@ def add_volume(shape_kji):
 
 
 def measure_run():
-    """Measures one run on noise: the segmenter finds balls of an organ's size."""
+    """Measures a run on noise, with a segmenter that finds balls as large as organs."""
     from cases import LABELMAP
     from textsegment.testing import FakeSegmenter
     from textsegment.vocabulary.structures import known_in
@@ -75,7 +75,7 @@ def measure_run():
 
 
 def measure_laid_together():
-    """Measures what the panel does with a hundred segments that share one image; returns the longest step."""
+    """Measures the panel's work on a hundred segments that share one image; returns the longest step."""
     import slicer
     from cases import Blocks
     from textsegment.vocabulary.structures import known_in
@@ -134,7 +134,7 @@ def measure_laid_together():
 
 
 def main():
-    """Measures both."""
+    """Runs both measurements."""
     scene.boot()
     measure_run()
     measure_laid_together()

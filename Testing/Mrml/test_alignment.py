@@ -1,4 +1,4 @@
-"""Whether a segmentation lies on an image: compared with a tolerance, and as it was at the start of a run."""
+"""Alignment of a segmentation with an image: with a tolerance, and as it was at the start of a run."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ ANOTHER_IMAGE = "made for another image"
 
 
 def oblique():
-    """A scan whose matrix has more digits than a text of a scene keeps."""
+    """Scan whose matrix has more digits than a saved scene keeps."""
     angle = 0.1234567890123
     turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
     affine = np.eye(4)
@@ -60,7 +60,7 @@ def moved(node, by):
 
 @pytest.mark.parametrize(("by", "same"), [((500, 0, 0), False), ((0.3, 0, 0), False), ((1e-4, 0, 0), True)])
 def test_without_its_reference_node_a_segmentation_is_known_by_its_grid(by, same):
-    """sl4: such as one of a file of its own."""
+    """sl4: for example, one loaded from a file of its own."""
     node = volume_node(oblique())
     segmentation_node = finished(node).segmentation_node
     other = moved(node, by)
@@ -84,7 +84,7 @@ def test_without_any_reference_a_segmentation_is_known_by_where_its_segments_lie
 
 
 def test_a_segmentation_of_another_image_on_the_same_grid_is_not_gone_on_with():
-    """sl4: a later scan may have the grid of an earlier one."""
+    """sl4: a follow-up scan may have the same grid as an earlier one."""
     first, second = volume_node(oblique()), volume_node(oblique(), "later")
     segmentation_node = finished(first).segmentation_node
     assert belongs_to(segmentation_node, first)
@@ -110,7 +110,7 @@ def test_an_image_that_is_put_under_a_transform_during_a_run_splits_no_result():
 
 
 def test_another_time_point_during_a_run_changes_no_result():
-    """sl5: the segments are those of the image at the start, and that is said."""
+    """sl5: the segments belong to the image at the start, and a warning says so."""
     browser = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceBrowserNode")
     images = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSequenceNode")
     for time in range(2):

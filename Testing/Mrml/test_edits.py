@@ -1,4 +1,4 @@
-"""What somebody did to segments of a run, also where Slicer has laid many of them into one image."""
+"""Edits to the segments of a run, including where Slicer has merged many of them into one image."""
 
 import threading
 
@@ -27,7 +27,7 @@ STRUCTURES = ["liver", "aorta", "heart", "spleen"]
 
 @pytest.fixture
 def together():
-    """A run whose segments share one image, as after save and load."""
+    """Run whose segments share one image, as after save and load."""
     node = volume_node(phantom((40, 44, 30)))
     run = TextSegmentLogic().start(node, STRUCTURES, modality="CT", segmenter=Blocks((10, 11, 9)))
     to_the_end(run)
@@ -38,7 +38,7 @@ def together():
 
 
 def results_of(run):
-    """As another session has them."""
+    """Returns the results as another session would see them."""
     return Results(run.volume_node, run.segmentation_node)
 
 
@@ -83,7 +83,7 @@ def test_an_edit_inside_the_box_is_noticed_in_that_segment_only(together):
 
 
 def test_undo_takes_segments_out_of_an_image_that_others_share(together):
-    """sl2: not a voxel of another segment is touched."""
+    """sl2: no voxel of another segment is touched."""
     node = together.segmentation_node
     erase_a_voxel(node, "heart")
     before = points_ras(node, "heart")
@@ -108,7 +108,7 @@ def test_a_deleted_segment_leaves_the_others_of_its_image(together):
 
 
 def test_the_thread_of_the_windows_reads_no_whole_image(together, monkeypatch):
-    """sl2: choosing the segmentation, entering the module, undo."""
+    """sl2: when choosing the segmentation, entering the module, and undoing."""
     readers = set()
     for name in ("count", "content"):
         real = getattr(LabelImage, name)
@@ -138,7 +138,7 @@ def test_what_is_edited_while_it_is_compared_is_compared_again(together):
 
 @pytest.mark.parametrize("edits", [False, True])
 def test_scenes_of_older_versions_have_no_box_and_load_all_the_same(together, edits):
-    """sl2: tags that they lack are not needed."""
+    """sl2: the tags that they lack are optional."""
     node = together.segmentation_node
     for name in STRUCTURES:
         for tag in ("box", "segment"):
@@ -152,7 +152,7 @@ def test_scenes_of_older_versions_have_no_box_and_load_all_the_same(together, ed
 
 
 def test_a_copy_that_the_user_made_is_not_taken_back(together):
-    """sl3: it carries the same tags, and is the user's."""
+    """sl3: a copy has the same tags, but belongs to the user."""
     node = together.segmentation_node
     copy = slicer.vtkSegment()
     copy.DeepCopy(segment(node, "liver"))
@@ -165,7 +165,7 @@ def test_a_copy_that_the_user_made_is_not_taken_back(together):
 
 
 def test_a_segment_that_comes_back_is_shown_again(together):
-    """sl3: by the undo of the editor, which makes a new segment with the old identifier."""
+    """sl3: the editor's undo creates a new segment with the old identifier."""
     node = together.segmentation_node
     history = slicer.vtkSegmentationHistory()
     history.SetSegmentation(node.GetSegmentation())

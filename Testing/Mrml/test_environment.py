@@ -1,4 +1,4 @@
-"""What is found out about the Python that runs the engine."""
+"""Probing the Python that runs the engine."""
 
 import os
 import sys
@@ -45,7 +45,7 @@ def test_a_bare_python_says_what_is_missing():
 
 @dataclass(frozen=True)
 class Shadowed(Interpreter):
-    """A complete Python that finds other packages first."""
+    """Complete Python that finds other packages first."""
 
     folder: str = ""
 
@@ -61,7 +61,7 @@ def shadowed(folder, **modules):
 
 
 def test_a_package_that_cannot_be_loaded_is_named_and_can_be_installed_anew(tmp_path):
-    """sl6: it was said to be no Python, without a button and a log."""
+    """sl6: the message was that this is no Python, with neither a button nor a log."""
     python = shadowed(tmp_path, torch="raise ImportError('libcudart.so.12: cannot open shared object file')")
     environment = found(python)
     assert environment.missing == ()
@@ -87,7 +87,7 @@ class backends:
 
 
 def test_a_busy_graphics_card_is_said_and_the_others_are_offered(tmp_path):
-    """sl6: the same kind."""
+    """sl6: one failing device must not hide the others."""
     environment = found(shadowed(tmp_path, torch=_BUSY))
     assert [device.name for device in environment.devices] == ["cpu", "cuda:1"]
     assert environment.to_install == ()
@@ -95,7 +95,7 @@ def test_a_busy_graphics_card_is_said_and_the_others_are_offered(tmp_path):
 
 
 def test_weights_that_cannot_be_looked_at_are_no_reason_against_a_python(tmp_path, monkeypatch):
-    """sl6: the same kind."""
+    """sl6: unreadable weights must not disqualify the Python."""
     file = tmp_path / "file"
     file.write_text("no folder")
     monkeypatch.setenv("TEXTSEGMENT_HOME", str(file))
@@ -105,7 +105,7 @@ def test_weights_that_cannot_be_looked_at_are_no_reason_against_a_python(tmp_pat
 
 
 def test_what_is_no_python_is_said_with_what_it_printed(tmp_path):
-    """sl6: each failure has a sentence of its own."""
+    """sl6: every failure has its own message."""
     script = tmp_path / "python"
     script.write_text("#!/bin/sh\necho 'licence expired' >&2\nexit 3\n")
     script.chmod(0o755)

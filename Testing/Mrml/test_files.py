@@ -1,4 +1,4 @@
-"""Results and the state of the panel survive saving and reading."""
+"""Results and the state of the panel survive saving and loading."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def test_a_scene_file_keeps_results_and_the_state_of_the_panel(tmp_path):
 
 
 def test_undo_works_after_saving(tmp_path):
-    """Saving lays label maps together; that is no edit."""
+    """Saving merges label maps, which must not count as an edit."""
     logic = TextSegmentLogic()
     result = logic.segment(volume_node(), "liver, trachea", segmenter=FakeSegmenter(), modality="CT")
     save(result, str(tmp_path / "result.seg.nrrd"))

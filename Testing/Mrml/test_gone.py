@@ -1,4 +1,4 @@
-"""What a run does when something goes away under it, or somebody clicks twice."""
+"""Behavior of a run when something it needs disappears, or the user clicks twice."""
 
 import threading
 
@@ -12,7 +12,7 @@ from TextSegmentLib.scene import run as run_module
 
 
 class Gated(FakeSegmenter):
-    """Gives one structure, and the others when it is told to."""
+    """Segmenter that returns one structure, and the others only when told to."""
 
     def __init__(self, error=None):
         super().__init__()
@@ -37,7 +37,7 @@ def segmenter():
 
 
 def under_way(segmenter, **keywords):
-    """A run that has given its first structure."""
+    """Starts a run and waits for its first structure."""
     run = TextSegmentLogic().start(
         volume_node(), ["liver", "aorta"], modality="CT", segmenter=segmenter, **keywords
     )
@@ -57,7 +57,7 @@ def test_the_volume_is_deleted(segmenter):
 
 
 def test_the_volume_was_deleted_before_its_voxels_were_read():
-    """Fault 62: the memory of the voxels lives as long as somebody reads it."""
+    """Fault 62: the memory of the voxels is kept alive while it is being read."""
     node = volume_node()
     run = TextSegmentLogic().start(node, ["liver"], modality="CT", segmenter=FakeSegmenter())
     slicer.mrmlScene.RemoveNode(node)
@@ -67,7 +67,7 @@ def test_the_volume_was_deleted_before_its_voxels_were_read():
 
 
 def test_the_volume_is_moved_without_a_transform(segmenter):
-    """Such as by "Center volume": what comes later would lie where the volume was."""
+    """As "Center volume" does: later masks would lie at the volume's former place."""
     run = under_way(segmenter)
     run.volume_node.SetOrigin(1, 2, 3)
     assert not run.process_events()
@@ -91,7 +91,7 @@ def test_the_scene_is_closed(segmenter):
     slicer.mrmlScene.Clear(False)
     assert not run.process_events()
     assert run.state == "cancelled"
-    # A node that gets the identifier of the old one is not the old one.
+    # A new node that gets the old node's identifier must not be mistaken for it.
     other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     segmenter.go_on.set()
     assert not run.process_events()
@@ -152,7 +152,7 @@ def test_a_defect_is_an_error_too_and_not_a_run_without_end(caplog):
 
 @pytest.mark.parametrize("where", ["add_segment", "tags_for"])
 def test_a_defect_in_the_scene_ends_the_run_too(monkeypatch, caplog, where):
-    """sl6: an exception that nobody expected leaves no run that is active for ever."""
+    """sl6: an unexpected exception must not leave a run active forever."""
 
     def broken(*_arguments, **_keywords):
         raise ZeroDivisionError

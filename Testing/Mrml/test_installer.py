@@ -1,4 +1,4 @@
-"""Installing packages, for real: into a fresh Python, from a folder of wheels."""
+"""Installing packages for real: into a fresh Python, from a folder of wheels."""
 
 import base64
 import hashlib
@@ -36,7 +36,7 @@ def python():
 
 @pytest.fixture
 def wheels(tmp_path):
-    """A folder with one small wheel."""
+    """Folder with one small wheel."""
     files = {
         "tiny_thing.py": "VALUE = 7\n",
         "tiny_thing-1.2.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-thing\nVersion: 1.2\n",
@@ -87,7 +87,7 @@ def test_it_can_be_cancelled(python):
 
 
 class SlicersPip:
-    """Slicer's own function, which tells nobody how to stop what it runs."""
+    """Stand-in for Slicer's pip function, which offers no way to stop what it runs."""
 
     def __init__(self, monkeypatch):
         packaging.install()
@@ -101,7 +101,7 @@ class SlicersPip:
 
 
 def test_what_slicer_itself_installs_is_stopped_after_the_step_that_runs(monkeypatch):
-    """sl6: cancel did nothing there, and the next package was installed all the same."""
+    """sl6: cancel had no effect there, and the next package was installed anyway."""
     pip = SlicersPip(monkeypatch)
     own = Interpreter("PythonSlicer", is_slicers=True)
     installation = Installation(own, [Step("pip", ("install", "one")), Step("pip", ("install", "two"))])
@@ -115,7 +115,7 @@ def test_what_slicer_itself_installs_is_stopped_after_the_step_that_runs(monkeyp
 
 
 def test_a_later_step_that_cannot_begin_ends_the_installation(monkeypatch):
-    """sl6: it was running for ever."""
+    """sl6: the installation used to stay in the state "running" forever."""
     pip = SlicersPip(monkeypatch)
     own = Interpreter("PythonSlicer", is_slicers=True)
     installation = Installation(own, [Step("pip", ("install", "one")), Step("light_the_torch", ())])

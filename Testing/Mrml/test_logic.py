@@ -1,4 +1,4 @@
-"""The logic for scripts: what a text means for a model, and the engine of those that name none."""
+"""Logic for scripts: the meaning of a text for a model, and the default engine."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ from TextSegmentLib.logic import TextSegmentLogic
 
 
 class Store(dict):
-    """Stands for QSettings."""
+    """Stand-in for ``QSettings``."""
 
     value = dict.get
     setValue = dict.__setitem__
@@ -90,7 +90,7 @@ def test_a_script_need_not_wait():
 
 
 def test_a_script_that_does_not_wait_gets_its_run_from_a_silent_server_at_once():
-    """sl6: no network on the thread of the windows."""
+    """sl6: no network access on the GUI thread."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -103,7 +103,7 @@ def test_a_script_that_does_not_wait_gets_its_run_from_a_silent_server_at_once()
 
 
 def test_a_segmenter_is_asked_in_a_worker_only():
-    """sl6: whatever it is."""
+    """sl6: whatever segmenter it is."""
     threads = set()
 
     class Watched(FakeSegmenter):

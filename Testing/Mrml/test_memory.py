@@ -1,4 +1,4 @@
-"""What results and runs cost in memory: sizes are counted, so the tests are exact."""
+"""Memory use of results and runs: sizes are counted, so the tests are exact."""
 
 import gc
 import weakref
@@ -17,7 +17,7 @@ from TextSegmentLib.logic import TextSegmentLogic
 
 
 class OrganSized:
-    """Gives each structure a block of 80 × 70 × 60 voxels somewhere."""
+    """Segmenter that gives each structure a block of 80 × 70 × 60 voxels."""
 
     def info(self):
         return ModelInfo("blocks", "0" * 64, "cpu", {"CT": known_in("CT")})

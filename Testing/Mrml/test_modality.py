@@ -1,4 +1,4 @@
-"""The modality of a volume: said, or guessed with a reason, and never certain where it was guessed."""
+"""Modality of a volume: stated, or guessed with a reason and never presented as certain."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_values_like_air_are_a_ct_and_others_are_not():
 
 @pytest.mark.parametrize("kind", ["fat without air", "padded", "metal", "magnetic resonance"])
 def test_the_command_line_and_slicer_guess_the_same(kind, tmp_path):
-    """One function decides for both; they differed on these images."""
+    """One function decides for both; they used to differ on these images."""
     values = np.random.default_rng(1).normal(40, 30, (40, 36, 24))
     if kind == "fat without air":
         values[:8] = -100

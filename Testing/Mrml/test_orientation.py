@@ -1,4 +1,4 @@
-"""Segments lie exactly where the voxels of the volume lie, however its grid is laid."""
+"""Segments lie exactly on the voxels of the volume, whatever the orientation of its grid."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_a_segment_lies_on_the_voxels_of_the_volume(affine):
 
 
 def test_an_image_that_was_cut_out_of_another_keeps_its_place():
-    """Its first voxel in memory is not IJK 0 0 0."""
+    """The first voxel of a cropped image is not at IJK (0, 0, 0)."""
     whole = phantom((20, 20, 20), oblique())
     node = volume_node(whole)
     cut = vtk.vtkExtractVOI()

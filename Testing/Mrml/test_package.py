@@ -1,4 +1,4 @@
-"""What the extension installs is complete: every part is listed, and the module finds its backend there."""
+"""The installed extension is complete: every file is listed, and the module finds its backend."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULE = ROOT / "TextSegment"
-# What the real Slicer package gives to an extension, as far as ours uses it. Ours installs what it is given.
+# Stand-in for the CMake macros of Slicer that the extension uses; it installs the files that it is given.
 SLICER_CONFIG = """
 set(Slicer_USE_FILE ${CMAKE_CURRENT_LIST_DIR}/use.cmake)
 set(Slicer_EXTENSION_GENERATE_CONFIG ${CMAKE_CURRENT_LIST_DIR}/nothing.cmake)
@@ -103,10 +103,10 @@ def test_the_entry_for_the_index_of_extensions_fits_the_extension():
 
 
 def test_what_the_index_of_extensions_asks_for_is_there():
-    """Extensions Index, tier 3: licence, patents, a tutorial with sample data, pictures that exist."""
+    """Extensions Index, tier 3: license, patents, a tutorial with sample data, images that exist."""
     readme = (ROOT / "README.md").read_text("utf-8")
     cmake = (ROOT / "CMakeLists.txt").read_text("utf-8")
-    license_text = (ROOT / "LICENSE.txt").read_text("utf-8")  # the name that the index of extensions wants
+    license_text = (ROOT / "LICENSE.txt").read_text("utf-8")  # the name that the Extensions Index requires
     assert "Apache License" in license_text
     assert (ROOT / "LICENSE").read_text("utf-8") == license_text
     assert "(LICENSE.txt)" in readme
@@ -114,7 +114,7 @@ def test_what_the_index_of_extensions_asks_for_is_there():
     assert "patent" in readme
     startup = (MODULE / "TextSegmentLib" / "startup.py").read_text("utf-8")
     digest = re.search(r'_CHEST = "(\w+)"', startup)[1]
-    assert digest in readme  # the scan of the tutorial is the one that Sample Data offers
+    assert digest in readme  # the tutorial uses the scan that Sample Data offers
     pictures = re.findall(r"\]\((Resources/Screenshots/[\w.]+)\)", readme)
     pictures += re.findall(r"\$\{raw\}/(Resources/[\w./]+)", cmake)
     assert len(pictures) > 5

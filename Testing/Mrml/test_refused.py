@@ -1,4 +1,4 @@
-"""Nodes that cannot be segmented are refused with a reason, before anything is made or changed."""
+"""Nodes that cannot be segmented are refused with a reason, before anything is created or changed."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def vector():
 
 
 def several_channels():
-    """A scalar volume that shows a sequence of vectors."""
+    """Returns a scalar volume node that shows a sequence of vectors."""
     node = empty()
     image = vtk.vtkImageData()
     image.SetDimensions(4, 5, 6)

@@ -1,4 +1,4 @@
-"""A markups ROI limits what is looked at, wherever image and ROI lie."""
+"""A markups ROI limits the segmentation, wherever the image and the ROI lie."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from TextSegmentLib.scene.region import effort_of
 
 
 def roi_around(geometry, box, matrix=None):
-    """An ROI whose border lies half-way between the voxels of a box and those around it."""
+    """Returns an ROI whose border lies halfway between the voxels of a box and those around it."""
     corners = geometry.to_ras([np.subtract(box[0], 0.4), np.subtract(box[1], 0.6)])
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsROINode")
     node.SetCenter(corners.mean(axis=0).tolist())
@@ -59,7 +59,7 @@ def test_an_roi_and_an_image_under_different_transforms_meet_in_the_world():
     volume = phantom(affine=AXES)
     node, roi = volume_node(volume), roi_around(volume.geometry, BOX, moved())
     there = effort_of(roi, node, volume.geometry).region
-    assert there.start == (0, 4, 0)  # 40 mm to the right are 20 voxels down, 25 mm down 8
+    assert there.start == (0, 4, 0)  # 40 mm right is 20 voxels less along i, 25 mm down is 8 along k
     assert there != effort_of(roi_around(volume.geometry, BOX), node, volume.geometry).region
 
 

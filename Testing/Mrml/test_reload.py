@@ -1,4 +1,4 @@
-"""The module's own self test and its reload, in a process of their own: Qt's stand-ins stay for good."""
+"""Self-test and reload of the module, in a separate process, since Qt's stand-ins cannot be removed."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the segments of a run say of it after it is over: in the same session, and after save and load."""
+"""Results of a finished run, as read from its segments: in the same session, and after save and load."""
 
 import numpy as np
 import slicer
@@ -18,7 +18,7 @@ def finished(structures, node=None, volume=None):
 
 
 def look(rows):
-    """What the table shows of rows."""
+    """Returns what the table shows of the rows."""
     numbers = [
         None if row.volume_ml is None else (round(row.volume_ml, 3), round(row.confidence, 3)) for row in rows
     ]

@@ -1,4 +1,4 @@
-"""Segments of real MRML nodes become DICOM objects on their images, as the backend's readers see them."""
+"""Export of segments of real MRML nodes as DICOM objects, read back with the backend's readers."""
 
 import logging
 import sys
@@ -50,12 +50,12 @@ def axial():
 
 def oblique():
     affine = phantom().geometry.affine.copy()
-    affine[:3, :2] = affine[:3, :2][:, ::-1]  # to the other hand
+    affine[:3, :2] = affine[:3, :2][:, ::-1]  # change the handedness
     return affine if np.linalg.det(affine) < 0 else phantom().geometry.affine
 
 
 class Case:
-    """A DICOM series on the disk, in the database, and as a volume node with a segmentation."""
+    """DICOM series on disk and in the database, with its volume node and a segmentation."""
 
     def __init__(self, folder, write_series, monkeypatch, affine):
         self.folder = folder
@@ -103,7 +103,7 @@ def dice(one, other):
 
 
 def draw(case, name, mask, geometry=None):
-    """Adds a segment as the Segment Editor does: into the label map that the segments share."""
+    """Adds a segment as the Segment Editor does: to the label map that the segments share."""
     geometry = geometry or case.scan.volume.geometry
     segment_id = case.segmentation_node.GetSegmentation().AddEmptySegment("", name)
     labelmap = slicer.vtkOrientedImageData()
@@ -144,7 +144,7 @@ def test_segments_come_back_as_they_are(tmp_path, write_series, monkeypatch, aff
 def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, kind):
     erase_a_voxel(case.segmentation_node, "liver")
     logic = slicer.vtkSlicerSegmentationsModuleLogic
-    # The voxels say what was edited, not the status.
+    # Edits are detected from the voxels, not from the status.
     logic.SetSegmentStatus(segment(case.segmentation_node, "liver"), logic.Completed)
     logic.SetSegmentStatus(segment(case.segmentation_node, "left kidney"), logic.InProgress)
     draw(case, "GTV", box())
@@ -171,7 +171,7 @@ def test_edited_and_drawn_segments_are_exported_as_they_are_now(case, tmp_path, 
 
 
 def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_path):
-    """rt1: warnings stayed in the table, and were lost with the scene or the export."""
+    """rt1: warnings used to stay in the table, and were lost on saving or exporting."""
     made = segment(case.segmentation_node, "liver")
     made.SetTag("TextSegment.warnings", "Parts of it were left out.")  # as a run does, see Results.add
     exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
@@ -220,7 +220,7 @@ def test_a_segment_on_a_finer_grid_is_resampled(case, tmp_path):
 
 
 def between_voxels(case, shift):
-    """Returns the mask of a segment of 30 × 20 × 10 voxels that begins ``shift`` voxels along i."""
+    """Returns the exported mask of a 30 × 20 × 10 voxel segment that begins ``shift`` voxels along i."""
     geometry = case.scan.volume.geometry
     affine = geometry.affine.copy()
     affine[:3, 3] = geometry.to_ras([shift, 0.3, 0.3])
@@ -231,7 +231,7 @@ def between_voxels(case, shift):
 def test_a_segment_between_the_voxels_is_cut_at_the_border(case):
     mask = between_voxels(case, -4.4)
     expected = np.zeros(SHAPE, dtype=bool)
-    expected[:26, :20, :10] = True  # what lies nearest: from -4 to 25 along i
+    expected[:26, :20, :10] = True  # nearest neighbors: from -4 to 25 along i
     assert np.array_equal(mask.full(SHAPE), expected)
     assert "beyond the image" in mask.warnings[0]
 
@@ -289,7 +289,7 @@ def test_a_non_linear_transform_between_them_is_refused(case, tmp_path):
 
 
 def test_an_image_with_other_axes_is_found_in_a_folder(case, tmp_path):
-    """As after conversion to NIfTI: the same voxels, one axis the other way, another one first."""
+    """As after conversion to NIfTI: the same voxels with one axis flipped and the axes permuted."""
     scan = case.scan.volume
     affine = scan.geometry.affine @ [[0, -1, 0, SHAPE[0] - 1], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
     voxels = np.ascontiguousarray(scan.voxels[::-1].transpose(1, 0, 2))
@@ -447,7 +447,7 @@ def transform(values):
 
 
 def as_slicer_loads(folder):
-    """Returns a volume node that was read by the storage node that Slicer's DICOM module uses."""
+    """Returns a volume node loaded with the storage node that Slicer's DICOM module uses."""
     files = list(folder.glob("*.dcm"))
     files.sort(key=lambda path: float(pydicom.dcmread(path).ImagePositionPatient[2]))
     storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")

@@ -1,4 +1,4 @@
-"""What comes into a segmentation, and what stays as it was."""
+"""What a run adds to a segmentation, and what it leaves unchanged."""
 
 import re
 
@@ -85,7 +85,7 @@ def test_no_patient_data_goes_into_tags():
 def test_other_segments_stay_bit_by_bit():
     result = segmented("liver, aorta")
     segmentation = result.GetSegmentation()
-    segmentation.MergeSegmentLabelmaps(["liver", "aorta"])  # one image for both, as Slicer saves them
+    segmentation.MergeSegmentLabelmaps(["liver", "aorta"])  # into one image, as when Slicer saves them
     result.GetDisplayNode().SetSegmentVisibility("aorta", False)
     before = {name: (labelmap(result, name), voxels(result, name)) for name in ("liver", "aorta")}
     times = {name: labelmap(result, name).GetMTime() for name in before}

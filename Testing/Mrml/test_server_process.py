@@ -1,4 +1,4 @@
-"""The engine on this computer, as a real child process with a real server."""
+"""Engine on this computer, as a real child process with a real server."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def until(condition, what, timeout_s=180):
 
 
 def family(pid):
-    """The process and all below it."""
+    """Returns a process and all its descendants."""
     first = psutil.Process(pid)
     return [first, *first.children(recursive=True)]
 
@@ -118,7 +118,7 @@ def test_stop_now_waits_for_the_end_even_of_a_job(server):
 
 
 def test_no_process_outlives_a_crash_of_slicer():
-    """Fault 72: a Python that dies without a chance to clean up stands for Slicer."""
+    """Fault 72: a Python process that dies without a chance to clean up plays Slicer."""
     returncode, processes = slicer_that_ends_by("os.abort()")
     assert returncode < 0
     until(lambda: gone(processes), "the end of all processes")
@@ -132,10 +132,10 @@ def test_no_process_outlives_slicer():
 
 
 def slicer_that_ends_by(last_line):
-    """Start the engine in a Python that stands for Slicer, and let that end.
+    """Starts the engine in a Python process that plays Slicer, and lets that process end.
 
     Returns:
-        Its return code, and the processes of its engine.
+        The exit code of that process, and the processes of its engine.
     """
     program = f"""
         import os, sys, time

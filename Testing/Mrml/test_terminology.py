@@ -1,4 +1,4 @@
-"""The terminology of the segments is in the lists that it names, as Slicer's own logic reads them."""
+"""Terminology of the segments: every entry exists in the list it names, as Slicer's own logic reads it."""
 
 import importlib.util
 import json
@@ -26,7 +26,7 @@ def code(item):
 
 
 def listed_types(logic):
-    """Return categories, types and modifiers of our list as Slicer has read it."""
+    """Returns the categories, types and modifiers of our list as Slicer has loaded them."""
     found = set()
     category, kind = slicer.vtkSlicerTerminologyCategory(), slicer.vtkSlicerTerminologyType()
     modifier = slicer.vtkSlicerTerminologyType()
@@ -58,7 +58,7 @@ def listed_regions(logic):
 
 
 def test_every_entry_is_in_the_list_that_it_names(logic):
-    """sl7: 195 of 451 named a list that lacks them."""
+    """sl7: 195 of 451 entries named a list that does not contain them."""
     types, regions = listed_types(logic), listed_regions(logic)
     for structure in [*load_structures(), "something of a user's own model"]:
         entry = slicer.vtkSlicerTerminologyEntry()

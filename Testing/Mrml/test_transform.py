@@ -1,4 +1,4 @@
-"""Volumes under transforms: results go under the same one, or are moved to where they belong."""
+"""Volumes under transforms: results go under the same transform, or are moved to the right place."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def linear(values, parent=None):
 
 
 def bent():
-    """A grid transform that moves points by up to 20 mm."""
+    """Returns a grid transform that moves points by up to 20 mm."""
     grid = vtk.vtkImageData()
     grid.SetDimensions(4, 4, 4)
     grid.SetOrigin(-100, -100, -100)
@@ -72,7 +72,7 @@ def test_an_empty_segmentation_of_the_user_goes_under_the_transform_too():
 
 
 def test_a_segmentation_under_another_linear_transform_gets_the_mask_where_it_belongs():
-    """No voxel is resampled: only the place of the label map is another."""
+    """No voxel is resampled: only the label map's matrix changes."""
     first = volume_node()
     result = segmented(first)
     inner = linear(SHIFT, parent=linear(STRETCH))

@@ -1,4 +1,4 @@
-"""Taking a run back, and working on with its segments."""
+"""Undoing a run, and continuing to work with its segments."""
 
 import pytest
 import slicer
@@ -17,7 +17,7 @@ def finished(structures=("liver", "aorta", "spleen"), segmentation_node=None, vo
 
 
 def redo(run, structure):
-    """Look for a structure of a run again, to the end."""
+    """Looks for a structure of a run again, and waits for the end."""
     again = TextSegmentLogic().redo(run.results, row_of(run.results, structure), segmenter=FakeSegmenter())
     assert [row.structure for row in again.rows] == [structure]
     to_the_end(again)
@@ -75,7 +75,7 @@ def test_undo_keeps_what_was_accepted():
 
 
 def test_label_maps_that_slicer_has_laid_together_are_not_taken_for_edited():
-    """Saving does that."""
+    """Saving a scene merges label maps."""
     run = finished(("liver", "trachea"))
     node = run.segmentation_node
     node.GetSegmentation().CollapseBinaryLabelmaps(False)
@@ -115,7 +115,7 @@ def test_segments_that_somebody_else_removed_are_noticed():
 
 
 def test_a_segment_of_a_later_run_is_not_taken_for_one_of_this():
-    """It has the same identifier and content, if somebody removed the first one."""
+    """The later one has the same identifier and content if the first one was removed."""
     run = finished(("liver", "aorta"))
     node = run.segmentation_node
     identifier = run.rows[0].segment_id

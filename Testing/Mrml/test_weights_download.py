@@ -1,4 +1,4 @@
-"""Weights come from a hub, here one on this computer, only after the user has agreed."""
+"""Weights are downloaded from a hub (here a local one) only after the user has agreed."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ PUBLISHED["sat-tiny"] = TINY_PUBLISHED
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Serves the weights of a tiny model, which the engine's Python is told about."""
+    """Serves the weights of a tiny model, which the engine's Python is configured to use."""
     monkeypatch.syspath_prepend(str(SUPPORT))
     from local_hub import LocalHub
     from tiny_model import write_tiny_pair

@@ -1,4 +1,4 @@
-"""What a user does with the panel and the engine on this computer."""
+"""User actions on the panel and the engine on this computer."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,10 @@ MODULE = Path(__file__).parents[3] / "TextSegment" / "TextSegment.py"
 
 
 class Hands:
-    """Works the panel through its widgets alone.
+    """Operates the panel through its widgets alone.
 
     Args:
-        widget: The module's ``TextSegmentWidget``.
+        widget: ``TextSegmentWidget`` of the module.
     """
 
     def __init__(self, widget) -> None:
@@ -20,11 +20,11 @@ class Hands:
 
     @property
     def run(self):
-        """The run that was started last."""
+        """Run that was started last."""
         return self.widget.logic.run
 
     def start_engine(self) -> None:
-        """Starts the engine on this computer by its button, and waits for it."""
+        """Starts the engine on this computer with its button, and waits until it is ready."""
         start, stop = self.ui.startButton, self.ui.stopButton
         driver.wait_until(lambda: start.enabled or stop.enabled, "a button to start the engine")
         if start.enabled:
@@ -33,19 +33,19 @@ class Hands:
         driver.wait_until(lambda: self.widget.panel.engine.model is not None, "the engine", timeout_s=300)
 
     def open(self, section) -> None:
-        """Opens a section of the panel if it is shut."""
+        """Opens a section of the panel if it is collapsed."""
         if section.collapsed:
             driver.click(section)
 
     def segment(self, text: str) -> None:
-        """Types a text and clicks the button."""
+        """Types a text and clicks the button that starts a run."""
         self.ui.promptEdit.text = ""
         driver.type_text(self.ui.promptEdit, text)
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to click")
         driver.click(self.ui.segmentButton)
 
     def answer(self, words: str) -> None:
-        """Clicks the answer with these words to the question in the message."""
+        """Answers the question in the message by clicking the choice with these words."""
         links = re.findall(r"<a href='(\d+)'>(.*?)</a>", self.ui.messageLabel.text)
         self.ui.messageLabel.linkActivated.emit(next(link for link, text in links if words in text))
 
@@ -54,7 +54,7 @@ class Hands:
         driver.wait_until(lambda: not self.run.is_active, "the end of the run", timeout_s)
 
     def leave(self) -> None:
-        """Ends what a test has left running, and empties the text."""
+        """Stops whatever a test has left running, and clears the text."""
         if self.run is not None:
             self.run.cancel()
         self.ui.promptEdit.text = ""

@@ -1,4 +1,4 @@
-"""What the scene holds after a run, read with Slicer's own functions, not with the module's."""
+"""Contents of the scene after a run, read with Slicer's own functions rather than the module's."""
 
 import hashlib
 
@@ -26,19 +26,19 @@ def names(segmentation_node) -> list[str]:
 
 
 def mask(segmentation_node, name: str, volume_node) -> np.ndarray:
-    """Returns a segment on the grid of a volume, bool [i, j, k]."""
+    """Returns a segment as a mask on the grid of a volume, bool ``[i, j, k]``."""
     identifier = segment_id(segmentation_node, name)
     mask_kji = slicer.util.arrayFromSegmentBinaryLabelmap(segmentation_node, identifier, volume_node)
     return mask_kji.transpose(2, 1, 0) > 0
 
 
 def center_ras(segmentation_node, name: str) -> np.ndarray:
-    """Returns the centre of a segment's box in the world, in millimetres."""
+    """Returns the center of a segment's box in world space (RAS, mm)."""
     return np.array(segmentation_node.GetSegmentCenterRAS(segment_id(segmentation_node, name)))
 
 
 def fingerprint(segmentation_node, name: str) -> str:
-    """Returns a digest of everything that a segment is: voxels, place, name, colour, tags."""
+    """Returns a digest of everything a segment consists of: voxels, place, name, color, tags."""
     segment = segmentation_node.GetSegmentation().GetSegment(segment_id(segmentation_node, name))
     image = segment.GetRepresentation("Binary labelmap")
     matrix = vtk.vtkMatrix4x4()
@@ -58,7 +58,7 @@ def tag(segment, key: str) -> str | None:
 
 
 def dice(a: np.ndarray, b: np.ndarray) -> float:
-    """Returns the overlap of two masks, 1 for equal ones."""
+    """Returns the Dice coefficient of two masks, 1 for equal ones."""
     return 2 * np.count_nonzero(a & b) / (np.count_nonzero(a) + np.count_nonzero(b))
 
 
@@ -66,10 +66,10 @@ def draw(segmentation_node, name: str, volume_node, change) -> None:
     """Edits a segment as the Segment Editor does.
 
     Args:
-        segmentation_node: Holds the segment.
-        name: Of the segment.
-        volume_node: Its grid.
-        change: Called with the mask, bool [i, j, k], to change it in place.
+        segmentation_node: Segmentation that holds the segment.
+        name: Name of the segment.
+        volume_node: Volume on whose grid to edit.
+        change: Function that changes the mask, bool ``[i, j, k]``, in place.
     """
     drawn = mask(segmentation_node, name, volume_node)
     change(drawn)

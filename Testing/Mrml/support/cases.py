@@ -1,4 +1,4 @@
-"""Volume nodes for the tests, and what segments say, read with numpy alone."""
+"""Volume nodes for the tests, and the contents of segments, read with NumPy alone."""
 
 import itertools
 import time
@@ -19,7 +19,7 @@ LABELMAP = "Binary labelmap"
 
 
 def volume_node(volume: Volume | None = None, name: str = "CT chest") -> slicer.vtkMRMLScalarVolumeNode:
-    """Returns a node of the scene with the voxels and the place of a volume."""
+    """Adds a node with the voxels and the place of a volume to the scene."""
     volume = volume or phantom()
     voxels_kji = np.ascontiguousarray(volume.voxels.transpose(2, 1, 0))
     node = slicer.util.addVolumeFromArray(voxels_kji, name=name)
@@ -28,14 +28,14 @@ def volume_node(volume: Volume | None = None, name: str = "CT chest") -> slicer.
 
 
 def matrix(values: np.ndarray) -> vtk.vtkMatrix4x4:
-    """Returns a 4×4 array as VTK's matrix."""
+    """Returns a 4×4 array as a ``vtkMatrix4x4``."""
     result = vtk.vtkMatrix4x4()
     result.DeepCopy(np.asarray(values, dtype=float).ravel().tolist())
     return result
 
 
 def array(vtk_matrix: vtk.vtkMatrix4x4) -> np.ndarray:
-    """Returns VTK's matrix as a 4×4 array."""
+    """Returns a ``vtkMatrix4x4`` as a 4×4 array."""
     return np.array([[vtk_matrix.GetElement(r, c) for c in range(4)] for r in range(4)])
 
 
@@ -54,12 +54,12 @@ def names(node: slicer.vtkMRMLSegmentationNode) -> list[str]:
 
 
 def labelmap(node: slicer.vtkMRMLSegmentationNode, name: str) -> slicer.vtkOrientedImageData:
-    """Returns the image that holds a segment, perhaps with others."""
+    """Returns the image that holds a segment, possibly with others."""
     return segment(node, name).GetRepresentation(LABELMAP)
 
 
 def points_ras(node: slicer.vtkMRMLSegmentationNode, name: str) -> np.ndarray:
-    """Returns where the voxels of a segment lie in the space of the node: (n, 3), sorted, in millimetres."""
+    """Returns the voxel positions of a segment in the node's space (RAS, mm): shape (n, 3), sorted."""
     image = labelmap(node, name)
     i, j, k = image.GetDimensions()
     voxels = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars()).reshape(k, j, i).transpose(2, 1, 0)
@@ -70,12 +70,12 @@ def points_ras(node: slicer.vtkMRMLSegmentationNode, name: str) -> np.ndarray:
 
 
 def mask_points_ras(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
-    """Returns where the true voxels of a mask lie: (n, 3), sorted, in millimetres."""
+    """Returns the positions of a mask's true voxels (RAS, mm): shape (n, 3), sorted."""
     return _sorted(geometry.to_ras(np.argwhere(mask)))
 
 
 def orientations() -> Iterator[np.ndarray]:
-    """Yields the 48 ways to lay the axes of a grid along those of the patient: 4×4, 2 × 3 × 5 mm."""
+    """Yields the 48 axis-aligned orientations of a grid of 2 × 3 × 5 mm voxels, as 4×4 matrices."""
     for axes in itertools.permutations(range(3)):
         for signs in itertools.product((1, -1), repeat=3):
             affine = np.eye(4)
@@ -87,7 +87,7 @@ def orientations() -> Iterator[np.ndarray]:
 
 
 def tag(made: slicer.vtkSegment, key: str) -> str:
-    """Returns a tag that the segment must have."""
+    """Returns the value of a tag, which the segment must have."""
     value = vtk.reference("")
     assert made.GetTag(key, value), key
     return str(value)
@@ -99,7 +99,7 @@ def row_of(results, structure: str):
 
 
 def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
-    """Takes the first voxel of a segment away, as a brush of the Segment Editor does."""
+    """Erases the first voxel of a segment, as the Segment Editor's brush does."""
     scalars = labelmap(node, name).GetPointData().GetScalars()
     values = numpy_support.vtk_to_numpy(scalars)
     values[np.flatnonzero(values == segment(node, name).GetLabelValue())[0]] = 0
@@ -108,7 +108,7 @@ def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
 
 
 def to_the_end(run) -> None:
-    """Brings a run to its end, as the panel's timer does."""
+    """Processes the events of a run until its end, as the panel's timer does."""
     deadline = time.monotonic() + 120
     while run.process_events():
         assert time.monotonic() < deadline, "the run does not end"
@@ -121,17 +121,17 @@ def _sorted(points: np.ndarray) -> np.ndarray:
 
 
 class Blocks:
-    """A segmenter that gives each structure a block of its own, in rows and layers, none over another."""
+    """Segmenter that gives each structure its own block, in rows and layers without overlap."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self._shape = shape
 
     def info(self) -> ModelInfo:
-        """Knows all structures in CT."""
+        """Returns a model that has every structure in CT."""
         return ModelInfo("blocks", "0" * 64, "cpu", {"CT": known_in("CT")})
 
     def segment(self, volume, prompts, *, on_event=ignore_events, cancel=None) -> Segmentation:
-        """Gives the blocks in order, while there is room for them."""
+        """Returns the blocks in order, as long as there is room for them."""
         counts = [
             size // block for size, block in zip(volume.geometry.spatial_shape, self._shape, strict=True)
         ]

@@ -1,4 +1,4 @@
-"""A Python with pip and nothing else, made once."""
+"""Python environment with pip and nothing else, created once."""
 
 import atexit
 import functools
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @functools.cache
 def fresh_python() -> str:
-    """Returns the path of its executable."""
+    """Returns the path of the environment's executable."""
     folder = Path(tempfile.mkdtemp(prefix="fresh_python_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     venv.create(folder, with_pip=True)
