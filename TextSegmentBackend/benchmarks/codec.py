@@ -1,9 +1,9 @@
-"""Speed and size of the codecs on a real chest CT, in processor time of one thread.
+"""Speed and compressed size of the codecs on a real chest CT, in processor time of one thread.
 
     python benchmarks/codec.py
 
-The CT is ``CTChest4`` of the package slicerio, repeated along its slowest axis up to 71 MB: the copies
-are 1.1 MB apart, far outside the 32 KiB in which deflate looks for repetitions.
+The CT is ``CTChest4`` from the package slicerio, repeated along its slowest axis up to 71 MB: the copies are
+1.1 MB apart, far beyond the 32 KiB window in which deflate finds repetitions.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ REPEATS = 64
 
 
 def timed(action: Callable[[], Any]) -> tuple[Any, float]:
-    """Return the result and the processor time in seconds."""
+    """Call a function; return its result and the processor time in seconds."""
     start = time.process_time()
     result = action()
     return result, time.process_time() - start
 
 
 def chest_ct() -> Volume:
-    """Return the CT, int16, repeated along i."""
+    """Return the CT as int16, repeated along i."""
     voxels, _ = nrrd.read(str(Path(slicerio.__file__).parent / "data" / "CTChest4.nrrd"))
     tiled = np.tile(voxels.astype(np.int16), (REPEATS, 1, 1))
     return Volume(tiled, Geometry(tiled.shape, np.diag([3.0, 3.0, 10.0, 1.0])), "CT")
 
 
 def received(pieces: list[bytes], digest: str) -> Volume:
-    """Decode an upload as a server does, into memory."""
+    """Decode an upload into memory, as a server does."""
     decoder = VolumeDecoder(Limits())
     raw = bytearray()
     for piece in pieces:
@@ -57,7 +57,7 @@ def received(pieces: list[bytes], digest: str) -> Volume:
 
 
 def report_volume(volume: Volume) -> None:
-    """Print speed and size of an upload."""
+    """Print the speed and size of an upload."""
     megabytes = volume.voxels.nbytes / 1e6
     digest, seconds = timed(lambda: volume.digest)
     print(f"CT of {megabytes:.0f} MB, digest {megabytes / seconds:.0f} MB/s")
@@ -77,7 +77,7 @@ def report_volume(volume: Volume) -> None:
 
 
 def report_mask(volume: Volume) -> None:
-    """Print speed and size of a mask: everything between fat and bone."""
+    """Print the speed and size of a mask that holds everything between fat and bone."""
     voxels = (volume.voxels > -20) & (volume.voxels < 150)
     box = Box((0, 0, 0), voxels.shape)
     mask = StructureMask("soft tissue", box, voxels, MaskStatistics(int(voxels.sum()), 1.0, 40.0, 0.9, True))

@@ -1,14 +1,14 @@
-"""Our engine against the plain pipeline, on one CT, with the same weights and the same number of threads.
+"""Our engine compared with the plain pipeline, on one CT, with the same weights and number of threads.
 
     python benchmarks/engine.py                                   # sat-nano, coarse grid: minutes
     python benchmarks/engine.py --spacing 1 1 3 --patch 288 288 96  # as in use: hours on two cores
     python benchmarks/engine.py --network                         # the image network alone: minutes
 
-The scan is 3D Slicer's CTChest sample out of the package ``slicerio``. The weights are the demo's own on its
-own grid (``--model sat-demo --patch 128 96 64``), else random: masks are noise then, the worst case for
-the way back to the scan, which the plain pipeline does not have. That one does what the published script
-does: everything again for each request, float32, full-size accumulators. One process a measurement. With
-``--threads 1`` seconds are those of the processor: whatever else runs, ratios hold.
+The scan is 3D Slicer's CTChest sample from the package ``slicerio``. The weights are the demo model's on its
+own grid (``--model sat-demo --patch 128 96 64``), else random: the masks are then noise, the worst case for
+resampling to the scan, a step that the plain pipeline lacks. Like the published script, that pipeline
+recomputes everything for each request, in float32, with full-size accumulators. Each measurement has its own
+process. With ``--threads 1`` times are processor seconds, so ratios hold whatever else is running.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from textsegment.vocabulary.structures import load_structures
 from textsegment.volume import Volume
 
 PROMPTS = (1, 4, 16, 64)
-DEMO_PROMPTS = (1, 4, 16, 34)  # it offers 35 structures of CT, and one is the further prompt
+DEMO_PROMPTS = (1, 4, 16, 34)  # the demo has 35 structures in CT, one of them for the further prompt
 
 
 def model_of(config: SATConfig, count: int) -> tuple[LoadedModel, list[str]]:
-    """Return a network and up to ``count`` prompts that it knows; weights are random, but for the demo."""
+    """Return a network and up to ``count`` prompts it knows; weights are random except for the demo model."""
     if config == CONFIGS["sat-demo"]:
         model = load_model("sat-demo")
         return model, list(model.text_encoder.supported("CT") or ())[:count]
@@ -61,7 +61,7 @@ def scan() -> Volume:
 
 
 def ours(config: SATConfig, count: int, precision: str) -> dict[str, float]:
-    """Time a first request with ``count`` prompts and a further one with one new prompt."""
+    """Time a first request with ``count`` prompts, and a second one with a single new prompt."""
     model, names = model_of(config, count + 1)
     volume, engine = scan(), LocalSegmenter(model, device="cpu", precision=precision)
     start = network.now()
@@ -73,7 +73,7 @@ def ours(config: SATConfig, count: int, precision: str) -> dict[str, float]:
 
 
 def plain(config: SATConfig, count: int) -> dict[str, float]:
-    """Time one request with ``count`` prompts; a further one costs the same as one of its own."""
+    """Time one request with ``count`` prompts; a second request costs as much as a first."""
     model, names = model_of(config, count)
     volume = scan()
     start = network.now()
@@ -85,7 +85,7 @@ def plain(config: SATConfig, count: int) -> dict[str, float]:
 
 
 def measured(pipeline: str, count: int, arguments: argparse.Namespace) -> dict[str, float]:
-    """Run one pipeline in a process of its own and return its times and its peak of memory."""
+    """Run one pipeline in its own process; return its times and its peak memory."""
     command = [sys.executable, __file__, "--only", pipeline, "--prompts", str(count)]
     command += ["--model", arguments.model, "--threads", str(arguments.threads)]
     command += ["--precision", arguments.precision]
@@ -95,7 +95,7 @@ def measured(pipeline: str, count: int, arguments: argparse.Namespace) -> dict[s
 
 
 def run_one(config: SATConfig, pipeline: str, count: int, precision: str) -> None:
-    """Measure one pipeline in this process and print JSON."""
+    """Measure one pipeline in this process, and print the result as JSON."""
     idle = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = ours(config, count, precision) if pipeline == "ours" else plain(config, count)
     result["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -104,7 +104,7 @@ def run_one(config: SATConfig, pipeline: str, count: int, precision: str) -> Non
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the table: seconds, ratios, memory."""
+    """Print a table of seconds, ratios and memory."""
     print(f"{arguments.model}, spacing {arguments.spacing} mm, patch {arguments.patch}, ", end="")
     print(f"ours in {arguments.precision}, {arguments.threads} threads, ", end="")
     print(f"load {os.getloadavg()[0]:.1f}, torch {torch.__version__}\n")
@@ -124,7 +124,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Parse the command line."""
+    """Run the benchmark that the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,16 +1,16 @@
-"""A GPU judged in one call: parity, seconds and memory of SAT-Nano and SAT-Pro. At most eight minutes.
+"""Parity, time and memory of SAT-Nano and SAT-Pro on a GPU, in one run of at most eight minutes.
 
     python benchmarks/gpu.py                      # on the CUDA device
     python benchmarks/gpu.py --device cpu --tiny  # a tiny network, to see that the script works
 
-Weights are drawn from the names of the tensors, as in ``tests/golden``. Rows that fail say why, and the
-others go on; rows for which no time is left are left out, and it is said.
+Weights are random, seeded by the names of the tensors, as in ``tests/golden``. Rows that fail say why, and
+the others continue; rows for which no time is left are marked as such.
 
-- Parity: relative errors against the golden numbers of the published networks (tiny: against float32).
-- Encode: one patch of full size. *Slabs* is what the engine does, *plain* the layers one after the other.
-- Decode: what a group of prompts costs in one patch whose features are kept.
-- Engine: a made scan of two patches; first mask, all masks, one more prompt, restoring included.
-- Ladder: the same with a bound on the memory of this process, as on cards of 8 and 12 GB.
+- Parity: relative errors against the golden outputs of the published networks (tiny: against float32).
+- Encode: one patch of full size. *Slabs* is what the engine does, *plain* runs the layers one by one.
+- Decode: cost of a group of prompts in one patch whose features are cached.
+- Engine: a synthetic scan of two patches; first mask, all masks, one more prompt, restoring included.
+- Ladder: the same with this process limited to the memory of cards of 8 and 12 GB.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ CARDS_GB = (8, 12)
 
 
 class Clock:
-    """Time and memory of the device, and the time that is left."""
+    """Measures time and memory on a device, and keeps the time limit of the whole run."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -78,11 +78,11 @@ class Clock:
 
     @property
     def is_over(self) -> bool:
-        """Whether no further row may begin."""
+        """Whether the time limit is reached, so that no further row may begin."""
         return time.perf_counter() - self._start > LIMIT_S
 
     def seconds(self, action: Callable[[], object], runs: int = RUNS) -> tuple[float, float, float]:
-        """Return seconds of the first call and of later ones (median), and the peak of memory in GB."""
+        """Return the seconds of the first call and of later ones (median), and the peak memory in GB."""
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.device)
         times = []
@@ -96,7 +96,7 @@ class Clock:
         return times[0], statistics.median(times[1:]), peak
 
     def row(self, name: str, make: Callable[[], str]) -> None:
-        """Print a row of a table; one that fails says why."""
+        """Print a row of a table, or why it failed."""
         if self.is_over:
             print(f"| {name} | left out: no time |")
             return
@@ -110,7 +110,7 @@ class Clock:
 
 
 def network_of(config: SATConfig, device: torch.device) -> SAT:
-    """Make a network with named weights."""
+    """Return a network with weights seeded by the names of its tensors."""
     if config.name == "tiny":
         network = SAT(config)
         shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
@@ -126,13 +126,13 @@ def network_of(config: SATConfig, device: torch.device) -> SAT:
 
 @contextmanager
 def plain_layers() -> Any:
-    """Run the layers one after the other: with gradients enabled, of which no parameter asks for any."""
+    """Make the network run its plain layers, by enabling gradients (which no parameter requires)."""
     with torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def parity(clock: Clock, network: SAT) -> None:
-    """Errors against the golden numbers, for each precision."""
+    """Print the errors against the golden outputs, for each precision."""
     config = network.config
     if config.name == "tiny":
         voxels = torch.randn(1, 1, *config.patch_size, generator=torch.Generator().manual_seed(0))
@@ -158,7 +158,7 @@ def parity(clock: Clock, network: SAT) -> None:
 
 
 def encoding(clock: Clock, network: SAT, precisions: tuple[str, ...], compiles: bool) -> None:
-    """Seconds and memory of one patch, several ways."""
+    """Print the time and memory of encoding one patch in several ways."""
     device, config = clock.device, network.config
     patch = torch.randn(1, 1, *config.patch_size, device=device)
     print(f"\n| {config.name}, encode {config.patch_size} | first s, then s, peak GB |\n|---|---|")
@@ -212,7 +212,7 @@ def _graph(
         raise RuntimeError("CUDA devices only")
     with computing(device, dtype):
         side = torch.cuda.Stream(device)
-        with torch.cuda.stream(side):  # what is made once is made before the capture
+        with torch.cuda.stream(side):  # warm up before the capture
             encode()
         torch.cuda.current_stream(device).wait_stream(side)
         graph = torch.cuda.CUDAGraph()
@@ -222,7 +222,7 @@ def _graph(
 
 
 def decoding(clock: Clock, network: SAT, precision: str) -> None:
-    """Seconds of groups of prompts in one patch."""
+    """Print the time of decoding groups of prompts in one patch."""
     device, config = clock.device, network.config
     features = encode_patch(
         network, np.zeros(config.patch_size, dtype=np.float32), device, PRECISIONS[precision]
@@ -239,7 +239,7 @@ def decoding(clock: Clock, network: SAT, precision: str) -> None:
             def once() -> None:
                 with computing(device, torch.float32):
                     embeddings = network.mask_embeddings(features, queries)
-                    for group in embeddings.split(16):  # as many sums as fit beside the U-Net
+                    for group in embeddings.split(16):  # as many accumulators as fit beside the U-Net
                         accumulator = Accumulator(len(group), grid, device)
                         accumulator.begin_patch(box, weight)
                         decode_patch(features.pixel_features, group, box, weight, accumulator, 64 * 2**20)
@@ -251,7 +251,7 @@ def decoding(clock: Clock, network: SAT, precision: str) -> None:
 
 
 def made_scan(config: SATConfig) -> Volume:
-    """Return coarse noise of two patches, at the canonical voxel size."""
+    """Return a scan of coarse noise that takes two patches, at the canonical voxel size."""
     rng = np.random.default_rng(0)
     shape = tuple(int(n * f) for n, f in zip(config.patch_size, (1.4, 0.9, 1.0), strict=True))
     noise = rng.normal(size=[n // 16 + 2 for n in shape])
@@ -262,7 +262,7 @@ def made_scan(config: SATConfig) -> Volume:
 
 
 def engine(clock: Clock, network: SAT, prompts: int) -> str:
-    """Run a first request, cold and warm, and a further one; say times, precision and what memory it took."""
+    """Run a first request, cold and warm, and a second one; report times, precision and memory."""
     config = network.config
     names = [f"structure {number}" for number in range(prompts + 1)]
     table = EmbeddingTable([(n, "CT") for n in names], torch.randn(len(names), config.width))
@@ -297,7 +297,7 @@ def engine(clock: Clock, network: SAT, prompts: int) -> str:
 
 
 def ladder(clock: Clock, network: SAT) -> None:
-    """The engine where memory is bounded."""
+    """Print how the engine performs with limited memory."""
     print(f"\n| {network.config.name}, a card of | |\n|---|---|")
     for size in CARDS_GB:
 
@@ -315,7 +315,7 @@ def ladder(clock: Clock, network: SAT) -> None:
 
 
 def judge(config: SATConfig, clock: Clock, precisions: tuple[str, ...], compiles: bool) -> None:
-    """All tables of one network."""
+    """Print all tables for one network."""
     network = network_of(config, clock.device)
     parity(clock, network)
     encoding(clock, network, precisions, compiles)
@@ -327,7 +327,7 @@ def judge(config: SATConfig, clock: Clock, precisions: tuple[str, ...], compiles
 
 
 def main() -> None:
-    """Parse the command line."""
+    """Run the benchmark that the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

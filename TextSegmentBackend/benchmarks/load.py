@@ -1,8 +1,8 @@
-"""Endurance of a server: many clients at once for a while; nothing lost, mixed up or doubled, memory flat.
+"""Load test of a server with many concurrent clients: no answer lost, mixed up or duplicated, memory flat.
 
-Each client has a volume of its own and asks for structures whose masks are known (``textsegment.testing``).
-Some jobs are cancelled on their way. With ``--model`` a real model answers, and only the form of the answers
-is checked::
+Each client has its own volume and asks for structures whose masks are known (``textsegment.testing``). Some
+jobs are cancelled midway. With ``--model`` a real model answers, and only the form of the answers is
+checked::
 
     python benchmarks/load.py --clients 32 --seconds 180
 """
@@ -38,7 +38,7 @@ CANCELLED_SHARE = 0.1
 
 @contextmanager
 def serving(model: str, workers: int) -> Iterator[dict[str, Any]]:
-    """Run ``textsegment serve`` and yield what it announces."""
+    """Run ``textsegment serve``, and yield its announcement."""
     command = [
         sys.executable,
         "-m",
@@ -67,7 +67,7 @@ def serving(model: str, workers: int) -> Iterator[dict[str, Any]]:
 
 
 class Tally:
-    """What happened, from all clients."""
+    """Outcomes of the jobs of all clients."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
@@ -75,7 +75,7 @@ class Tally:
         self._lock = threading.Lock()
 
     def add(self, outcome: str, seconds: float) -> None:
-        """Note the end of a job."""
+        """Record the outcome of a job."""
         with self._lock:
             self.counts[outcome] += 1
             if outcome == "right":
@@ -83,7 +83,7 @@ class Tally:
 
 
 def verdict(volume: Volume, asked: list[str], events: list[Event], *, is_fake: bool) -> str:
-    """Say what an answer is worth."""
+    """Return the verdict on an answer."""
     masks = [event.mask for event in events if isinstance(event, MaskReady)]
     if sorted(mask.structure for mask in masks) != sorted(asked):
         return "lost or doubled"
@@ -95,7 +95,7 @@ def verdict(volume: Volume, asked: list[str], events: list[Event], *, is_fake: b
 
 
 def client(number: int, url: str, end: float, tally: Tally, *, is_fake: bool) -> None:
-    """Ask until the time is over."""
+    """Send requests until the time is over."""
     chance = random.Random(number)
     volume = phantom((48 + number, 40, 32))
     with RemoteSegmenter(url) as segmenter:
@@ -115,7 +115,7 @@ def client(number: int, url: str, end: float, tally: Tally, *, is_fake: bool) ->
 
 
 def watch_memory(pid: int, end: float) -> list[float]:
-    """Return the resident memory of a process in MB, ten times until the end."""
+    """Return the resident memory of a process in MB, sampled ten times until the end."""
     process, found = psutil.Process(pid), []
     pause = (end - time.monotonic()) / 10
     for _ in range(10):
@@ -125,7 +125,7 @@ def watch_memory(pid: int, end: float) -> list[float]:
 
 
 def main() -> int:
-    """Run and print; return 1 if an answer was wrong."""
+    """Run the test and print its outcome; return 1 if an answer was wrong."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,11 +1,11 @@
-"""How near margins come to the truth: balls and cylinders whose expansion is known, on many grids.
+"""Accuracy of margins: balls and cylinders whose expansion is known exactly, on many grids.
 
     python benchmarks/margins.py
 
-Each line is one grid: the volume of the expanded mask over that of the expanded body sampled on the same
-grid, and the Dice coefficient of the two, smallest to largest over all bodies, margins and placements.
-``centres`` is the usual rule for comparison: a voxel is reached if its centre lies within the margin of the
-centre of a voxel of the structure.
+Each line is one grid. It gives the volume of the expanded mask divided by that of the expanded body sampled
+on the same grid, and the Dice coefficient of the two, each as the range over all bodies, margins and
+placements. ``centres`` is the usual rule, for comparison: a voxel is included if its center lies within the
+margin of the center of a voxel of the structure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PLACEMENTS = 3
 
 
 def geometry_around(spacing: tuple[float, ...], degrees: float, extent_mm: float, shift: NDArray) -> Geometry:
-    """Return a grid around the origin, turned about the first axis and moved by parts of a voxel."""
+    """Return a grid around the origin, rotated about the first axis and shifted by fractions of a voxel."""
     angle = np.radians(degrees)
     turn = np.array([[1, 0, 0], [0, np.cos(angle), -np.sin(angle)], [0, np.sin(angle), np.cos(angle)]])
     shape = np.ceil(extent_mm / np.array(spacing)).astype(int) + 2
@@ -41,7 +41,7 @@ def geometry_around(spacing: tuple[float, ...], degrees: float, extent_mm: float
 
 
 def distances(body: str, radius: float, points: NDArray) -> NDArray:
-    """Return how far points lie outside of a ball, or of an upright cylinder as high as wide; 0 inside."""
+    """Return the distance of points from a ball, or from an upright cylinder as high as wide; 0 inside."""
     if body == "ball":
         return np.maximum(np.linalg.norm(points, axis=-1) - radius, 0)
     across = np.maximum(np.hypot(points[..., 0], points[..., 1]) - radius, 0)
@@ -50,7 +50,7 @@ def distances(body: str, radius: float, points: NDArray) -> NDArray:
 
 
 def by_centres(millimetres: float, geometry: Geometry) -> NDArray[np.bool_]:
-    """Return the offsets of the usual rule."""
+    """Return the margin's kernel under the usual rule."""
     most = [int(n) for n in np.ceil(millimetres / np.array(geometry.spacing))]
     offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in most], indexing="ij"), axis=-1)
     return np.linalg.norm(offsets @ geometry.affine[:3, :3].T, axis=-1) <= millimetres + 1e-9

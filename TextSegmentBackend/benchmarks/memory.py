@@ -1,11 +1,11 @@
-"""Measure the memory of the U-Net on the CPU and hold it against the formula of docs/memory.md.
+"""Measure the memory of the U-Net on the CPU and compare it with the formula in docs/memory.md.
 
     python benchmarks/memory.py sat-nano 96 96 96
     python benchmarks/memory.py sat-nano 96 96 96 --plain
 
-Weights are random: memory does not depend on them. Slabs are scaled with the patch, so that the shares are
-those of a patch of full size. ``tensors`` counts the bytes of all live tensors, ``process`` what the
-operating system gave, with the library's own workspaces.
+Weights are random, since memory does not depend on them. Slabs are scaled with the patch, so that the
+proportions are those of a full-size patch. ``tensors`` counts the bytes of all live tensors; ``process`` is
+what the operating system allocated, including the library's own workspaces.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from textsegment.model.sat import SAT
 
 
 class LiveTensors(TorchDispatchMode):
-    """Counts the bytes of tensors that are made and not yet freed."""
+    """Counter of the bytes of all live tensors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class LiveTensors(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Run an operation and see what it made."""
+        """Run an operation, and count the tensors that it creates."""
         out = func(*args, **(kwargs or {}))
         for tensor in tree_iter(out):
             if isinstance(tensor, Tensor):
@@ -64,19 +64,19 @@ class LiveTensors(TorchDispatchMode):
 
 
 def network(config: SATConfig) -> SAT:
-    """Random weights that ask for no gradients."""
+    """Return a network with random weights that require no gradients."""
     torch.manual_seed(0)
     return SAT(config).eval().requires_grad_(False)
 
 
 def measure(config: SATConfig, plain: bool) -> None:
-    """Print one table."""
+    """Print the table for one configuration."""
     full_patch = CONFIGS[config.name].patch_size
     share = prod(config.patch_size) / prod(full_patch)
     channels_first.SLAB_ELEMENTS = int(channels_first.SLAB_ELEMENTS * share)
     sat = network(config)
     patch = torch.randn(1, 1, *config.patch_size)
-    # The plain layers are those of training; without parameters that need gradients no graph is kept.
+    # The plain layers are those of training; no graph is kept if no parameter requires gradients.
     mode: Any = nullcontext() if plain else torch.no_grad()
     before = psutil.Process().memory_info().rss
     start = time.process_time()
@@ -99,7 +99,7 @@ def measure(config: SATConfig, plain: bool) -> None:
 
 
 def main() -> None:
-    """Parse the command line."""
+    """Run the measurement that the command line asks for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

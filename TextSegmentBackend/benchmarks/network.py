@@ -1,13 +1,13 @@
-"""The image network alone: seconds and memory for a patch, beside the fastest convolution of this machine.
+"""Time and memory of the image network alone for a patch, relative to this machine's fastest convolution.
 
     python benchmarks/engine.py --network                      # the published patch: minutes
     python benchmarks/engine.py --network --patch 160 128 96   # smaller, for a first look
 
-A row is a process of its own; its runs take turns with the convolution that is the limit: 3×3×3, 64 and 128
-channels to 64, both layouts, the best of them. *Of the limit* is what the multiplications of the network's
-convolutions would take at that rate, divided by what the whole network took: medians of the runs. *Plain* is
-the layers one after the other, as in training, on 96×96×96 voxels; ours beside it on the same ones. With
-``--threads 1`` seconds are those of the processor: whatever else runs, ratios hold.
+Each row has its own process. Its runs alternate with the convolution that serves as the limit: 3×3×3, 64 and
+128 channels to 64, both layouts, the best of them. *Of the limit* is the time that the network's convolutions
+would take at that rate, divided by the time of the whole network: medians of the runs. *Plain* runs the
+layers one by one, as in training, on 96×96×96 voxels; ours is measured beside it on the same voxels. With
+``--threads 1`` times are processor seconds, so ratios hold whatever else is running.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RUNS = 3
 
 
 def flops(network: SAT) -> float:
-    """Multiplications and additions of the convolutions for one patch."""
+    """Return the number of multiplications and additions in the convolutions for one patch."""
     encoder, decoder = network.backbone.encoder.stages, network.backbone.decoder.stages
     levels = [*enumerate(encoder), *((len(decoder) - 1 - n, stage) for n, stage in enumerate(decoder))]
     voxels = prod(network.config.patch_size)
@@ -54,12 +54,12 @@ def flops(network: SAT) -> float:
 
 
 def now() -> float:
-    """Return seconds: of the processor if one thread computes, else of the clock on the wall."""
+    """Return a time in seconds: processor time if one thread computes, else wall time."""
     return time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
 
 
 def limit(dtype: torch.dtype, width: int = 288, depth: int = 96) -> float:
-    """Return the floating-point operations a second of the fastest convolution, the best of a few."""
+    """Return the floating-point operations per second of the fastest convolution, the best of a few runs."""
     best = 0.0
     for channels in (64, 128):
         x, weight = torch.zeros(1, channels, 6, width, depth), torch.zeros(64, channels, 3, 3, 3)
@@ -74,7 +74,7 @@ def limit(dtype: torch.dtype, width: int = 288, depth: int = 96) -> float:
 
 
 def measure(config: SATConfig, precision: str, runs: int) -> dict[str, float]:
-    """Encode a patch some times in this process; ``plain`` as precision: the plain layers in float32."""
+    """Encode a patch several times in this process; precision ``plain`` means the plain layers in float32."""
     torch.manual_seed(0)
     network = SAT(config).eval().requires_grad_(False)
     patch = torch.randn(1, 1, *config.patch_size)
@@ -86,7 +86,7 @@ def measure(config: SATConfig, precision: str, runs: int) -> dict[str, float]:
         for number in range(runs + 1):
             start = now()
             network.encode_image(patch)
-            if number or runs == 1:  # the first one makes what later ones use again
+            if number or runs == 1:  # the first run creates what later runs reuse
                 seconds.append(now() - start)
             if number == 0:
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - idle
@@ -109,7 +109,7 @@ def measure(config: SATConfig, precision: str, runs: int) -> dict[str, float]:
 
 
 def compare(arguments: argparse.Namespace) -> None:
-    """Print the table."""
+    """Print the table of all rows."""
     before = os.getloadavg()[0]
     rows = [(PLAIN_PATCH, precision) for precision in ("plain", "fp32", "bf16")]
     rows += [(tuple(arguments.patch), precision) for precision in ("fp32", "bf16")]
@@ -132,7 +132,7 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def run_row(arguments: argparse.Namespace) -> None:
-    """Measure one row in this process and print JSON."""
+    """Measure one row in this process, and print the result as JSON."""
     height, width, depth = arguments.patch
     config = replace(CONFIGS[arguments.model], patch_size=(height, width, depth))
     print(json.dumps(measure(config, arguments.network_row, arguments.runs)))

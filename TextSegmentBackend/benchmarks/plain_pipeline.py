@@ -1,7 +1,7 @@
-"""The pipeline in its plainest form, as the oracle of tests and the opponent of benchmarks.
+"""Inference pipeline in its plainest form: the oracle for tests, and the baseline for benchmarks.
 
-It does what the published script does: everything again for each request, float32, one accumulator of
-probabilities and one of weights for every prompt, on the canonical grid. Nothing is kept, nothing is clever.
+Like the published script, it recomputes everything for each request, in float32, with one accumulator of
+probabilities and one of weights for every prompt, on the canonical grid. It caches and optimizes nothing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from textsegment.model.sat import SAT
 
 
 def starts(size: int, patch: int) -> list[int]:
-    """First voxels of the patches along one axis."""
+    """Return the first voxel of each patch along one axis."""
     step = patch // 2
     count = max(math.ceil(size / step) - 1, 1)
     return [max(min(n * step, size - patch), 0) for n in range(count)]
 
 
 def gaussian(patch_size: tuple[int, int, int]) -> np.ndarray:
-    """Weight of each voxel of a patch."""
+    """Return the weight of each voxel of a patch."""
     impulse = np.zeros(patch_size)
     impulse[tuple(n // 2 for n in patch_size)] = 1
     weight = gaussian_filter(impulse, [n / 8 for n in patch_size], mode="constant")
@@ -33,15 +33,15 @@ def gaussian(patch_size: tuple[int, int, int]) -> np.ndarray:
 
 
 def probabilities(network: SAT, image: np.ndarray, queries: torch.Tensor) -> np.ndarray:
-    """Average the probabilities of all patches.
+    """Return the probabilities of all prompts, averaged over the patches.
 
     Args:
-        network: The network, in float32; with parameters that need no gradients, else a graph takes memory.
-        image: Cropped canonical image, normalised, float32 ``[x, y, z]``.
-        queries: (N, width), one row a prompt.
+        network: Network in float32, whose parameters require no gradients (else a graph takes memory).
+        image: Cropped canonical image, normalized, float32 ``[x, y, z]``.
+        queries: Queries, shape (N, width), one row per prompt.
 
     Returns:
-        float32 (N, x, y, z).
+        Probabilities, float32 (N, x, y, z).
     """
     size = network.config.patch_size
     weight = gaussian(size)
@@ -54,7 +54,7 @@ def probabilities(network: SAT, image: np.ndarray, queries: torch.Tensor) -> np.
                 h, w, d = real.shape
                 patch = np.zeros(size, dtype=np.float32)
                 patch[:h, :w, :d] = real
-                # With gradients the network runs its plain layers, without them the sparing ones.
+                # With gradients enabled the network runs its plain layers, otherwise the memory-saving ones.
                 with torch.enable_grad():
                     logits = network(torch.from_numpy(patch)[None, None], queries).detach()
                 probability = torch.sigmoid(logits).numpy()[:, :h, :w, :d]

@@ -1,4 +1,4 @@
-"""The way to a server and back, against files by HTTP: ratios within one run.
+"""Transport to a server and back, compared with sending files over HTTP, as ratios within one run.
 
     python benchmarks/transport.py [--repeats N] [uploads] [masks] [overhead] [cancel]
 
@@ -50,7 +50,7 @@ STRUCTURES = ["left lung", "right lung", "heart", "aorta", "liver"]
 
 
 def chest() -> Volume:
-    """Return CTChest as it is, 128×128×34 voxels."""
+    """Return CTChest at its own size, 128×128×34 voxels."""
     voxels, header = nrrd.read(str(Path(slicerio.__file__).parent / "data" / "CTChest4.nrrd"))
     affine = np.eye(4)
     affine[:3, :3] = np.diag([-1.0, -1.0, 1.0]) @ header["space directions"].T
@@ -59,7 +59,7 @@ def chest() -> Volume:
 
 
 def large_ct() -> Volume:
-    """Return the CT of 152 MB."""
+    """Return the resampled CT of 152 MB."""
     small = chest().voxels.astype(np.float32)
     large = zoom(small, [n / m for n, m in zip(SHAPE, small.shape, strict=True)], order=1)
     noise = gaussian_filter(np.random.default_rng(3).normal(size=SHAPE).astype(np.float32), (0.6, 0.6, 0))
@@ -68,14 +68,14 @@ def large_ct() -> Volume:
 
 
 def fresh(volume: Volume, number: int) -> Volume:
-    """Return the volume with another digest: no server has seen it."""
+    """Return the volume with one voxel changed, so that no server has seen its digest."""
     voxels = volume.voxels.copy()
     voxels[0, 0, 0] = number
     return Volume(voxels, volume.geometry, volume.modality)
 
 
 class Child:
-    """One of ``transport_servers``, running."""
+    """Running process of ``transport_servers``."""
 
     def __init__(self, port: int, pid: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -83,14 +83,14 @@ class Child:
         self._process = psutil.Process(pid)
 
     def busy_s(self) -> float:
-        """Return processor seconds of it and of this process, without those of the engine's process."""
+        """Return the processor seconds of the server and of this process, excluding the engine's process."""
         times = self._process.cpu_times()
         return float(times.user + times.system) + time.process_time()
 
 
 @contextmanager
 def process(*arguments: str) -> Iterator[Child]:
-    """Run one of ``transport_servers``."""
+    """Run one of the servers in ``transport_servers``."""
     script = Path(__file__).with_name("transport_servers.py")
     command = [sys.executable, str(script), *arguments]
     with subprocess.Popen(
@@ -98,17 +98,17 @@ def process(*arguments: str) -> Iterator[Child]:
     ) as child:
         assert child.stdout is not None
         yield Child(json.loads(child.stdout.readline())["port"], child.pid)
-        if arguments[0] != "ours":  # which ends with its stdin
+        if arguments[0] != "ours":  # ours ends when its stdin is closed
             child.terminate()
 
 
 def link(child: Child) -> AbstractContextManager[Child]:
-    """Put 100 Mbit/s before a server."""
+    """Put a link of 100 Mbit/s in front of a server."""
     return process("link", str(child.port), str(LINK_RATE))
 
 
 def upload_ours(url: str, volume: Volume, encoding: Encoding) -> None:
-    """Upload as the client does, digest included."""
+    """Upload a volume as the client does, digest included."""
     identity = VolumeIdentities().of(volume)
     with closing(Transport(Address(url), None, Timeouts(), {})) as transport:
         retry = RetryPolicy(60, 60, time.sleep)
@@ -116,7 +116,7 @@ def upload_ours(url: str, volume: Volume, encoding: Encoding) -> None:
 
 
 def upload_nifti(url: str, volume: Volume, level: int | None) -> None:
-    """Upload as others do: gzip'd NIfTI in a form, or plain NIfTI as the body."""
+    """Upload a volume as other tools do: gzipped NIfTI in a form, or plain NIfTI as the body."""
     body = nibabel.Nifti1Image(volume.voxels, volume.geometry.affine).to_bytes()
     if level is None:
         requests.post(url, data=body, timeout=600).raise_for_status()
@@ -135,7 +135,7 @@ WAYS: dict[str, tuple[str, Callable[[str, Volume], None]]] = {
 
 
 def report_uploads(volume: Volume, repeats: int) -> None:
-    """Print seconds from voxels in the client to voxels in the server; the ways take turns."""
+    """Print the seconds from voxels in the client to voxels in the server; the methods alternate."""
     seconds: dict[tuple[str, str], list[float]] = {}
     numbers = count(1)
     with (
@@ -164,7 +164,7 @@ def report_uploads(volume: Volume, repeats: int) -> None:
 
 
 def report_masks(volume: Volume, repeats: int) -> None:
-    """Print seconds for 50 masks from the server's memory to the client's."""
+    """Print the seconds that 50 masks take from the server's memory to the client's."""
     with (
         process("ours", "Replay") as server,
         process("plain") as plain,
@@ -182,7 +182,7 @@ def report_masks(volume: Volume, repeats: int) -> None:
 
 
 def fetch_files(url: str) -> tuple[float, float]:
-    """Get all masks as files over one connection; return seconds to the first and to the last."""
+    """Get all masks as files over one connection; return the seconds to the first and to the last."""
     start, ends = time.perf_counter(), []
     with requests.Session() as session:
         for number in range(len(NAMES)):
@@ -195,7 +195,7 @@ def fetch_files(url: str) -> tuple[float, float]:
 def first_and_all(
     segmenter: RemoteSegmenter, volume: Volume, prompts: list[str]
 ) -> tuple[float, float, float]:
-    """Ask; return seconds to the first mask, to the end, and those that the engine tells of."""
+    """Send a request; return the seconds to the first mask, to the end, and as reported by the engine."""
     ends: list[float] = []
 
     def on_event(event: Event) -> None:
@@ -208,11 +208,11 @@ def first_and_all(
 
 
 def report_overhead(volumes: dict[str, Volume], repeats: int) -> None:
-    """Print what server, network and client add to the time of the engine."""
+    """Print the time that server, network and client add to that of the engine."""
     print("\n| sat-demo | first mask s | all s | engine s | beside it ms | share | processor ms |")
     print("|---|---|---|---|---|---|---|")
     with process("ours", "TimedDemo") as server, RemoteSegmenter(server.url) as segmenter:
-        # The first request of a process is slow.
+        # Warm up: the first request of a process is slow.
         segmenter.segment(fresh(next(iter(volumes.values())), -1), STRUCTURES)
         for name, volume in volumes.items():
             new = [fresh(volume, number) for number in range(repeats)]
@@ -235,7 +235,7 @@ def report_overhead(volumes: dict[str, Volume], repeats: int) -> None:
 
 
 def report_cancel(volume: Volume, repeats: int) -> None:
-    """Print how long after ``cancel()`` the caller is free while the engine works."""
+    """Print how long after ``cancel()`` the call returns while the engine is working."""
     free: list[float] = []
     with process("ours", "TimedDemo") as server, RemoteSegmenter(server.url) as segmenter:
         segmenter.segment(volume, STRUCTURES)
@@ -251,13 +251,13 @@ def report_cancel(volume: Volume, repeats: int) -> None:
 
 
 def cancel_now(token: CancelToken, at: list[float]) -> None:
-    """Cancel, and note the time."""
+    """Cancel, and record the time."""
     at[0] = time.perf_counter()
     token.cancel()
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the measurements that the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("what", nargs="*", help="uploads, masks, overhead, cancel; all if none is given")

@@ -1,10 +1,10 @@
-"""What ``transport.py`` measures against; each in a process of its own.
+"""Servers that ``transport.py`` measures, each to be run in its own process.
 
-    python benchmarks/transport_servers.py ours FACTORY   our server with a segmenter of this file
-    python benchmarks/transport_servers.py plain          files by HTTP, as other servers do it
-    python benchmarks/transport_servers.py link PORT RATE to a port, at so many bytes a second
+    python benchmarks/transport_servers.py ours FACTORY   our server with a segmenter from this file
+    python benchmarks/transport_servers.py plain          files over HTTP, as other servers do it
+    python benchmarks/transport_servers.py link PORT RATE a link to a port, at RATE bytes per second
 
-Each prints its port.
+Each prints the port that it listens on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NAMES = tuple(f"structure {number}" for number in range(50))
 
 
 def made_masks() -> list[StructureMask]:
-    """Return 50 bodies from 10 to 90 mm in radius, with a surface of smooth noise as organs have."""
+    """Return 50 bodies of 10 to 90 mm in radius, with smooth random surfaces like those of organs."""
     rng = np.random.default_rng(5)
     masks = []
     for name, radius_mm in zip(NAMES, np.geomspace(10, 90, len(NAMES)), strict=True):
@@ -56,7 +56,7 @@ def made_masks() -> list[StructureMask]:
 
 
 class Replay:
-    """Segmenter that has its masks already: all that is left is their way to the client."""
+    """Segmenter whose masks are ready, so that only their transport to the client takes time."""
 
     def __init__(self) -> None:
         self._masks = {mask.structure: mask for mask in made_masks()}
@@ -81,7 +81,7 @@ class Replay:
 
 
 class TimedDemo:
-    """The demonstration model; tells in the provenance how long it computed."""
+    """Segmenter with the demo model, which records its computing time in the provenance."""
 
     def __init__(self) -> None:
         from textsegment.inference.engine import LocalSegmenter
@@ -116,7 +116,7 @@ class TimedDemo:
 
 
 class _Plain(BaseHTTPRequestHandler):
-    """POST / takes a NIfTI in a multipart form or as it is; GET /N gives a mask as NIfTI."""
+    """Handler of a plain server: POST / takes a NIfTI, in a multipart form or not; GET /N returns mask N."""
 
     protocol_version = "HTTP/1.1"
     masks: list[StructureMask]
@@ -144,7 +144,7 @@ class _Plain(BaseHTTPRequestHandler):
 
 
 def serve_plain() -> None:
-    """Serve files."""
+    """Serve files over HTTP."""
     _Plain.masks = made_masks()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Plain)
     print(json.dumps({"port": server.server_address[1]}), flush=True)
@@ -152,7 +152,7 @@ def serve_plain() -> None:
 
 
 def serve_ours(factory: str) -> None:
-    """Serve the protocol, until stdin ends."""
+    """Run our server until stdin is closed."""
     from textsegment.server.engines.local import LocalEngine
     from textsegment.server.run import run_server
     from textsegment.server.settings import ServerSettings
@@ -164,7 +164,7 @@ def serve_ours(factory: str) -> None:
 
 
 async def serve_link(port: int, rate: float) -> None:
-    """Pass bytes on at a rate, each way for itself, with 64 KiB on the way."""
+    """Forward bytes at a limited rate, independently in each direction, with 64 KiB in flight."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         due = time.perf_counter()

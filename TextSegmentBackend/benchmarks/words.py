@@ -1,15 +1,16 @@
-"""Judge the resolver, or another one, on lists of names: what runs rightly, what is asked, what is wrong.
+"""Evaluate the resolver, or another tool, on lists of names: what is right, what is asked, what is wrong.
 
     python benchmarks/words.py                        # the lists in benchmarks/data/words
     python benchmarks/words.py FOLDER_OR_FILE... [--failures] [--json]
     python benchmarks/words.py --resolver other_tool:prompts_of
 
 A list is a file of JSON lines: ``{"text": …, "modality": "CT", "expected": ["liver"]}``, or ``"ASK"`` where
-no prompt may run. The answer to a text is the set of prompts that run without a question; a text with one
-open word runs nothing. *Right* is exactly what was expected; *asked* did not run though it could; *wrong*
-ran with anything else than expected, and nobody was told.
+no prompt may run. The answer to a text is the set of prompts that run without a question; a text with an
+unresolved word runs nothing. *Right* means exactly what was expected, *asked* that nothing ran though it
+could have, and *wrong* that something other than expected ran without notice.
 
-Another tool is judged by a function ``prompts_of(text, modality) -> set of prompts, or None for a question``.
+Another tool takes part as a function ``prompts_of(text, modality)`` that returns the set of prompts, or None
+for a question.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Resolver = Callable[[str, str], "frozenset[str] | set[str] | None"]
 
 
 class Case(NamedTuple):
-    """A text, the modality of its image, and the prompts that may run; None where it must be asked."""
+    """A text, the modality of its image, and the expected prompts; None if a question must be asked."""
 
     text: str
     modality: str
@@ -36,7 +37,7 @@ class Case(NamedTuple):
 
 @dataclass
 class Score:
-    """What became of the cases of one list."""
+    """Outcomes of the cases of one list."""
 
     name: str
     right_run: int = 0
@@ -56,7 +57,7 @@ class Score:
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """Yield the cases of a list; lines without an expectation are passed over."""
+    """Yield the cases of a list; lines without an expectation are skipped."""
     for line in path.read_text("utf-8").split("\n"):
         row = json.loads(line) if line.strip() else {}
         if "expected" in row:
@@ -65,7 +66,7 @@ def read_cases(path: Path) -> Iterator[Case]:
 
 
 def prompts_of(text: str, modality: str) -> frozenset[str] | None:
-    """Return the prompts that TextSegment runs for a text without a question, or None."""
+    """Return the prompts that TextSegment runs for a text without a question, or None if it asks."""
     from textsegment.vocabulary.resolve import resolve
 
     found = resolve(text, modality)
@@ -75,7 +76,7 @@ def prompts_of(text: str, modality: str) -> frozenset[str] | None:
 
 
 def judge(name: str, cases: Sequence[Case], resolver: Resolver) -> Score:
-    """Return the score of a list."""
+    """Return the score of a resolver on a list of cases."""
     score = Score(name)
     for case in cases:
         found = resolver(case.text, case.modality)
@@ -91,13 +92,13 @@ def judge(name: str, cases: Sequence[Case], resolver: Resolver) -> Score:
 
 
 def lists_in(paths: Sequence[Path]) -> list[Path]:
-    """Return the files of lists that the paths name, those of folders included."""
+    """Return the list files among the paths, and those in folders among them."""
     files = [file for path in paths for file in (sorted(path.glob("*.jsonl")) if path.is_dir() else [path])]
     return [file for file in files if any(read_cases(file))]
 
 
 def table(scores: Sequence[Score]) -> Iterator[str]:
-    """Yield the lines of a Markdown table, the total last."""
+    """Yield the lines of a Markdown table, with the total last."""
     yield "| List | Cases | Right | of them run | Asked though runnable | Silently wrong |"
     yield "|---|---|---|---|---|---|"
     for score in scores:
@@ -118,7 +119,7 @@ def total(scores: Sequence[Score]) -> Score:
 
 
 def main() -> int:
-    """Print the scores; the exit code is 1 if anything ran silently wrong."""
+    """Print the scores; return 1 if anything ran wrong without notice."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("paths", nargs="*", type=Path, default=[LISTS])
     parser.add_argument("--failures", action="store_true", help="print every case that is not right")

@@ -3,8 +3,8 @@
     python tools/build_structures.py FACTS_FOLDER
 
 ``FACTS_FOLDER`` holds ``sat_classes.json`` (classes, modalities, sides, parts, training scans) and
-``codes.json`` (SNOMED CT codes and colours). The output is sorted and free of dates, so the same facts give
-the same file.
+``codes.json`` (SNOMED CT codes and colors). The output is sorted and contains no dates, so the same facts
+always give the same file.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ SIDE_CODES = {"left": ["SCT", "7771000", "Left"], "right": ["SCT", "24028007", "
 
 
 def own_id(name: str) -> str:
-    """Return the stable identifier of a structure: ``vertebra_l4``, ``disc_l5_s1``, ``left_kidney``."""
+    """Return the stable identifier of a structure, such as ``vertebra_l4`` or ``left_kidney``."""
     levels = re.findall(r"\(([ctls]\d+)\)", name)
     if name.startswith("intervertebral disc between"):
         return "disc_" + "_".join(levels if len(levels) == 2 else [*levels, "s1"])
@@ -120,7 +120,7 @@ def own_id(name: str) -> str:
 
 
 def kind_of(name: str, sat_kind: str) -> str:
-    """Return what sort of thing it is: vessel, bone, muscle, lesion, …; ``organ`` when nothing else fits."""
+    """Return the kind of a structure: vessel, bone, muscle, lesion, …; ``organ`` if nothing else fits."""
     if sat_kind == "lesion":
         return "lesion"
     for kind, words in KIND_WORDS:
@@ -134,12 +134,12 @@ def kind_of(name: str, sat_kind: str) -> str:
 
 
 def natural(name: str) -> list[int | str]:
-    """Return a sort key that puts ``rib 2`` before ``rib 10``."""
+    """Return a natural sort key, which puts ``rib 2`` before ``rib 10``."""
     return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", name)]
 
 
 def parts_of(entry: dict[str, Any], names: set[str]) -> list[str]:
-    """Return the structures that this one is made of, none of them a part of another."""
+    """Return the structures that an entry is made of, none of them a part of another."""
     name = entry["name"]
     if name in PARTS:
         return PARTS[name]
@@ -152,7 +152,7 @@ def parts_of(entry: dict[str, Any], names: set[str]) -> list[str]:
 
 
 def note_of(entry: dict[str, Any]) -> str:
-    """Return what a user should know about the class; empty if nothing."""
+    """Return the note for users about a class; empty if there is none."""
     name = entry["name"]
     base = re.sub(r"\b(left|right) ", "", name)
     notes = [NOTES.get(name) or NOTES.get(base) or ""]
@@ -164,7 +164,7 @@ def note_of(entry: dict[str, Any]) -> str:
 
 
 def codes_of(entry: dict[str, Any], codes: dict[str, Any]) -> dict[str, Any]:
-    """Return the coded terms; a side that no code holds becomes the type's modifier."""
+    """Return the coded terms of an entry; a side that no code expresses becomes the type's modifier."""
     name = entry["name"]
     found = codes[name]
     fallback = PARENT_CODES.get(re.sub(r"^(left|right) ", "", name))
@@ -209,12 +209,12 @@ def build(facts: Path) -> list[dict[str, Any]]:
 
 
 def seed_of(text: str) -> int:
-    """Return a number that depends on the text only."""
+    """Return a number that depends only on the text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def main() -> None:
-    """Write the file."""
+    """Write ``structures.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("facts", type=Path)
     rows = build(parser.parse_args().facts)

@@ -1,9 +1,9 @@
-"""Write ``vocabulary/data/templates.json``: sets of structures for a site or a purpose.
+"""Write ``vocabulary/data/templates.json``: sets of structures for a body site or a purpose.
 
     python tools/build_templates.py FACTS_FOLDER
 
 ``FACTS_FOLDER`` holds ``oar_templates.json`` (customary organs at risk with TG-263 names, from consensus
-practice; not reviewed by a radiation oncologist). The general sets, and the words for the sites, are in
+practice; not reviewed by a radiation oncologist). The general sets, and the terms for the sites, are in
 ``template_sets.json``.
 """
 
@@ -20,7 +20,7 @@ RELATIONS = {"exact": "exact", "composite": "parts", "none": "none", "derived": 
 
 
 def oar_set(row: dict[str, Any], sites: list[str]) -> dict[str, Any]:
-    """Return an OAR template: what the model has, what it has roughly, what it lacks."""
+    """Return an OAR template: structures that the model has, has approximately, and lacks."""
     entries = [
         {
             "output": entry["tg263"],
@@ -36,7 +36,7 @@ def oar_set(row: dict[str, Any], sites: list[str]) -> dict[str, Any]:
 
 
 def general_set(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a general set: every structure under its own name."""
+    """Return a general set, with every structure under its own name."""
     entries = [
         {"output": name, "prompts": [name], "core": True, "relation": "exact", "note": ""}
         for name in row["structures"]
@@ -51,7 +51,7 @@ def general_set(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write ``templates.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("facts", type=Path)
     facts = json.loads((parser.parse_args().facts / "oar_templates.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Write the terminology of the structures as 3D Slicer reads it: the lists that segments name.
+"""Write the terminology of the structures for 3D Slicer: the lists that segments refer to.
 
     python tools/build_terminology.py
 
@@ -28,7 +28,7 @@ _SCHEMA = "https://raw.githubusercontent.com/qiicr/dcmqi/master/doc/schemas"
 def structure_list() -> dict[str, Any]:
     """Return the list of categories, types and their modifiers."""
     categories: dict[Code, dict[Code, list[Structure]]] = {TISSUE: {TISSUE: []}}
-    first: dict[tuple[str, str], Code] = {}  # some codes are worded in two ways
+    first: dict[tuple[str, str], Code] = {}  # some codes occur with two wordings
     for structure in load_structures().values():
         kind = first.setdefault(structure.codes.type[:2], structure.codes.type)
         categories.setdefault(structure.codes.category, {}).setdefault(kind, []).append(structure)
@@ -88,7 +88,7 @@ def _code(code: Code) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write both lists."""
+    """Write both lists to the module's resources."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, content in (("structures", structure_list()), ("regions", region_list())):
         text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -1,10 +1,10 @@
-"""Write ``vocabulary/data/tg263.json``: TG-263 names and what the model has for them.
+"""Write ``vocabulary/data/tg263.json``: TG-263 names and the matching structures of the model.
 
     python tools/build_tg263.py FACTS_FOLDER
 
-``FACTS_FOLDER`` holds ``tg263_map.json``: the names of the PyPI package ``tg263`` 0.2.0, mapped by hand.
-Relations: ``exact``, ``composite`` (the structures together), ``broader``, ``narrower``, ``overlaps`` (the
-model has something else: ask), ``derived`` (a volume made from others), ``none``.
+``FACTS_FOLDER`` holds ``tg263_map.json``: the names in the PyPI package ``tg263`` 0.2.0, mapped by hand.
+Relations: ``exact``, ``composite`` (the union of the structures), ``broader``, ``narrower``, ``overlaps``
+(the model has something else: ask), ``derived`` (a volume made from others), ``none``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ASK = {"context": "overlaps", "broader_or_overlaps": "overlaps"}
 
 
 def main() -> None:
-    """Write the file."""
+    """Write ``tg263.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("facts", type=Path)
     rows = json.loads((parser.parse_args().facts / "tg263_map.json").read_text(encoding="utf-8"))["map"]

@@ -3,9 +3,9 @@
     pip install cellxgene_ontology_guide==1.11.1 pydicom==3.0.2 zstandard
     python tools/build_tree.py [--report]
 
-Made of the model's structures in a curated outline, our own tables (``tools/tree/*.tsv``) and terms that
-repeat (``tree_systematic.py``); then of terms of UBERON (CC BY 3.0) and of DICOM's SNOMED CT codes, as far as
-their names prove an edge to what is there. An edge that nothing proves is left out.
+The tree consists of the model's structures in a curated outline, our own tables (``tools/tree/*.tsv``) and
+systematic terms (``tree_systematic.py``), followed by terms from UBERON (CC BY 3.0) and DICOM's SNOMED CT
+codes, as far as their names prove an edge to an existing node. Edges that nothing proves are left out.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from textsegment.vocabulary.structures import Structure, load_structures
 
 OUTPUT = HERE.parents[1] / "src/textsegment/vocabulary/data/tree.json"
 OTHER_THINGS = WORDS["other_things"]  # labels that read like a structure of the model but are something else
-SAME_THINGS = WORDS["same_things"]  # labels that do not read like it but are the same; empty: nothing
-# Groups whose members are all of one structure of the model.
+SAME_THINGS = WORDS["same_things"]  # labels that mean a structure without naming it; empty: none
+# Groups whose members all belong to one structure of the model.
 KINDS = {
     "muscle": re.compile(r"^Muscles (?:of|in)"),
     "bone": re.compile(r"^Bones of|^Bone in general"),
@@ -51,7 +51,7 @@ BONES = ["radius", "ulna", "fibula", "patella", "maxilla", "ilium", "ischium", "
 
 @dataclass
 class Node:
-    """A term of the tree while it is built."""
+    """Term of the tree while it is being built."""
 
     id: str
     name: str
@@ -62,7 +62,7 @@ class Node:
 
 
 class Builder:
-    """Puts the tree together: the model, our own terms, then what the sources prove."""
+    """Builder of the tree: from the model, our own terms, then what the sources prove."""
 
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
@@ -77,7 +77,7 @@ class Builder:
             self.by_name.setdefault(clean(name), node.id)
 
     def outline(self) -> None:
-        """Add the curated top and the model's structures."""
+        """Add the curated top levels and the model's structures."""
         for top, groups in json.loads((HERE / "outline.json").read_text("utf-8")).items():
             top_id = f"top:{slug(top)}"
             self.add(Node(top_id, top))
@@ -95,7 +95,7 @@ class Builder:
                     node.parents[self.by_name[structure]] = "is-a"
 
     def concept(self, concept: Concept) -> str:
-        """Add the node of a concept and of its sides; return its identifier."""
+        """Add the nodes of a concept and its sides, if missing; return the concept's identifier."""
         if concept.name in self.concept_ids:
             return self.concept_ids[concept.name]
         identifier = f"structure:{slug(concept.name)}"
@@ -119,7 +119,7 @@ class Builder:
         return identifier
 
     def define(self, concept: Concept, structure: Structure | None = None) -> str:
-        """Return what a structure of the model is, in plain words."""
+        """Return the plain-language definition of a structure of the model."""
         text = self.definitions.get(concept.name) or numbered_definition(concept.name)
         side = f" On the {structure.side}." if structure and structure.side else ""
         assert text, f"{concept.name} has no definition"
@@ -142,9 +142,9 @@ class Builder:
             assert self.nodes[identifier].parents, f"{name} stands nowhere in the outline"
 
     def own(self, rows: Iterable[Row]) -> None:
-        """Add our own terms; those that are there already get the further edge."""
+        """Add our own terms; existing nodes get an additional edge."""
         for row in rows:
-            optional = row.above.endswith("?")  # a side of what stands above, if it has sides
+            optional = row.above.endswith("?")  # attach to a side of the term above, if it has sides
             above = (
                 self.by_name.get(clean(row.above.removesuffix("?")), "")
                 if optional
@@ -161,13 +161,13 @@ class Builder:
                 node.parents.setdefault(above, row.relation)
 
     def bones(self) -> None:
-        """Say of the single bones that they are bones."""
+        """Add an is-a edge to "bone" for every single bone."""
         for node in list(self.nodes.values()):
             if node.id.startswith("term:") and (node.name in BONES or SINGLE_BONE.search(node.name)):
                 node.parents.setdefault(self.by_name["bone"], "is-a")
 
     def uberon(self, kept: dict[str, SourceTerm], above: dict[str, set[str]]) -> None:
-        """Join UBERON's terms to those that are there; add others below them where an edge is proved."""
+        """Merge UBERON's terms into existing nodes; add others below them where an edge is proved."""
         for term in kept.values():
             if holder := self.joined(term):
                 node = self.nodes[holder]
@@ -190,7 +190,7 @@ class Builder:
                     grown = True
 
     def proved(self, term: SourceTerm, names: Iterable[str]) -> dict[str, str]:
-        """Return the edges from a term to nodes of these names that its name or definition proves."""
+        """Return the edges from a term to nodes of these names, as far as the term's name proves them."""
         edges = {}
         for name in sorted(names, key=len, reverse=True):
             node = self.by_name.get(clean(name))
@@ -199,7 +199,7 @@ class Builder:
         return edges
 
     def joined(self, term: SourceTerm) -> str:
-        """Return the node that the term is, or an empty text."""
+        """Return the identifier of the node that a term is the same as; empty if there is none."""
         if term.name in SAME_THINGS:
             return self.by_name.get(clean(SAME_THINGS[term.name]), "") if SAME_THINGS[term.name] else ""
         if term.name in OTHER_THINGS:
@@ -210,7 +210,7 @@ class Builder:
         return self.by_name.get(clean(target), self.concept_ids.get(target, "")) if target else ""
 
     def dicom(self, terms: Iterable[SourceTerm]) -> None:
-        """Add DICOM's terms that are not there yet where their name proves what they belong to."""
+        """Add those of DICOM's terms that are new and whose names prove where they belong."""
         for term in terms:
             if self.joined(term) or exact_target(term.name):
                 continue
@@ -231,7 +231,7 @@ class Builder:
                 self.add(Node(term.id, term.name, term.synonyms, "", edges))
 
     def finish(self) -> list[Node]:
-        """Return the nodes, the curated ones and those of the model first; there are no circles."""
+        """Check the tree, and return its nodes: the curated top first, then the model's, then the others."""
         self.check()
         return sorted(
             self.nodes.values(),
@@ -239,7 +239,7 @@ class Builder:
         )
 
     def check(self) -> None:
-        """Refuse a circle, and a node that hangs nowhere."""
+        """Check that there are no cycles and that every node is connected to the top."""
         done: set[str] = {key for key, node in self.nodes.items() if re.fullmatch(r"top:[^/]+", key)}
         grown = True
         while grown:
@@ -251,7 +251,7 @@ class Builder:
 
 
 def tails(name: str) -> list[str]:
-    """Return the ends of a name, the longest first: "rectal artery" and "artery"."""
+    """Return the tails of a name, longest first, such as "rectal artery" and "artery"."""
     words = name.split()
     return [" ".join(words[at:]) for at in range(1, len(words))]
 
@@ -262,7 +262,7 @@ def slug(name: str) -> str:
 
 
 def main() -> None:
-    """Write the file."""
+    """Write ``tree.json``."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--report", action="store_true", help="show what comes from where")
     report = parser.parse_args().report

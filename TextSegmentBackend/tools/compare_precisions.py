@@ -1,7 +1,7 @@
-"""Measure what half precision costs: Dice of every structure of every described scan, in both precisions.
+"""Measure the accuracy lost with half precision: Dice of every structure of every described scan.
 
-Prints a table in Markdown, by structure: Dice with float32 and with the other precision, means over the scans
-that show it, the largest loss in one scan, and the least agreement (Dice of one mask with the other).
+Prints a Markdown table with one row per structure: mean Dice with float32 and with the other precision over
+the scans that show it, the largest loss in one scan, and the worst agreement (Dice of the two masks).
 
     python tools/compare_precisions.py tools/demo_dataset.json SCANS_FOLDER --precision bf16
 """
@@ -21,7 +21,7 @@ from textsegment.training.dataset import read_description
 
 
 def main() -> None:
-    """Evaluate and print."""
+    """Evaluate both precisions and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("description", type=Path)
     parser.add_argument("scans", type=Path)

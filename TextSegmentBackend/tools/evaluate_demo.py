@@ -1,7 +1,7 @@
-"""Measure the demonstration model: Dice of every structure of every described scan, through the command line.
+"""Evaluate the demo model through the command line: Dice of every structure of every described scan.
 
 Each scan is segmented by ``textsegment segment`` into NIfTI files, which are compared with the labels on the
-grid of the scan. Prints a table in Markdown, the mean for each scan, and the mean over all structures.
+grid of the scan. Prints a Markdown table, the mean for each scan, and the mean over all structures.
 
     python tools/evaluate_demo.py tools/demo_dataset.json SCANS_FOLDER
 """
@@ -26,7 +26,7 @@ from textsegment.volume import Volume
 
 
 def main() -> None:
-    """Evaluate and print."""
+    """Evaluate all scans and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("description", type=Path)
     parser.add_argument("scans", type=Path)
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dict[str, float]:
-    """Return the Dice of every offered structure that the labels of this scan show, unions included."""
+    """Return the Dice of each structure of the model that the scan's labels show, unions included."""
     truth = drawn_masks(case, data, read_volume(case.image, modality=case.modality))
     with tempfile.TemporaryDirectory() as folder:
         segment(case, tuple(truth), model, Path(folder) / "masks")
@@ -61,7 +61,7 @@ def evaluate(case: CaseDescription, data: DatasetDescription, model: str) -> dic
 def drawn_masks(
     case: CaseDescription, data: DatasetDescription, image: Volume
 ) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks of the offered structures that the labels of a scan show, unions included."""
+    """Return the masks of the model's structures that the scan's labels show, unions included."""
     labels = read_volume(case.labels, modality=case.modality)
     on_grid = labels_on_grid(labels, image.geometry)
     truth = {
@@ -77,12 +77,12 @@ def drawn_masks(
 
 
 def file_name(structure: str) -> str:
-    """Name of the NIfTI file that the command line writes for a structure."""
+    """Return the name of the NIfTI file that the command line writes for a structure."""
     return structure.replace(" ", "_") + ".nii.gz"
 
 
 def segment(case: CaseDescription, structures: tuple[str, ...], model: str, folder: Path) -> None:
-    """Run the command line, one NIfTI a structure."""
+    """Run the command line, which writes one NIfTI file per structure."""
     program = str(Path(sys.executable).with_name("textsegment"))
     command = [program, "segment", str(case.image), ", ".join(structures)]
     options = ["--modality", case.modality, "--model", model, "--quiet", "-o", f"{folder}/"]
@@ -90,7 +90,7 @@ def segment(case: CaseDescription, structures: tuple[str, ...], model: str, fold
 
 
 def labels_on_grid(labels: Volume, geometry: Geometry) -> NDArray[np.int32]:
-    """Bring a label map to another grid, nearest neighbour; as it is if the grids are one."""
+    """Resample a label map to another grid (nearest neighbor); unchanged if the grids are the same."""
     numbers = labels.voxels.astype(np.int32)
     if numbers.shape == geometry.spatial_shape and np.allclose(
         labels.geometry.affine, geometry.affine, atol=1e-3
@@ -101,7 +101,7 @@ def labels_on_grid(labels: Volume, geometry: Geometry) -> NDArray[np.int32]:
 
 
 def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the Dice coefficient of two masks of one shape."""
+    """Return the Dice coefficient of two masks of the same shape."""
     return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 

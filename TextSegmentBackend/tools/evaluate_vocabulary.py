@@ -1,9 +1,9 @@
-"""Measure the resolver on the evaluation lists, category by category.
+"""Evaluate the resolver on the evaluation lists, by category.
 
     python tools/evaluate_vocabulary.py [--failures]
 
-A term that must not run and does, or that runs with other structures than expected, is *wrong*. A term that
-should run and does not is *missed*: an honest question, but one too many.
+A term is *wrong* if it runs although it must not, or runs with other structures than expected. It is *missed*
+if it should run but does not: the user is asked needlessly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COLUMN = [f"{letter}{n}" for letter, count in (("C", 7), ("T", 12), ("L", 5)) fo
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the list."""
+    """One line of an evaluation list."""
 
     category: str
     modality: str
@@ -57,7 +57,7 @@ def disc(level: str) -> str:
 
 
 def expand(name: str) -> list[str]:
-    """Return the structures of a shorthand such as ``<L1-L5>`` or of a plain name."""
+    """Return the structures that a shorthand such as ``<L1-L5>``, or a plain name, stands for."""
     if not name.startswith("<"):
         return [name]
     inner = name[1:-1]
@@ -77,7 +77,7 @@ def expand(name: str) -> list[str]:
 
 
 def alternatives(expected: str) -> list[list[str]]:
-    """Return the acceptable answers of a line: alternatives are whole lines or answers of a single term."""
+    """Return the acceptable answers to a line; alternatives are whole lines or answers to single terms."""
     options = [option.strip() for option in expected.split(" OR ")]
     if len(options) > 1 and any(";" in option for option in options):
         return [[term.strip() for term in option.split(" ; ")] for option in options]
@@ -85,7 +85,7 @@ def alternatives(expected: str) -> list[list[str]]:
 
 
 def matches(result: Resolution, expected: str) -> bool:
-    """Return whether one term came out as expected."""
+    """Return whether the result for one term is as expected."""
     for option in expected.split(" OR "):
         option = option.strip()
         if option.startswith("!"):
@@ -104,10 +104,10 @@ def matches(result: Resolution, expected: str) -> bool:
 
 
 def judge(case: Case) -> tuple[str, list[Resolution]]:
-    """Return the verdict and the answers.
+    """Return the verdict on a case, and its answers.
 
-    ``wrong`` ran with something else than expected, ``missed`` did not run and should, ``status`` did not
-    run, as it should, but says another reason.
+    ``wrong`` means that it ran with other structures than expected, ``missed`` that it should have run but
+    did not, ``status`` that it rightly did not run, but for another reason than expected.
     """
     results = resolve(case.text, case.modality)
     options = alternatives(case.expected)
@@ -125,7 +125,7 @@ def judge(case: Case) -> tuple[str, list[Resolution]]:
 
 
 def _as_wanted(results: list[Resolution], option: list[str]) -> bool:
-    """Return whether everything that ran is what a term of the list asked for, no more and no less."""
+    """Return whether exactly the structures that the terms asked for would run."""
     if len(results) == len(option):
         return all(
             not result.runs or matches(result, term) for result, term in zip(results, option, strict=True)

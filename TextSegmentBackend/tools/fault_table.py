@@ -1,4 +1,4 @@
-"""Writes the last column of the tables in docs/faults.md: the tests whose docstrings name each fault.
+"""Write the last column of the tables in docs/faults.md: the tests whose docstrings cite each fault.
 
 python tools/fault_table.py
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 BACKEND = Path(__file__).resolve().parents[1]
 TABLE = BACKEND / "docs" / "faults.md"
 FOLDERS = {"": BACKEND / "tests", "Testing/": BACKEND.parent / "Testing"}
-"""How the paths in the table begin → the folder with the tests."""
+"""Folders with tests, by the prefix of their paths in the table."""
 NOBODY = "–"
 
 _NUMBERED = re.compile(r"\bFaults? (\d+(?:(?:, | and | to )\d+)*)")
@@ -24,7 +24,7 @@ _ROW = re.compile(r"^\| (\w+) \|.*\|$")
 
 
 def named_faults(docstring: str) -> list[str]:
-    """Return the faults that a docstring names: "Fault 3", "Faults 8, 9 and 18", "Faults 9 to 12", "io1".
+    """Return the faults that a docstring cites: "Fault 3", "Faults 8, 9 and 18", "Faults 9 to 12", "io1".
 
     >>> named_faults("Faults 1 and 9 to 11, and io1: nothing is lost.")
     ['1', '9', '10', '11', 'io1']
@@ -38,7 +38,7 @@ def named_faults(docstring: str) -> list[str]:
 
 
 def tests_of(path: Path) -> Iterator[tuple[str, str]]:
-    """Return names of the tests of a file and their docstrings; the file itself has an empty name."""
+    """Yield the name and docstring of each test in a file; the file's own docstring has an empty name."""
     module = ast.parse(path.read_text())
     yield "", ast.get_docstring(module) or ""
     for node in ast.walk(module):
@@ -47,7 +47,7 @@ def tests_of(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def citations() -> dict[str, dict[str, list[str]]]:
-    """Return fault → file as in the table → names of tests."""
+    """Return the names of the tests that cite a fault, by fault and by file as in the table."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for begin, folder in FOLDERS.items():
         for path in sorted(folder.rglob("test_*.py")):
@@ -58,7 +58,7 @@ def citations() -> dict[str, dict[str, list[str]]]:
 
 
 def cell(files: dict[str, list[str]]) -> str:
-    """Return the last cell of a row."""
+    """Return the text of a row's last cell."""
     parts = [
         f"`{file}`" + ": " * any(names) + ", ".join(filter(None, names)) for file, names in files.items()
     ]
@@ -66,7 +66,7 @@ def cell(files: dict[str, list[str]]) -> str:
 
 
 def rows(text: str) -> dict[str, str]:
-    """Return fault → last cell of its row."""
+    """Return the last cell of each row of a page, by fault."""
     cells = {
         match[1]: match[0].rstrip("| ").rpartition("| ")[2]
         for match in map(_ROW.match, text.splitlines())
@@ -76,7 +76,7 @@ def rows(text: str) -> dict[str, str]:
 
 
 def written(text: str) -> str:
-    """Return the page with the last cells of its rows made anew."""
+    """Return the page with the last cells of its rows regenerated."""
     found = citations()
     lines = text.splitlines()
     for place, line in enumerate(lines):
@@ -88,7 +88,7 @@ def written(text: str) -> str:
 
 
 def main() -> None:
-    """Write the page, and say which faults no test shows."""
+    """Write the page, and print the faults that no test cites."""
     TABLE.write_text(written(TABLE.read_text()))
     unshown = [fault for fault, last in rows(TABLE.read_text()).items() if last == NOBODY]
     print("no test names:", ", ".join(unshown) or "none", file=sys.stderr)

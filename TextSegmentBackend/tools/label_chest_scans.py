@@ -1,8 +1,8 @@
-"""Draw reference labels for the chest scans that the demonstration model learns from.
+"""Draw labels for the chest scans that the demo model is trained on.
 
-Heart, aorta and liver were outlined by the authors on a few axial slices (``chest_outlines.json``, voxels of
-the 3 mm canonical grid) and are interpolated between them; lungs and trachea are air inside the body;
-vertebrae are bone near an outlined line. Good enough to demonstrate, not a reference for anything else.
+Heart, aorta and liver were outlined by the authors on a few axial slices (``chest_outlines.json``, in voxels
+of the 3 mm canonical grid) and are interpolated in between; lungs and trachea are air inside the body;
+vertebrae are bone near an outlined line. Good enough for a demo, but not a reference for anything else.
 
     python tools/label_chest_scans.py lung1 lung1_image.nrrd labels.nii.gz
 """
@@ -60,9 +60,9 @@ def label(canonical: CanonicalImage, outlines: dict[str, Any]) -> NDArray[np.int
 
 
 def airways(voxels: NDArray[np.float32], top: list[int]) -> tuple[Mask, Mask, Mask]:
-    """Return left lung, right lung and trachea, which is at ``top`` (z, x, y): air inside the body."""
+    """Return left lung, right lung and trachea (at ``top``: z, x, y), as air inside the body."""
     air = voxels < -400
-    # The outside is what a flood from the front, back and sides reaches; lungs may touch top and bottom.
+    # A flood fill from the front, back and sides reaches the outside; lungs may touch top and bottom.
     framed = np.pad(air, ((1, 1), (1, 1), (0, 0)), constant_values=True)
     parts, _ = ndimage.label(framed, structure=_in_plane())
     outside = np.unique([parts[0, 0, z] for z in range(parts.shape[2])])
@@ -72,7 +72,7 @@ def airways(voxels: NDArray[np.float32], top: list[int]) -> tuple[Mask, Mask, Ma
     pieces, count = ndimage.label(ndimage.binary_erosion(lungs))
     sizes = ndimage.sum_labels(np.ones_like(pieces), pieces, np.arange(1, count + 1))
     large = np.isin(pieces, 1 + np.flatnonzero(sizes > 2000))
-    # Both lungs may be one piece of air: sides are seeded away from the middle and grow to each other.
+    # Both lungs may be connected: each is seeded away from the middle and grows towards the other.
     x = np.indices(voxels.shape)[0] - voxels.shape[0] / 2
     seeds = np.where(large & (x < -6), 1, 0) + np.where(large & (x > 6), 2, 0)
     nearest = ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
@@ -88,7 +88,7 @@ def _in_plane() -> NDArray[np.bool_]:
 
 
 def _filled(lung: Mask) -> Mask:
-    """Drop gas in the bowel, close vessels inside the lung."""
+    """Remove gas in the bowel, and fill vessels inside the lung."""
     pieces, count = ndimage.label(lung)
     sizes = ndimage.sum_labels(lung, pieces, np.arange(1, count + 1))
     large = np.isin(pieces, 1 + np.flatnonzero(sizes > 0.1 * sizes.max()))
@@ -96,7 +96,7 @@ def _filled(lung: Mask) -> Mask:
 
 
 def _trachea(air: Mask, top: list[int]) -> Mask:
-    """Follow the round piece of air from ``top`` (z, x, y) downwards until it opens into the bronchi."""
+    """Return the round column of air from ``top`` (z, x, y) down to where it opens into the bronchi."""
     found = np.zeros_like(air)
     centre = np.array(top[1:], dtype=float)
     for z in range(top[0], top[0] - 45, -1):
@@ -111,14 +111,14 @@ def _trachea(air: Mask, top: list[int]) -> Mask:
 
 
 def spine(voxels: NDArray[np.float32], line: list[list[float]]) -> Mask:
-    """Bone in a corridor around the line of the vertebral bodies, given as [z, x, y]."""
+    """Return the bone in a corridor around the line of the vertebral bodies, given as [z, x, y]."""
     points = np.array(line, dtype=float)
     z = np.arange(voxels.shape[2])
     x0 = np.interp(z, points[:, 0], points[:, 1])
     y0 = np.interp(z, points[:, 0], points[:, 2])
     x, y, _ = np.indices(voxels.shape)
     corridor = (abs(x - x0) <= SPINE_HALF_WIDTH) & (y - y0 <= SPINE_FRONT) & (y0 - y <= SPINE_BACK)
-    # Behind the bodies the corridor narrows: ribs lie beside the arches.
+    # Behind the vertebral bodies the corridor narrows, since ribs lie beside the arches.
     corridor &= (y > y0 - 12) | (abs(x - x0) <= 6)
     bone = ndimage.binary_closing((voxels > BONE_HU) & corridor)
     pieces, count = ndimage.label(bone)
@@ -127,7 +127,7 @@ def spine(voxels: NDArray[np.float32], line: list[list[float]]) -> Mask:
 
 
 def interpolated(track: list[list[Any]], shape: tuple[int, ...]) -> Mask:
-    """Fill outlines [z, polygon or [x, y, radius]] and blend them between slices by signed distance."""
+    """Fill outlines [z, polygon or [x, y, radius]], and interpolate between slices by signed distance."""
     mask = np.zeros(shape, dtype=bool)
     slices = [(int(z), _signed_distance(_filled_outline(outline, shape[:2]))) for z, outline in track]
     for (z0, below), (z1, above) in pairwise(slices):

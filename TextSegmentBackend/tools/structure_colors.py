@@ -1,4 +1,4 @@
-"""Colours of structures: close to the known ones, each its own, sides told apart."""
+"""Colors of structures: close to customary ones, all different, and distinct for left and right."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 Color = tuple[int, int, int]
 
-# Hue range and a typical saturation and value for kinds without a known colour.
+# Hue range, and a typical saturation and value, for kinds without a known color.
 KIND_HSV: dict[str, tuple[float, float, float, float]] = {
     "vessel": (0.98, 1.04, 0.75, 0.80),
     "bone": (0.09, 0.14, 0.40, 0.93),
@@ -24,7 +24,7 @@ KIND_HSV: dict[str, tuple[float, float, float, float]] = {
     "lesion": (0.20, 0.40, 0.85, 0.75),
 }
 SMALLEST_DISTANCE = 14.0
-# Where the customary colours of organs that lie side by side can hardly be told apart.
+# Replacements where the customary colors of adjacent organs can hardly be distinguished.
 TOLD_APART: dict[str, Color] = {
     "heart": (188, 30, 72),
     "aorta": (255, 66, 28),
@@ -43,20 +43,20 @@ Row = tuple[str, str, "str | None", "str | None"]
 
 
 def distance(a: Color, b: Color) -> float:
-    """Return a cheap perceptual distance of two colours (red-mean formula)."""
+    """Return an approximate perceptual distance between two colors (redmean formula)."""
     mean = (a[0] + b[0]) / 2
     dr, dg, db = (float(x - y) for x, y in zip(a, b, strict=True))
     return float(((2 + mean / 256) * dr * dr + 4 * dg * dg + (2 + (255 - mean) / 256) * db * db) ** 0.5)
 
 
 def from_hsv(hue: float, saturation: float, value: float) -> Color:
-    """Return the colour of 0–255 for hue, saturation and value of 0–1."""
+    """Return the color (0–255) for a hue, saturation and value (0–1)."""
     r, g, b = colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
     return round(r * 255), round(g * 255), round(b * 255)
 
 
 def shifted(color: Color, step: int) -> Color:
-    """Return a colour near the given one; the further, the larger the step."""
+    """Return a color near the given one; the larger the step, the farther away."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in color))
     sign = 1 if step % 2 else -1
     amount = (step + 1) // 2
@@ -66,7 +66,7 @@ def shifted(color: Color, step: int) -> Color:
 
 
 def fresh(name: str, kind: str, seed_of: Callable[[str], int]) -> Color:
-    """Return a colour for a structure without a known one, within its kind's range."""
+    """Return a color for a structure without a known one, within the range of its kind."""
     low, high, saturation, value = KIND_HSV[kind]
     if kind == "vessel" and ("vein" in name or "vena" in name):
         low, high = 0.56, 0.64
@@ -79,7 +79,7 @@ def fresh(name: str, kind: str, seed_of: Callable[[str], int]) -> Color:
 
 
 def darker(color: Color) -> Color:
-    """Return the colour of the right side for the left side's colour."""
+    """Return the color of the right side, given that of the left side."""
     hue, saturation, value = colorsys.rgb_to_hsv(*(c / 255 for c in color))
     return from_hsv(hue, saturation + 0.08, value * 0.82 if value > 0.35 else value + 0.25)
 
@@ -87,12 +87,12 @@ def darker(color: Color) -> Color:
 def assign_colors(
     rows: Iterable[Row], known: Mapping[str, Color], seed_of: Callable[[str], int]
 ) -> dict[str, Color]:
-    """Return one colour a structure, all of them different.
+    """Return a color for each structure, all of them different.
 
     Args:
         rows: Name, kind, side and unsided parent of every structure.
-        known: Colours that are customary; kept as they are unless another structure has them already.
-        seed_of: Number that depends on a text only.
+        known: Customary colors, used unless another structure already has the color.
+        seed_of: Function that returns a number that depends only on its text.
     """
     result: dict[str, Color] = {}
 

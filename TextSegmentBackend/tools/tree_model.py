@@ -1,4 +1,4 @@
-"""Which structure of the model a name or a line of the outline stands for."""
+"""Structures of the model that a name, or a line of the outline, stands for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textsegment.vocabulary.structures import load_structures
 
 
 def expand(member: str) -> list[Concept]:
-    """Return the concepts of a line of the outline; ``*gyrus`` means all whose name ends so."""
+    """Return the concepts of a line of the outline; ``*gyrus`` means all whose names end with that word."""
     concepts = load_concepts()
     if member.startswith("*"):
         return [
@@ -23,14 +23,14 @@ def expand(member: str) -> list[Concept]:
 
 
 def brain_part(concept: Concept) -> bool:
-    """Return whether a concept is a part of the cortex by our own kinds."""
+    """Return whether a concept is a part of the cerebral cortex, by its kind and name."""
     one = concept.unsided or concept.left or concept.right
     words = ("gyrus", "cortex", "cuneus", "subcallosal", "temporal lobe", "remainder")
     return bool(one and one.kind == "brain region" and any(word in concept.name for word in words))
 
 
 def exact_target(name: str) -> str:
-    """Return the structure or concept that a name means exactly by the lexicon, or an empty text."""
+    """Return the structure or concept that a name means exactly by the lexicon; empty if there is none."""
     lexicon = load_lexicon()
     words, side = take_side(name)
     found = (lexicon.find_sided(words) if side in ("left", "right") else None) or lexicon.find(words)

@@ -1,4 +1,4 @@
-"""Reads the sources of the open anatomy tree, UBERON and DICOM, pruned to the anatomy of adult man."""
+"""Sources of the open anatomy tree, UBERON and DICOM, pruned to adult human anatomy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DICOM_CONTEXT_GROUPS = {
 }
 CITED = "WP|CUMBO|ZFA|MP|GO|MA|AAO|VSAO|EHDAA2|FB|BTO|TAO|VHOG|NPX|Wikipedia"
 WORDS = json.loads((Path(__file__).parent / "tree/words.json").read_text(encoding="utf-8"))
-OWN_NUMBERS = re.compile(r"UBERON:00[0-3]\d{4}$")  # others were taken over from ontologies of other species
+OWN_NUMBERS = re.compile(r"UBERON:00[0-3]\d{4}$")  # other ranges come from ontologies of other species
 DEVELOPING = {
     "embryo",
     "embryonic structure",
@@ -22,11 +22,11 @@ DEVELOPING = {
     "developing anatomical structure",
     "life cycle stage",
 }
-# What "of" or "in" behind them does not make a part: an artery of the hand may begin outside of it.
+# Names in which "of" does not mean part-of: an artery of the hand may begin outside the hand.
 NO_PARTS = re.compile(
     r"arter|vein|venous|nerve|vessel|lymph|plexus|ligament|muscle|tendon|duct|fascia|joint|gangli"
 )
-# Names that say less than they seem to, and wholes that mean something else in the model (the hip bone).
+# Names too vague to prove an edge; below, wholes that mean something else in the model (the hip bone).
 VAGUE = re.compile(
     r"\band\b|\bor\b|(?:accessory|cranial|caudal) lobe|segment of (?:cervical|thoracic|lumbar|sacral)"
     r"|outflow tract|gland|collateral|connective tissue|sphincter|mater|carina of sternum|mesentery of heart"
@@ -37,7 +37,7 @@ OTHER_WHOLES = {"hip", "axis", "atlas", "bone", "muscle", "fat", "tumor", "lymph
 
 @dataclass
 class SourceTerm:
-    """A term of a source: its name, other names, definition, and the terms directly above it."""
+    """Term from a source: its name, synonyms, definition, and the terms directly above it."""
 
     id: str
     name: str
@@ -47,7 +47,7 @@ class SourceTerm:
 
 
 def tidy(definition: str) -> str:
-    """Return a short definition: without citations, at most about 160 characters."""
+    """Shorten a definition to about 160 characters, without citations."""
     definition = definition.replace("[Automatically generated definition]", "")
     text = re.sub(rf"\s*[\[(](?:{CITED})[^\])]*[\])]", "", definition)
     text = " ".join(text.split())
@@ -58,7 +58,7 @@ def tidy(definition: str) -> str:
 
 
 def vocabulary_of(texts: list[str]) -> set[str]:
-    """Return the words of human anatomy: of DICOM's codes, our own names, and a hand-made list."""
+    """Return the words of human anatomy: those in the texts, and a hand-made list."""
     words = set(WORDS["words"].split())
     for text in texts:
         words |= set(re.findall(r"[a-z]+", text.lower()))
@@ -71,7 +71,7 @@ def _known(label: str, words: set[str]) -> bool:
 
 
 def read_uberon(folder: Path, words: set[str]) -> tuple[dict[str, SourceTerm], dict[str, set[str]]]:
-    """Return the terms that may be human adult anatomy, and everything above each of them."""
+    """Return the terms that may be adult human anatomy, and all ancestors of each."""
     import zstandard
 
     with (folder / UBERON_FILE).open("rb") as file:
@@ -95,7 +95,7 @@ def read_uberon(folder: Path, words: set[str]) -> tuple[dict[str, SourceTerm], d
 
 
 def relation(name: str, parent: str) -> str:
-    """Return ``part-of`` if a name says that it is one ("mucosa of stomach"), else nothing."""
+    """Return ``part-of`` if a name states that relation ("mucosa of stomach"), else an empty string."""
     if VAGUE.search(name) or NO_PARTS.search(name) or parent.lower() in OTHER_WHOLES:
         return ""
     ends = re.search(rf" of (?:the |a |an )?{re.escape(parent.lower())}$", name.lower())
@@ -103,7 +103,7 @@ def relation(name: str, parent: str) -> str:
 
 
 def read_dicom() -> list[SourceTerm]:
-    """Return the anatomical SNOMED CT codes that DICOM uses, each with its short meaning."""
+    """Return the anatomical SNOMED CT codes that DICOM uses, each with its meaning as its name."""
     from pydicom.sr._concepts_dict import concepts
 
     found: dict[str, SourceTerm] = {}

@@ -1,6 +1,6 @@
-"""Terms of anatomy that repeat: teeth, vertebrae, ribs, hand, foot, spinal nerves, segments of the lungs.
+"""Systematic terms of anatomy: teeth, vertebrae, ribs, hand, foot, spinal nerves, segments of the lungs.
 
-Each function yields ``Row``s; ``{}`` in a name or in what stands above it takes "", "left " and "right ".
+Each function yields ``Row``s; ``{}`` in a name, or in the term above it, stands for "", "left " and "right ".
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BRODMANN = (*range(1, 13), *range(17, 48))
 
 
 class Row(NamedTuple):
-    """A term: what stands above it, how, whether it is paired, its name and synonyms."""
+    """Term: its parent, its relation to the parent, whether it is paired, its name and synonyms."""
 
     above: str
     relation: str
@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 
 def vertebra(level: str) -> str:
-    """Return the model's name of a vertebra: ``l4`` → lumbar vertebrae 4 (l4)."""
+    """Return the model's name for a vertebra: ``lumbar vertebrae 4 (l4)`` for ``l4``."""
     return f"{REGIONS[level[0]]} vertebrae {level[1:]} ({level})"
 
 
@@ -82,7 +82,7 @@ def teeth() -> Iterator[Row]:
 
 
 def vertebrae() -> Iterator[Row]:
-    """Yield the parts of the vertebrae, the discs that the model lacks, small joints and foramina."""
+    """Yield the parts of the vertebrae, the discs that the model lacks, and small joints and foramina."""
     for level in LEVELS:
         whole, name = vertebra(level), f"{level.upper()} vertebra"
         single = ["vertebral foramen"]
@@ -120,7 +120,7 @@ def vertebrae() -> Iterator[Row]:
 
 
 def ribs() -> Iterator[Row]:
-    """Yield the parts of the ribs, their joints, and what lies between them."""
+    """Yield the parts of the ribs, their joints, and the structures between them."""
     for number in range(1, 13):
         parts = ["head", "shaft", "sternal end"]
         parts += (
@@ -150,7 +150,7 @@ def ribs() -> Iterator[Row]:
 
 
 def limbs() -> Iterator[Row]:
-    """Yield bones, joints, ligaments and nails of hand and foot."""
+    """Yield the bones, joints, ligaments and nails of the hand and foot."""
     for name in CARPALS:
         yield from both("Bones of the hand", "is-a", f"{{}}{name}", f"{name} bone")
     for name in TARSALS:
@@ -192,7 +192,7 @@ def _rays(long: str, digits: tuple[str, ...], group: str, near: str, knuckle: st
 
 
 def nerves() -> Iterator[Row]:
-    """Yield the spinal nerves with their roots and branches, segments of the spinal cord, dermatomes."""
+    """Yield the spinal nerves with their roots and branches, the spinal cord segments and dermatomes."""
     for level in NERVES:
         name = level.upper()
         yield Row("spinal cord", "part-of", False, f"{name} segment of spinal cord")
@@ -206,7 +206,7 @@ def nerves() -> Iterator[Row]:
 
 
 def lungs() -> Iterator[Row]:
-    """Yield the bronchopulmonary segments, their bronchi and arteries."""
+    """Yield the bronchopulmonary segments with their bronchi and arteries."""
     for lobe, segments in LUNG_SEGMENTS.items():
         side, _, level, _ = lobe.split()
         for segment in segments:
@@ -217,14 +217,14 @@ def lungs() -> Iterator[Row]:
 
 
 def cortex() -> Iterator[Row]:
-    """Yield Brodmann's areas that are drawn in man."""
+    """Yield the Brodmann areas that are mapped in humans."""
     for number in BRODMANN:
         if number not in (14, 15, 16):
             yield from both("{}cerebral cortex", "part-of", f"{{}}brodmann area {number}")
 
 
 def both(above: str, relation: str, name: str, synonym: str = "") -> Iterator[Row]:
-    """Yield a paired term and its two sides; each side is a kind of it, and belongs to its side above."""
+    """Yield a paired term and its two sides; each side is a kind of it, linked to its side of the parent."""
     plain = name.format("")
     yield Row(above.format(""), relation, True, plain, (synonym,) if synonym else ())
     for side in ("left ", "right "):
@@ -234,6 +234,6 @@ def both(above: str, relation: str, name: str, synonym: str = "") -> Iterator[Ro
 
 
 def systematic() -> Iterator[Row]:
-    """Yield all of them, what others belong to first."""
+    """Yield all systematic terms, parents before their children."""
     for part in (teeth, vertebrae, ribs, limbs, nerves, lungs, cortex):
         yield from part()

@@ -1,4 +1,4 @@
-"""Reads our own tables of terms (``tree/*.tsv``), and says in plain words what the model's structures are."""
+"""Our own tables of terms (``tree/*.tsv``), and plain-language definitions of the model's structures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lines_of(path: Path) -> list[str]:
 
 
 def read_definitions() -> dict[str, str]:
-    """Return the definitions of ``definitions.tsv`` by structure without its side."""
+    """Return the definitions in ``definitions.tsv``, by structure without its side."""
     lines = (line for line in lines_of(HERE / "definitions.tsv") if not line.startswith("#"))
     return dict(line.split("\t") for line in lines)
 
@@ -39,7 +39,7 @@ def tables() -> Iterator[Row]:
 
 
 def paired_rows(above: str, kind: str, name: str, synonyms: list[str]) -> Iterator[Row]:
-    """Yield a paired term and its sides; a side belongs to its side of what stands above, if that has any."""
+    """Yield a paired term and its sides; a side belongs to the same side of its parent, if that has sides."""
     yield Row(above, kind, True, name, tuple(synonyms))
     for side in ("left", "right"):
         yield Row(name, "is-a", False, f"{side} {name}", tuple(f"{side} {s}" for s in synonyms))
@@ -47,7 +47,7 @@ def paired_rows(above: str, kind: str, name: str, synonyms: list[str]) -> Iterat
 
 
 def numbered_definition(name: str) -> str:
-    """Return what a vertebra, a disc or a rib is."""
+    """Return the definition of a vertebra, an intervertebral disc or a rib."""
     if found := re.fullmatch(r"(cervical|thoracic|lumbar|sacral) vertebrae (\d+) \((.\d+)\)", name):
         rest = " Few people have it." if found[3] == "l6" else ""
         return f"The {ORDINALS[int(found[2]) - 1]} {found[1]} vertebra, {found[3].upper()}.{rest}"
