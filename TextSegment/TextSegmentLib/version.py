@@ -1,4 +1,4 @@
-"""Check that this Slicer is new enough, made before any other part is imported.
+"""Version check of Slicer, made before any other part is imported.
 
 This file, and everything imported before it, must also run in the Python of old Slicer versions.
 """
