@@ -47,6 +47,12 @@ def wait_until(condition: Callable[[], object], what: str, deadline_s: float = D
         time.sleep(0.01)
 
 
+def _heed_the_terminal() -> None:
+    """A shell lets what runs in its background ignore these signals, and that is inherited."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class ServerProcess:
     """A server on loopback; a context manager that ends it and looks for what must not be in its logs.
 
@@ -99,6 +105,7 @@ class ServerProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=start_new_session,
+                preexec_fn=_heed_the_terminal if start_new_session else None,
                 env={**os.environ, "PYTHONPATH": path, **(environment or {})},
             )
         assert self.process.stdout is not None

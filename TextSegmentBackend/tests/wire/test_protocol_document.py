@@ -163,6 +163,7 @@ def test_routes_and_headers():
     routes = [name for row in table("Route") for name in names(row[0])]
     assert routes == [
         f"GET {contract.HEALTH_ROUTE}",
+        f"GET {contract.READY_ROUTE}",
         f"GET {contract.METRICS_ROUTE}",
         f"GET {contract.INFO_ROUTE}",
         f"HEAD {contract.VOLUME_ROUTE}",

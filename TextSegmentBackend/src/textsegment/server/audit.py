@@ -85,9 +85,3 @@ class AuditFile:
             os.write(file, line)
         finally:
             os.close(file)
-
-
-def _result(status: int) -> str:
-    if status == 0:
-        return "cancelled"  # there was no one left to answer
-    return "done" if status < 400 else "refused"

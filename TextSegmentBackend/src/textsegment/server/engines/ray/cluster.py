@@ -28,6 +28,8 @@ _ENVIRONMENT = {
     # Whatever its name suggests: a Ray that cannot span several computers listens on loopback only.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
+    # After the end, Serve's threads would connect to whatever cluster the environment names.
+    "RAY_ENABLE_AUTO_CONNECT": "0",
 }
 _APPLICATION = "textsegment"
 
@@ -116,6 +118,8 @@ class ClusterEngine:
                 from ray import serve
 
                 serve.delete(_APPLICATION)
+            # Serve's threads go on for a moment, and log a traceback when Ray no longer answers them.
+            logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
             ray.shutdown()  # this ends a Ray of our own with everything in it
             if self._folder is not None:
                 self._folder.remove()
