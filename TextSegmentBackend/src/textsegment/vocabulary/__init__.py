@@ -1,1 +1,1 @@
-"""Names of anatomy: structures, terms, resolution."""
+"""Anatomical vocabulary: structures, terms, and their resolution to prompts."""

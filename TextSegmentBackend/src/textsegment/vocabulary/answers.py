@@ -1,4 +1,4 @@
-"""Answers: all suggestions taken at once, for the panel's button and the terminal's key."""
+"""Accepting all suggestions for a text at once, for the button in the panel and the key in the terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from textsegment.vocabulary.resolve import resolve
 
 
 class Answered(NamedTuple):
-    """A text with all suggestions taken.
+    """A text in which every unambiguous suggestion has been accepted.
 
     Attributes:
         text: The text to run instead.
-        taken: (term, names taken for it), in order.
-        left: Terms that leave a choice, or for which nothing is suggested; they stay in the text.
+        taken: Pairs of (term, names that replaced it), in the order of the text.
+        left: Terms that still require a choice or have no suggestion; they remain in the text.
     """
 
     text: str
@@ -27,11 +27,13 @@ class Answered(NamedTuple):
 def suggested_answers(
     found: Sequence[Resolution], available: Collection[str] | None = None
 ) -> dict[int, tuple[str, ...]]:
-    """Return what each open term would be replaced with, by its number; a term with a choice stays open.
+    """Return the replacement names for each open term, keyed by the index of the term.
+
+    A term that requires a choice between suggestions stays open and is not in the result.
 
     Args:
-        found: The resolutions of a text.
-        available: Structures that the model has in the modality; None for all.
+        found: Resolutions of the terms of a text.
+        available: Structures that the model supports in the modality; None for all.
     """
     answers = {}
     for index, each in enumerate(found):
@@ -44,10 +46,10 @@ def suggested_answers(
 
 
 def with_suggestions(text: str, modality: str, available: Collection[str] | None = None) -> Answered:
-    """Return a text with all suggestions taken.
+    """Resolve a text and accept all unambiguous suggestions.
 
     Raises:
-        ModalityError: The modality is none that the vocabulary knows.
+        ModalityError: The vocabulary does not know the modality.
 
     Example:
         >>> with_suggestions("left kidny, liver_seg, spleen", "CT").text

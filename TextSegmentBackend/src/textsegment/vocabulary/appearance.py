@@ -1,4 +1,4 @@
-"""Colour and terminology of a structure wherever it is written or drawn."""
+"""Colour and terminology of a structure, shared by everything that writes or draws it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from textsegment.vocabulary.structures import REGION_LIST, STRUCTURE_LIST, Code, find_structure
 
 TISSUE = Code("SCT", "85756007", "Tissue")
-"""What is said of a structure that the vocabulary does not have."""
+"""Code used for a structure that is not in the vocabulary."""
 
 _UNKNOWN_TERMINOLOGY = f"{STRUCTURE_LIST}~{TISSUE}~{TISSUE}~^^~{REGION_LIST}~^^~^^"
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """How a structure looks and what it is.
+    """Display colour and coded meaning of a structure.
 
     Attributes:
-        color: Red, green, blue, 0 to 255.
-        terminology: 3D Slicer's ``TerminologyEntry``, without the ``|`` that closes it in a file.
+        color: Red, green and blue, each 0 to 255.
+        terminology: ``TerminologyEntry`` of 3D Slicer, without the ``|`` that terminates it in a file.
     """
 
     color: tuple[int, int, int]
@@ -28,7 +28,7 @@ class Appearance:
 
 
 def appearance_of(structure: str) -> Appearance:
-    """Return what the vocabulary says of a structure, else a stable colour and the code for tissue."""
+    """Return the appearance of a structure; unknown names get a stable colour and the code for tissue."""
     known = find_structure(structure)
     if known is not None:
         return Appearance(known.color, known.terminology.rstrip("|"))
@@ -36,7 +36,7 @@ def appearance_of(structure: str) -> Appearance:
 
 
 def _color_of_name(structure: str) -> tuple[int, int, int]:
-    """Make a bright colour from a name: the same on every computer and in every run."""
+    """Derive a bright colour from a name; it is the same on every computer and in every run."""
     digest = hashlib.sha256(structure.encode()).digest()
     red, green, blue = colorsys.hsv_to_rgb(digest[0] / 256, 0.5 + digest[1] / 640, 0.75 + digest[2] / 1024)
     return (round(red * 255), round(green * 255), round(blue * 255))

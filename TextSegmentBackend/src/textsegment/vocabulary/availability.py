@@ -1,6 +1,6 @@
-"""Availability: which of the structures that a text stands for a model has. Decided here, nowhere else.
+"""Availability: which structures of a resolved text a model supports. This module is the only place to decide it.
 
-A model may have fewer structures than the vocabulary knows: ``sat-demo``, or one that a user has trained.
+A model may support fewer structures than the vocabulary knows, such as ``sat-demo`` or a user-trained model.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from textsegment.vocabulary.structures import load_structures
 
 
 def missing_from(names: Iterable[str], available: Collection[str] | None) -> tuple[str, ...]:
-    """Return the structures that a model lacks, in order.
+    """Return the requested structures that a model does not support, in the order of ``names``.
 
     Args:
-        names: Structures that are asked for.
-        available: Structures that the model has in the modality; None for a model that has all.
+        names: Requested structures.
+        available: Structures that the model supports in the modality; None for a model that supports all.
 
     Example:
         >>> missing_from(["liver", "spleen"], {"liver"})
@@ -27,14 +27,14 @@ def missing_from(names: Iterable[str], available: Collection[str] | None) -> tup
 
 
 def as_available(found: Resolution, available: Collection[str] | None) -> Resolution:
-    """Return what a term stands for as far as a model has it.
+    """Restrict the resolution of a term to the structures that a model supports.
 
-    A set keeps what the model has, and says how much that is. A term of which it has nothing does not run;
-    what holds the structure, or what it is made of, is suggested if the model has that.
+    If only some are supported, they are kept and a warning says how many. If none are, the term does not
+    run; supported structures that contain it or form part of it are suggested instead.
 
     Args:
-        found: The resolution of a term.
-        available: As for ``missing_from``.
+        found: Resolution of a term.
+        available: Supported structures, as for ``missing_from``.
 
     Example:
         >>> from textsegment.vocabulary.resolve import resolve
@@ -60,7 +60,7 @@ def as_available(found: Resolution, available: Collection[str] | None) -> Resolu
 
 
 def _related(names: Iterable[str]) -> tuple[str, ...]:
-    """Return what holds the structures or is held by them, the nearest first, each once."""
+    """Return the structures that contain the given ones or are contained in them, nearest first, each once."""
     structures = load_structures()
     known = [structures[name] for name in names if name in structures]
     wholes = [one.unsided for one in known if one.unsided]

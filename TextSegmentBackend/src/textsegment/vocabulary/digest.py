@@ -1,4 +1,4 @@
-"""Which vocabulary this is: two programs with the same digest complete and resolve alike."""
+"""Digest of the vocabulary: two programs with the same digest complete and resolve text identically."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KINDS = (".json", ".tsv")
 
 @lru_cache(maxsize=1)
 def vocabulary_digest() -> str:
-    """Return the SHA-256 of all data files of the vocabulary, in hexadecimal."""
+    """Return the SHA-256 digest of all data files of the vocabulary, as hexadecimal text."""
     digest = hashlib.sha256()
     folder = resources.files("textsegment.vocabulary") / _FOLDER
     for file in sorted(folder.iterdir(), key=lambda file: file.name):

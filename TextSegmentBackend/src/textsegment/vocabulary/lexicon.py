@@ -1,7 +1,7 @@
-"""The lexicon: which phrase means which structure, and how surely.
+"""The lexicon: which phrase means which structure, and how certain that is.
 
-Everything is looked up whole: a phrase with one word more or less does not match. The data is curated by
-hand (``lexicon.tsv``, ``ambiguous.tsv``, ``groups.json``) or generated (``tg263.json``).
+Phrases are looked up whole: one word more or less and a phrase does not match. The data is curated by hand
+(``lexicon.tsv``, ``ambiguous.tsv``, ``groups.json``) or generated (``tg263.json``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from textsegment.vocabulary.language.words import (
 )
 from textsegment.vocabulary.structures import Structure, load_structures
 
-RELATIONS = ("exact", "sided", "broader", "overlaps")  # the surer first
+RELATIONS = ("exact", "sided", "broader", "overlaps")  # most certain first
 
 
 NOUNS_OF_KIND = ("bone", "muscle", "gland")  # "sternum bone" is the sternum
@@ -34,13 +34,13 @@ NOUNS_OF_KIND = ("bone", "muscle", "gland")  # "sternum bone" is the sternum
 
 @dataclass(frozen=True)
 class Concept:
-    """A structure with its sides taken together.
+    """A structure regardless of side.
 
     Attributes:
         name: Name without a side, such as ``kidney`` or ``putamen``.
-        unsided: The structure that holds both sides, if the model has it.
-        left: The left structure, if the model has it.
-        right: The right structure, if the model has it.
+        unsided: Structure that covers both sides, if the model has it.
+        left: Structure on the left, if the model has it.
+        right: Structure on the right, if the model has it.
     """
 
     name: str
@@ -49,17 +49,17 @@ class Concept:
     right: Structure | None = None
 
     def on(self, side: str | None) -> Structure | None:
-        """Return the structure on a side, or the one that holds both."""
+        """Return the structure on a side, or without a side the one that covers both."""
         return {"left": self.left, "right": self.right}.get(side or "", self.unsided)
 
 
 class Entry(NamedTuple):
-    """What a phrase stands for.
+    """Meaning of a phrase.
 
     Attributes:
-        target: Name of a concept, or of a structure with its side.
-        relation: ``exact``; ``sided`` (exact, but only together with a side); ``broader`` (the target is
-            wider than the phrase); ``overlaps``.
+        target: Name of a concept, or of a structure including its side.
+        relation: ``exact``; ``sided`` (exact, but only in combination with a side); ``broader`` (the target
+            is wider than the phrase); ``overlaps``.
     """
 
     target: str
@@ -67,14 +67,14 @@ class Entry(NamedTuple):
 
 
 class Ambiguity(NamedTuple):
-    """A phrase that means several things."""
+    """Meaning of an ambiguous phrase: the candidates, and the question that decides between them."""
 
     candidates: tuple[str, ...]
     question: str
 
 
 class Group(NamedTuple):
-    """A phrase that stands for several structures."""
+    """Meaning of a phrase that stands for several structures."""
 
     label: str
     members: tuple[str, ...]
@@ -103,14 +103,14 @@ def _variants(phrase: str) -> Iterable[str]:
 
 
 def _group_key(words: list[str]) -> Key:
-    """Return the words in any order, but not in any number: one "lung lobe" is not all of them."""
+    """Return a key that ignores word order but not singular and plural: one "lung lobe" is not all of them."""
     lists = word_lists()
     kept = (lists["adjectives"].get(word, word) for word in words if word not in lists["function_words"])
     return tuple(sorted(kept))
 
 
 class Lexicon:
-    """All phrases, by their words as they stand and by their words in any order."""
+    """All known phrases, indexed by their words as written and by their words in any order."""
 
     def __init__(self) -> None:
         self.raw: dict[str, Entry] = {}
@@ -204,11 +204,17 @@ class Lexicon:
             self.tg263[raw_key(name)] = (relation, tuple(structures))
 
     def find_sided(self, words: list[str]) -> Entry | None:
-        """Return what the words mean beside a side only: "ventricle" in "left ventricle"."""
+        """Return the meaning that words have only next to a side, as "ventricle" in "left ventricle"."""
         return self.sided_raw.get(" ".join(words)) or self.sided_bag.get(bag_key(words))
 
     def find_in(self, words: list[str], modality: str, *, sided: bool) -> Entry | None:
-        """Return what the words mean in a modality only: "LV" in an MR, "OR" on a side of one."""
+        """Return the meaning that words have only in one modality, such as "LV" in MR.
+
+        Args:
+            words: Words of the phrase.
+            modality: ``CT``, ``MR`` or ``PT``.
+            sided: Whether the phrase has a side, so that meanings that require one (such as "OR") count.
+        """
         singular = " ".join([*words[:-1], *map(stem, words[-1:])])
         entry = self.in_modality.get((modality, " ".join(words))) or self.in_modality.get(
             (modality, singular)
@@ -216,12 +222,12 @@ class Lexicon:
         return entry if entry and (sided or entry.relation != "sided") else None
 
     def find_raw(self, words: list[str]) -> Entry | Ambiguity | None:
-        """Return what the words mean as they stand."""
+        """Return the meaning of the words exactly as written."""
         raw = " ".join(words)
         return self.ambiguous.get(raw) or self.raw.get(raw)
 
     def find(self, words: list[str]) -> Entry | Ambiguity | None:
-        """Return what the words mean, first as they stand, then in any order, number and spelling."""
+        """Return the meaning of the words as written, else regardless of order, number and spelling."""
         bag = bag_key(words)
         return self.find_raw(words) or self.ambiguous_bag.get(bag) or self.bag.get(bag)
 
@@ -232,6 +238,6 @@ class Lexicon:
 
 @lru_cache(maxsize=1)
 def load_lexicon() -> Lexicon:
-    """Return the lexicon; read once."""
+    """Return the lexicon, which is read once per process."""
     word_lists()
     return Lexicon()

@@ -1,4 +1,4 @@
-"""Names under which results are written: those of the model, of AAPM TG-263, or of SNOMED CT."""
+"""Naming schemes for results: names of the model, of AAPM TG-263, or of SNOMED CT."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NAMINGS = ("sat", "tg263", "snomed")
 
 
 def names_of(structures: Iterable[str], naming: str) -> Mapping[str, str]:
-    """Return the name of each structure, all different.
+    """Return a unique name for each structure in a naming scheme, keyed by structure.
 
-    A structure that has no name of its own there keeps that of the model: TG-263 names that mean something
-    wider or narrower, and codes that several structures share, are not used.
+    A structure without an exact name in the scheme keeps its name in the model: TG-263 names with a wider or
+    narrower meaning, and codes shared by several structures, are not used.
 
     Args:
         structures: Names of structures.
         naming: ``sat`` (names of the model), ``tg263`` (``Kidney_L``) or ``snomed`` (``Left Kidney``).
 
     Raises:
-        PromptError: There is no such naming.
+        PromptError: The naming scheme is unknown.
     """
     own = _NAME_OF.get(naming)
     if own is None:
@@ -39,7 +39,7 @@ def names_of(structures: Iterable[str], naming: str) -> Mapping[str, str]:
 
 @lru_cache(maxsize=1)
 def _tg263() -> Mapping[str, str]:
-    """Return the TG-263 name by structure, where it means exactly this structure."""
+    """Return TG-263 names keyed by structure, where the name means exactly that structure."""
     names = json.loads(read_data("tg263.json"))["names"]
     return {
         parts[0]: name for name, (relation, parts) in names.items() if relation == "exact" and len(parts) == 1

@@ -1,4 +1,4 @@
-"""What a term comes to: a resolution, its statuses, and the questions that it may ask."""
+"""The result of resolving a term: its status, its structures, and the questions it may raise."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ ASK = {
 
 @dataclass(frozen=True)
 class Resolution:
-    """What one term stands for.
+    """Meaning of one term.
 
     Attributes:
-        term: The text of this term.
-        status: ``resolved``, ``group`` or ``template``: may run. All others ask or refuse: ``ambiguous``,
-            ``not_in_modality``, ``unsupported``, ``unknown``, ``negation``, ``derived_volume``.
+        term: Text of the term.
+        status: ``resolved``, ``group`` or ``template`` if the term may run. All other values mean a question
+            or a refusal: ``ambiguous``, ``not_in_modality``, ``unsupported``, ``unknown``, ``negation``,
+            ``derived_volume``.
         structures: Exact prompts of the model; empty unless the term may run.
-        relation: How the structures relate to the term: ``exact``, ``parts`` (they make it up together),
-            ``broader`` (the model has only something wider), ``overlaps``; None if there are none.
+        relation: How the structures relate to the term: ``exact``, ``parts`` (together they make it up),
+            ``broader`` (the model has only something wider), ``overlaps``; None if there are no structures.
         warnings: Sentences for the user.
         suggestions: Prompts that may have been meant.
-        joint: Whether the suggestions make up one answer together, and are no alternatives.
+        joint: Whether the suggestions form one answer together instead of being alternatives.
     """
 
     term: str
@@ -43,20 +44,25 @@ class Resolution:
 
     @property
     def runs(self) -> bool:
-        """Whether it may run without a question."""
+        """Whether the term may run without asking the user."""
         return self.status in RUNNING
 
 
 def side_conflict(term: str, names: Iterable[str]) -> Resolution:
-    """Return the question that a side asks which the model does not know."""
+    """Return the question to ask when a term names a side that the model does not distinguish.
+
+    Args:
+        term: Text of the term.
+        names: Prompts to suggest instead.
+    """
     warning = "The model does not tell this side apart, or there is none; run it without a side?"
     return Resolution(term, "ambiguous", relation="broader", warnings=(warning,), suggestions=tuple(names))
 
 
 def running(term: str, chosen: Sequence[Structure], modality: str) -> Resolution:
-    """Return the resolution that runs these structures: ``resolved`` for one, ``group`` for several.
+    """Return the resolution that runs the chosen structures: ``resolved`` for one, ``group`` for several.
 
-    It runs only if the model has all of them in the modality.
+    If the model lacks any of them in the modality, the status is ``not_in_modality``.
     """
     names = tuple(dict.fromkeys(structure.name for structure in chosen))
     if absent := [structure for structure in chosen if modality not in structure.modalities]:
@@ -74,7 +80,7 @@ def running(term: str, chosen: Sequence[Structure], modality: str) -> Resolution
 
 
 def note_in(structure: Structure, modality: str) -> str:
-    """Return what a user should know of a structure in a modality; empty if nothing."""
+    """Return the part of a structure's note that applies to a modality; may be empty."""
     sentences = re.findall(r"[^.]+\.", structure.note)
     other = [m for m in MODALITIES if m != modality]
     return "".join(
@@ -85,7 +91,13 @@ def note_in(structure: Structure, modality: str) -> str:
 
 
 def questioned(found: Resolution, reason: str, status: str = "ambiguous") -> Resolution:
-    """Return a resolution as a question if it would run."""
+    """Turn a resolution that would run into a question; return any other unchanged.
+
+    Args:
+        found: Resolution of a term.
+        reason: The question, as a sentence for the user.
+        status: Status of the question.
+    """
     if not found.runs:
         return found
     return replace(

@@ -1,7 +1,7 @@
-"""Resolution: from what a person typed to the exact prompts of the model, or to an honest question.
+"""Resolve typed text to the exact prompts of the model, or to a question for the user.
 
-The rule above all others: nothing runs unless every word was understood and the model has exactly that.
-Likeness of spelling only ever makes suggestions.
+The overriding rule: nothing runs unless every word was understood and the model has exactly that structure.
+Similar spelling only ever produces suggestions.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from textsegment.vocabulary.lexicon import load_concepts
 from textsegment.vocabulary.resolution import MODALITIES, RUNNING, Resolution, questioned
 from textsegment.vocabulary.structures import find_structure, load_structures
 
-LONG_LIST = 8  # names of the model one after another: pasted, and nothing is left open between them
+LONG_LIST = 8  # this many prompts of the model in a row were pasted, so neighbours leave nothing open
 INCOMPLETE = ("unknown", "unsupported", "ambiguous")
 
 __all__ = ["MODALITIES", "RUNNING", "Resolution", "resolve"]
 
 
 def resolve(text: str, modality: str) -> list[Resolution]:
-    """Return what every term of a text stands for, in order.
+    """Resolve every term of a text, in order.
 
     Args:
-        text: One term or a list of them, as a person types it.
+        text: One term or a list of terms, as typed.
         modality: ``CT``, ``MR`` or ``PT``.
 
+    Returns:
+        One resolution for each term; those that do not run carry a question or a refusal.
+
     Raises:
-        ModalityError: The modality is none of these.
+        ModalityError: The modality is not one of these.
 
     Example:
         >>> kidney, lungs = resolve("lt kidney, lungs", "CT")
@@ -55,7 +58,7 @@ def resolve(text: str, modality: str) -> list[Resolution]:
 
 
 def _is_heading_of_side(term: str) -> bool:
-    """Return whether a term is a side alone, or begins with one that may hold for all: "left: kidney"."""
+    """Return whether a term is, or begins with, a side that may apply to the whole list: "left: kidney"."""
     return not take_side(term.partition(":")[0]).words
 
 
@@ -66,7 +69,7 @@ def _asked_for_side(found: Resolution) -> Resolution:
 
 
 def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
-    """Return what the terms between commas stand for; a term may ask because of its neighbour."""
+    """Resolve the terms of one list; a neighbouring term may turn a resolution into a question."""
     if len(terms) >= LONG_LIST and all(find_structure(term) for term in terms):
         return [resolve_phrase(term, modality).resolution for term in terms]
     terms = _with_words_of_list(terms, modality)
@@ -87,7 +90,7 @@ def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
 
 
 def _ask_about_negation(terms: Sequence[str], found: Sequence[list[Resolution]]) -> list[Resolution]:
-    """Ask at every term of a list that leaves something out: "liver, not tumor"."""
+    """Turn every term of a list into a question if one of them is a negation: "liver, not tumor"."""
     for term, answers in zip(terms, found, strict=True):
         if any(each.status == "negation" for each in answers):
             reason = f'"{term}" may concern it too; name it by itself.'
@@ -100,7 +103,7 @@ def _last_word(term: str) -> str:
 
 
 def _is_narrowed(found: Sequence[Resolution], term: str, following: str, modality: str) -> bool:
-    """Return whether the next term says which part of this one: "corpus callosum, splenium"."""
+    """Return whether the next term narrows this one to a part of it: "corpus callosum, splenium"."""
     if len(found) != 1 or not found[0].runs:
         return False
     behind = resolve_phrase(following, modality).resolution
@@ -114,7 +117,7 @@ def _is_narrowed(found: Sequence[Resolution], term: str, following: str, modalit
 
 
 def _resolve_item(term: str, modality: str) -> list[PhraseMeaning]:
-    """Return the answers to a term that may hold "and", "&", "+" or "/"."""
+    """Resolve a term that may contain "and", "&", "+" or "/"."""
     whole = resolve_phrase(term, modality)
     pieces = split_weakly(term)
     made_of_all = whole.resolution.status == "derived_volume" and whole.reach != "itself"
@@ -135,7 +138,7 @@ def _resolve_item(term: str, modality: str) -> list[PhraseMeaning]:
 
 
 def _with_words_of_list(terms: Sequence[str], modality: str) -> Sequence[str]:
-    """Return the terms with the words that they share: "cervical, thoracic and lumbar spine"."""
+    """Complete each term with the words that the list shares: "cervical, thoracic and lumbar spine"."""
     if len(terms) < 2:
         return terms
     *before, last = terms
@@ -146,7 +149,7 @@ def _with_words_of_list(terms: Sequence[str], modality: str) -> Sequence[str]:
 
 
 def _with_shared_words(pieces: list[str], modality: str) -> list[str]:
-    """Return the pieces with the words that they share: "upper and lower lobe of left lung"."""
+    """Complete each piece with the words that all share: "upper and lower lobe of left lung"."""
     first, last = pieces[0].split(), pieces[-1].split()
     full = list(pieces)
     for index, piece in enumerate(pieces):
@@ -166,7 +169,7 @@ def _ask(answers: list[PhraseMeaning], index: int, reason: str, status: str = "a
 
 
 def _ask_about_governing_words(pieces: Sequence[str], answers: list[PhraseMeaning]) -> None:
-    """Ask where words that are not understood may govern the rest: "space between liver and kidney"."""
+    """Ask where words that were not understood may govern the rest: "space between liver and kidney"."""
     for piece, answer in zip(pieces, list(answers), strict=True):
         words = take_side(piece).words
         may_govern = len(words) > 1 or any(word in word_lists()["directions"] for word in words)
@@ -176,7 +179,7 @@ def _ask_about_governing_words(pieces: Sequence[str], answers: list[PhraseMeanin
 
 
 def _ask_about_reach(answers: list[PhraseMeaning]) -> None:
-    """Ask where a negation or a finding may concern its neighbours: "no liver and spleen"."""
+    """Ask where a negation or a finding may extend to its neighbours: "no liver and spleen"."""
     for index, answer in enumerate(answers):
         if answer.reach == "after":
             for later in range(index + 1, len(answers)):
@@ -187,7 +190,7 @@ def _ask_about_reach(answers: list[PhraseMeaning]) -> None:
 
 
 def _ask_about_sides(pieces: Sequence[str], answers: list[PhraseMeaning]) -> None:
-    """Ask where a side may hold for a neighbour: "left kidney and adrenal gland"."""
+    """Ask where a side may also apply to a neighbour: "left kidney and adrenal gland"."""
     sides = [take_side(piece).side for piece in pieces]
     last_words = tokens(clean(pieces[-1]))[-1:]
     ends_with_side = bool(last_words) and last_words[0] in word_lists()["sides"]

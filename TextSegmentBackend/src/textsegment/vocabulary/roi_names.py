@@ -1,4 +1,4 @@
-"""Names of regions of interest, as planning systems accept them."""
+"""Names of regions of interest that treatment planning systems accept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-# A long string of DICOM (VR LO) has 64 characters; many planning systems show or keep only 16 (TG-263).
+# A DICOM Long String (VR LO) holds 64 characters; many planning systems show or keep only 16 (TG-263).
 LONGEST_NAME = 64
 LONGEST_SHORT_NAME = 16
-# Letters of Latin scripts that Unicode does not take apart.
+# Latin letters that Unicode normalisation does not decompose.
 _SPELLED = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe"}
     | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
@@ -26,16 +26,19 @@ def roi_names(
     otherwise: Sequence[str] = (),
     unicode: bool = False,
 ) -> tuple[str, ...]:
-    """Return names that are short enough, and different from each other whatever the case.
+    """Return names that are short enough and unique regardless of case.
 
     Args:
-        wanted: The names as they should be.
-        short: At most 16 characters instead of 64. A longer name is written in the manner of TG-263, words
-            joined by underscores and the side last, and the longest words are cut: ``left adrenal gland``
-            becomes ``Adrenal_Gland_L``.
-        taken: Names that are in use already.
-        otherwise: A name for each one that would lose letters in ASCII.
-        unicode: Whether names may be in any script.
+        wanted: Preferred names.
+        short: Whether to limit names to 16 characters instead of 64. A longer name is written in TG-263
+            style, with words joined by underscores and the side last, and its longest words are truncated:
+            ``left adrenal gland`` becomes ``Adrenal_Gland_L``.
+        taken: Names already in use.
+        otherwise: Fallback for each name that would lose letters in ASCII.
+        unicode: Whether names may contain characters of any script.
+
+    Returns:
+        One name for each in ``wanted``, in the same order.
 
     Example:
         >>> roi_names(["Größe", "左肺"], otherwise=["", "Lung_L"])
@@ -62,13 +65,13 @@ def roi_names(
 
 
 def _printable(text: str) -> str:
-    # A backslash would separate two values.
+    # DICOM reads a backslash as a separator between values.
     plain = "".join(c if c.isprintable() and c != "\\" else " " for c in unicodedata.normalize("NFC", text))
     return " ".join(plain.split()) or "ROI"
 
 
 def _ascii(text: str) -> str:
-    """Return a name in ASCII; nothing if that would cost letters or digits."""
+    """Return a name in ASCII, or an empty string if letters or digits would be lost."""
     spelled = unicodedata.normalize("NFKD", text.translate(_SPELLED))
     if any(character.isalnum() and not character.isascii() for character in spelled):
         return ""

@@ -1,4 +1,4 @@
-"""Search for terms: by name in the tree, by what people call a structure in any language, and by spelling."""
+"""Search for terms by their name in the tree, by common names in any language, and by similar spelling."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from textsegment.vocabulary.tree import Term, load_tree
 
 
 def search_terms(text: str, limit: int = 20) -> tuple[Term, ...]:
-    """Return terms of the anatomy tree that a text may mean, best first.
+    """Return terms of the anatomy tree that a text may mean, best match first.
 
-    What the whole text names in any of the languages comes first, then terms with a name that holds its
-    words, then what is spelled almost so.
+    Terms that the whole text names in any language come first, then terms whose name contains its words,
+    then terms with a similar spelling.
 
     Args:
-        text: Words of a name, in any language that the lexicon has.
-        limit: Most terms to return.
+        text: Words of a name, in any language of the lexicon.
+        limit: Maximum number of terms to return.
 
     Example:
         >>> [search_terms(text)[0].name for text in ("Niere links", "foie", "kidny", "sternocleidomastoid")]
@@ -33,7 +33,7 @@ def search_terms(text: str, limit: int = 20) -> tuple[Term, ...]:
 
 
 def _named(text: str) -> Iterator[Term]:
-    """Yield the terms of the structures that the whole text names."""
+    """Yield the terms for the structures that the text as a whole names."""
     words, side = take_side(text)
     found = load_lexicon().find(words) if words else None
     if isinstance(found, Ambiguity):

@@ -1,4 +1,4 @@
-"""From the typed line to prompts: runs what is certain, and asks or refuses the rest in words of a user."""
+"""Turn a typed line into prompts: accept what is certain, and ask about or refuse the rest in plain language."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.structures import known_in, load_structures
 
 Consent = Callable[[str], bool]
-"""Shown what one term stands for; answers whether to segment all of it."""
+"""Callback that is shown the structures of one term and returns whether to segment all of them."""
 
 _LONGEST_TEXT = 20_000
 _MOST_NAMES_SHOWN = 12
@@ -22,11 +22,11 @@ _MOST_NAMES_SHOWN = 12
 
 @dataclass(frozen=True)
 class Selection:
-    """What a line of text asks for.
+    """Structures that a line of text asks for.
 
     Attributes:
-        structures: Prompts of the model, in order; may hold duplicates.
-        notes: What the user should know about the words.
+        structures: Prompts of the model, in order; may contain duplicates.
+        notes: Sentences for the user about how the text was understood.
     """
 
     structures: tuple[str, ...]
@@ -34,10 +34,10 @@ class Selection:
 
 
 def check_length(text: str) -> None:
-    """Refuse a text that is no line of names, before any time is spent on what it means.
+    """Reject text that cannot be a list of names, before any time is spent on resolving it.
 
     Raises:
-        PromptError: There is no term, or one is not valid.
+        PromptError: The text has no term, or a term is invalid.
         LimitExceededError: The text or a term is too long.
     """
     if len(text) > _LONGEST_TEXT:
@@ -48,12 +48,12 @@ def check_length(text: str) -> None:
 
 
 def check_text(text: str) -> None:
-    """Refuse a text that would not run whatever the modality of the image is, before the image is read.
+    """Reject text that would not run in any modality, before the image is read.
 
     Raises:
-        PromptError: There is no term, or one is not valid.
+        PromptError: The text has no term, or a term is invalid.
         LimitExceededError: The text or a term is too long.
-        UnknownStructureError: A term stands for no structure.
+        UnknownStructureError: A term does not stand for any structure.
     """
     check_length(text)
     refusals = [[r for r in resolve(text, modality) if not r.runs] for modality in MODALITIES]
@@ -65,14 +65,14 @@ def find_structures(text: str, modality: str, available: Collection[str], consen
     """Return the prompts that a text stands for.
 
     Args:
-        text: As typed; checked by ``check_text``.
+        text: Text as typed, already checked by ``check_text``.
         modality: ``CT``, ``MR`` or ``PT``.
-        available: Structures that the model has in this modality.
-        consent: Asked for every term that stands for several structures.
+        available: Structures that the model supports in this modality.
+        consent: Callback that is asked about every term that stands for several structures.
 
     Raises:
-        ModalityError: Another modality.
-        UnknownStructureError: A term stands for no structure in this modality, or its meaning is open.
+        ModalityError: The modality is not one of these.
+        UnknownStructureError: A term stands for no structure in this modality, or its meaning is ambiguous.
         PromptError: Consent was refused.
 
     Example:
@@ -96,7 +96,7 @@ def find_structures(text: str, modality: str, available: Collection[str], consen
 
 
 def _without_training_notes(resolution: Resolution, modality: str) -> list[str]:
-    """Leave out what the vocabulary tells of the training of the published models."""
+    """Return the warnings of a resolution without notes about how the published models were trained."""
     structures = load_structures()
     notes = {note_in(structures[name], modality) for name in resolution.structures}
     return [warning for warning in resolution.warnings if warning not in notes]
@@ -111,7 +111,7 @@ def _ask(resolution: Resolution, consent: Consent) -> None:
 
 
 def _refused(resolutions: Sequence[Resolution]) -> UnknownStructureError:
-    """Return one error for all terms that cannot run: a line each, suggestions included."""
+    """Return one error for all terms that cannot run, with one line for each, including suggestions."""
     suggestions = tuple(dict.fromkeys(name for r in resolutions for name in r.suggestions))
     if len(resolutions) == 1:
         return UnknownStructureError(_problem(resolutions[0]), _question(resolutions[0]), suggestions)

@@ -1,7 +1,7 @@
-"""Suggestions for what nobody understood: names a slip of the finger away, else names inside the text.
+"""Suggestions for text that was not understood: names one typing error away, else names within the text.
 
-They are shown, never run. Nothing is better than nonsense: a name that only looks like the text is left out,
-and so is one on the other side.
+Suggestions are shown, never run. No suggestion is better than a misleading one: names that merely look
+similar, or lie on the other side, are left out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from textsegment.vocabulary.lexicon import Ambiguity, Entry, load_concepts, load
 from textsegment.vocabulary.structures import load_structures
 
 LEAST_LIKENESS = 0.8
-MOST_WORSE = 0.05  # than the nearest name
+MOST_WORSE = 0.05  # largest accepted difference in similarity to the nearest name
 MOST_LETTERS_MORE = 2
 SHORTEST_TYPO = 4
 LONGEST_NAME = 8  # words
@@ -25,7 +25,7 @@ LONGEST_NAME = 8  # words
 
 @lru_cache(maxsize=1)
 def _phrases() -> dict[tuple[int, str], list[tuple[str, str]]]:
-    """Return (phrase, target) of all that can be meant, by number of words and first letter."""
+    """Return all known phrases as (phrase, target), grouped by number of words and first letter."""
     found: dict[tuple[int, str], list[tuple[str, str]]] = {}
     for raw, entry in load_lexicon().raw.items():
         if not CJK.search(raw) and raw:
@@ -35,12 +35,12 @@ def _phrases() -> dict[tuple[int, str], list[tuple[str, str]]]:
 
 @lru_cache(maxsize=2048)
 def suggest(text: str, modality: str, limit: int = 5) -> tuple[str, ...]:
-    """Return prompts that may have been meant: of names spelled almost so, else of names in the text.
+    """Return prompts that may have been meant: names with a similar spelling, else names within the text.
 
     Args:
-        text: What was typed; a side in it is kept.
-        modality: Only prompts of this modality are returned.
-        limit: Most prompts to return.
+        text: Text as typed; its side, if any, is kept.
+        modality: Modality to which suggestions are restricted.
+        limit: Maximum number of prompts to return.
 
     Example:
         >>> suggest("left kidny", "CT"), suggest("liver_seg", "CT"), suggest("hyoid", "CT")
@@ -52,15 +52,15 @@ def suggest(text: str, modality: str, limit: int = 5) -> tuple[str, ...]:
 
 
 def is_slip(text: str) -> bool:
-    """Return whether suggestions for a text are other spellings of it, so that one of them may be meant.
+    """Return whether the suggestions for a text are corrections of its spelling, of which one may be meant.
 
-    Else they are the names in the text, and all of them may be.
+    Otherwise they are names found within the text, all of which may be meant.
     """
     return bool(list(_misspelled(text)))
 
 
 def _inside(words: list[str]) -> Iterable[str]:
-    """Yield the prompts of the names in the text, the longest at each place, each with its side."""
+    """Yield the prompts for names within the text: the longest name at each position, with its side."""
     at = 0
     while at < len(words):
         for end in range(min(len(words), at + LONGEST_NAME), at, -1):
@@ -74,12 +74,12 @@ def _inside(words: list[str]) -> Iterable[str]:
 
 
 def _is_number(words: list[str], at: int, end: int) -> bool:
-    """Return whether a word of one or two letters only looks like an abbreviation of a name."""
+    """Return whether a word of one or two letters is part of a number rather than an abbreviated name."""
     return end - at == 1 and len(words[at]) < 3
 
 
 def _misspelled(text: str) -> Iterable[str]:
-    """Yield the prompts of the phrases that are spelled almost as the text, the nearest first."""
+    """Yield the prompts for phrases with a spelling similar to the text, closest first."""
     words, side = take_side(text)
     typed = " ".join(words)
     if len(typed) < SHORTEST_TYPO or side == "conflict":
@@ -101,7 +101,7 @@ def _misspelled(text: str) -> Iterable[str]:
 
 
 def prompts_of(target: str, side: str | None) -> list[str]:
-    """Return the prompts of a concept or structure on a side; none if it does not have that side."""
+    """Return the prompts of a concept or structure on a side; empty if it does not have that side."""
     structures = load_structures()
     concept = load_concepts().get(target)
     if concept is None:
@@ -114,7 +114,7 @@ def prompts_of(target: str, side: str | None) -> list[str]:
 
 
 def prompts_of_candidates(found: Ambiguity, side: str | None) -> list[str]:
-    """Return the prompts of an ambiguity's candidates, each on the side that was typed where it has one."""
+    """Return the prompts of the candidates of an ambiguity, each on the typed side where it has sides."""
     names: list[str] = []
     for candidate in found.candidates:
         names += prompts_of(candidate, side) or (

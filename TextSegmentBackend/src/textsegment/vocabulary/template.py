@@ -1,4 +1,4 @@
-"""Templates: sets of structures for a site or a purpose, with the names that the results shall have."""
+"""Templates: sets of structures for a body site or purpose, with names for the results."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ class TemplateEntry:
     """One line of a template.
 
     Attributes:
-        output: Name of the result, in OAR sets a TG-263 name such as ``Parotid_L``.
-        prompts: Structures of the model that make it up; empty if the model has none.
-        core: Whether it belongs to the customary core of the set.
-        relation: ``exact``, ``parts`` (the prompts together), ``broader`` (only roughly: not run), ``none``.
-        note: What a user should know; may be empty.
+        output: Name of the result; in OAR sets a TG-263 name such as ``Parotid_L``.
+        prompts: Structures of the model that make up the result; empty if the model has none.
+        core: Whether the line belongs to the core of the set rather than being optional.
+        relation: ``exact``, ``parts`` (all prompts together), ``broader`` (approximate, so not run) or
+            ``none``.
+        note: Sentences for the user; may be empty.
     """
 
     output: str
@@ -71,9 +72,9 @@ class Template:
 
     Attributes:
         id: Stable identifier, such as ``oar_head_neck``.
-        label: What people read.
-        entries: The lines, in order.
-        full: Whether optional lines are wanted too.
+        label: Human-readable name.
+        entries: Lines of the template, in order.
+        full: Whether optional lines are included.
     """
 
     id: str
@@ -82,20 +83,21 @@ class Template:
     full: bool = False
 
     def with_optional(self) -> Template:
-        """Return the template with its optional lines wanted too."""
+        """Return a copy of the template that includes its optional lines."""
         return replace(self, full=True)
 
     @property
     def wanted(self) -> tuple[TemplateEntry, ...]:
-        """The lines that are asked for, whether they run or not."""
+        """Requested lines, whether or not they can run."""
         return tuple(entry for entry in self.entries if entry.core or self.full)
 
     def chosen(self, modality: str, available: Collection[str] | None = None) -> tuple[TemplateEntry, ...]:
-        """Return the lines that run in a modality: wanted, exact, and all their prompts known in it.
+        """Return the lines that run in a modality: requested, exact, and with all prompts supported in it.
 
         Args:
             modality: ``CT``, ``MR`` or ``PT``.
-            available: Structures that the model at hand has in it, or None for those of the published ones.
+            available: Structures that the model in use supports in the modality; None for those of the
+                published models.
         """
         return tuple(entry for entry in self.wanted if not _lack(entry, modality, available))
 
@@ -107,7 +109,7 @@ class Template:
     def missing(
         self, modality: str, available: Collection[str] | None = None
     ) -> Mapping[str, tuple[str, ...]]:
-        """Return the output names of the lines that do not run, by the reason; see ``chosen``."""
+        """Return the output names of the lines that do not run, keyed by reason; see ``chosen``."""
         lacks: dict[str, tuple[str, ...]] = {}
         for entry in self.wanted:
             if reason := _lack(entry, modality, available):
@@ -115,13 +117,13 @@ class Template:
         return lacks
 
     def warnings(self, modality: str, available: Collection[str] | None = None) -> tuple[str, ...]:
-        """Return what is missing, said openly: one sentence a reason; see ``chosen``."""
+        """Return warnings about the lines that do not run, one sentence for each reason; see ``chosen``."""
         lacks = self.missing(modality, available)
         return tuple(f"{reason}: {', '.join(names)}." for reason, names in lacks.items())
 
 
 def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None) -> str:
-    """Return why a line does not run, or nothing."""
+    """Return why a line does not run; empty if it does."""
     structures = load_structures()
     if entry.relation == "none" or not entry.prompts:
         return "Not in the model"
@@ -150,13 +152,13 @@ def _rows() -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=1)
 def load_templates() -> Mapping[str, Template]:
-    """Return all built-in templates by identifier; read once."""
+    """Return all built-in templates keyed by identifier; the data is read once per process."""
     return MappingProxyType({row["id"]: _template(row) for row in _rows()})
 
 
 @lru_cache(maxsize=1)
 def _index() -> tuple[dict[str, str], dict[tuple[str, ...], str]]:
-    """Return identifiers by phrase, and identifiers of OAR sets by the words of the site."""
+    """Return template identifiers keyed by phrase, and those of OAR sets keyed by the words of the site."""
     phrases = {raw_key(phrase): row["id"] for row in _rows() for phrase in row["phrases"]}
     sites = {bag_key(tokens(raw_key(site))): row["id"] for row in _rows() for site in row["sites"]}
     return phrases, sites
@@ -165,7 +167,7 @@ def _index() -> tuple[dict[str, str], dict[tuple[str, ...], str]]:
 def find_template(text: str) -> Template | None:
     """Return the template that a text names ("OAR prostate", "all abdominal organs"), or None.
 
-    "full", "all" or "complete" before an OAR set asks for its optional lines too.
+    "full", "all" or "complete" before the name of an OAR set includes its optional lines.
     """
     phrases, sites = _index()
     raw = raw_key(text)
@@ -186,15 +188,15 @@ def find_template(text: str) -> Template | None:
 
 
 def template_named(name: str) -> Template:
-    """Return the template that a user asks for.
+    """Return the template that a user requested by name or file.
 
     Args:
-        name: Identifier of a built-in template, the words for one ("prostate", "full head and neck"), or the
-            path of a file, see ``read_template``.
+        name: Identifier of a built-in template, words that name one ("prostate", "full head and neck"), or
+            the path of a template file (see ``read_template``).
 
     Raises:
         UnknownStructureError: There is no such template.
-        TextSegmentError: The file is not there, or no template.
+        TextSegmentError: The file does not exist or is not a valid template.
 
     Example:
         >>> template = template_named("prostate")
@@ -213,15 +215,15 @@ def template_named(name: str) -> Template:
 
 
 def read_template(path: Path) -> Template:
-    """Read a template that a user has written.
+    """Read a user-written template from a file.
 
     The file is JSON: ``{"label": "My set", "structures": {"Kidney_L": "left kidney", "Ring": ["liver"]}}``,
     with the exact names of structures on the right.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputUnreadableError: It is no template.
-        UnknownStructureError: It names a structure that the model does not have.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is not a template.
+        UnknownStructureError: The template names a structure that is not in the vocabulary.
     """
     try:
         data = json.loads(path.read_text("utf-8"))
