@@ -1,4 +1,4 @@
-"""Availability: which structures of a resolved text a model supports. This module is the only place to decide it.
+"""Availability: which structures of a resolved text a model supports. It is decided here and nowhere else.
 
 A model may support fewer structures than the vocabulary knows, such as ``sat-demo`` or a user-trained model.
 """
@@ -60,7 +60,7 @@ def as_available(found: Resolution, available: Collection[str] | None) -> Resolu
 
 
 def _related(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the structures that contain the given ones or are contained in them, nearest first, each once."""
+    """Return the structures that contain the given ones or are parts of them, nearest first, each once."""
     structures = load_structures()
     known = [structures[name] for name in names if name in structures]
     wholes = [one.unsided for one in known if one.unsided]

@@ -103,7 +103,7 @@ def _variants(phrase: str) -> Iterable[str]:
 
 
 def _group_key(words: list[str]) -> Key:
-    """Return a key that ignores word order but not singular and plural: one "lung lobe" is not all of them."""
+    """Return a key that ignores word order but not number: one "lung lobe" is not all of them."""
     lists = word_lists()
     kept = (lists["adjectives"].get(word, word) for word in words if word not in lists["function_words"])
     return tuple(sorted(kept))

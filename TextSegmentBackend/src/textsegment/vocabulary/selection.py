@@ -1,4 +1,4 @@
-"""Turn a typed line into prompts: accept what is certain, and ask about or refuse the rest in plain language."""
+"""Turn a typed line into prompts: accept what is certain, ask about or refuse the rest in plain language."""
 
 from __future__ import annotations
 

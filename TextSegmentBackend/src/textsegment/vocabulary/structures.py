@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 LEAST_LIKENESS = 0.68
 STRUCTURE_LIST = "TextSegment structures"
 REGION_LIST = "TextSegment regions"
-"""Names of the terminology lists that the extension adds to 3D Slicer, whose own lists lack many structures."""
+"""Names of the terminology lists that the extension adds to 3D Slicer; its own lack many structures."""
 
 
 class Code(NamedTuple):

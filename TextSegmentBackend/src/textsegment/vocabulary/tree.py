@@ -133,7 +133,7 @@ class Tree:
         return tuple(self._term(owner) for owner in dict.fromkeys(self._owners[hit] for hit in hits))
 
     def of_words(self, words: Sequence[str]) -> tuple[Term, ...]:
-        """Return the terms whose name or synonym has these words, regardless of order, number and spelling."""
+        """Return the terms whose name or synonym has these words, in any order, number and spelling."""
         wanted = bag_key(words)
         if not wanted:
             return ()

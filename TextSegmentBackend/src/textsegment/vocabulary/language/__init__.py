@@ -1,1 +1,1 @@
-"""The rules of language: how a typed text is taken apart."""
+"""Language rules: how typed text is analysed."""

@@ -1,4 +1,4 @@
-"""Choices: from an entry of the lexicon and a side to the structures of the model, or to a question."""
+"""Turn an entry of the lexicon and a side into the structures of the model, or into a question."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textsegment.vocabulary.template import Template
 
 
 def on_side(concept: Concept, side: str | None) -> list[Structure]:
-    """Return the structures of a concept on a side; empty if the model does not tell its sides apart."""
+    """Return the structures of a concept on a side; empty if the model does not distinguish its sides."""
     pair = [s for s in (concept.left, concept.right) if s]
     if side == "conflict":
         return []
@@ -33,14 +33,14 @@ def on_side(concept: Concept, side: str | None) -> list[Structure]:
 
 
 def _twinned(chosen: Sequence[Structure], modality: str) -> list[Structure]:
-    """Return the structures, each replaced by what the model calls it in the modality ("femur bone")."""
+    """Replace each structure by the one that the model uses for it in the modality ("femur bone")."""
     twins = load_lexicon().twins
     names = (s.name if modality in s.modalities else twins.get((s.name, modality), s.name) for s in chosen)
     return [load_structures()[name] for name in names]
 
 
 def of_structures(term: str, chosen: Sequence[Structure], modality: str) -> Resolution:
-    """Return the resolution that runs these structures under their names in the modality."""
+    """Return the resolution that runs the chosen structures under their names in the modality."""
     return running(term, _twinned(chosen, modality), modality)
 
 
@@ -109,7 +109,7 @@ def _known(chosen: Sequence[Structure], modality: str) -> bool:
 
 
 def _of_wider(term: str, relation: str, options: Sequence[Structure]) -> Resolution:
-    """Return the question, or for a disease the refusal, when the model has only something like it."""
+    """Return the question, or for a disease the refusal, where the model has only related structures."""
     names = tuple(structure.name for structure in options)
     if disease := find_disease(tokens(clean(term))):
         return Resolution(term, disease.status, warnings=(disease.reason,), suggestions=names)
@@ -117,7 +117,7 @@ def _of_wider(term: str, relation: str, options: Sequence[Structure]) -> Resolut
 
 
 def of_hip(term: str, side: str | None) -> Resolution:
-    """Return the question that a hip asks in the names of radiotherapy: the bone or the femoral head."""
+    """Return the question raised by "hip" in radiotherapy names: the bone or the femoral head."""
     concepts = load_concepts()
     options = [s.name for name in ("hip", "head of femur") for s in on_side(concepts[name], side)]
     warning = "In radiotherapy it may mean the hip bone or the femoral head."
@@ -125,7 +125,7 @@ def of_hip(term: str, side: str | None) -> Resolution:
 
 
 def of_ambiguity(term: str, found: Ambiguity, side: str | None, modality: str) -> Resolution:
-    """Return the question of a phrase with several meanings, those of the modality first."""
+    """Return the question raised by a phrase with several meanings, those of the modality first."""
     structures = load_structures()
     names = prompts_of_candidates(found, side)
     names.sort(key=lambda name: modality not in structures[name].modalities)
@@ -134,7 +134,7 @@ def of_ambiguity(term: str, found: Ambiguity, side: str | None, modality: str) -
 
 
 def of_group(term: str, group: Group, side: str | None, modality: str) -> Resolution:
-    """Return the resolution of a group, or of its members on one side."""
+    """Return the resolution of a group, restricted to its members on a side if one is given."""
     members = [load_structures()[name] for name in group.members]
     chosen = members if side not in ("left", "right", "conflict") else _members_on(members, side)
     if not chosen:

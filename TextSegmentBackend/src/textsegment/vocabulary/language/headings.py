@@ -1,7 +1,8 @@
 """Headings and default names: "OARs: liver", "Segment_1: liver", "class 5 rib".
 
-A heading or a number that a program gave never adds to the meaning of a name, and may change it ("Dx: lung"),
-so such a term asks. The exceptions say nothing or say a side: "Segment: liver", "R: kidney", "kidney: right".
+A heading or a program-generated number never adds to the meaning of a name but may change it ("Dx: lung"), so
+such a term raises a question. Exceptions are headings that mean nothing or only a side: "Segment: liver",
+"R: kidney", "kidney: right".
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from textsegment.vocabulary.language.openers import request_words
 from textsegment.vocabulary.language.words import clean, tokens, word_lists
 
 SIDE_NAMES = frozenset({"l", "r", "left", "right", "links", "rechts", "both"})
-# Slicer's own names and those of label maps; "liver_segment_1" is a name of anatomy, "Segment_1" is none.
+# Default names in 3D Slicer and label maps; "liver_segment_1" is an anatomical name, "Segment_1" is not.
 DEFAULT_NAME = re.compile(
     r"(?:^|[^a-z0-9])(?:label|class|klasse|classe|roi|voi|item|object|structure|organ|contour|region|channel|id|mask"
     r"|index|value|part)[\s_#-]*\d+(?![a-z\d])|(?:^|[^a-z0-9_])segment_\d+|^segment[\s-]*\d+\s*[-(]|^seg_\d+|\(\d+\)$"
@@ -24,7 +25,7 @@ REASON = (
 
 
 def find_heading(term: str) -> str:
-    """Return the question that a heading or a default name in a term asks, or an empty text.
+    """Return the question raised by a heading or a default name in a term, or an empty string.
 
     Example:
         >>> find_heading("kidney: right"), bool(find_heading("Dx: lung"))
@@ -40,13 +41,13 @@ def find_heading(term: str) -> str:
 
 
 def has_heading(term: str) -> bool:
-    """Return whether a term begins with a heading that may hold for the terms behind it too."""
+    """Return whether a term begins with a heading that may also apply to the terms after it."""
     head, _, rest = clean(term).partition(":")
     return bool(rest.strip()) and not _is_request(head)
 
 
 def _says_a_side(head: str) -> bool:
-    """Return whether a heading is a plain side; "Dx", "Re" and "RT" say other things too."""
+    """Return whether a heading is unambiguously a side; "Dx", "Re" and "RT" have other meanings too."""
     words = [word for word in tokens(head) if word not in word_lists()["side_nouns"]]
     return bool(words) and all(word in SIDE_NAMES for word in words)
 

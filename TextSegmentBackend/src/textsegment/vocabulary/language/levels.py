@@ -1,4 +1,4 @@
-"""Levels and numbers: how "T10 to L2", "4. Lendenwirbel", "5, 7-9" or "第4腰椎" are read."""
+"""Vertebral levels and numbers: parsing of "T10 to L2", "4. Lendenwirbel", "5, 7-9" or "第4腰椎"."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ CJK_NUMBERS = {
 }
 VERTEBRA = r"(?:vertebra|vertebrae|vertebras|vertebre|wirbel|vertebral level|level)"
 ORDINAL = r"(?:st|nd|rd|th|er|ere|eme|e|a|o|\.|(?=[\u4e00-\u9fff]))"
-# "rib no 5", "No. 5"; but "no 5th rib" and "no rib 5" leave it out.
+# Matches "rib no 5" and "No. 5", but not "no 5th rib" and "no rib 5", which are negations.
 NUMBER_SIGN = re.compile(r"(?:(?<=\w )no|\b(?:no|nr)\.|\bnr)\s*(?=\d+(?![a-z\d]))")
 
 
 class Span(NamedTuple):
-    """A level, or a range of them: ``separator`` is empty, ``-``, ``to`` or ``/``."""
+    """A level or a range of levels; ``separator`` is empty, ``-``, ``to`` or ``/``."""
 
     first: str
     separator: str
@@ -39,12 +39,12 @@ class Span(NamedTuple):
 
 @lru_cache(maxsize=1)
 def series_words() -> dict[str, frozenset[str]]:
-    """Return the words of numbered anatomy by what they say."""
+    """Return the words used with numbered anatomy, keyed by their role."""
     return {name: frozenset(words) for name, words in word_lists()["series"].items()}
 
 
 def _written_as_levels(text: str) -> str:
-    """Return the text with "fourth lumbar vertebra", "LWK 4", "第4腰椎" written as ``l4``."""
+    """Return the text with levels such as "fourth lumbar vertebra", "LWK 4" or "第4腰椎" written as ``l4``."""
     ordinals = word_lists()["ordinals"]
     text = re.sub(r"[^\W\d_]+", lambda m: f"{ordinals[m[0]]}th" if m[0] in ordinals else m[0], text)
     for digits, number in sorted(CJK_NUMBERS.items(), key=lambda item: -len(item[0])):
@@ -61,7 +61,7 @@ def _written_as_levels(text: str) -> str:
 
 
 def read_parts(text: str) -> list[str]:
-    """Return the words, numbers, levels (``l4``) and separators (``- to / ,``) of a cleaned text."""
+    """Split a cleaned text into words, numbers, levels (``l4``) and separators (``- to / ,``)."""
     text = re.sub(r"[()\[\]\"':_]", " ", text)
     text = NUMBER_SIGN.sub(" ", text)
     text = re.sub(r"([^\W\d_]{3,})(\d)", r"\1 \2", _written_as_levels(text))
@@ -79,9 +79,9 @@ def read_parts(text: str) -> list[str]:
 
 
 def read_numbers(parts: Sequence[str]) -> list[int] | None:
-    """Return the numbers of "3, 5-7 and 9" in order, or None if there is anything else.
+    """Return the numbers of a list such as "3, 5-7 and 9" in order, or None if it contains anything else.
 
-    Two numbers side by side ("5 1", "5 third") are no list.
+    Two adjacent numbers ("5 1", "5 third") do not form a list.
     """
     found: list[int] = []
     expect_end = False
@@ -106,7 +106,7 @@ def read_numbers(parts: Sequence[str]) -> list[int] | None:
 
 
 def read_spans(parts: Sequence[str]) -> list[Span] | None:
-    """Return the levels and ranges, or None if a part is not understood; "L1-5" ends at L5."""
+    """Return the levels and ranges, or None if any part is not understood; "L1-5" ends at L5."""
     spans: list[Span] = []
     separator = ","
     if parts and parts[0] in ("-", "to", "/"):
@@ -130,7 +130,7 @@ def read_spans(parts: Sequence[str]) -> list[Span] | None:
 
 
 def _level(part: str, letter: str) -> str | None:
-    """Return the level that a part names; ``letter`` is that of the level before, for a bare number."""
+    """Return the level that a part names, or None; a bare number takes ``letter`` of the preceding level."""
     if letter and part.isdigit():
         part = letter + part
     found = re.fullmatch(r"([ctlsd])(\d{1,2})", part)
@@ -138,12 +138,12 @@ def _level(part: str, letter: str) -> str | None:
 
 
 def is_level(level: str) -> bool:
-    """Return whether there is such a vertebra; L6 is a variant that some people have."""
+    """Return whether a vertebra with this level exists; L6 is an anatomical variant."""
     return level in COLUMN or level == "l6"
 
 
 def levels_between(first: str, last: str) -> list[str]:
-    """Return the levels from one to another, both included, from the head down."""
+    """Return the levels from the first to the last, both included, in craniocaudal order."""
     column = list(COLUMN)
     if "l6" in (first, last):
         column.insert(column.index("l5") + 1, "l6")

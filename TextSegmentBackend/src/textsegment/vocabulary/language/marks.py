@@ -1,7 +1,8 @@
-"""Marks: ticks, crosses, strokes, comments and list numbers, read from the text before it is cut into words.
+"""Marks: ticks, crosses, strike-through, comments and list numbers, read before the text is split into words.
 
-What a mark says is lost in words: "☐ spleen", "~~liver~~", "liver, -spleen" and "r/o tumor" all hold names
-that were not asked for. So a text runs only if every sign in it is known to say nothing; the others ask.
+Splitting into words loses the meaning of marks: "☐ spleen", "~~liver~~", "liver, -spleen" and "r/o tumor" all
+contain names that were not asked for. So a text runs only if every mark in it is known to be meaningless; any
+other mark raises a question.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ BULLET = re.compile(r"^\s*(?:[•●‣◦▪·]\s*|[-–—*+]\s+|\+(?=\w)|#+\s
 ITEM = re.compile(r"[,;\n\r|]+")
 LINE_NUMBER = re.compile(r"\s*(?:\((\d{1,3})\)|(\d{1,3})[.)]?)\s+(.*\S)\s*")
 NUMBER_BEHIND = re.compile(r"\s*(.*\S)\s*\t\s*(\d{1,3})\s*")
-# What no sign of a name can be: comments, empty boxes, a minus before a word, a sign inside a word.
+# Marks that cannot be part of a name: comments, empty boxes, a minus before a word, a sign inside a word.
 DOUBTFUL = re.compile(
     r"//|/\*|\*/|--|−−|––|\[\s*\]|\(\s*\)|\(\s*[?!]|\w[*>]\w|\w~[A-Za-z]|(?<![\w)])\s*−\s*\w|\w\s+−|−\s+\w|~(?!\s?\w)"
     r"|(?<!\w)\s?~|~~|[^\s>]\s*>|\?(?=\s*[^\s?!.\n\"')])|(?<![\w?!)\"'.\s])\?|^\s*\?"
 )
-ASKED = re.compile(r"([^\W\d_]+)[\s)\]]*[?!]")  # "kidney, right?" asks for assent
+ASKED = re.compile(r"([^\W\d_]+)[\s)\]]*[?!]")  # "kidney, right?" asks for confirmation
 SHORTHAND = re.compile(r"(?<![\w/])([a-z])/([a-z]{0,2})(?!\w)", re.IGNORECASE)
 FOR_EXAMPLE = re.compile(
     r"\b(?:i\.\s?e|e\.\s?g|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|viz|c\.\s?f|cf)\.", re.IGNORECASE
@@ -36,14 +37,14 @@ UNDECIDED = 'The sign "{}" may leave something out or leave a choice; write only
 
 
 class Marked(NamedTuple):
-    """A text without its silent marks, and the question that the others ask; empty if there are none."""
+    """A text without its meaningless marks, and the question raised by any other marks, which may be empty."""
 
     text: str
     question: str
 
 
 def read_marks(text: str) -> Marked:
-    r"""Return a text without ticks, bullets and list numbers, and what its other marks leave open.
+    r"""Remove ticks, bullets and list numbers from a text, and return the question its other marks raise.
 
     Example:
         >>> read_marks("1. liver\n2. spleen")
@@ -82,7 +83,7 @@ def _is_plain(char: str) -> bool:
 
 
 def _question_of_items(items: list[str]) -> str:
-    """Return the question that a list asks whose items are marked unlike each other."""
+    """Return the question raised by a list whose items carry different marks; may be empty."""
     ticked = [any(c in TICKS for c in item) for item in items]
     if any(ticked) and not all(ticked):
         return UNDECIDED.format("✓")
@@ -92,7 +93,7 @@ def _question_of_items(items: list[str]) -> str:
 
 
 def _without_list_numbers(text: str) -> tuple[str, str]:
-    """Return the text without the numbers of a list, and a question where they may belong to a name."""
+    """Remove the numbers of a list, and return a question where they may belong to a name."""
     lines = [line for line in text.splitlines() if line.strip()]
     for pattern, number_at in ((LINE_NUMBER, 0), (NUMBER_BEHIND, -1)):
         found = [pattern.fullmatch(line) for line in lines]

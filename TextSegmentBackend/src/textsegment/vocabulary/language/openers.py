@@ -1,4 +1,4 @@
-"""What people write around a name: "please segment the …", "… segmentieren", "请分割…"."""
+"""Phrases that people write around a name: "please segment the …", "… segmentieren", "请分割…"."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
-# Ophthalmologists name the sides so; elsewhere "os" is a bone or an article.
+# Sides of the eyes in ophthalmology; elsewhere "os" is a bone or an article.
 EYE_SIDE = re.compile(r"\b(?:os|od)\b")
 EYE = re.compile(r"\b(?:eyes?|eyeballs?|globes?|lens|lenses|optic|lacrimal)\b")
 BARE_SEGMENT = re.compile(r"segment(?: (?!of\b)|:\s*)(?=\D+$|[ctls]\d)")
@@ -31,7 +31,7 @@ CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def without_request(term: str, modality: str) -> str:
-    """Return the cleaned term without "show me the" and "in this CT", and with "V. cava" written out."""
+    """Clean a term, removing "show me the" and "in this CT" and expanding abbreviations such as "V. cava"."""
     text = clean(term).lstrip("-*• ")
     while (shorter := _without_one(_without_image(text, modality))) != text:
         text = shorter
@@ -44,7 +44,7 @@ def without_request(term: str, modality: str) -> str:
 
 
 def other_readings(term: str) -> list[str]:
-    """Return how else a term that nobody understood may be read: "Segment liver", "LParotid"."""
+    """Return alternative readings of a term that was not understood: "Segment liver", "LParotid"."""
     readings = [
         CAMEL.sub(" ", term),
         SIDE_BEHIND_NUMBER.sub(" ", term),
@@ -55,7 +55,7 @@ def other_readings(term: str) -> list[str]:
 
 
 def _without_image(text: str, modality: str) -> str:
-    """Return the text without "in abdominal CT", unless that names another modality than the image has."""
+    """Remove a phrase such as "in abdominal CT", unless it names a modality other than that of the image."""
     found = IMAGE.search(text)
     named = {IMAGE_WORDS[word] for word in tokens(found[0]) if word in IMAGE_WORDS} if found else set()
     return text[: found.start()].strip() or text if found and named <= {modality} else text
@@ -71,7 +71,7 @@ def _without_one(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def request_words() -> frozenset[str]:
-    """Return the words of requests, those that may stand alone before a colon: "please segment:"."""
+    """Return the words of a request that may stand alone before a colon: "please segment:"."""
     lists = word_lists()
     phrases = [*lists["openers"], "segment", "segmentiere", "the", "following"]
     return frozenset(word for phrase in phrases for word in tokens(clean(phrase)))
@@ -79,7 +79,7 @@ def request_words() -> frozenset[str]:
 
 @lru_cache(maxsize=1)
 def _openers() -> re.Pattern[str]:
-    """Return the pattern of a verb with its article, or of an article that is no word of anatomy."""
+    """Return the pattern for a verb with its article, or for an article that is not an anatomical word."""
     lists = word_lists()
     verbs, cjk = _split(lists["openers"])
     articles = _any_of(lists["articles"])

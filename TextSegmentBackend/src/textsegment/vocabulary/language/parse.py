@@ -1,4 +1,4 @@
-"""Cuts what was typed into terms: lists by comma, semicolon, slash, line, "and"."""
+"""Splitting of typed text into terms, at commas, semicolons, slashes, line breaks and "and"."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ WHOLE = re.compile(
 
 
 def split_terms(text: str) -> list[list[str]]:
-    """Return the terms of a text, grouped by the lines or semicolons that they stand between.
+    """Split a text into terms, grouped by line and semicolon.
 
-    A comma does not split before a lone side ("kidney, left") nor inside numbers ("ribs 3, 4, 5").
+    A comma does not split before a side on its own ("kidney, left") or within numbers ("ribs 3, 4, 5").
     """
     groups = []
     text = "\n".join(map(_with_side_column, text.splitlines()))
@@ -48,7 +48,7 @@ def split_terms(text: str) -> list[list[str]]:
 
 
 def _with_side_column(line: str) -> str:
-    """Return a line whose two columns are a side and a structure as one phrase."""
+    """Return a line as one phrase if its two columns are a side and a structure."""
     cells = re.split(r"[\t|]", line)
     alone = [all(word in word_lists()["sides"] for word in tokens(clean(cell))) for cell in cells]
     return " ".join(cells) if len(cells) == 2 and any(alone) else line
@@ -70,9 +70,9 @@ def _continues(previous: str, item: str) -> bool:
 
 
 def split_weakly(term: str) -> list[str]:
-    """Return the pieces of a term between "and", "&", "+" and "/"; one piece if there is nothing to split.
+    """Split a term at "and", "&", "+" and "/"; returns one piece if there is nothing to split.
 
-    "or" leaves the choice to the user and "between" names neither, so such a term stays whole.
+    "or" leaves a choice open and "between" means neither of the two, so such a term is not split.
     """
     if WHOLE.search(term):
         return [term]

@@ -1,4 +1,4 @@
-"""One phrase: every rule in turn, from the exact name to suggestions, until one of them knows all words."""
+"""Resolve one phrase: rules are tried in turn, from exact names to suggestions, until one knows all words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from textsegment.vocabulary.suggest import is_slip, suggest
 from textsegment.vocabulary.template import find_template
 from textsegment.vocabulary.tree import Term, find_terms, load_tree
 
-# "riñón der", "kidney A": no article stands at the end.
+# "riñón der", "kidney A": a phrase does not end in an article, so the last word is not to be dropped.
 LOST_AT_END = [[word] for word in word_lists()["function_words"] if word != "os"]
 ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 RIB_OF_SIDE = re.compile(r"\b(ribs?)[\s_]*([lr])[\s_]*0?(\d{1,2})\b")
@@ -39,7 +39,7 @@ LOBE = re.compile(r"\blobes?\b")
 
 
 class PhraseMeaning(NamedTuple):
-    """A resolution, whether the phrase was recognised as a whole, and what else in its list it concerns."""
+    """A resolution, whether the phrase was recognised as a whole, and which neighbours in a list it affects."""
 
     resolution: Resolution
     firm: bool = True
@@ -48,7 +48,7 @@ class PhraseMeaning(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def resolve_phrase(term: str, modality: str) -> PhraseMeaning:
-    """Return the answer to one phrase, with nothing left to split."""
+    """Resolve one phrase that needs no further splitting."""
     answer = _resolve_as_typed(term, modality)
     if answer.resolution.status == "unknown":
         for reading in other_readings(term):
@@ -85,7 +85,7 @@ def _resolve_as_typed(term: str, modality: str) -> PhraseMeaning:
 
 
 def _of_heading(term: str, reason: str, modality: str) -> PhraseMeaning:
-    """Return the question that a heading asks, with what stands behind it as the suggestion."""
+    """Return the question raised by a heading, with the text after it as the suggestion."""
     rest = term.rpartition(":")[2].strip() or term
     behind = resolve_phrase(rest, modality).resolution if rest != term else None
     suggestions = behind.structures or behind.suggestions if behind else suggest(term, modality)
@@ -96,20 +96,20 @@ def _of_heading(term: str, reason: str, modality: str) -> PhraseMeaning:
 
 
 def _dash_before_side(body: str) -> bool:
-    """Return whether the dash only parts a side from the rest ("kidney - left")."""
+    """Return whether the dash only separates a side from the rest ("kidney - left")."""
     sides = word_lists()["sides"]
     return any(all(word in sides for word in tokens(part)) for part in body.split("-"))
 
 
 def _dash_before_part(body: str, found: Resolution, modality: str) -> bool:
-    """Return whether the dash leads to a part: "Lung - lower lobe of left", but not "lung - tumor"."""
+    """Return whether the dash introduces a part: "Lung - lower lobe of left", but not "lung - tumor"."""
     _, _, part = body.partition(" - ")
     behind = resolve_phrase(part, modality).resolution if LOBE.search(part) else None
     return behind is not None and behind.structures == found.structures
 
 
 def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
-    """Return the resolution of "inferior vena cava (IVC)" and "Atlas - C1" if both mean the same."""
+    """Resolve two names for one thing, as in "inferior vena cava (IVC)" or "Atlas - C1"; None if they differ."""
     found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body) or re.fullmatch(r"(.+?) - (.+)", body)
     if not found or not take_side(found[2]).words:
         return None
@@ -118,7 +118,7 @@ def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
 
 
 def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
-    """Return the resolution of a vertebra, disc, rib or liver segment by number."""
+    """Resolve a vertebra, disc, rib or liver segment by number; None if the phrase is none of these."""
     body = RIB_OF_SIDE.sub(r"\1 \3 \2", body)
     if numbered := parse_numbered(body):
         return choose.of_numbered(term, numbered, None, modality)
@@ -133,7 +133,7 @@ def _of_numbers(term: str, body: str, modality: str) -> Resolution | None:
 
 
 def _of_words(term: str, body: str, modality: str) -> Resolution | None:
-    """Return the resolution if the lexicon knows all words of the phrase."""
+    """Resolve a phrase of which the lexicon knows all words; None if it does not."""
     lexicon = load_lexicon()
     sideless, side = take_side(body)
     ends_in_article = tokens(clean(body))[-1:] in LOST_AT_END
@@ -167,7 +167,7 @@ def _of_words(term: str, body: str, modality: str) -> Resolution | None:
 
 
 def _of_joined(term: str, body: str, modality: str) -> Resolution | None:
-    """Return the resolution of words written together ("leftkidney")."""
+    """Resolve words written without spaces ("leftkidney"); None if they are not recognised."""
     words, side = take_side(body)
     joined = load_lexicon().joined
     for written, its_side in ((tokens(clean(body)), ""), (words, side or "")):
@@ -189,14 +189,14 @@ def _refused(term: str, refusal: Refusal) -> PhraseMeaning:
 
 
 def _subtraction(body: str, modality: str) -> Refusal | None:
-    """Return the refusal of a spaced dash behind what the model has; else it leads to a part."""
+    """Return the refusal for a spaced dash that may be a minus after a known structure, or None."""
     found = find_subtraction(body)
     minuend = re.split(r"\s-|-\s", clean(body), maxsplit=1)[0]
     return found if found and resolve_phrase(minuend, modality).resolution.runs else None
 
 
 def _of_known(term: str, known: Term, side: str | None, modality: str) -> Resolution:
-    """Return the question of a name that only the tree knows, or why it cannot run."""
+    """Return the question raised by a name that only the anatomy tree knows, or the reason it cannot run."""
     structures = load_structures()
     own = tuple(name for name in known.structures if modality in structures[name].modalities)
     if own:
@@ -209,7 +209,7 @@ def _of_known(term: str, known: Term, side: str | None, modality: str) -> Resolu
 
 
 def _of_last_resort(term: str, body: str, modality: str) -> PhraseMeaning:
-    """Return why a phrase that nothing knows is refused, or suggestions."""
+    """Return a refusal with its reason, or suggestions, for a phrase that no other rule recognised."""
     words = tokens(clean(body))
     for refusal in (find_negation(body), find_derived(body), _subtraction(body, modality)):
         if refusal:

@@ -1,4 +1,4 @@
-"""Why a text is not run: it takes away, it is made from other volumes, it is a disease or a device."""
+"""Reasons not to run a text: negation, volumes derived from others, diseases and devices."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Refusal:
 
     Attributes:
         status: ``negation``, ``derived_volume`` or ``unsupported``.
-        reason: What to tell the user.
-        reach: What else in a list it concerns: ``after`` ("without a, b"), ``before`` ("a + b + 5 mm"),
+        reason: Explanation for the user.
+        reach: Which terms of a list it affects: ``after`` ("without a, b"), ``before`` ("a + b + 5 mm") or
             ``itself``.
     """
 
@@ -31,7 +31,7 @@ class Refusal:
 
 
 def find_negation(text: str) -> Refusal | None:
-    """Return a refusal if the text takes something away ("no liver", "ohne Leber", "all but the spleen")."""
+    """Return a refusal if the text excludes something ("no liver", "ohne Leber", "all but the spleen")."""
     cleaned = clean(text)
     lists = word_lists()
     words = tokens(cleaned)
@@ -47,7 +47,7 @@ def find_negation(text: str) -> Refusal | None:
 
 
 def find_derived(text: str) -> Refusal | None:
-    """Return a refusal if the text is a target volume or is made from other volumes."""
+    """Return a refusal if the text means a target volume or a volume derived from others."""
     cleaned = clean(text)
     words = set(tokens(cleaned))
     if words & word_lists()["derived"]:
@@ -63,9 +63,9 @@ def find_derived(text: str) -> Refusal | None:
 
 
 def find_hip(text: str) -> Sided | None:
-    """Return a hip that is written as in structure sets ("Hip_L", "LHip", "Hips"), with its side, or None.
+    """Return the side of a hip written as in structure sets ("Hip_L", "LHip", "Hips"), or None if it is not.
 
-    There it is the femoral head as often as the bone.
+    In structure sets "hip" means the femoral head as often as the bone.
     """
     sided = take_side(re.sub(r"(?<=[LR])(?=H)|(?<=p)(?=[LR]\b)", " ", text))
     if [word.removesuffix("s") for word in sided.words] != ["hip"]:
@@ -75,7 +75,7 @@ def find_hip(text: str) -> Sided | None:
 
 
 def find_subtraction(text: str) -> Refusal | None:
-    """Return a refusal if a dash between spaces may be a minus ("lungs - heart")."""
+    """Return a refusal if a dash with spaces around it may be a minus ("lungs - heart")."""
     found = SPACED_MINUS.search(clean(text))
     return Refusal("derived_volume", DERIVED_REASON, "after") if found else None
 

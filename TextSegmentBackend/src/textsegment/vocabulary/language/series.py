@@ -1,7 +1,6 @@
-"""Numbered anatomy: vertebrae and discs with their ranges, ribs, Couinaud's segments of the liver.
+"""Numbered anatomy: vertebrae and discs with their ranges, ribs, and Couinaud segments of the liver.
 
-A text matches only when every word of it is understood; otherwise the answer is None and other rules have
-their turn.
+A text matches only if every word of it is understood; otherwise the result is None and other rules are tried.
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ LIVER_SEGMENTS = {
     7: "right posterior superior segment of liver",
     8: "right anterior superior segment of liver",
 }
-# "a third of the rib" is a part of it.
+# "a third of the rib" is a fraction of a rib, not the third rib.
 PART_OF = re.compile(r"\b(?:third|quarter|fourth|fifth|sixth|eighth|tenth|spine) of\b")
-# "5) rib" is the fifth line of a list.
+# "5) rib" is item five of a list, not the fifth rib.
 LIST_ITEM = re.compile(r"^\(?\d+\)")
 # "7 ribs" counts ribs; it does not name the seventh.
 COUNTED = re.compile(r"^\W*\d+ (?:ribs|vertebrae|segments|discs|disks|liver|hepatic|rippen|wirbel)\b")
@@ -45,12 +44,13 @@ COUNTED = re.compile(r"^\W*\d+ (?:ribs|vertebrae|segments|discs|disks|liver|hepa
 
 @dataclass(frozen=True)
 class Numbered:
-    """What a numbered text stands for.
+    """Meaning of a text with numbered anatomy.
 
     Attributes:
-        structures: The structures, in anatomical order; empty if there are none.
-        problem: Empty, or why it cannot be run: ``unsupported`` (no such thing in the model), ``ambiguous``.
-        message: What to tell the user.
+        structures: Names of the structures, in anatomical order; may be empty.
+        problem: Why the text cannot run: ``unsupported`` (the model has no such structure) or ``ambiguous``;
+            empty if it can.
+        message: Explanation for the user.
         suggestions: Structures that may have been meant.
     """
 
@@ -62,7 +62,7 @@ class Numbered:
 
 @lru_cache(maxsize=1)
 def vertebra_names() -> dict[str, str]:
-    """Return the structure of every vertebral level that the model has: ``l4`` → name."""
+    """Return the name of the structure for every vertebral level that the model has, keyed by level (``l4``)."""
     names = {}
     for name in load_structures():
         if found := re.fullmatch(r"(?:cervical|thoracic|lumbar|sacral) vertebrae \d+ \(([ctls]\d+)\)", name):
@@ -72,7 +72,7 @@ def vertebra_names() -> dict[str, str]:
 
 @lru_cache(maxsize=1)
 def disc_names() -> dict[tuple[str, str], str]:
-    """Return the structure of every disc by the levels above and below it."""
+    """Return the name of the structure for every disc, keyed by the levels above and below it."""
     names = {}
     for name in load_structures():
         if name.startswith("intervertebral disc between"):
@@ -82,10 +82,10 @@ def disc_names() -> dict[tuple[str, str], str]:
 
 
 def parse_numbered(text: str) -> Numbered | None:
-    """Return what a text with numbers stands for, or None if it is nothing of the kind.
+    """Return the meaning of a text with numbered anatomy, or None if it is not fully understood as such.
 
     Args:
-        text: One term, with any side already taken away.
+        text: One term, from which any side has already been removed.
     """
     if any(pattern.search(clean(text)) for pattern in (COUNTED, PART_OF, LIST_ITEM)):
         return None
@@ -115,13 +115,13 @@ def _without(parts: Sequence[str], *kinds: str) -> list[str]:
 
 
 def _on_one_side(parts: Sequence[str], *kinds: str) -> bool:
-    """Return whether all numbers stand before the noun, or all behind it: not "1. rib 5", "i.e. rib 5"."""
+    """Return whether all numbers precede the noun or all follow it, unlike in "1. rib 5" and "i.e. rib 5"."""
     words = series_words()
     nouns = [at for at, part in enumerate(parts) if any(part in words[kind] for kind in kinds)]
     numbers = [at for at, part in enumerate(parts) if part in ROMAN or re.fullmatch(r"\d+[ab]?", part)]
     before = [at for at in numbers if at < nouns[0]]
     if any(len(parts[at]) == 1 and parts[at].isalpha() and parts[at] != "i" for at in before):
-        return False  # "x rib" and "v. segment" are no numbers
+        return False  # "x rib" and "v. segment" are not numbers
     return not before or len(before) == len(numbers)
 
 
@@ -178,7 +178,7 @@ def _vertebrae(parts: Sequence[str]) -> Numbered | None:
 
 
 def _without_region(parts: list[str]) -> list[str]:
-    """Return the parts without "lumbar" if all levels are lumbar ones, and so on; else all of them."""
+    """Drop a region such as "lumbar" if all levels belong to it; otherwise return all parts."""
     for letter, names in word_lists()["levels"].items():
         rest = [part for part in parts if not re.fullmatch(names, part)]
         levels = [part for part in rest if re.fullmatch(r"[a-z]\d+", part)]
@@ -196,7 +196,7 @@ def _levels_of(span: Span) -> list[str]:
 
 
 def _vertebral_body(kept: Sequence[str]) -> Numbered | None:
-    """Return the question that "L3 body" asks: the model has whole vertebrae only."""
+    """Return the question raised by "L3 body", since the model has whole vertebrae only."""
     rest = _without(kept, "body")
     found = _vertebrae(rest) if rest and len(rest) < len(kept) else None
     if found is None or not found.structures:
@@ -205,7 +205,7 @@ def _vertebral_body(kept: Sequence[str]) -> Numbered | None:
 
 
 def _pair(span: Span) -> Numbered:
-    """Return the question that "L4-L5" asks: two vertebrae, or the disc between them."""
+    """Return the question raised by "L4-L5": the two vertebrae, or the disc between them."""
     above, below = levels_between(span.first, span.last)
     names, discs = vertebra_names(), disc_names()
     candidates = [discs.get((above, below)), names.get(above), names.get(below)]
@@ -214,7 +214,7 @@ def _pair(span: Span) -> Numbered:
 
 
 def _disc_of(text: str, parts: Sequence[str]) -> Numbered | None:
-    """Return the disc below a vertebra that is written out: "disc of fourth lumbar vertebra"."""
+    """Return the disc below a vertebra written in words: "disc of fourth lumbar vertebra"."""
     levels = [part for part in parts if re.fullmatch(r"[ctls]\d{1,2}", part)]
     if not re.search(r"\bdis[ck]s? of (?:the )?(?:\w+ ){1,2}vertebra\b", text) or len(levels) != 1:
         return None

@@ -1,4 +1,4 @@
-"""Sides: left, right and both, in words, letters and other languages."""
+"""Sides: left, right and both, as words or abbreviations in several languages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 from textsegment.vocabulary.structures import load_structures
 
-# "left of the kidney" is beside it.
+# "left of the kidney" is a place next to it, not the left kidney.
 BESIDE = re.compile(
     r"\b(?:(?:left|right|lt|rt) of|(?:links|rechts) (?:von|vom|neben|van|der|des)"
     r"|a (?:gauche|droite) (?:de|du|des)"
@@ -19,10 +19,10 @@ BESIDE = re.compile(
 
 
 class Sided(NamedTuple):
-    """Words without their side.
+    """Words of a term, separated from their side.
 
     Attributes:
-        words: The words that remain.
+        words: Remaining words.
         side: ``left``, ``right``, ``both``, ``each`` (left and right by name), ``conflict``, or None.
     """
 
@@ -31,7 +31,7 @@ class Sided(NamedTuple):
 
 
 def take_side(text: str) -> Sided:
-    """Return the words of a term and the side that they name."""
+    """Separate the side that a term names from its other words."""
     cleaned = clean(text)
     if CJK.search(cleaned):
         return _take_cjk("".join(tokens(cleaned)))
@@ -41,7 +41,7 @@ def take_side(text: str) -> Sided:
 def _take_words(words: list[str], *, spaced: bool) -> Sided:
     lists = word_lists()
     marks = [lists["sides"].get(word) for word in words]
-    if "sin" in words[:-1]:  # Spanish "without"; the abbreviation of sinister stands at the end
+    if "sin" in words[:-1]:  # Spanish "without"; as an abbreviation of "sinister" it comes last
         marks = [None if word == "sin" else mark for word, mark in zip(words, marks, strict=True)]
     if BESIDE.search(" ".join(words)) or _says_something_else(words, spaced=spaced):
         return Sided(words, "conflict")
@@ -70,7 +70,7 @@ def _take_words(words: list[str], *, spaced: bool) -> Sided:
 
 
 def _says_something_else(words: list[str], *, spaced: bool) -> bool:
-    """Return whether an abbreviation beside a name is no side: "Dx lung" and "lung dx", not "Lung_dx"."""
+    """Return whether an abbreviation next to a name is not a side: "Dx lung" and "lung dx", not "Lung_dx"."""
     if len(words) < 2:
         return False
     if words[-1] in ("dx", "sx", "re") and spaced and words[-2] in _english_words():
@@ -84,7 +84,7 @@ def _english_words() -> frozenset[str]:
 
 
 def _leads_to_side(words: list[str], marks: list[str | None], index: int) -> bool:
-    """Return whether a side stands at the index, or behind an article there: "on the left"."""
+    """Return whether there is a side at the index, or after an article at the index: "on the left"."""
     if index < len(words) and words[index] in word_lists()["function_words"]:
         index += 1
     return index < len(words) and marks[index] is not None

@@ -1,4 +1,4 @@
-"""Words: how a text is cleaned, cut into words, and compared whatever its spelling, plural and order."""
+"""Words: cleaning text, splitting it, and comparing it regardless of spelling, plural and order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key = tuple[str, ...]
 
 
 def read_data(name: str) -> str:
-    """Return the text of one of the package's data files."""
+    """Return the content of one of the vocabulary's data files."""
     return resources.files("textsegment.vocabulary").joinpath("data", name).read_text("utf-8")
 
 
@@ -54,7 +54,7 @@ def word_lists() -> dict[str, Any]:
 
 @lru_cache(maxsize=8192)
 def clean(text: str) -> str:
-    """Return the text in lower case, without accents, with plain dashes and single spaces."""
+    """Return the text in lower case, without accents, and with plain hyphens and single spaces."""
     text = unicodedata.normalize("NFKC", text).casefold().translate(LETTERS)
     text = "".join("-" if char in DASHES else char for char in text)
     text = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))
@@ -70,14 +70,14 @@ def tokens(cleaned: str) -> list[str]:
 
 
 def raw_key(text: str) -> str:
-    """Return the words of a text as they stand, so that case, accents and punctuation do not matter."""
+    """Return a key from the words of a text in order, ignoring case, accents and punctuation."""
     words = tokens(clean(text))
     return "".join(words) if CJK.search(text) else " ".join(words)
 
 
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """Return the singular of an English or Latin word in American spelling; the same for equal words only."""
+    """Return the singular of an English or Latin word in American spelling; different words stay different."""
     lists = word_lists()
     word = lists["spelling"].get(word, word)
     word = lists["plurals"].get(word, word)
@@ -95,16 +95,16 @@ def stem(word: str) -> str:
 
 
 def bag_key(words: Iterable[str]) -> Key:
-    """Return what the words say whatever their order, number and spelling; little words are dropped.
+    """Return a key from words that ignores their order, number and spelling, and drops function words.
 
-    Adjectives of organs read as the organ, but only beside another word: "renal cyst" is a cyst of the
-    kidney, while "renal" alone is no organ.
+    The adjective of an organ counts as the organ, but only next to another word: a "renal cyst" is a cyst of
+    the kidney, while "renal" on its own is not an organ.
     """
     lists = word_lists()
     kept: list[str] = []
     for word in words:
         if word.isdigit() and kept:
-            kept[-1] += f" {word}"  # "rib 7" is the seventh, "7 ribs" are seven
+            kept[-1] += f" {word}"  # "rib 7" is the seventh rib, "7 ribs" are seven of them
         elif word not in lists["function_words"]:
             kept.append(stem(word))
     if len(kept) > 1:
