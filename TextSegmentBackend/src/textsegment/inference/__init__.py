@@ -1,8 +1,8 @@
-"""From a volume and prompts to masks with a SAT network on this computer."""
+"""Inference with a SAT network on this computer: from a volume and prompts to masks."""
 
 import os
 
-# PyTorch's threads wait for each other many times in a patch. On a busy machine they would burn their share
-# of the processor with waiting and take many times as long; asleep they leave it to who works. PyTorch reads
-# this when it is first imported, so it stands here, before anything of this room.
+# PyTorch's threads wait for each other many times per patch. On a busy machine, spinning threads would waste
+# their share of the processor and take many times as long; sleeping threads leave it to those with work to
+# do. PyTorch reads this setting when it is first imported, so it is made before any other import here.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

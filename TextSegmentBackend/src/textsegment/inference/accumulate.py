@@ -1,7 +1,7 @@
-"""Average of overlapping patches, in memory that depends on the patch and not on the image.
+"""Average overlapping patches in memory that depends on the size of a patch, not of the image.
 
-Patches come in the order of the sweep axis. What no further patch covers is final: it is averaged, cut to
-where the structure is, and kept in one byte a voxel. Only a window of one patch's length stays in float32.
+Patches arrive in order along the sweep axis. Voxels that no further patch covers are final: they are averaged,
+cropped to the structure, and stored as one byte each. Only a window as long as one patch stays in float32.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from textsegment.geometry import Box
 from textsegment.inference.image.patches import PatchGrid
 
 LEVELS = 254
-"""A kept probability p is stored as round(254 p), never across a half: p > 0.5 exactly where it is > 127."""
+"""Scale of stored probabilities: p is stored as round(254 p), such that the level is > 127 exactly if p > 0.5."""
 THRESHOLD = LEVELS / 2
 
-# Probabilities below are not kept: interpolated with a neighbour they move a surface by 2 % of a voxel.
+# Lower probabilities are not kept: interpolated with a neighbour, they move a surface by 2 % of a voxel.
 _LEAST_KEPT = 0.02
-# Less than any weight of a patch.
+# Smaller than any weight of a patch.
 _NO_WEIGHT = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class ProbabilityBox:
-    """Probabilities of one structure where it is; zero elsewhere.
+    """Probabilities of one structure inside a box; zero elsewhere.
 
     Attributes:
-        box: Where they lie in the cropped canonical image.
-        levels: uint8, probability times 254.
+        box: Position of the probabilities in the cropped canonical image.
+        levels: uint8 array with the shape of ``box``: probability times 254.
     """
 
     box: Box
@@ -55,8 +55,8 @@ class Accumulator:
         """Announce the next patch, in the order of ``PatchGrid.boxes``.
 
         Args:
-            box: Voxels of the image in the patch.
-            weight: Weight of its voxels, shape of ``box``, on the device of the accumulator.
+            box: Voxels of the image covered by the patch.
+            weight: Weights of its voxels, with the shape of ``box``, on the device of the accumulator.
         """
         self._finish_until(box.start[self._axis])
         self._weights[self._in_window(box)] += weight
@@ -65,14 +65,14 @@ class Accumulator:
         """Add a part of the announced patch.
 
         Args:
-            box: The part.
+            box: Voxels of the image covered by the part.
             probabilities: float32 (prompts, *box.shape).
-            weight: Weight of its voxels, shape of ``box``.
+            weight: Weights of its voxels, with the shape of ``box``.
         """
         self._sums[(slice(None), *self._in_window(box))].addcmul_(probabilities, weight)
 
     def finish(self) -> list[ProbabilityBox | None]:
-        """Return each prompt's probabilities, None where nothing is above one half."""
+        """Return the probabilities of each prompt, in order; None if none of them exceeds one half."""
         self._finish_until(self._shape[self._axis])
         return [_joined(parts) for parts in self._found]
 
@@ -82,12 +82,12 @@ class Accumulator:
 
     def _finish_until(self, position: int) -> None:
         window = self._weights.shape[self._axis]
-        while self._position < position:  # patches that nobody needs may lie between
+        while self._position < position:  # patches that were not needed may lie in between
             self._finish(min(position - self._position, window))
 
     def _finish(self, final: int) -> None:
-        """Finish so many slices of the window, and move it on."""
-        # Where no patch was needed there is no weight, and no probability either.
+        """Finalise this many slices of the window and advance it past them."""
+        # Voxels that no computed patch covers have neither weight nor probability.
         weights = self._weights.narrow(self._axis, 0, final).clamp(min=_NO_WEIGHT)
         for sums, found in zip(self._sums, self._found, strict=True):
             part = _kept(sums.narrow(self._axis, 0, final) / weights)
@@ -99,7 +99,7 @@ class Accumulator:
 
 
 def window_shape(grid: PatchGrid) -> tuple[int, int, int]:
-    """Return the shape of the part of an image that patches being added can touch."""
+    """Return the shape of the part of an image that the patches being added can touch."""
     shape = list(grid.shape)
     shape[grid.sweep_axis] = min(grid.patch_size[grid.sweep_axis], grid.shape[grid.sweep_axis])
     return (shape[0], shape[1], shape[2])
@@ -131,7 +131,7 @@ def _joined(parts: list[ProbabilityBox]) -> ProbabilityBox | None:
     for part in parts:
         a, b = np.subtract(part.box.start, start), np.subtract(part.box.stop, start)
         levels[tuple(slice(i, j) for i, j in zip(a, b, strict=True))] = part.levels
-    # Trilinear interpolation above one half needs one voxel around those that are.
+    # To interpolate values above one half, one voxel around those above it is needed.
     core = Box.around(levels > THRESHOLD)
     assert core is not None
     low = np.maximum(np.subtract(core.start, 1), 0)
@@ -143,9 +143,9 @@ def _joined(parts: list[ProbabilityBox]) -> ProbabilityBox | None:
 
 
 def _shift(window: Tensor, axis: int, by: int) -> None:
-    """Move a window's content towards its beginning along an axis, in place; zeros follow."""
+    """Shift the content of a window towards its beginning along an axis, in place, and fill up with zeros."""
     size = window.shape[axis]
-    for start in range(0, size - by, by):  # pieces that do not overlap themselves
+    for start in range(0, size - by, by):  # pieces whose source and target do not overlap
         length = min(by, size - by - start)
         window.narrow(axis, start, length).copy_(window.narrow(axis, start + by, length))
     window.narrow(axis, max(size - by, 0), min(by, size)).zero_()

@@ -1,4 +1,4 @@
-"""From a patch's features and some prompts to probabilities, a slab of voxels at a time."""
+"""Decode the features of a patch and some prompts to probabilities, one slab of voxels at a time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from textsegment.inference.accumulate import Accumulator
 from textsegment.inference.device import CPU
 from textsegment.model.sat import SAT
 
-_FEATURES_SHARE = 4  # bytes of features for one of logits at once, at most
+_FEATURES_SHARE = 4  # maximum bytes of features per byte of logits computed at once
 
 
 def decode_patch(
@@ -21,24 +21,24 @@ def decode_patch(
     accumulator: Accumulator,
     block_bytes: int,
 ) -> None:
-    """Add the probabilities of several prompts in one patch to their sums.
+    """Add the probabilities of several prompts in one patch to their accumulated sums.
 
-    Features are read once for all prompts, in slabs small enough that a slab's logits stay in the cache of a
-    CPU: the full logits of a patch never exist.
+    Features are read once for all prompts, in slabs so small that the logits of a slab stay in the cache of a
+    CPU; the full logits of a patch never exist.
 
     Args:
-        pixel_features: (C, h, w, d), any floating type.
+        pixel_features: (C, h, w, d), any floating-point type.
         mask_embeddings: float32 (N, C).
-        box: Voxels of the image in the patch; the patch may reach beyond.
-        weight: float32, shape of ``box``.
-        accumulator: The sums of these prompts, with this patch begun.
-        block_bytes: Bytes of logits at once.
+        box: Voxels of the image covered by the patch; the patch may extend beyond the image.
+        weight: float32, with the shape of ``box``.
+        accumulator: Sums of these prompts; ``begin_patch`` has been called for this patch.
+        block_bytes: Bytes of logits computed at once.
     """
-    # CPUs multiply half precision slowly.
+    # CPUs are slow at half-precision multiplication.
     dtype = torch.float32 if pixel_features.device == CPU else pixel_features.dtype
     embeddings = mask_embeddings.to(dtype)
     height, width, depth = box.shape
-    # Few prompts have few logits, but the features that make them, as float32, are to stay in a cache too.
+    # Few prompts have few logits, but their features, as float32, should stay in the cache as well.
     numbers = max(len(embeddings), len(pixel_features) // _FEATURES_SHARE) * width * depth
     rows = max(1, block_bytes // (4 * numbers))
     for first in range(0, height, rows):

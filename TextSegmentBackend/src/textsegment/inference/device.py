@@ -1,4 +1,4 @@
-"""Where the network runs."""
+"""Choice and properties of the device on which the network runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CPU = torch.device("cpu")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device of this name, for ``"auto"`` the best one: CUDA, then Apple's MPS, then the CPU.
+    """Return the device with this name; ``"auto"`` prefers CUDA, then Apple's MPS, then the CPU.
 
     Args:
-        name: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        name: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
 
     Raises:
-        DeviceError: The name is none, or this computer has no such device.
+        DeviceError: The name is invalid, or this computer has no such device.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -48,10 +48,10 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def use_threads(count: int) -> None:
-    """Let PyTorch use this many CPU threads in this process; it uses all cores unless told.
+    """Set the number of CPU threads that PyTorch uses in this process; by default it uses all cores.
 
     Raises:
-        DeviceError: Less than one.
+        DeviceError: The number is less than one.
     """
     if count < 1:
         raise DeviceError("The number of threads is at least one.")
@@ -60,7 +60,7 @@ def use_threads(count: int) -> None:
 
 @contextmanager
 def computing(device: torch.device, precision: torch.dtype) -> Iterator[None]:
-    """Context in which convolutions and matrix products use this precision, and float32 means float32."""
+    """Context in which convolutions and matrix products use a precision, and float32 is true float32."""
     with (
         torch.inference_mode(),
         torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=precision != torch.float32),
@@ -72,7 +72,7 @@ def computing(device: torch.device, precision: torch.dtype) -> Iterator[None]:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Return how much memory can still be had on the device; of the host for CPU and MPS, which share it."""
+    """Return the free memory of a device in bytes; for CPU and MPS, which share it, that of the host."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -81,14 +81,14 @@ def free_bytes(device: torch.device) -> int:
 
 
 def release_memory(device: torch.device) -> None:
-    """Give memory that PyTorch keeps for reuse back to the device."""
+    """Release memory that PyTorch holds for reuse back to the device."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
 
 
-# In lower case: of PyTorch (on Linux, Windows, a GPU), oneDNN, CUDA's libraries, SimpleITK and C++.
+# Error texts, in lower case, of PyTorch (Linux, Windows, GPU), oneDNN, the CUDA libraries, SimpleITK and C++.
 _REFUSALS = (
     "out of memory",
     "not enough memory",
@@ -103,7 +103,7 @@ _REFUSALS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice: PyTorch has a type for it on CUDA only.
+    """Return whether an error reports insufficient memory; PyTorch has a type for that on CUDA only.
 
     >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     True
@@ -118,10 +118,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def refusing_typed(what: str) -> Iterator[None]:
-    """Turn a refusal of memory in the block into an error that says for what it did not suffice.
+    """Convert failed memory allocations in the block to an error that says what the memory was needed for.
 
     Raises:
-        OutOfMemoryError: Memory was refused.
+        OutOfMemoryError: Memory could not be allocated.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""From the voxels of a patch to its features, checked: a number that is not finite is never a mask."""
+"""Encode the voxels of a patch as features, checked to be finite, since NaN or infinity must not become a mask."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from textsegment.model.sat import SAT, PatchFeatures
 def encode_patch(
     network: SAT, patch: NDArray[np.float32], device: torch.device, precision: torch.dtype
 ) -> PatchFeatures:
-    """Run the U-Net on a patch; where half precision overflows, once more in float32.
+    """Run the U-Net on a patch, and again in float32 if half precision overflows.
 
     Args:
-        network: On the device, in evaluation mode.
+        network: Network on the device, in evaluation mode.
         patch: Normalised voxels (h, w, d).
-        device: Where the network is.
-        precision: Type in which it computes.
+        device: Device of the network.
+        precision: Data type in which the U-Net computes.
 
     Returns:
-        Features on the device: tokens in float32, pixel features as they were computed.
+        Features on the device: tokens in float32, pixel features in the type in which they were computed.
 
     Raises:
-        MemoryError: The computer has less memory free than the U-Net needs.
-        WeightsError: The features are not finite in float32 either.
+        MemoryError: The computer has less free memory than the U-Net needs.
+        WeightsError: The features are not finite even in float32.
     """
     image = torch.from_numpy(patch)[None, None].to(device)
     for dtype in dict.fromkeys((precision, torch.float32)):
-        # A computer that runs out of memory kills the process: better not to try.
+        # When the host runs out of memory the operating system kills the process, so do not even try.
         if device == CPU and free_bytes(CPU) < unet_bytes(network.config, CPU, dtype):
             raise MemoryError
         with computing(device, dtype):
@@ -46,6 +46,6 @@ def encode_patch(
 
 def _is_finite(x: Tensor) -> bool:
     if x.dim() == 4 and x[0].numel() and x.stride(0) == 1:
-        x = x.permute(1, 2, 3, 0)  # channels are last: as it lies in memory, or all of it would be copied
+        x = x.permute(1, 2, 3, 0)  # channels are last: use the memory order, or the whole tensor would be copied
     low, high = torch.aminmax(x)  # both are NaN if one value is
     return bool(torch.isfinite(low) and torch.isfinite(high))

@@ -1,7 +1,7 @@
 """The local engine: SAT in this process.
 
-The U-Net runs once a patch of a scan, whatever is asked; its features are kept. Prompts are decoded in groups
-over all patches, so that memory does not grow with their number.
+The U-Net runs once for each patch of a scan, whatever the prompts, and its features are kept. Prompts are
+decoded in groups over all patches, so that memory does not grow with the number of prompts.
 """
 
 from __future__ import annotations
@@ -45,20 +45,21 @@ if TYPE_CHECKING:
 
 
 class LocalSegmenter:
-    """Segmenter that runs SAT in this process; requests take turns.
+    """Segmenter that runs SAT in this process, one request at a time.
 
     Args:
-        model: A loaded model, or the name of one: ``sat-nano``, ``sat-pro``, ``sat-demo``.
+        model: A loaded model, or its name: ``sat-nano``, ``sat-pro`` or ``sat-demo``.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        precision: Numbers of the U-Net: ``auto``, ``fp32``, ``fp16``, ``bf16``.
+        precision: Numeric precision of the U-Net: ``auto``, ``fp32``, ``fp16`` or ``bf16``.
         orientation: Axes of the canonical image: ``RAS``, ``ASR``, or ``auto`` (see ``choose_orientation``).
-        feature_cache_bytes: Bound for what is kept of scans; None for a share of the free memory.
-        threads: CPU threads of PyTorch, in the whole process; None for all cores.
+        feature_cache_bytes: Limit in bytes for prepared scans and their features; None for a share of the
+            free memory.
+        threads: CPU threads that PyTorch uses in the whole process; None for all cores.
 
     Raises:
-        DeviceError: The device is not there, or cannot compute in this precision.
-        WeightsError: The weights are missing or wrong.
-        OutOfMemoryError: The memory does not suffice for the model.
+        DeviceError: The device does not exist or cannot compute in this precision.
+        WeightsError: The weights are missing or invalid.
+        OutOfMemoryError: There is not enough memory for the model.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class LocalSegmenter:
         self._turn = threading.Lock()
 
     def info(self) -> ModelInfo:
-        """Say what answers; see ``Segmenter.info``."""
+        """Describe the model and its engine; see ``Segmenter.info``."""
         structures = {m: structures_of(self.model.text_encoder, m) for m in MODALITY_INDEX}
         return ModelInfo(self.model.name, self.model.digest, self.device.type, structures)
 

@@ -1,4 +1,4 @@
-"""What a scan would cost, said before the network runs."""
+"""Estimates of the time and memory that segmenting a scan takes, made before the network runs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from textsegment.volume import Volume
 
 @dataclass(frozen=True)
 class Estimate:
-    """What it takes to segment a scan.
+    """Estimated cost of segmenting a scan.
 
     Attributes:
-        patches: Pieces that the image network runs on; it runs on each once a scan.
-        memory_bytes: About how much memory the engine takes at most, or None: not known.
-        seconds: About how long the image network takes on this computer, or None: not known.
+        patches: Number of patches of the scan; the image network runs once on each.
+        memory_bytes: Approximate peak memory of the engine in bytes; None if unknown.
+        seconds: Approximate time that the image network takes on this computer; None if unknown.
     """
 
     patches: int
@@ -30,15 +30,16 @@ class Estimate:
 
 
 def estimate(volume: Volume, config: SATConfig, segmenter: LocalSegmenter | None = None) -> Estimate:
-    """Estimate what it takes to segment a scan with a model.
+    """Estimate the cost of segmenting a scan with a model.
 
     Args:
-        volume: The scan.
-        config: Of the model.
-        segmenter: The model on its device, for time and memory; None if it is not there.
+        volume: Scan to segment.
+        config: Configuration of the model.
+        segmenter: Segmenter with the model on its device, needed for time and memory; None if it is not
+            loaded.
 
     Raises:
-        LimitExceededError: The image would be too large in the resolution of the model.
+        LimitExceededError: The image would be too large at the resolution of the model.
     """
     structures = segmenter.info().structures.get(volume.modality, ()) if segmenter is not None else ()
     if segmenter is not None and structures:

@@ -1,4 +1,4 @@
-"""What is kept of a scan, so that a further prompt on it never runs the U-Net nor the preparation."""
+"""Cache of prepared scans and their features, so that further prompts need neither preparation nor the U-Net."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _LARGEST_HALF = 6e4
 
 @dataclass(eq=False)
 class PreparedScan:
-    """A scan ready for the network, and what the network saw in it so far.
+    """A scan prepared for the network, with the features computed so far.
 
     Attributes:
-        image: The canonical image; its voxels are normalised.
-        grid: The patches.
-        patches: Features by number of the patch in ``grid.boxes``.
+        image: Canonical image with normalised voxels.
+        grid: Patches that cover the image.
+        patches: Features keyed by index of the patch in ``grid.boxes``.
     """
 
     image: CanonicalImage
@@ -33,15 +33,15 @@ class PreparedScan:
 
 
 class FeatureCache:
-    """Prepared scans within a bound of bytes: on the device while there is room, then in host memory.
+    """Cache of prepared scans of limited size: on the device while there is room, then in host memory.
 
-    The scan that was used longest ago leaves first, patch by patch. Patches of the scan in use never push
-    each other out: what does not fit is not kept, and computed again when it is asked for.
+    The least recently used scan is evicted first, patch by patch. Patches of the scan in use never evict each
+    other: those that do not fit are not kept and are computed again when needed.
 
     Attributes:
-        device: Where features are handed out.
-        device_bytes: Bound for features on the device; zero if that is the CPU.
-        host_bytes: Bound for images and features in host memory.
+        device: Device on which features are returned.
+        device_bytes: Limit in bytes for features on the device; zero if that is the CPU.
+        host_bytes: Limit in bytes for images and features in host memory.
     """
 
     def __init__(self, device: torch.device, device_bytes: int, host_bytes: int) -> None:
@@ -52,28 +52,28 @@ class FeatureCache:
 
     @property
     def capacity(self) -> int:
-        """Bytes of features of one scan that can be kept at most."""
+        """Maximum number of bytes of features that can be kept for one scan."""
         return self.device_bytes + self.host_bytes
 
     def get(self, key: Hashable) -> PreparedScan | None:
-        """Return what is kept of a scan and mark it as just used."""
+        """Return a prepared scan and mark it as most recently used; None if it is not kept."""
         if key in self._scans:
             self._scans.move_to_end(key)
         return self._scans.get(key)
 
     def put(self, key: Hashable, scan: PreparedScan) -> None:
-        """Keep a scan; if it is too large for the cache, nothing happens."""
+        """Keep a prepared scan; does nothing if it is too large for the cache."""
         if self._make_host_room(scan.image.voxels.nbytes, keep=scan):
             self._scans[key] = scan
 
     def keep_patch(self, scan: PreparedScan, number: int, features: PatchFeatures, *, half: bool) -> None:
-        """Keep the features of a patch if there is room and the scan is kept.
+        """Keep the features of a patch if there is room and its scan is kept.
 
         Args:
-            scan: The scan in use, from ``get`` or given to ``put``.
-            number: Number of the patch.
-            features: Its features on the device.
-            half: Store pixel features in half precision (6e-5 of the voxels of a mask change).
+            scan: Scan in use, returned by ``get`` or passed to ``put``.
+            number: Index of the patch.
+            features: Features of the patch, on the device.
+            half: Whether to store pixel features in half precision (changes 6e-5 of the voxels of a mask).
         """
         if not any(kept is scan for kept in self._scans.values()):
             return
@@ -86,18 +86,18 @@ class FeatureCache:
             scan.patches[number] = _moved(features, CPU)
 
     def patch(self, scan: PreparedScan, number: int) -> PatchFeatures | None:
-        """Return the kept features of a patch, on the device, or None."""
+        """Return the features of a patch on the device, or None if they are not kept."""
         kept = scan.patches.get(number)
         return None if kept is None else _moved(kept, self.device)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything from the cache."""
         for scan in self._scans.values():
             scan.patches.clear()
         self._scans.clear()
 
     def used_bytes(self, *, on_device: bool) -> int:
-        """Return the bytes that are kept on the device or in host memory."""
+        """Return the number of bytes in use, on the device or in host memory."""
         images = 0 if on_device else sum(scan.image.voxels.nbytes for scan in self._scans.values())
         patches = (p for scan in self._scans.values() for p in scan.patches.values())
         return images + sum(_bytes(p) for p in patches if (p.pixel_features.device != CPU) == on_device)

@@ -1,4 +1,4 @@
-"""One request on its way through the engine."""
+"""A request while the local engine works on it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from textsegment.segmenter import CancelToken, EventCallback
 
 @dataclass(eq=False)
 class LocalJob:
-    """One request on its way.
+    """A request while the local engine works on it.
 
     Attributes:
-        request: What is asked.
+        request: The volume and the prompts asked of it.
         orientation: Axes of the canonical image.
-        reporter: Of progress.
-        on_event: Told of each mask.
-        cancel: Stops it.
-        masks: What is final.
-        warnings: Of the canonical image.
+        reporter: Reporter of progress.
+        on_event: Callback that is told of each finished mask.
+        cancel: Token that cancels the job.
+        masks: Finished masks, keyed by prompt.
+        warnings: Warnings from the preparation of the canonical image.
     """
 
     request: Request
@@ -35,5 +35,5 @@ class LocalJob:
 
     @property
     def missing(self) -> list[Prompt]:
-        """Prompts without a mask yet."""
+        """Prompts that do not have a mask yet."""
         return [prompt for prompt in self.request.prompts if prompt not in self.masks]

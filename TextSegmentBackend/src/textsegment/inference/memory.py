@@ -1,4 +1,4 @@
-"""How much memory a request may take, and what to do when it was too much. The sums are in docs/memory.md."""
+"""Memory limits of a request, and fallbacks when memory runs out; docs/memory.md derives the figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.channels_first import slab_elements
 from textsegment.model.config import SATConfig
 
-# Logits in flight: on a CPU what its caches hold, on a GPU what keeps it busy.
+# Bytes of logits computed at once: what fits the caches of a CPU, or what keeps a GPU busy.
 _CPU_BLOCK = 4 * 2**20
 _GPU_BLOCK = 64 * 2**20
 _SMALLEST_ACCUMULATORS = 64 * 2**20
@@ -27,13 +27,13 @@ _DEVICE_CACHE_SHARE = 0.9
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """How a request is run.
+    """How a request uses memory.
 
     Attributes:
-        precision: Type in which the U-Net computes.
+        precision: Data type in which the U-Net computes.
         block_bytes: Bytes of logits computed at once.
-        keeps_features: Whether features stay for the next group of prompts and the next request.
-        accumulates_on: Where probabilities are summed.
+        keeps_features: Whether features are kept for the next group of prompts and the next request.
+        accumulates_on: Device on which probabilities are summed.
     """
 
     precision: torch.dtype
@@ -43,7 +43,7 @@ class MemoryPlan:
 
 
 def ladder(device: torch.device, precision: torch.dtype) -> Iterator[MemoryPlan]:
-    """Yield plans, each to be tried when the one before was out of memory."""
+    """Yield memory plans, each to be tried after the previous one ran out of memory."""
     plan = MemoryPlan(precision, _CPU_BLOCK if device == CPU else _GPU_BLOCK, True, device)
     yield plan
     plan = replace(plan, block_bytes=plan.block_bytes // 16)
@@ -59,17 +59,17 @@ def ladder(device: torch.device, precision: torch.dtype) -> Iterator[MemoryPlan]
 
 
 def features_bytes(config: SATConfig, precision: torch.dtype) -> int:
-    """Return the bytes of the per-voxel features of one patch."""
+    """Return the size in bytes of the per-voxel features of one patch."""
     return config.features[0] * prod(config.patch_size) * precision.itemsize
 
 
 def unet_bytes(config: SATConfig, device: torch.device, precision: torch.dtype) -> int:
-    """Return the peak of the U-Net's activations for one patch.
+    """Return the peak size in bytes of the activations of the U-Net for one patch.
 
-    Where layers overwrite their input (``model.slabs``): a tensor of full resolution, which is the skip and
-    then the output, the features of the coarser levels, and scratch. Elsewhere two tensors of full resolution
-    (a convolution's input and output, or a skip and an output), the features of the next coarser level, and
-    three times a slab as scratch (its input, padded, and its output).
+    Where layers overwrite their input (``model.slabs``), this is one tensor of full resolution, which is
+    first the skip and then the output, the features of the coarser levels, and scratch. Elsewhere it is two
+    tensors of full resolution (input and output of a convolution, or a skip and an output), the features of
+    the next coarser level, and three slabs of scratch (input, padded input, and output).
     """
     voxels = prod(config.patch_size)
     full = config.features[0] * voxels
@@ -84,14 +84,14 @@ def unet_bytes(config: SATConfig, device: torch.device, precision: torch.dtype) 
 def cache_bytes(
     config: SATConfig, device: torch.device, precision: torch.dtype, limit: int | None
 ) -> tuple[int, int]:
-    """Return the bounds of the feature cache on the device and in host memory.
+    """Return the limits of the feature cache in bytes, on the device and in host memory.
 
     Args:
-        config: The network, its weights already on the device.
-        device: Where it computes.
-        precision: Type in which it computes.
-        limit: Bound for both together; None for a quarter of the free host memory, and what a GPU has left
-            when a patch is computed.
+        config: Configuration of the network, whose weights are already on the device.
+        device: Device on which the network computes.
+        precision: Data type in which the network computes.
+        limit: Limit for both together; None for a quarter of the free host memory plus the memory that a GPU
+            has left while a patch is computed.
     """
     host = int(free_bytes(CPU) * _HOST_CACHE_SHARE)
     on_device = 0
@@ -105,15 +105,15 @@ def cache_bytes(
 
 
 def accumulator_bytes(config: SATConfig, precision: torch.dtype) -> int:
-    """Return the bytes for sums of probabilities while the features of the scan are kept.
+    """Return the number of bytes for sums of probabilities while the features of the scan are kept.
 
-    Half the features of a patch: little beside what the U-Net takes, and enough prompts at once that reading
-    the features again for the next ones costs little time.
+    This is half the size of the features of a patch: little compared with the U-Net, but enough prompts at
+    once that reading the features again for the next group costs little time.
     """
     return max(features_bytes(config, precision) // 2, _SMALLEST_ACCUMULATORS)
 
 
 def group_size(prompts: int, grid: PatchGrid, budget: int) -> int:
-    """Return how many prompts are decoded together, so that their sums stay within the budget in bytes."""
+    """Return how many prompts to decode together so that their sums stay within a budget in bytes."""
     most = max(1, budget // (4 * prod(window_shape(grid))))
     return ceil(prompts / ceil(prompts / most))

@@ -1,4 +1,4 @@
-"""From a job to its masks: prepare the scan, encode its patches, decode prompts in groups, restore masks."""
+"""Pipeline of a job: prepare the scan, encode its patches, decode prompts in groups, and restore masks."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from textsegment.segmenter import Estimated, MaskReady
 if TYPE_CHECKING:
     from textsegment.inference.weights.models import LoadedModel
 
-# Work in convolutions of one patch: what else a request does, for the progress bar.
+# Work besides the convolutions, in units of the U-Net on one patch, for the progress bar.
 _PREPARING, _DECODING, _FINISHING = 0.05, 0.02, 0.01
 
 
 class Pipeline:
-    """Runs jobs one after the other, and keeps features and queries for the next.
+    """Pipeline that runs jobs one at a time and keeps features and queries for later jobs.
 
     Args:
-        model: Its network is on the device, in evaluation mode.
-        device: Where it computes.
-        cache: Of features.
+        model: Model whose network is on the device, in evaluation mode.
+        device: Device on which the network computes.
+        cache: Cache of prepared scans and their features.
     """
 
     def __init__(self, model: LoadedModel, device: torch.device, cache: FeatureCache) -> None:
@@ -60,7 +60,7 @@ class Pipeline:
         self._timings = PatchTimings(self._network, model.digest, device)
 
     def run(self, job: LocalJob, plan: MemoryPlan) -> None:
-        """Make the masks that a job lacks; may be called again with another plan after a failure."""
+        """Compute the missing masks of a job; after a failure, it may be called again with another plan."""
         scan = self._prepared(job, plan)
         queries = self._embedded(job.request.prompts, job.request.volume.modality)
         embeddings: dict[int, Tensor] = {}
@@ -99,13 +99,13 @@ class Pipeline:
         """Average the probabilities of some prompts over all patches.
 
         Args:
-            job: The request.
-            scan: Its scan.
-            rows: The prompts, by number in the job.
-            device: Where they are summed.
-            embeddings: Mask embeddings of all prompts by number of the patch; missing ones are added.
+            job: Job that is being run.
+            scan: Prepared scan of the job.
+            rows: Indices of the prompts in the job.
+            device: Device on which probabilities are summed.
+            embeddings: Mask embeddings of all prompts, keyed by index of the patch; missing ones are added.
             queries: Queries of all prompts.
-            plan: How it is run.
+            plan: Memory plan to follow.
         """
         accumulator = Accumulator(len(rows), scan.grid, device)
         weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
@@ -143,7 +143,7 @@ class Pipeline:
         return scan
 
     def _embedded(self, prompts: tuple[Prompt, ...], modality: str) -> Tensor:
-        """Return the queries (N, width) on the device; a prompt is encoded once in the life of the engine."""
+        """Return the queries (N, width) on the device; each prompt is encoded once per engine."""
         new = [p.text for p in prompts if (p.text, modality) not in self._queries]
         if new:
             encoded = self._model.text_encoder.encode(new, modality)
@@ -153,9 +153,10 @@ class Pipeline:
     def _groups(
         self, prompts: list[Prompt], grid: PatchGrid, plan: MemoryPlan
     ) -> list[tuple[list[Prompt], torch.device]]:
-        """Split prompts so that their sums fit, and say where they are summed.
+        """Split prompts into groups whose sums fit in memory, and choose the device on which to sum them.
 
-        Without all features at hand every group costs the U-Net again: then as many as memory holds.
+        If not all features can be kept, the U-Net runs again for every group, so groups are then as large as
+        memory allows.
         """
         device, budget = plan.accumulates_on, accumulator_bytes(self._config, plan.precision)
         if not (plan.keeps_features and self._storable(grid, plan) is not None):
@@ -166,7 +167,7 @@ class Pipeline:
         return [(prompts[n : n + size], device) for n in range(0, len(prompts), size)]
 
     def _storable(self, grid: PatchGrid, plan: MemoryPlan) -> torch.dtype | None:
-        """Return the type in which the features of all patches fit the cache, or None."""
+        """Return the data type in which the features of all patches fit the cache, or None."""
         for dtype in (plan.precision, torch.float16):
             if features_bytes(self._config, dtype) * len(grid.boxes) * 1.01 <= self._cache.capacity:
                 return dtype
@@ -199,7 +200,7 @@ class Pipeline:
 
 
 def _patches_in(scan: PreparedScan, job: LocalJob) -> list[int]:
-    """Return the patches that are needed, by number: all that touch what is looked at."""
+    """Return the indices of the required patches: those that touch the region to segment."""
     region = job.request.effort.region
     if region is None:
         return list(range(len(scan.grid.boxes)))

@@ -1,4 +1,4 @@
-"""With which numbers the U-Net computes: what is asked for, or what is fastest on this machine."""
+"""Numeric precision of the U-Net: as requested, or the fastest on this machine."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from textsegment.model.slabs import conv_speed_test
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
-# bfloat16 must be so much faster to be worth its rounding, and to stay faster whatever else is going on.
+# Speed-up at which bfloat16 is worth its rounding errors, with a margin for other load on the machine.
 _LEAST_GAIN = 1.25
 _ROUNDS = 10
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the type in which the U-Net computes; everything after it stays in float32.
+    """Return the data type in which the U-Net computes; everything after it stays in float32.
 
     Args:
-        name: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` is fp16 on CUDA devices with tensor cores
-            (0.1 % of voxels differ, half the memory, several times faster); on a CPU bf16 where it is faster,
-            as ``cpu_precision`` finds out, and fp32 elsewhere.
-        device: Where it computes.
+        name: ``auto``, ``fp32``, ``fp16`` or ``bf16``. ``auto`` means fp16 on CUDA devices with tensor cores
+            (0.1 % of voxels differ, half the memory, several times faster); on a CPU, bf16 where
+            ``cpu_precision`` finds it faster; and fp32 otherwise.
+        device: Device on which the U-Net computes.
 
     Raises:
-        DeviceError: The name is none, or the device cannot do it.
+        DeviceError: The name is invalid, or the device does not support the precision.
     """
     if name == "auto":
         if device == CPU:
@@ -51,10 +51,10 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 @cache
 def cpu_precision() -> torch.dtype:
-    """Return the type in which convolutions are fastest on this CPU, float32 unless bfloat16 gains enough.
+    """Return the data type to use for convolutions on this CPU: float32 unless bfloat16 is clearly faster.
 
-    Matrix units for bfloat16 (AMX) settle it. Elsewhere it may be twice as fast or fifty times as slow:
-    a convolution is timed, once a machine, and the answer kept in the folder for everything that is kept.
+    Matrix units for bfloat16 (AMX) decide the matter. Elsewhere bfloat16 may be twice as fast or fifty times
+    as slow, so a convolution is timed once per machine and the result is stored in TextSegment's folder.
     """
     if _capabilities().get("amx_bf16", False):
         return torch.bfloat16
@@ -66,9 +66,9 @@ def cpu_precision() -> torch.dtype:
 
 
 def _gain_of_bfloat16() -> float:
-    """Time a convolution in both types, in turns; returns how many times as fast bfloat16 is.
+    """Time a convolution in both types, alternating, and return the speed-up of bfloat16 over float32.
 
-    On one thread and in its processor time, where the system counts that: others may be busy.
+    The timing uses one thread and, where available, its processor time, because the machine may be busy.
     """
     is_exact = time.get_clock_info("thread_time").resolution < 1e-5
     clock = time.thread_time if is_exact else time.perf_counter
@@ -81,9 +81,9 @@ def _gain_of_bfloat16() -> float:
             for dtype in best:
                 start = clock()
                 convolutions[dtype]()
-                if number > 0:  # the first one is compiled
+                if number > 0:  # the first run includes compilation
                     best[dtype] = min(best[dtype], clock() - start)
-            if best[torch.bfloat16] > 5 * best[torch.float32]:  # imitated: not worth waiting for
+            if best[torch.bfloat16] > 5 * best[torch.float32]:  # emulated: not worth timing further
                 break
     finally:
         torch.set_num_threads(threads)
@@ -95,7 +95,7 @@ def _capabilities() -> Mapping[str, Any]:
 
 
 def _machine() -> str:
-    """Name what the answer depends on: processor, instructions that may be used, PyTorch."""
+    """Return a key for what the result depends on: processor, usable instructions, and PyTorch."""
     name = str(_capabilities().get("cpu_name") or platform.processor() or platform.machine())
     return f"{name}, {torch.backends.cpu.get_cpu_capability()}, PyTorch {torch.__version__}"
 
@@ -107,7 +107,7 @@ def _file() -> Path:
 def _read() -> dict[str, float]:
     try:
         content = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # never written, or damaged: it is measured again
+    except (OSError, ValueError):  # never written, or damaged: measure again
         return {}
     if not isinstance(content, dict):
         return {}
@@ -120,4 +120,4 @@ def _write(gains: dict[str, float]) -> None:
         with atomic_output(_file()) as temporary:
             temporary.write_text(json.dumps(gains, indent=1), encoding="utf-8")
     except (OSError, OutputError):
-        return  # a folder that cannot be written to: the next process measures again, in a tenth of a second
+        return  # the folder is not writable: the next process measures again, which takes a tenth of a second

@@ -1,4 +1,4 @@
-"""Progress of a job: never falling, whatever happens on the way."""
+"""Progress of a job, which never decreases, even if the plan changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_STEP = 0.002
 
 
 class Reporter:
-    """Turns finished work into ``Progress`` events."""
+    """Reporter that turns completed work into ``Progress`` events."""
 
     def __init__(self, on_event: EventCallback) -> None:
         self._on_event = on_event
@@ -25,18 +25,18 @@ class Reporter:
         self._reported = (-1.0, "")
 
     def expect(self, work: float) -> None:
-        """Say how much work is left, in any unit; called again when a plan changes."""
+        """Announce the remaining work, in any unit; call again when the plan changes."""
         self._scale = (1.0 - self._fraction) / work if work > 0 else 0.0
 
     def advance(self, work: float, stage: str) -> None:
-        """Say that work of this stage is done."""
+        """Record completed work of a stage, and report it if the fraction or the stage has changed enough."""
         self._fraction = min(self._fraction + work * self._scale, 1.0)
         last, last_stage = self._reported
         if stage != last_stage or self._fraction >= last + _LEAST_STEP:
             self._report(stage)
 
     def done(self) -> None:
-        """Say that everything is done."""
+        """Report that all work is complete."""
         self._fraction = 1.0
         self._report("finishing")
 
@@ -47,9 +47,9 @@ class Reporter:
 
 @contextmanager
 def watched(network: SAT, on_work: Callable[[float], None]) -> Iterator[None]:
-    """Call back after each convolution of the U-Net with its share of the work of a patch.
+    """Call a function after each convolution of the U-Net with its share of the work of a patch.
 
-    A patch can take minutes on a CPU: this is where a job reports, and where it is cancelled.
+    A patch can take minutes on a CPU, so this is where a job reports progress and can be cancelled.
     """
     handles = [
         block.register_forward_hook(lambda *_, share=share: on_work(share))
@@ -67,7 +67,7 @@ def _shares(network: SAT) -> list[tuple[ConvBlock, float]]:
     levels: list[tuple[int, nn.Module]] = list(enumerate(encoder))
     levels += [(len(decoder) - 1 - n, stage) for n, stage in enumerate(decoder)]
     costs: list[tuple[ConvBlock, Any]] = [
-        (block, block.conv.weight.numel() / 8**level)  # multiplications, up to the size of the patch
+        (block, block.conv.weight.numel() / 8**level)  # number of multiplications, up to a factor for the size of the patch
         for level, stage in levels
         for block in stage.modules()
         if isinstance(block, ConvBlock)

@@ -1,4 +1,4 @@
-"""What prompts mean for the model and for the way in which the scan is looked at."""
+"""How prompts relate to the model and to the orientation of the canonical image."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SPINE = ("vertebra", "intervertebral", "sacrum", "spinal c")
 
 
 def structures_of(encoder: TextEncoder, modality: str) -> tuple[str, ...]:
-    """Return the prompts that a model can be asked with: those that it was trained on.
+    """Return the prompts that a model supports in a modality: those it was trained on.
 
-    A text encoder embeds any text, but the network knows no other words.
+    A text encoder can embed any text, but the network understands no other prompts.
     """
     supported = encoder.supported(modality)
     return supported if supported is not None else known_in(modality)
@@ -26,10 +26,10 @@ def choose_orientation(wanted: str, volume: Volume, prompts: Sequence[Prompt]) -
     """Return the axes of the canonical image.
 
     Args:
-        wanted: ``RAS``, ``ASR``, or ``auto``: ASR, as SAT was trained on its spine sets, for MR that was
-            acquired in sagittal slices when only structures of the spine are asked for; RAS for all else.
-        volume: The scan.
-        prompts: All structures of the request.
+        wanted: ``RAS``, ``ASR`` or ``auto``. ``auto`` means ASR, in which SAT was trained on its spine data
+            sets, for sagittally acquired MR if all prompts are structures of the spine, and RAS otherwise.
+        volume: Scan to segment.
+        prompts: All prompts of the request.
     """
     if wanted != "auto":
         return wanted

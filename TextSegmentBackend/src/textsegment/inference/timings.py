@@ -1,4 +1,4 @@
-"""How long a patch takes on this machine: remembered, so that it can be said beforehand."""
+"""Time that a patch takes on this machine, stored so that it can be estimated beforehand."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from textsegment.inference.weights.store import home
 from textsegment.model.sat import SAT
 
 _FILE = "patch_seconds.json"
-# A patch that is tried where nothing is known: small, and of the shape that every network takes.
+# Patch that is timed if no figure is known: small, and of a shape that every network accepts.
 _TRIED = (64, 64, 32)
-# Smaller patches take so little time that trying one is not worth it.
+# Smaller patches take so little time that timing one is not worth it.
 _LEAST_WORTH_TRYING = 32 * prod(_TRIED)
 
 
@@ -28,10 +28,10 @@ class PatchTimings:
     """Seconds that one patch takes, by model, device and precision.
 
     Args:
-        network: On the device, in evaluation mode.
-        digest: Of its weights.
-        device: Where it computes.
-        path: Where figures are kept; None for the folder of TextSegment.
+        network: Network on the device, in evaluation mode.
+        digest: Digest of its weights.
+        device: Device on which it computes.
+        path: File in which figures are stored; None for one in TextSegment's folder.
     """
 
     def __init__(self, network: SAT, digest: str, device: torch.device, path: Path | None = None) -> None:
@@ -42,9 +42,9 @@ class PatchTimings:
         self._measured: dict[torch.dtype, list[float]] = {}
 
     def seconds(self, precision: torch.dtype) -> float | None:
-        """Return about how long one patch takes; None if nobody knows.
+        """Return the approximate time that one patch takes, in seconds; None if unknown.
 
-        May try a small patch, once on each machine.
+        May run a small patch to find out, once per machine.
         """
         if measured := self._measured.get(precision):
             return median(measured)
@@ -55,11 +55,11 @@ class PatchTimings:
         return kept
 
     def note(self, precision: torch.dtype, seconds: float) -> None:
-        """Take down how long a patch took."""
+        """Record how long a patch took, in seconds."""
         self._measured.setdefault(precision, []).append(seconds)
 
     def keep(self) -> None:
-        """Write down for other processes what was measured in this one."""
+        """Store the figures measured in this process for other processes."""
         for precision, measured in self._measured.items():
             self._keep(precision, median(measured))
 
@@ -82,11 +82,11 @@ class PatchTimings:
             figures = json.loads(self._path.read_text(encoding="utf-8"))
             return {key: float(value) for key, value in figures.items()}
         except (OSError, ValueError, AttributeError, TypeError):
-            return {}  # a figure that is lost is measured again
+            return {}  # a lost figure is measured again
 
     def _keep(self, precision: torch.dtype, seconds: float) -> None:
         figures = self._read() | {self._key(precision): round(seconds, 3)}
-        # A folder that cannot be written costs a figure, nothing else.
+        # If the folder is not writable, only a figure is lost.
         with contextlib.suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._path.with_suffix(f".{id(self)}.tmp")

@@ -44,7 +44,7 @@ def series_words() -> dict[str, frozenset[str]]:
 
 
 def _written_as_levels(text: str) -> str:
-    """Return the text with levels such as "fourth lumbar vertebra", "LWK 4" or "第4腰椎" written as ``l4``."""
+    """Return the text with levels such as "fourth lumbar vertebra", "LWK 4", "第4腰椎" written as ``l4``."""
     ordinals = word_lists()["ordinals"]
     text = re.sub(r"[^\W\d_]+", lambda m: f"{ordinals[m[0]]}th" if m[0] in ordinals else m[0], text)
     for digits, number in sorted(CJK_NUMBERS.items(), key=lambda item: -len(item[0])):

@@ -37,7 +37,7 @@ UNDECIDED = 'The sign "{}" may leave something out or leave a choice; write only
 
 
 class Marked(NamedTuple):
-    """A text without its meaningless marks, and the question raised by any other marks, which may be empty."""
+    """A text without its meaningless marks, and the question raised by its other marks (may be empty)."""
 
     text: str
     question: str

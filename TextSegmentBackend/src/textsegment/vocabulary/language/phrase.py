@@ -39,7 +39,7 @@ LOBE = re.compile(r"\blobes?\b")
 
 
 class PhraseMeaning(NamedTuple):
-    """A resolution, whether the phrase was recognised as a whole, and which neighbours in a list it affects."""
+    """A resolution, whether the phrase was recognised as a whole, and which neighbours in its list it affects."""
 
     resolution: Resolution
     firm: bool = True
@@ -109,7 +109,7 @@ def _dash_before_part(body: str, found: Resolution, modality: str) -> bool:
 
 
 def _of_two_names(term: str, body: str, modality: str) -> Resolution | None:
-    """Resolve two names for one thing, as in "inferior vena cava (IVC)" or "Atlas - C1"; None if they differ."""
+    """Resolve two names of one thing, as in "inferior vena cava (IVC)" and "Atlas - C1", else None."""
     found = re.fullmatch(r"([^()]+)\(([^()]+)\)\s*", body) or re.fullmatch(r"(.+?) - (.+)", body)
     if not found or not take_side(found[2]).words:
         return None

@@ -62,7 +62,7 @@ class Numbered:
 
 @lru_cache(maxsize=1)
 def vertebra_names() -> dict[str, str]:
-    """Return the name of the structure for every vertebral level that the model has, keyed by level (``l4``)."""
+    """Return the structure names of all vertebrae that the model has, keyed by level (``l4``)."""
     names = {}
     for name in load_structures():
         if found := re.fullmatch(r"(?:cervical|thoracic|lumbar|sacral) vertebrae \d+ \(([ctls]\d+)\)", name):

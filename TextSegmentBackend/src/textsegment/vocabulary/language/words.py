@@ -77,7 +77,7 @@ def raw_key(text: str) -> str:
 
 @lru_cache(maxsize=8192)
 def stem(word: str) -> str:
-    """Return the singular of an English or Latin word in American spelling; different words stay different."""
+    """Return the singular of an English or Latin word, in American spelling, to compare words by."""
     lists = word_lists()
     word = lists["spelling"].get(word, word)
     word = lists["plurals"].get(word, word)
