@@ -1,7 +1,8 @@
 """Average overlapping patches in memory that depends on the size of a patch, not of the image.
 
-Patches arrive in order along the sweep axis. Voxels that no further patch covers are final: they are averaged,
-cropped to the structure, and stored as one byte each. Only a window as long as one patch stays in float32.
+Patches arrive in order along the sweep axis. Voxels that no further patch covers are final: they are
+averaged, cropped to the structure, and stored as one byte each. Only a window as long as one patch stays in
+float32.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from textsegment.geometry import Box
 from textsegment.inference.image.patches import PatchGrid
 
 LEVELS = 254
-"""Scale of stored probabilities: p is stored as round(254 p), such that the level is > 127 exactly if p > 0.5."""
+"""Scale of stored probabilities: p is stored as round(254 p), and the level is > 127 exactly if p > 0.5."""
 THRESHOLD = LEVELS / 2
 
 # Lower probabilities are not kept: interpolated with a neighbour, they move a surface by 2 % of a voxel.

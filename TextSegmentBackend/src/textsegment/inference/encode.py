@@ -1,4 +1,4 @@
-"""Encode the voxels of a patch as features, checked to be finite, since NaN or infinity must not become a mask."""
+"""Encode the voxels of a patch as features, which must be finite: NaN or infinity never becomes a mask."""
 
 from __future__ import annotations
 
@@ -46,6 +46,6 @@ def encode_patch(
 
 def _is_finite(x: Tensor) -> bool:
     if x.dim() == 4 and x[0].numel() and x.stride(0) == 1:
-        x = x.permute(1, 2, 3, 0)  # channels are last: use the memory order, or the whole tensor would be copied
+        x = x.permute(1, 2, 3, 0)  # channels are last: without this order, all of it would be copied
     low, high = torch.aminmax(x)  # both are NaN if one value is
     return bool(torch.isfinite(low) and torch.isfinite(high))

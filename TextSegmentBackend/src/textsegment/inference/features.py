@@ -1,4 +1,4 @@
-"""Cache of prepared scans and their features, so that further prompts need neither preparation nor the U-Net."""
+"""Cache of prepared scans and features, so that further prompts need neither preparation nor the U-Net."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def unet_bytes(config: SATConfig, device: torch.device, precision: torch.dtype) 
     Where layers overwrite their input (``model.slabs``), this is one tensor of full resolution, which is
     first the skip and then the output, the features of the coarser levels, and scratch. Elsewhere it is two
     tensors of full resolution (input and output of a convolution, or a skip and an output), the features of
-    the next coarser level, and three slabs of scratch (input, padded input, and output).
+    the next coarser level, and scratch of three times a slab (its padded input and its output).
     """
     voxels = prod(config.patch_size)
     full = config.features[0] * voxels

@@ -67,7 +67,7 @@ def _shares(network: SAT) -> list[tuple[ConvBlock, float]]:
     levels: list[tuple[int, nn.Module]] = list(enumerate(encoder))
     levels += [(len(decoder) - 1 - n, stage) for n, stage in enumerate(decoder)]
     costs: list[tuple[ConvBlock, Any]] = [
-        (block, block.conv.weight.numel() / 8**level)  # number of multiplications, up to a factor for the size of the patch
+        (block, block.conv.weight.numel() / 8**level)  # multiplications, up to the size of the patch
         for level, stage in levels
         for block in stage.modules()
         if isinstance(block, ConvBlock)

@@ -1,7 +1,7 @@
-"""From the scan to the canonical grid: oriented, resampled, cropped to the foreground.
+"""Bring a scan to the canonical grid: oriented, resampled, and cropped to the foreground.
 
-Semantics are those of MONAI's ``Orientationd``, ``Spacingd(mode="bilinear", padding_mode="border")`` and
-``CropForegroundd``, with which SAT was trained; the work is done in one pass without copies of the scan.
+The semantics are those of MONAI's ``Orientationd``, ``Spacingd(mode="bilinear", padding_mode="border")`` and
+``CropForegroundd``, with which SAT was trained; here they are one pass that does not copy the scan.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from textsegment.geometry import Box, Geometry
 from textsegment.inference.image.grid import axis_order, index_map, oriented, respaced
 from textsegment.volume import Volume
 
-# Off-diagonal terms that move no voxel by more than this (voxels) are rounding of the header.
+# Off-diagonal terms that shift no voxel by more than this (in voxels) are rounding errors of the header.
 _NEGLIGIBLE_SHIFT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class CanonicalImage:
-    """A scan as the network sees it, before its intensities are normalised.
+    """A scan on the canonical grid, before its intensities are normalised.
 
     Attributes:
-        voxels: float32 ``[x, y, z]`` along the canonical axes (R, A, S by default), raw units.
+        voxels: float32 ``[x, y, z]`` along the canonical axes (R, A, S by default), in raw units.
         geometry: Grid of ``voxels``.
-        full_shape: Voxels of the canonical grid before it was cropped.
-        crop: Where ``voxels`` lie in the uncropped canonical grid.
+        full_shape: Shape of the canonical grid before it was cropped.
+        crop: Position of ``voxels`` in the uncropped canonical grid.
         original: Grid of the scan.
-        orientation: Directions in which the axes grow: ``"RAS"`` or ``"ASR"``.
-        modality: DICOM code.
+        orientation: Directions in which the axes increase: ``"RAS"`` or ``"ASR"``.
+        modality: DICOM code of the modality.
         warnings: Sentences that the user should see.
     """
 
@@ -49,15 +49,16 @@ class CanonicalImage:
 def to_canonical(
     volume: Volume, *, spacing: tuple[float, float, float], orientation: str = "RAS"
 ) -> CanonicalImage:
-    """Bring a scan to the grid of the model.
+    """Bring a scan to the canonical grid of a model.
 
     Args:
-        volume: The scan, any orientation.
-        spacing: Voxel size of the model in millimetres along the canonical axes.
+        volume: Scan in any orientation.
+        spacing: Voxel size of the model in millimetres, along the canonical axes.
         orientation: ``"RAS"``, or ``"ASR"`` for sagittal MR of the spine.
 
     Returns:
-        The image, cropped to the box of voxels above zero; whole, with a warning, if there are none.
+        The image, cropped to the bounding box of voxels above zero; uncropped, with a warning, if there are
+        none.
 
     Raises:
         LimitExceededError: The canonical grid would be too large.
@@ -85,7 +86,7 @@ def to_canonical(
 
 
 def _without_padding(volume: Volume) -> NDArray[Any]:
-    """Return the voxels; what lies far outside the others would spread to its neighbours by interpolation."""
+    """Return the voxels without padding values, which interpolation would spread to neighbouring voxels."""
     bounds = volume.plausibility.bounds
     if bounds is None:
         return volume.voxels
@@ -94,12 +95,12 @@ def _without_padding(volume: Volume) -> NDArray[Any]:
 
 
 def labels_to_canonical(labels: NDArray[Any], geometry: Geometry, canonical: CanonicalImage) -> NDArray[Any]:
-    """Bring a label map to the grid of a canonical image, nearest neighbour.
+    """Bring a label map to the grid of a canonical image by nearest-neighbour interpolation.
 
     Args:
-        labels: Whole numbers or booleans ``[i, j, k]`` on the grid ``geometry``.
-        geometry: Grid of the labels: usually that of the scan, any other in its patient space will do.
-        canonical: The image that the labels belong to.
+        labels: Integers or booleans ``[i, j, k]`` on the grid ``geometry``.
+        geometry: Grid of the labels: usually that of the scan, but any grid in the same patient space.
+        canonical: Image to which the labels belong.
 
     Returns:
         Labels of the same type on ``canonical.geometry``; zero outside the label map.
@@ -122,15 +123,15 @@ def resample(
     dtype: DTypeLike,
     outside: Literal["clamp", "zero"] = "clamp",
 ) -> NDArray[Any]:
-    """Resample an array through an affine map of indices; arithmetic in double, memory for the result only.
+    """Resample an array through an affine map of indices, in double precision, allocating only the result.
 
     Args:
-        voxels: ``[i, j, k]``, real numbers; strided views are read in place.
-        matrix: 4×4, index of the result to (fractional) index of ``voxels``.
+        voxels: Real numbers ``[i, j, k]``; strided views are read in place.
+        matrix: 4×4 matrix from an index of the result to a (fractional) index of ``voxels``.
         shape: Shape of the result.
-        order: 0 nearest neighbour, 1 trilinear.
-        dtype: Type of the result.
-        outside: What lies outside ``voxels``: its border voxels (as MONAI's ``border``), or zero.
+        order: 0 for nearest neighbour, 1 for trilinear interpolation.
+        dtype: Data type of the result.
+        outside: Values outside ``voxels``: the nearest border voxel (like MONAI's ``border``), or zero.
 
     Returns:
         Array of ``shape``.
@@ -140,7 +141,7 @@ def resample(
     elif voxels.dtype.kind == "f" and voxels.dtype.itemsize not in (4, 8):
         voxels = voxels.astype(np.float32)
     linear, offset = matrix[:3, :3], matrix[:3, 3]
-    # The result is walked through in the order in which the source lies in memory: 5 times faster.
+    # Traverse the result in the memory order of the source, which is 5 times faster.
     walk = np.argsort([-abs(stride) for stride in voxels.strides], kind="stable")
     result = np.empty([shape[axis] for axis in walk], dtype=np.uint8 if dtype == np.bool_ else dtype)
     linear = linear[np.ix_(walk, walk)]

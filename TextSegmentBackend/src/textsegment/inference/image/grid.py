@@ -1,9 +1,9 @@
-"""The canonical grid: where the network wants its voxels, computed from where the scanner put them.
+"""The canonical grid: the grid that the network expects, computed from the grid of the scan.
 
-Pure geometry, no voxels. Orientation and voxel size follow MONAI's ``Orientationd`` and
+Pure geometry, without voxels. Orientation and voxel size follow MONAI's ``Orientationd`` and
 ``Spacingd(diagonal=False)``, with which SAT was trained: axes are permuted and flipped to the nearest
-anatomical ones, then the voxel size changes while the (oblique) rotation stays and shearing is taken out.
-The tests hold this against MONAI.
+anatomical axes; then the voxel size changes, keeping the (oblique) rotation and removing shear. The tests
+compare this with MONAI.
 """
 
 from __future__ import annotations
@@ -17,32 +17,33 @@ from textsegment.errors import LimitExceededError
 from textsegment.geometry import Box, Geometry
 
 ORIENTATIONS = ("RAS", "ASR")
-"""Axis codes that SAT was trained with: RAS everywhere, ASR for sagittally acquired spine MR."""
+"""Orientations in which SAT was trained: ASR for sagittally acquired MR of the spine, RAS for all else."""
 
 _AXIS_AND_SIGN = {"R": (0, 1), "L": (0, -1), "A": (1, 1), "P": (1, -1), "S": (2, 1), "I": (2, -1)}
-# MONAI keeps a voxel size (mm) and a whole grid (voxels) that differ from the wanted ones by less than this.
+# MONAI keeps a voxel size (in mm) or a grid (in voxels) that differs from the desired one by less than this.
 _TOLERANCE = 1e-3
-# 2 GB of float32; a whole body in 1×1×3 mm has a third of it.
+# 2 GB of float32; a whole body at 1×1×3 mm takes a third of it.
 _MAX_CANONICAL_VOXELS = 2**29
 
 
 def axis_order(
     geometry: Geometry, orientation: str = "RAS"
 ) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    """Find which axis of a grid becomes which canonical axis, and which way round.
+    """Find which axis of a grid becomes which canonical axis, and in which direction.
 
     Args:
-        geometry: Any grid.
-        orientation: Directions in which the canonical axes grow, such as ``"RAS"``.
+        geometry: Grid in any orientation.
+        orientation: Directions in which the canonical axes increase, such as ``"RAS"``.
 
     Returns:
-        For each canonical axis the axis of the grid that it is taken from, and 1 or −1 for its direction.
+        For each canonical axis, the index of the corresponding axis of the grid; and for each, 1 or −1 for
+        its direction.
     """
     unit = geometry.affine[:3, :3] / np.asarray(geometry.spacing)
     left, _, right = np.linalg.svd(unit)
     rotation = left @ right
     anatomical: dict[int, tuple[int, int]] = {}
-    # The most upright axis chooses first, so that the answer does not depend on the order of the axes.
+    # The axis closest to an anatomical one goes first, so that the result does not depend on their order.
     for axis in np.argsort(-np.max(rotation**2, axis=0), kind="stable"):
         nearest = int(np.argmax(np.abs(rotation[:, axis])))
         anatomical[nearest] = (int(axis), 1 if rotation[nearest, axis] > 0 else -1)
@@ -54,7 +55,7 @@ def axis_order(
 
 
 def oriented(geometry: Geometry, axes: tuple[int, int, int], signs: tuple[int, int, int]) -> Geometry:
-    """Return the same voxels' grid after permuting and flipping the axes as ``axis_order`` says."""
+    """Return the grid of the same voxels after permuting and flipping the axes as ``axis_order`` says."""
     shape = geometry.spatial_shape
     to_old = np.zeros((4, 4))
     to_old[3, 3] = 1
@@ -66,21 +67,21 @@ def oriented(geometry: Geometry, axes: tuple[int, int, int], signs: tuple[int, i
 
 
 def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometry:
-    """Return the grid with another voxel size over the same extent, without shearing.
+    """Return a grid with another voxel size over the same extent, without shear.
 
-    The first voxel centre stays (where shearing does not forbid it), the number of voxels an axis is
-    round((n − 1) · old / new + 1).
+    The centre of the first voxel stays in place (unless shear prevents it); the number of voxels along each
+    axis is round((n − 1) · old / new + 1).
 
     Args:
-        geometry: The oriented grid of the scan.
-        spacing: Wanted voxel size in millimetres along its axes.
+        geometry: Oriented grid of the scan.
+        spacing: Desired voxel size in millimetres, along the axes of the grid.
 
     Raises:
-        LimitExceededError: The grid would be too large to be held in memory.
+        LimitExceededError: The grid would be too large for memory.
     """
     size = np.where(np.abs(np.subtract(geometry.spacing, spacing)) <= _TOLERANCE, geometry.spacing, spacing)
     matrix = geometry.affine[:3, :3]
-    # QR by Cholesky: the first axis keeps its direction, the others are made perpendicular to it.
+    # QR decomposition by Cholesky: the first axis keeps its direction, the others are orthogonalised.
     upper = np.linalg.cholesky(matrix.T @ matrix).T
     new_matrix = matrix @ np.linalg.inv(upper) @ np.diag(size)
     last = np.subtract(geometry.spatial_shape, 1)
@@ -102,7 +103,7 @@ def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometr
     )
     if first is not None:
         affine[:3, 3] = geometry.to_ras(first)
-    else:  # sheared such that no corner is the lowest on all axes: the centres of both grids meet
+    else:  # so sheared that no corner is lowest on all axes: align the centres of both grids
         affine[:3, 3] = geometry.to_ras(np.divide(geometry.spatial_shape, 2)) - new_matrix @ (extent / 2)
     resized = Geometry((i, j, k), affine)
     if resized.spatial_shape == geometry.spatial_shape and np.allclose(
@@ -113,17 +114,20 @@ def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometr
 
 
 def index_map(source: Geometry, target: Geometry) -> NDArray[np.float64]:
-    """Return the 4×4 matrix that maps a voxel index of ``target`` to the fractional one of ``source``."""
+    """Return the 4×4 matrix from a voxel index of ``target`` to the (fractional) index of ``source``."""
     return np.asarray(np.linalg.solve(source.affine, target.affine), dtype=np.float64)
 
 
 def box_on(target: Geometry, source: Geometry, box: Box) -> Box:
-    """Return the box of one grid that holds all its voxels within one voxel of a box of another grid.
+    """Return the box on a grid that contains all its voxels within one voxel of a box on another grid.
 
     Args:
-        target: The grid of the result, which is cut to it; of shape zero if nothing lies there.
-        source: The grid of ``box``.
-        box: Voxels of ``source``, not empty.
+        target: Grid of the result.
+        source: Grid of ``box``.
+        box: Box of voxels of ``source``, not empty.
+
+    Returns:
+        Box clipped to ``target``, with a shape of zero if they do not overlap.
     """
     low, high = np.subtract(box.start, 1), np.asarray(box.stop)
     indices = target.to_index(source.to_ras(list(product(*zip(low, high, strict=True)))))

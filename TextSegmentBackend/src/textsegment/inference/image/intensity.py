@@ -1,4 +1,4 @@
-"""Intensities as SAT was trained with, on the cropped canonical image."""
+"""Normalisation of intensities as in SAT's training, on the cropped canonical image."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ PERCENTILES = (0.5, 99.5)
 
 
 def normalize(voxels: NDArray[Any], modality: str) -> NDArray[np.float32]:
-    """Clip to the modality's range, subtract the mean, divide by the standard deviation of the clipped crop.
+    """Clip intensities to the range of the modality, and normalise them to mean 0 and standard deviation 1.
 
     Args:
-        voxels: The cropped canonical image in raw units.
-        modality: DICOM code: CT is clipped to −500…1000 HU, all others to their 0.5 and 99.5 percentiles.
+        voxels: Cropped canonical image in raw units.
+        modality: DICOM code: CT is clipped to −500…1000 HU, any other to its 0.5 and 99.5 percentiles.
 
     Returns:
-        float32 array of the same shape, mean 0, standard deviation 1.
+        float32 array of the same shape.
 
     Raises:
-        VolumeInvalidError: Nothing is left but one value.
+        VolumeInvalidError: All clipped voxels have the same value.
     """
     if modality == "CT":
         low, high = CT_WINDOW_HU
     else:
         low, high = (float(v) for v in np.percentile(voxels, PERCENTILES))
     clipped: NDArray[np.float32] = np.clip(voxels, low, high, dtype=np.float32, casting="unsafe")
-    # Sums in double, slab by slab: float32 loses digits on a large image, a copy in double costs memory.
+    # Sum in double, slab by slab: float32 loses precision on large images, a copy in double costs memory.
     mean = float(clipped.mean(dtype=np.float64))
     clipped -= np.float32(mean)
     deviation = float(np.sqrt(np.mean([np.square(slab, dtype=np.float64).mean() for slab in clipped])))

@@ -1,4 +1,4 @@
-"""Trilinear interpolation between grids whose axes are parallel: one axis after the other."""
+"""Trilinear interpolation between grids with parallel axes, one axis at a time."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from numpy.typing import NDArray
 
 from textsegment.inference.image.canonical import resample
 
-# Off-diagonal terms that move no voxel by more than this (voxels) are rounding of the header.
+# Off-diagonal terms that shift no voxel by more than this (in voxels) are rounding errors of the header.
 _NEGLIGIBLE_SHIFT = 1e-4
 
 
 def interpolate(
     voxels: NDArray[np.uint8], matrix: NDArray[np.float64], shape: tuple[int, int, int]
 ) -> NDArray[np.float32]:
-    """Resample an array through an affine map of indices; beyond its border voxels it goes on as they are.
+    """Resample an array through an affine map of indices; border voxels extend beyond the array.
 
-    The same as ``resample`` of order 1 up to rounding, and ten times as fast where the axes of both grids are
-    parallel, in any order and direction; elsewhere ``resample`` does it.
+    Equals ``resample`` of order 1 up to rounding, but is ten times as fast where the axes of both grids are
+    parallel, in any order and direction. For other grids, ``resample`` is called.
 
     Args:
-        voxels: ``[i, j, k]``.
-        matrix: 4×4, index of the result to (fractional) index of ``voxels``.
+        voxels: uint8 array ``[i, j, k]``.
+        matrix: 4×4 matrix from an index of the result to a (fractional) index of ``voxels``.
         shape: Shape of the result.
     """
     axes = _parallel_axes(matrix, shape)
     if axes is None:
         found: NDArray[np.float32] = resample(voxels, matrix, shape, order=1, dtype=np.float32)
         return found
-    # From here on, axis n of the source is the one that axis n of the result runs along.
+    # From here on, axis n of the source is parallel to axis n of the result.
     source = voxels.transpose(axes)
     places = [
         np.clip(matrix[axis, 3] + matrix[axis, n] * np.arange(shape[n]), 0, source.shape[n] - 1)
@@ -42,7 +42,7 @@ def interpolate(
 
 
 def _parallel_axes(matrix: NDArray[np.float64], shape: tuple[int, int, int]) -> tuple[int, int, int] | None:
-    """Return the axis of the source along each axis of the result; None if they are not parallel."""
+    """Return the axis of the source parallel to each axis of the result; None if axes are not parallel."""
     linear = matrix[:3, :3]
     a, b, c = (int(n) for n in np.abs(linear).argmax(axis=0))
     if len({a, b, c}) < 3:

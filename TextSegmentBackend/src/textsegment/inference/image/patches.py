@@ -1,6 +1,6 @@
-"""How an image is cut into overlapping patches, and how much each voxel of a patch counts.
+"""Tiling of an image into overlapping patches, and the weight of each voxel of a patch.
 
-The tiling and the weights are those that the published networks were tested with; exact answers need them.
+Tiling and weights are those with which the published networks were evaluated; results depend on them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from scipy.ndimage import gaussian_filter1d
 from textsegment.geometry import Box
 
 OVERLAP = 0.5
-"""With which the published networks were tested."""
+"""Overlap with which the published networks were evaluated."""
 FAST_OVERLAP = 0.25
-"""Of the fast mode."""
+"""Overlap of the fast mode."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class PatchGrid:
     """Overlapping patches that cover an image.
 
     Attributes:
-        shape: Voxels of the image.
-        patch_size: Voxels of a patch.
-        overlap: Part of a patch that the next one along an axis repeats.
+        shape: Shape of the image in voxels.
+        patch_size: Shape of a patch in voxels.
+        overlap: Fraction of a patch that it shares with the next one along an axis.
     """
 
     shape: tuple[int, int, int]
@@ -38,18 +38,18 @@ class PatchGrid:
 
     @cached_property
     def starts(self) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        """First voxels of the patches along each axis, ascending."""
+        """Indices of the first voxels of the patches along each axis, ascending."""
         x, y, z = (patch_starts(n, p, self.overlap) for n, p in zip(self.shape, self.patch_size, strict=True))
         return (x, y, z)
 
     @property
     def sweep_axis(self) -> int:
-        """The axis with most patches: walked slowest, so that finished parts can leave memory early."""
+        """Axis with the most patches, traversed slowest so that finished parts can leave memory early."""
         return max(range(3), key=lambda axis: len(self.starts[axis]))
 
     @cached_property
     def boxes(self) -> tuple[Box, ...]:
-        """Voxels of the image in each patch; smaller than the patch where the image is. In sweep order."""
+        """Boxes of the image covered by each patch, in sweep order, clipped where the image is smaller."""
         corners = sorted(product(*self.starts), key=lambda corner: corner[self.sweep_axis])
         return tuple(
             Box((x, y, z), (min(x + self.patch_size[0], self.shape[0]),
@@ -60,15 +60,15 @@ class PatchGrid:
 
 
 def patch_starts(size: int, patch: int, overlap: float = OVERLAP) -> tuple[int, ...]:
-    """Return the first voxels of the patches along one axis.
+    """Return the indices of the first voxels of the patches along one axis.
 
     There are max(⌈(size − patch) / step⌉ + 1, 1) patches; the last one is moved back to end with the image,
-    but not before its beginning.
+    but never before its beginning.
 
     Args:
-        size: Voxels of the image.
-        patch: Voxels of a patch, even.
-        overlap: Part of a patch that the next one repeats; the step is the rest.
+        size: Size of the image in voxels.
+        patch: Size of a patch in voxels; even.
+        overlap: Fraction of a patch that it shares with the next one; the step is the rest.
     """
     step = max(round(patch * (1 - overlap)), 1)
     count = max(ceil((size - patch) / step) + 1, 1)
@@ -76,7 +76,7 @@ def patch_starts(size: int, patch: int, overlap: float = OVERLAP) -> tuple[int, 
 
 
 def cut_patch(voxels: NDArray[np.float32], box: Box, patch_size: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the voxels of one patch, zeros added at the end of each axis where the image is smaller."""
+    """Return the voxels of one patch, zero-padded at the end of each axis where the image is smaller."""
     patch = np.zeros(patch_size, dtype=np.float32)
     patch[tuple(slice(n) for n in box.shape)] = voxels[box.slices]
     return patch
@@ -84,14 +84,14 @@ def cut_patch(voxels: NDArray[np.float32], box: Box, patch_size: tuple[int, int,
 
 @lru_cache(maxsize=2)
 def patch_weight(patch_size: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the weight of each voxel of a patch when probabilities of several patches are averaged.
+    """Return the weight of each voxel of a patch for averaging the probabilities of several patches.
 
-    A unit impulse in the middle, blurred with a standard deviation of an eighth of the patch, scaled to a
-    maximum of 10, rounded to half precision; zeros are replaced by the smallest weight that is none. Where
-    the image is smaller than a patch, the weight is cut from its beginning.
+    It is a unit impulse in the middle, blurred with a standard deviation of an eighth of the patch, scaled to
+    a maximum of 10, and rounded to half precision; zeros are replaced by the smallest nonzero weight. Where
+    the image is smaller than a patch, the beginning of the weight applies.
 
     Returns:
-        float32 of the shape of a patch, read only.
+        Read-only float32 array with the shape of a patch.
     """
     impulses = [np.eye(1, n, n // 2)[0] for n in patch_size]
     x, y, z = (gaussian_filter1d(one, len(one) / 8, mode="constant") for one in impulses)

@@ -1,4 +1,4 @@
-"""The way back: from probabilities on the canonical grid to a mask on the grid of the scan."""
+"""Restore probabilities on the canonical grid to a mask on the grid of the scan."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def restore_mask(
     *,
     within: Box | None = None,
 ) -> StructureMask:
-    """Resample a structure's probabilities to the scan (trilinear), threshold them there, and measure.
+    """Resample the probabilities of a structure to the scan (trilinear), threshold them, and measure the mask.
 
     Outside the cropped canonical image the probability is zero. Beyond the last voxel *centres* of the whole
-    canonical grid it is that of the nearest centre: the scan reaches up to half a coarse voxel farther.
+    canonical grid it is that of the nearest centre, since the scan extends up to half a coarse voxel farther.
 
     Args:
         structure: Name of the structure.
-        probability: Where it is on the cropped canonical grid; None if nowhere.
-        canonical: The grid of the probabilities.
-        volume: The scan.
+        probability: Probabilities on the cropped canonical grid; None if the structure was not found.
+        canonical: Canonical image, whose grid is that of the probabilities.
+        volume: Scan that was segmented.
         warnings: Sentences about this structure for the user.
-        within: Voxels of the scan that were looked at, where the mask ends; None for all.
+        within: Box of voxels of the scan that was segmented, to which the mask is limited; None for all.
     """
     if probability is None:
         return _empty(structure, warnings)
@@ -49,7 +49,7 @@ def restore_mask(
     if 0 in box.shape:
         return _empty(structure, warnings)
     padded = _padded(probability, canonical)
-    # From a voxel of the box in the scan to a voxel of the padded probabilities.
+    # Maps an index in the box of the scan to an index of the padded probabilities.
     matrix = index_map(canonical.geometry, canonical.original.cropped(box))
     matrix[:3, 3] -= np.subtract(probability.box.start, 1)
     mask = np.zeros(box.shape, dtype=bool)
@@ -89,7 +89,7 @@ def _empty(structure: str, warnings: tuple[str, ...]) -> StructureMask:
 
 
 def _padded(probability: ProbabilityBox, canonical: CanonicalImage) -> NDArray[np.uint8]:
-    """Add one voxel on every side: zero, or the nearest voxel where the whole canonical grid ends."""
+    """Pad by one voxel on every side: with zero, or with the nearest voxel where the canonical grid ends."""
     padded = np.pad(probability.levels, 1)
     start = np.add(probability.box.start, canonical.crop.start)
     stop = np.add(probability.box.stop, canonical.crop.start)

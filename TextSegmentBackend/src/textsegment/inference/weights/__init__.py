@@ -1,1 +1,1 @@
-"""Weights of models: fetched, checked, kept and loaded."""
+"""Weights of models: downloading, verifying, storing and loading them."""

@@ -1,4 +1,4 @@
-"""Bring published weights to this computer, with consent, and convert them once."""
+"""Acquire published weights with the user's consent, and convert them once."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from textsegment.inference.weights.store import FileRecord, ModelRecord, Store
 from textsegment.model.checkpoints import checkpoint
 
 DEPTHS = ("*.pth", "*/*.pth", "*/*/*.pth")
-"""Where an import looks: a whole disk given by mistake must not be searched."""
+"""Patterns that an import searches; limited in depth, in case a whole disk is given by mistake."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What somebody agrees to before anything is downloaded.
+    """A proposed download, to which the user must consent first.
 
     Attributes:
         model: Name of the model.
-        page: Address where the terms stand.
+        page: Address of the page with the terms of use.
         revision: Hash of the commit.
-        files: What would be downloaded.
+        files: Files to download.
     """
 
     model: str
@@ -37,12 +37,12 @@ class Offer:
 
     @property
     def size(self) -> int:
-        """Bytes in all."""
+        """Total size in bytes."""
         return sum(file.size for file in self.files)
 
     @property
     def notice(self) -> str:
-        """Whose weights they are, where their terms stand, how big they are."""
+        """Notice for the user: whose weights they are, where to find their terms, and how large they are."""
         network, text_encoder = self.files
         return (
             f"The weights of {self.model} were made and published by the authors of SAT (arXiv 2312.17183), "
@@ -53,25 +53,25 @@ class Offer:
 
 
 def download(name: str, *, consent: Callable[[Offer], bool], on_progress: OnProgress) -> Path:
-    """Fetch the weights of a model from the hub, once.
+    """Download the weights of a model from the hub and convert them.
 
-    The commit that is found first is the one that is fetched ever after.
+    The commit of the first download is recorded, and later downloads use the same commit.
 
     Args:
-        name: Of a published model.
-        consent: Asked before anything is downloaded.
-        on_progress: Told about every piece of a file.
+        name: Name of a published model.
+        consent: Callback that is asked before anything is downloaded.
+        on_progress: Callback that is called for every chunk of a file.
 
     Returns:
-        The converted file.
+        Path of the converted file.
 
     Raises:
-        CancelledError: consent was refused.
-        WeightsDownloadError: no connection, or the files are not there.
-        WeightsTamperedError: the files differ from their record, or from what the hub announced.
-        CheckpointError: they are not what their names say.
-        WeightsError: no such model, or another process is at it.
-        OutputError: no room, or the folder cannot be written.
+        CancelledError: Consent was refused.
+        WeightsDownloadError: There is no connection, or the files are not on the hub.
+        WeightsTamperedError: The files differ from their record, or from what the hub announced.
+        CheckpointError: The contents of a file do not match its name.
+        WeightsError: There is no such model, or another process is changing the folder.
+        OutputError: The disk is full, or the folder cannot be written.
     """
     model, store = published_model(name), Store()
     with store.exclusive():
@@ -97,22 +97,23 @@ def download(name: str, *, consent: Callable[[Offer], bool], on_progress: OnProg
 
 
 def import_folder(name: str, folder: Path) -> Path:
-    """Take the published files of a model from a folder, without any network.
+    """Import the published files of a model from a folder, without network access.
 
     Args:
-        name: Of a published model.
-        folder: Holds both files, named as on the hub, at most two folders deep.
+        name: Name of a published model.
+        folder: Folder with both files, named as on the hub, at most two folders deep.
 
     Returns:
-        The converted file.
+        Path of the converted file.
 
     Raises:
-        InputNotFoundError: no such folder.
-        WeightsMissingError: one of the two files is not in it.
-        WeightsTamperedError: the files differ from their record.
-        CheckpointError: they are not what their names say.
-        WeightsError: no such model, several candidates, or another process is at it.
-        OutputError: no room, or the weights folder cannot be written.
+        InputNotFoundError: The folder does not exist.
+        WeightsMissingError: One of the two files is not in the folder.
+        WeightsTamperedError: The files differ from their record.
+        CheckpointError: The contents of a file do not match its name.
+        WeightsError: There is no such model, several files match, or another process is changing the weights
+            folder.
+        OutputError: The disk is full, or the weights folder cannot be written.
     """
     model, store = published_model(name), Store()
     if not folder.is_dir():
@@ -128,7 +129,7 @@ def import_folder(name: str, folder: Path) -> Path:
 def _look_up(
     model: PublishedModel, hub: Hub, store: Store, known: ModelRecord | None
 ) -> tuple[ModelRecord, tuple[HubFile, HubFile]]:
-    """Find the pair on the hub, at the recorded commit if there is one, and compare it with its record."""
+    """Find the two files on the hub, at the recorded commit if any, and compare them with their record."""
     listing = hub.list_files(known.revision if known and known.revision else "main")
     network, text_encoder = (listing.files[path] for path in model.find_pair(listing.files))
     seen = [FileRecord(file.path, file.size, file.sha256) for file in (network, text_encoder)]
@@ -142,13 +143,13 @@ def _look_up(
 
 
 def _targets(store: Store, name: str, revision: str) -> tuple[Path, Path]:
-    # Names of our own: a path from the hub never becomes a path here.
+    # Use our own names, so that a path from the hub never becomes a local path.
     folder = store.downloads(name) / revision
     return folder / "network.pth", folder / "text_encoder.pth"
 
 
 def _remove(targets: tuple[Path, Path]) -> None:
-    """Remove what was fetched, and its folders if nothing else is in them: somebody may keep files there."""
+    """Remove the downloaded files, and their folders only if empty, since users may keep files there."""
     with suppress(OSError):
         for target in targets:
             target.unlink(missing_ok=True)
@@ -188,7 +189,7 @@ def _convert(model: PublishedModel, store: Store, record: ModelRecord, files: tu
 
 
 def _refuse_mixed_pair(model: PublishedModel, store: Store, text_encoder: FileRecord) -> None:
-    # All text encoders look alike, but each was trained with one network.
+    # All text encoders have the same layout, but each belongs to one network.
     for other in PUBLISHED.keys() - {model.name}:
         record = store.record(other)
         if record and record.text_encoder.sha256 == text_encoder.sha256:

@@ -1,9 +1,9 @@
-"""Files of a Hugging Face repository, over its HTTP interface.
+"""Download of files from a Hugging Face repository over HTTP.
 
-Not with ``huggingface_hub``: since version 2 it throws a broken download away, and these files are gigabytes
-on lines that break. Here a download goes on where it stopped, even days later, and is checked at the end.
-Proxies are taken from the usual environment variables, a mirror from ``HF_ENDPOINT``, a token (which public
-files do not need) from ``HF_TOKEN``.
+``huggingface_hub`` is not used because, since version 2, it discards interrupted downloads, and these files
+have gigabytes. Here a download resumes where it stopped, even days later, and is verified at the end. Proxies
+are taken from the usual environment variables, a mirror from ``HF_ENDPOINT``, and a token (not needed for
+public files) from ``HF_TOKEN``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from textsegment.errors import (
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 ATTEMPTS = 5
-"""Times that a download which does not get any further is tried again."""
+"""Number of attempts for a download that makes no progress."""
 
 PAUSE_S = 2.0
 TIMEOUT_S = (10.0, 60.0)
-"""To connect, and between two pieces of data."""
+"""Timeouts in seconds for connecting and for receiving the next data."""
 
 CHUNK_BYTES = 1 << 20
 
@@ -46,7 +46,7 @@ _NO_ADDRESS = (
 )
 
 OnProgress = Callable[[str, int, int], None]
-"""Called with the name of a file, its bytes so far and its bytes in all."""
+"""Callback with the name of a file, the number of bytes received so far, and its total number of bytes."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class HubFile:
     """One file of a repository.
 
     Attributes:
-        path: Inside the repository.
-        size: Bytes.
-        sha256: As the hub gives it; empty if it gives none.
+        path: Path within the repository.
+        size: Size in bytes.
+        sha256: SHA-256 as announced by the hub; empty if it announces none.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Listing:
 
     Attributes:
         revision: Hash of the commit.
-        files: By path.
+        files: Files, keyed by path.
     """
 
     revision: str
@@ -78,7 +78,7 @@ class Listing:
 
 
 class Hub:
-    """One repository on the hub or a mirror of it."""
+    """A repository on the hub or on a mirror of it."""
 
     def __init__(self, repository: str) -> None:
         self.repository = repository
@@ -86,17 +86,17 @@ class Hub:
 
     @property
     def page(self) -> str:
-        """Address of the repository's page, where its terms stand."""
+        """Address of the repository's page, which has its terms of use."""
         return f"{self.endpoint}/{self.repository}"
 
     def list_files(self, revision: str = "main") -> Listing:
-        """Ask for the files of the repository.
+        """List the files of the repository.
 
         Args:
-            revision: Branch or hash of a commit.
+            revision: Name of a branch or hash of a commit.
 
         Raises:
-            WeightsDownloadError: no connection, no such repository, or no hub at this address.
+            WeightsDownloadError: There is no connection, no such repository, or no hub at this address.
         """
         url = f"{self.endpoint}/api/models/{self.repository}/revision/{quote(revision, safe='')}"
         try:
@@ -116,21 +116,21 @@ class Hub:
         return Listing(commit, {file.path: file for file in files})
 
     def fetch(self, file: HubFile, revision: str, target: Path, on_progress: OnProgress) -> str:
-        """Download a file, going on where an earlier attempt stopped.
+        """Download a file, resuming an earlier attempt if there is one.
 
         Args:
-            file: From :meth:`list_files`.
+            file: File from :meth:`list_files`.
             revision: Hash of the commit.
-            target: Its folder exists; while incomplete, the file beside it ends in ``.part``.
-            on_progress: Told about every piece.
+            target: Path of the file, in an existing folder; an incomplete download has the suffix ``.part``.
+            on_progress: Callback that is called for every chunk.
 
         Returns:
-            SHA-256 of the file.
+            SHA-256 of the file, in hexadecimal.
 
         Raises:
-            WeightsDownloadError: the connection broke and did not come back.
-            WeightsTamperedError: other size or SHA-256 than the hub gave; nothing is kept.
-            DiskFullError: nothing is kept.
+            WeightsDownloadError: The connection broke and could not be restored.
+            WeightsTamperedError: Size or SHA-256 differ from what the hub announced; nothing is kept.
+            DiskFullError: The disk is full; nothing is kept.
         """
         part = target.with_name(f"{target.name}.part")
         url = f"{self.endpoint}/{self.repository}/resolve/{revision}/{quote(file.path)}"
@@ -167,14 +167,14 @@ class Hub:
             goes_on = response.status_code == requests.codes.partial_content
             if goes_on and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 raise requests.ConnectionError("the server sent another range than was asked for")
-            have = have if goes_on else 0  # some servers ignore the range and start again
+            have = have if goes_on else 0  # some servers ignore the range and restart from zero
             with part.open("ab" if goes_on else "wb") as out:
                 for chunk in response.iter_content(CHUNK_BYTES):
                     out.write(chunk)
                     have += len(chunk)
                     on_progress(file.path, min(have, file.size), file.size)
                     if have > file.size:
-                        return  # the size gives it away
+                        return  # the caller notices from the size
         if have < file.size:
             raise requests.ConnectionError("the server stopped before the end")
 
@@ -205,7 +205,7 @@ class Hub:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):

@@ -1,6 +1,6 @@
-"""Models by name, loaded from this computer; :mod:`.acquire` brings the weights there.
+"""Loading of models by name from this computer; :mod:`.acquire` obtains their weights.
 
-Nothing here touches the network.
+Nothing here accesses the network.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class LoadedModel:
     """A model ready for the engine.
 
     Attributes:
-        name: ``sat-nano`` and the like.
+        name: Name of the model, such as ``sat-nano``.
         config: Architecture and canonical grid.
-        network: In evaluation mode, on the chosen device.
-        text_encoder: Its own text encoder, with a cache.
-        digest: SHA-256 of the weights file, hexadecimal.
+        network: Network in evaluation mode, on the chosen device.
+        text_encoder: Text encoder that belongs to the network, with a cache.
+        digest: SHA-256 of the weights file, in hexadecimal.
     """
 
     name: str
@@ -43,13 +43,13 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """What is on this computer of one model.
+    """Status of a model on this computer.
 
     Attributes:
-        name: Of the model.
-        ready: Whether it can be loaded.
-        size: Bytes on disk if ready, else about as many as there are to download.
-        origin: Where the weights are from, for people.
+        name: Name of the model.
+        ready: Whether the model can be loaded.
+        size: Size on disk in bytes if ready, otherwise the approximate size of the download.
+        origin: Human-readable origin of the weights.
     """
 
     name: str
@@ -59,7 +59,7 @@ class ModelStatus:
 
 
 def list_models() -> list[ModelStatus]:
-    """Say of every model whether its weights are here."""
+    """Return the status of every model on this computer."""
     demo = _demo_file()
     statuses = [ModelStatus(DEMO, demo.exists(), demo.stat().st_size if demo.exists() else 0, "this package")]
     store = Store()
@@ -79,15 +79,15 @@ def list_models() -> list[ModelStatus]:
 
 
 def verify(name: str) -> str:
-    """Check the weights of a model: SHA-256 against the record, names and shapes against the network.
+    """Verify the weights of a model: SHA-256 against the record, names and shapes against the network.
 
     Returns:
-        The SHA-256.
+        SHA-256 of the weights file, in hexadecimal.
 
     Raises:
-        WeightsMissingError: they are not here.
-        WeightsTamperedError: they changed.
-        CheckpointError: they do not fit the network.
+        WeightsMissingError: The weights are not on this computer.
+        WeightsTamperedError: The weights differ from their record.
+        CheckpointError: The weights do not fit the network.
     """
     return load_model(name).digest
 
@@ -99,14 +99,14 @@ def load_model(
 
     Args:
         name: ``sat-demo``, ``sat-nano`` or ``sat-pro``.
-        device: Where network and text encoder shall run.
-        dtype: Type of the network's parameters, float32 unless said otherwise.
+        device: Device for the network and the text encoder.
+        dtype: Data type of the network's parameters; None for float32.
 
     Raises:
-        WeightsError: there is no such model.
-        WeightsMissingError: the weights are not here; the hint has the command that fetches them.
-        WeightsTamperedError: they differ from the record.
-        CheckpointError: they do not fit the network.
+        WeightsError: There is no such model.
+        WeightsMissingError: The weights are not on this computer; the hint has the command to fetch them.
+        WeightsTamperedError: The weights differ from their record.
+        CheckpointError: The weights do not fit the network.
     """
     path, digest = _packaged() if name == DEMO else _checked(published_model(name).name)
     network, text_encoder, _ = checkpoint.load(path, device=device, dtype=dtype)

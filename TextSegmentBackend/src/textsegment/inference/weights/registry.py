@@ -1,4 +1,4 @@
-"""Models that have a name: where their weights come from and how the files are called there."""
+"""Registry of named models: where their weights come from, and the names of the files there."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SAT_REPOSITORY = "zzh99/SAT"
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """A network and its own text encoder, published as a pair.
+    """A network and its text encoder, published as a pair.
 
     Attributes:
-        config: Of the image network; its name is the model's name.
-        text_config: Of the text encoder.
+        config: Configuration of the image network; its name is that of the model.
+        text_config: Configuration of the text encoder.
         network_patterns: Regular expressions for the path of the network's file, in lower case, best first.
-        text_patterns: The same for the text encoder.
-        download_gb: About how much there is to download, to be shown before the hub is asked.
-        repository: On the Hugging Face hub.
+        text_patterns: Regular expressions for the path of the text encoder's file, likewise.
+        download_gb: Approximate size of the download in GB, shown before the hub is contacted.
+        repository: Repository on the Hugging Face hub.
     """
 
     config: SATConfig
@@ -39,11 +39,11 @@ class PublishedModel:
         return self.config.name
 
     def find_pair(self, paths: Collection[str]) -> tuple[str, str]:
-        """Find the paths of the network and of its text encoder among those of a repository or folder.
+        """Find the paths of the network and of its text encoder among the paths of a repository or folder.
 
         Raises:
-            WeightsMissingError: one of them is not there.
-            WeightsError: several files could be meant.
+            WeightsMissingError: One of them is missing.
+            WeightsError: Several files match equally well.
         """
         return (
             self._find("network", self.network_patterns, paths),
@@ -90,17 +90,17 @@ PUBLISHED = {
         ),
     )
 }
-"""Models whose weights are fetched from their authors."""
+"""Models whose weights are downloaded from their authors' repository, keyed by name."""
 
 DEMO = SAT_DEMO.name
-"""The model whose weights are part of this package."""
+"""Name of the model whose weights are part of this package."""
 
 
 def published_model(name: str) -> PublishedModel:
-    """Look a model up.
+    """Look up a published model by name.
 
     Raises:
-        WeightsError: there is no such model, or its weights come with this package.
+        WeightsError: There is no such model, or its weights are part of this package.
     """
     if name == DEMO:
         raise WeightsError(f"The weights of {DEMO} are part of this package.", "There is nothing to fetch.")
@@ -110,5 +110,5 @@ def published_model(name: str) -> PublishedModel:
 
 
 def unknown_model(name: str) -> WeightsError:
-    """Return the error for a name that no model has."""
+    """Return the error for an unknown model name."""
     return WeightsError(f"There is no model {name!r}.", f"Choose one of {', '.join((DEMO, *PUBLISHED))}.")

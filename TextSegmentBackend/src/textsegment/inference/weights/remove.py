@@ -1,4 +1,4 @@
-"""Take the weights of a model from this computer again."""
+"""Remove the weights of a model from this computer."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from textsegment.inference.weights.store import Store
 
 
 def removable_bytes(name: str) -> int:
-    """Return how much room the weights of a model take, broken downloads included.
+    """Return the size in bytes of the weights of a model, including incomplete downloads.
 
     Raises:
-        WeightsError: no such model, or its weights come with this package.
-        WeightsMissingError: there are none.
+        WeightsError: There is no such model, or its weights are part of this package.
+        WeightsMissingError: There are no weights to remove.
     """
     return sum(path.stat().st_size for path in _files(name, Store()))
 
 
 def remove(name: str) -> int:
-    """Remove the weights of a model, and what a broken download has left of them.
+    """Remove the weights of a model, including incomplete downloads.
 
-    The record of what they were stays: weights that are fetched again are compared with it.
+    Their record is kept, so that weights downloaded again are compared with it.
 
     Args:
-        name: Of a published model.
+        name: Name of a published model.
 
     Returns:
-        Bytes that are free now.
+        Number of bytes freed.
 
     Raises:
-        WeightsError: no such model, its weights come with this package, or another process is at it.
-        WeightsMissingError: there are none.
-        OutputError: a file cannot be removed, for example because an engine uses it.
+        WeightsError: There is no such model, its weights are part of this package, or another process is
+            changing the folder.
+        WeightsMissingError: There are no weights to remove.
+        OutputError: A file cannot be removed, for example because an engine uses it.
     """
     store = Store()
     files = _files(name, store)
@@ -52,13 +53,13 @@ def remove(name: str) -> int:
             freed += size
         for folder in {path.parent for path in files} | {store.downloads(name)}:
             if folder != store.folder:
-                with contextlib.suppress(OSError):  # not empty: somebody else's files
+                with contextlib.suppress(OSError):  # not empty: it has files that are not ours
                     folder.rmdir()
     return freed
 
 
 def _files(name: str, store: Store) -> list[Path]:
-    """Return the files that were put there for a model, none of which has a name that a user would choose."""
+    """Return the files stored for a model, none of which has a name that a user would choose."""
     if name == DEMO:
         raise WeightsError(f"The weights of {DEMO} are part of this package.", "They cannot be removed.")
     published_model(name)

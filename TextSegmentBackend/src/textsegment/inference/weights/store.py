@@ -1,12 +1,12 @@
-"""The folder of weights on this computer, and the record of what they were when first seen.
+"""The folder of weights on this computer, and the record of the files as first seen.
 
 ::
 
-    TEXTSEGMENT_HOME/             or the platform's folder for caches
+    TEXTSEGMENT_HOME/             or the platform's cache folder
         weights/
-            lock.json             where from, which commit, size and SHA-256 of every file
+            lock.json             origin, commit, size and SHA-256 of every file
             sat-nano.safetensors  ready to use
-            downloads/sat-nano/   published files on their way, removed after conversion
+            downloads/sat-nano/   published files while downloading, removed after conversion
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LOCK_FORMAT = 1
 
 
 def home() -> Path:
-    """Folder for everything that TextSegment keeps: ``TEXTSEGMENT_HOME``, or the platform's for caches."""
+    """Return the folder for all of TextSegment's data: ``TEXTSEGMENT_HOME``, or the platform's cache folder."""
     if chosen := os.environ.get("TEXTSEGMENT_HOME"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -43,12 +43,12 @@ def home() -> Path:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file as it was when first seen.
+    """Record of a file as first seen.
 
     Attributes:
         name: Path in its repository or folder.
-        size: Bytes.
-        sha256: Hexadecimal; empty as long as neither the hub nor the file itself has told it.
+        size: Size in bytes.
+        sha256: SHA-256 in hexadecimal; empty until known from the hub or the file itself.
     """
 
     name: str
@@ -58,14 +58,14 @@ class FileRecord:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """Where the weights of a model came from.
+    """Record of the origin of a model's weights.
 
     Attributes:
-        repository: On the hub; empty after an import.
+        repository: Repository on the hub; empty after an import.
         revision: Hash of the commit; empty after an import.
-        network: Published network.
-        text_encoder: Published text encoder.
-        converted: Our own file; ``None`` until the conversion is done.
+        network: Published file of the network.
+        text_encoder: Published file of the text encoder.
+        converted: Converted weights file; ``None`` until the conversion is complete.
     """
 
     repository: str
@@ -76,31 +76,31 @@ class ModelRecord:
 
 
 class Store:
-    """The folder of weights."""
+    """The folder of weights and its record."""
 
     def __init__(self) -> None:
         self.folder = home() / "weights"
 
     @property
     def lock_file(self) -> Path:
-        """The record of all models."""
+        """Path of the file with the records of all models."""
         return self.folder / "lock.json"
 
     def weights_file(self, model: str) -> Path:
-        """Where the converted weights of a model are, or will be."""
+        """Return the path of the converted weights of a model, whether or not the file exists."""
         return self.folder / f"{model}.safetensors"
 
     def downloads(self, model: str) -> Path:
-        """Folder for published files on their way."""
+        """Return the folder for published files of a model while they are downloaded."""
         return self.folder / "downloads" / model
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other processes from changing the folder meanwhile.
+        """Lock the folder against changes by other processes while the block runs.
 
         Raises:
-            WeightsError: another process is at it.
-            OutputError: the folder cannot be made.
+            WeightsError: Another process holds the lock.
+            OutputError: The folder cannot be created.
         """
         make_folder(self.folder)
         try:
@@ -113,10 +113,10 @@ class Store:
             ) from error
 
     def record(self, model: str) -> ModelRecord | None:
-        """What is known about the weights of a model; ``None`` if they were never seen.
+        """Return the record of a model's weights; ``None`` if they were never seen.
 
         Raises:
-            WeightsTamperedError: the record itself is damaged.
+            WeightsTamperedError: The record itself is damaged.
         """
         entry = self._records().get(model)
         if entry is None:
@@ -133,16 +133,16 @@ class Store:
             raise self._damaged() from error
 
     def write_record(self, model: str, record: ModelRecord) -> None:
-        """Remember the weights of a model."""
+        """Store the record of a model's weights."""
         models = {**self._records(), model: asdict(record)}
         with atomic_output(self.lock_file) as temporary:
             temporary.write_text(json.dumps({"format": LOCK_FORMAT, "models": models}, indent=1))
 
     def check(self, recorded: FileRecord, seen: FileRecord) -> None:
-        """Compare a file with its record; what either side does not know is not compared.
+        """Compare a file with its record; values that either side lacks are not compared.
 
         Raises:
-            WeightsTamperedError: they differ.
+            WeightsTamperedError: They differ.
         """
         known = recorded.sha256 and seen.sha256
         if recorded.size != seen.size or (known and recorded.sha256 != seen.sha256):

@@ -39,7 +39,7 @@ LOBE = re.compile(r"\blobes?\b")
 
 
 class PhraseMeaning(NamedTuple):
-    """A resolution, whether the phrase was recognised as a whole, and which neighbours in its list it affects."""
+    """A resolution, whether the phrase was recognised as a whole, and which neighbours it affects."""
 
     resolution: Resolution
     firm: bool = True
