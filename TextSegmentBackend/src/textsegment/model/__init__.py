@@ -1,1 +1,1 @@
-"""SAT as a torch network: configuration, modules, text encoders, checkpoints."""
+"""SAT as a PyTorch network: configuration, modules, text encoders and checkpoints."""

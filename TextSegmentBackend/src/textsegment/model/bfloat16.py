@@ -1,4 +1,4 @@
-"""Whether a device computes in bfloat16 for real."""
+"""Detection of hardware support for bfloat16."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _CPU_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
-    """Return whether a device has instructions for bfloat16, which make it no slower than float32.
+    """Return whether a device has instructions for bfloat16, so that it is no slower than float32.
 
-    A CPU without instructions for it takes about 50 times as long for a convolution (measured with PyTorch
-    2.13, AVX2), which to a user is a program that hangs.
+    Without them a CPU takes about 50 times as long for a convolution (measured with PyTorch 2.13, AVX2), which
+    looks to users as if the program hangs.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    if device.type == "mps" or not hasattr(torch.cpu, "get_capabilities"):  # in older releases of PyTorch
+    if device.type == "mps" or not hasattr(torch.cpu, "get_capabilities"):  # missing in older releases of PyTorch
         return False
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in _CPU_INSTRUCTIONS)

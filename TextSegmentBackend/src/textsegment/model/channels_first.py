@@ -1,11 +1,11 @@
-"""Convolution and normalisation of large volumes in little memory, for inference; channels come first.
+"""Memory-efficient convolution and normalisation of large volumes for inference, with channels first.
 
-For GPUs, batches and small layers; :mod:`~textsegment.model.slabs` has the large ones of a processor.
+This module serves GPUs, batches and small layers; :mod:`~textsegment.model.slabs` serves large layers on CPUs.
 
 At full resolution one tensor of features takes gigabytes. A 3×3×3 convolution needs few rows of its input at
-a time, and instance statistics are those of one channel: so the work is done in slabs of rows and groups of
-channels, and besides input and output only scratch of a fixed size exists. Results are the same up to the
-rounding of float32 sums.
+a time, and instance statistics concern one channel each. So the work is done in slabs of rows and groups of
+channels, and besides input and output only a fixed amount of scratch memory is needed. Results are the same
+up to rounding of float32 sums.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SLAB_ELEMENTS = 2**26
-"""Numbers that go into and come out of one slab at most: 256 MiB in float32."""
+"""Maximum number of input and output elements of a slab: 256 MiB in float32."""
 
 SLABS = 8
-"""A layer is cut into so many slabs, or more, unless it is small."""
+"""Minimum number of slabs of a layer, unless it is small."""
 
-# Small layers run whole: then their sums are those of the plain layers to the last bit, which matters where a
-# bottleneck of few voxels magnifies rounding.
+# Small layers run as a whole, so that their sums are bit-identical to those of the plain layers. That matters
+# where a bottleneck of few voxels amplifies rounding errors.
 _SMALL_ELEMENTS = 2**25
 
 
 def slab_elements(layer_elements: float) -> float:
-    """Return how many of the numbers that go into and come out of a layer are in one slab."""
+    """Return the number of input and output elements of one slab, given that of its layer."""
     return min(SLAB_ELEMENTS, max(layer_elements / SLABS, _SMALL_ELEMENTS))
 
 
 @dataclass(frozen=True)
 class JoinedSkip:
-    """Upsampled features beside the skip of their resolution, as if concatenated; made row by row.
+    """Virtual concatenation of upsampled features and the skip at their resolution, computed row by row.
 
     Attributes:
-        upsample: Transposed convolution, kernel and stride 2.
-        deeper: (B, C_below, h/2, w/2, d/2).
-        skip: (B, C, h, w, d).
+        upsample: Transposed convolution with kernel size and stride 2.
+        deeper: Features to upsample, (B, C_below, h/2, w/2, d/2).
+        skip: Skip features, (B, C, h, w, d).
     """
 
     upsample: nn.ConvTranspose3d
@@ -47,21 +47,21 @@ class JoinedSkip:
     skip: Tensor
 
     def rows(self, first: int, last: int) -> Tensor:
-        """Return rows first…last − 1 of the concatenation, (B, 2 C, last − first, w, d)."""
+        """Return rows first to last − 1 of the concatenation, (B, 2 C, last − first, w, d)."""
         low, high = first // 2, (last + 1) // 2  # rows 2n and 2n + 1 come from row n alone
         upsampled = self.upsample(self.deeper[:, :, low:high])[:, :, first - 2 * low : last - 2 * low]
         return torch.cat((upsampled, self.skip[:, :, first:last]), dim=1)
 
 
 def convolve(conv: nn.Conv3d, x: Tensor | JoinedSkip) -> Tensor:
-    """Apply a 3×3×3 convolution with padding 1, some rows at a time.
+    """Apply a 3×3×3 convolution with padding 1, one slab of rows at a time.
 
     Args:
-        conv: The convolution; stride 1 or 2.
-        x: (B, in, h, w, d).
+        conv: Convolution with stride 1 or 2.
+        x: Input, (B, in, h, w, d).
 
     Returns:
-        (B, out, h/stride, w/stride, d/stride).
+        Output, (B, out, h/stride, w/stride, d/stride).
     """
     height, width, depth = (x if isinstance(x, Tensor) else x.skip).shape[2:]
     stride = conv.stride[0]
@@ -87,7 +87,7 @@ def convolve(conv: nn.Conv3d, x: Tensor | JoinedSkip) -> Tensor:
 
 
 def normalize_in_place(x: Tensor, norm: nn.InstanceNorm3d, negative_slope: float) -> Tensor:
-    """Apply instance normalisation and leaky ReLU to (B, C, h, w, d), some channels at a time."""
+    """Apply instance normalisation and leaky ReLU to (B, C, h, w, d) in place, some channels at a time."""
     channels = max(1, SLAB_ELEMENTS // (8 * x[:, 0].numel()))
     weights, biases = torch.split(norm.weight, channels), torch.split(norm.bias, channels)
     for group, weight, bias in zip(torch.split(x, channels, dim=1), weights, biases, strict=True):

@@ -1,4 +1,4 @@
-"""What differs between the published networks and the demonstration: data, not code."""
+"""Configurations of the published networks and of the demonstration model, which differ in data only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MODALITY_INDEX = {"CT": 0, "MR": 1, "US": 2, "PT": 3}
-"""Row of SAT's modality embedding for each DICOM modality (SAT's order: ct, mri, us, pet)."""
+"""Row of SAT's modality embedding, keyed by DICOM modality (in SAT's order: ct, mri, us, pet)."""
 
 
 @dataclass(frozen=True)
@@ -15,17 +15,18 @@ class SATConfig:
 
     Attributes:
         name: ``sat-nano``, ``sat-pro`` or ``sat-demo``.
-        features: Channels of the six U-Net stages; the first is also the number of per-voxel features.
-        encoder_convs: Convolutions in each of the six encoder stages.
-        decoder_convs: Convolutions in each of the five decoder stages, deepest first.
-        width: Channels of tokens and queries.
-        projection_hidden: Hidden channels between the pooled latents and the tokens.
-        mask_hidden: Hidden channels between a decoded query and its mask embedding.
-        layers: Layers of the query decoder.
-        heads: Attention heads of the query decoder.
-        feed_forward: Hidden channels of the query decoder's feed-forward blocks.
-        spacing: Canonical voxel size in millimetres along R, A, S.
-        patch_size: Voxels of a patch along R, A, S; multiples of 32.
+        features: Number of channels of each of the six U-Net stages; the first is also the number of
+            per-voxel features.
+        encoder_convs: Number of convolutions in each of the six encoder stages.
+        decoder_convs: Number of convolutions in each of the five decoder stages, deepest first.
+        width: Number of channels of tokens and queries.
+        projection_hidden: Number of hidden channels between the pooled latents and the tokens.
+        mask_hidden: Number of hidden channels between a decoded query and its mask embedding.
+        layers: Number of layers of the query decoder.
+        heads: Number of attention heads of the query decoder.
+        feed_forward: Number of hidden channels in the feed-forward blocks of the query decoder.
+        spacing: Canonical voxel size in millimetres, along R, A, S.
+        patch_size: Size of a patch in voxels, along R, A, S; multiples of 32.
         text_encoder: ``knowledge`` (MPNet/BioLORD layout) or ``table`` (precomputed embeddings).
     """
 
@@ -45,7 +46,7 @@ class SATConfig:
 
     @property
     def latent_channels(self) -> int:
-        """Channels of the pooled and concatenated encoder outputs."""
+        """Number of channels of the pooled and concatenated encoder outputs."""
         return sum(self.features)
 
 

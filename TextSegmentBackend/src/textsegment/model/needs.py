@@ -1,15 +1,15 @@
-"""About how much free memory a model needs, to say so before it is loaded; the sums are in docs/memory.md."""
+"""Approximate free memory that a model needs, known before it is loaded; derived in docs/memory.md."""
 
 from __future__ import annotations
 
 from textsegment.errors import WeightsError
 
-# Gigabytes (10⁹ bytes) on a GPU in fp16, and where everything is fp32; libraries and a large scan included.
+# Gigabytes (10⁹ bytes) on a GPU in fp16, and with everything in fp32, including libraries and a large scan.
 _NEEDED_GB = {"sat-demo": (2.0, 2.0), "sat-nano": (8.0, 10.0), "sat-pro": (12.0, 19.0)}
 
 
 def needed_gb(model: str, device: str) -> float:
-    """Return gigabytes of free memory that suffice.
+    """Return the free memory that is enough for a model, in gigabytes (10⁹ bytes).
 
     Args:
         model: ``sat-demo``, ``sat-nano`` or ``sat-pro``.

@@ -11,12 +11,12 @@ from torch import Tensor
 def position_encoding(grid: tuple[int, int, int], channels: int) -> Tensor:
     """Encode the positions of a token grid.
 
-    The channels are split evenly among the three axes, rounded up to whole sine/cosine pairs and cut at the
-    end; within an axis sine and cosine of one frequency are neighbours.
+    The channels are split evenly among the three axes, rounded up to whole sine/cosine pairs, and truncated at
+    the end; within an axis, the sine and cosine of each frequency are adjacent.
 
     Args:
-        grid: Tokens along h, w, d.
-        channels: Channels of the encoding.
+        grid: Number of tokens along h, w, d.
+        channels: Number of channels of the encoding.
 
     Returns:
         float32 (h·w·d, channels), tokens in C order of (h, w, d).

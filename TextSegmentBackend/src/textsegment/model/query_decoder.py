@@ -1,7 +1,7 @@
-"""Query decoder: prompts look at the image, never at each other.
+"""Query decoder: prompts attend to the image, never to each other.
 
-Pre-norm transformer decoder layers without self-attention, so that the mask of a prompt does not depend on
-which other prompts are asked. Parameter names as in the published checkpoints (torch's own attention layout).
+Pre-norm transformer decoder layers without self-attention, so that the mask of a prompt does not depend on the
+other prompts. Parameter names are those of the published checkpoints (the layout of torch's own attention).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of queries to tokens, parameters laid out as in ``nn.MultiheadAttention``."""
+    """Multi-head attention from queries to tokens, with the parameter layout of ``nn.MultiheadAttention``."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -24,15 +24,15 @@ class CrossAttention(nn.Module):
         nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Attend.
+        """Compute the attention.
 
         Args:
-            query: (N, width), one row a prompt.
-            key: (T, width), one row a token.
-            value: (T, width).
+            query: (N, width), one row per prompt.
+            key: (T, width), one row per token.
+            value: (T, width), one row per token.
 
         Returns:
-            (N, width).
+            Attended values, (N, width).
         """
         w_query, w_key, w_value = self.in_proj_weight.chunk(3)
         b_query, b_key, b_value = self.in_proj_bias.chunk(3)
@@ -49,7 +49,7 @@ class CrossAttention(nn.Module):
 
 
 class QueryDecoderLayer(nn.Module):
-    """Cross-attention and feed-forward block, each with a norm before and a residual around it."""
+    """Cross-attention and feed-forward blocks, each with a preceding norm and a residual connection."""
 
     def __init__(self, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class QueryDecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Refine queries (N, width) by tokens: keys and values (T, width)."""
+        """Refine queries (N, width) using the keys and values (T, width) of tokens."""
         query = query + self.multihead_attn(self.norm2(query), key, value)
         hidden = F.relu(self.linear1(self.norm3(query)))
         refined: Tensor = query + self.linear2(hidden)
@@ -68,7 +68,7 @@ class QueryDecoderLayer(nn.Module):
 
 
 class QueryDecoder(nn.Module):
-    """Stack of layers and a final norm."""
+    """Stack of decoder layers with a final norm."""
 
     def __init__(self, width: int, heads: int, feed_forward: int, layers: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class QueryDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, tokens: Tensor, position: Tensor) -> Tensor:
-        """Refine queries (N, width) by tokens (T, width); ``position`` (T, width) is added to keys only."""
+        """Refine queries (N, width) using tokens (T, width); ``position`` (T, width) is added to keys only."""
         key = tokens + position
         for layer in self.layers:
             queries = layer(queries, key, tokens)

@@ -1,10 +1,10 @@
-"""SAT, Segment Anything with Text (arXiv 2312.17183), as one torch module.
+"""SAT, Segment Anything with Text (arXiv 2312.17183), as one PyTorch module.
 
     patch   (1, 1, h, w, d) ── UNet ─┬─ pixel_features (C, h, w, d) ───────────────────┐
                                      └─ latents → tokens (T, width) ─┐                 ├─ logits (N, h, w, d)
     queries (N, width) ─────────────────────────────── QueryDecoder ─┴─ mask_embedding ┘
                                                                         (N, C)
-The U-Net never sees the text: ``encode_image`` once a patch, the rest once a prompt.
+The U-Net never sees the text: ``encode_image`` runs once per patch, the rest once per prompt.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from textsegment.model.unet import IMAGE_CHANNELS, UNet
 
 
 class PatchFeatures(NamedTuple):
-    """All that the network knows of a patch; depends on its voxels alone.
+    """Features of a patch, which depend on its voxels alone.
 
     Attributes:
-        tokens: (T, width), one a voxel of the bottleneck grid, in C order of (h, w, d).
-        grid: Tokens along h, w, d; their product is T.
-        pixel_features: (C, h, w, d) at full resolution.
+        tokens: (T, width), one row per voxel of the bottleneck grid, in C order of (h, w, d).
+        grid: Number of tokens along h, w, d; the product is T.
+        pixel_features: Per-voxel features at full resolution, (C, h, w, d).
     """
 
     tokens: Tensor
@@ -36,12 +36,12 @@ class PatchFeatures(NamedTuple):
 
 
 def _two_layers(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    # A GELU after the last layer too: published so, for tokens and for mask embeddings.
+    # The published networks have a GELU after the last layer too, for tokens and for mask embeddings.
     return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, outputs), nn.GELU())
 
 
 class SAT(nn.Module):
-    """The network of one configuration, weights at random until loaded."""
+    """Network of a given configuration, with random weights until others are loaded."""
 
     def __init__(self, config: SATConfig) -> None:
         super().__init__()
@@ -57,8 +57,8 @@ class SAT(nn.Module):
         """Run the U-Net on one patch.
 
         Args:
-            patch: Normalised voxels (1, 1, h, w, d); h, w, d are multiples of 32 and hold at least two
-                voxels of the bottleneck, since instance statistics of a single one do not exist.
+            patch: Normalised voxels (1, 1, h, w, d); h, w, d are multiples of 32 and span at least two voxels
+                of the bottleneck, since instance statistics of a single voxel do not exist.
         """
         latents = self._latents(patch)
         tokens, grid = self._tokens(latents)
@@ -66,9 +66,9 @@ class SAT(nn.Module):
         return PatchFeatures(tokens, grid, pixel_features[0])
 
     def encode_image_deeply(self, patch: Tensor) -> tuple[PatchFeatures, list[Tensor]]:
-        """Run the U-Net as ``encode_image`` does and also return the features of each coarser decoder stage.
+        """Run the U-Net like ``encode_image``, and also return the features of each coarser decoder stage.
 
-        For deep supervision in training: (1, C_s, h/2^s, w/2^s, d/2^s), deepest first.
+        They serve deep supervision in training and have shape (1, C_s, h/2^s, w/2^s, d/2^s), deepest first.
         """
         latents = self._latents(patch)
         tokens, grid = self._tokens(latents)
@@ -87,7 +87,7 @@ class SAT(nn.Module):
         return self.projection_layer(stacked.flatten(1).T), (h, w, d)
 
     def decode(self, features: PatchFeatures, queries: Tensor) -> Tensor:
-        """Let queries (N, width) look at the tokens of one patch; returns the same shape."""
+        """Let queries (N, width) attend to the tokens of one patch; returns the same shape."""
         position = position_encoding(features.grid, self.config.width).to(features.tokens)
         out: Tensor = self.transformer_decoder(queries, features.tokens, position)
         return out
@@ -99,7 +99,7 @@ class SAT(nn.Module):
 
     @staticmethod
     def logits(pixel_features: Tensor, mask_embeddings: Tensor) -> Tensor:
-        """Dot product over channels: (C, h, w, d) and (N, C) to (N, h, w, d)."""
+        """Return the dot product over channels of (C, h, w, d) and (N, C), with shape (N, h, w, d)."""
         return torch.einsum("nc,chwd->nhwd", mask_embeddings, pixel_features)
 
     def forward(self, patch: Tensor, queries: Tensor) -> Tensor:

@@ -22,15 +22,15 @@ from textsegment.model.channels_first import JoinedSkip
 from textsegment.model.statistics import Statistics
 
 SMALL_VOXELS = 2**19
-"""Layers with no more voxels in their output keep channels first.
+"""Maximum number of output voxels of layers that keep channels first.
 
-There is little to gain, and sums in another order matter: a bottleneck of few voxels magnifies rounding.
+They would gain little, and the order of summation matters: a bottleneck of few voxels amplifies rounding.
 """
 
 SLAB_BYTES = 12 * 2**20
-"""Of a slab's output, about: with its input it fits the last cache, and is memory that is used again.
+"""Approximate size of a slab's output: with its input it fits the last-level cache, and its memory is reused.
 
-Above 32 MiB the C library asks the system for fresh memory each time, which costs more than its use.
+Above 32 MiB the C library requests fresh memory from the system each time, which costs more than its use.
 """
 
 _LAYOUT = torch.channels_last_3d
@@ -40,14 +40,14 @@ _SUITED = _HAS_LIBRARY and platform.machine().lower() in ("x86_64", "amd64")
 
 @dataclass(frozen=True)
 class Convolved:
-    """Output of a convolution, to be normalised and activated by who reads it.
+    """Output of a convolution that its reader has to normalise and activate.
 
     Attributes:
-        values: (1, C, h, w, d), channels last.
-        mean: float32 (C,), of ``values``.
-        variance: The same.
-        norm: Weight, bias and epsilon.
-        negative_slope: Of the leaky ReLU.
+        values: Raw output (1, C, h, w, d), channels last.
+        mean: Mean of ``values`` per channel, float32 (C,).
+        variance: Variance of ``values`` per channel, float32 (C,).
+        norm: Normalisation layer with weight, bias and epsilon.
+        negative_slope: Negative slope of the leaky ReLU.
     """
 
     values: Tensor
@@ -57,7 +57,7 @@ class Convolved:
     negative_slope: float
 
     def write_rows(self, first: int, last: int, out: Tensor) -> None:
-        """Write rows first…last − 1, normalised and activated, to ``out`` (1, C, last − first, w, d)."""
+        """Write rows first to last − 1, normalised and activated, to ``out`` (1, C, last − first, w, d)."""
         norm, nothing = self.norm, torch.empty(0)
         given = (self.values[:, :, first:last], norm.weight, norm.bias, self.mean, self.variance)
         torch.native_batch_norm(*given, False, 0.0, norm.eps, out=(out, nothing, nothing))
@@ -74,32 +74,32 @@ class Convolved:
 
 
 class _Upsampled:
-    """Rows of a joined skip: upsampled features first, then the skip."""
+    """Source of the rows of a joined skip: channels of the upsampled features first, then of the skip."""
 
     def __init__(self, joined: JoinedSkip, dtype: torch.dtype) -> None:
         self.values = joined.skip.to(dtype).contiguous(memory_format=_LAYOUT)
         self._deeper = joined.deeper.to(dtype).contiguous(memory_format=_LAYOUT)
         weight = joined.upsample.weight.to(dtype)  # (below, C, 2, 2, 2)
-        # Two voxels of the output along d, one after the other: (2, 2) matrices (2 C, below).
+        # 2 × 2 matrices of shape (2 C, below), each for two consecutive output voxels along d.
         self._weights = [[weight[:, :, i, j].permute(2, 1, 0).flatten(0, 1) for j in (0, 1)] for i in (0, 1)]
         bias = joined.upsample.bias
         self._bias = None if bias is None else bias.to(dtype).repeat(2)
 
     def write_rows(self, first: int, last: int, out: Tensor) -> None:
-        """Write rows first…last − 1 to ``out`` (1, 2 C, last − first, w, d); both bounds are even."""
+        """Write rows first to last − 1 to ``out`` (1, 2 C, last − first, w, d); both bounds are even."""
         channels = self.values.shape[1]
         out[:, channels:].copy_(self.values[:, :, first:last])
         deeper = self._deeper[0, :, first // 2 : last // 2].permute(1, 2, 3, 0)  # (h/2, w/2, d/2, below)
         h, w, d = deeper.shape[:3]
         split = out[0, :channels].permute(1, 2, 3, 0).view(h, 2, w, 2, d, 2, channels)
         for i in (0, 1):
-            for j in (0, 1):  # a kernel of 2 and stride 2: each voxel of the output comes from one voxel
+            for j in (0, 1):  # kernel and stride 2: each output voxel depends on one input voxel
                 pairs = F.linear(deeper, self._weights[i][j], self._bias)
                 split[:, i, :, j].copy_(pairs.view(h, w, d, 2, channels))
 
 
 def takes(conv: nn.Conv3d, x: Tensor | Convolved | JoinedSkip) -> bool:
-    """Whether ``convolve`` is the way through this layer."""
+    """Return whether ``convolve`` handles a layer with this convolution and input."""
     values = x.skip if isinstance(x, JoinedSkip) else x if isinstance(x, Tensor) else x.values
     strided = conv.stride[0] ** 3
     return (
@@ -111,12 +111,12 @@ def takes(conv: nn.Conv3d, x: Tensor | Convolved | JoinedSkip) -> bool:
 
 
 def is_large(voxels: int) -> bool:
-    """Whether a layer on this processor with so many voxels in its output runs in slabs, channels last."""
+    """Return whether a layer with this many output voxels runs in slabs with channels last on this CPU."""
     return _SUITED and voxels > SMALL_VOXELS
 
 
 def scratch_bytes(row: int) -> int:
-    """Return about how much memory a layer takes beside its output, whose rows have so many bytes each."""
+    """Return the approximate scratch memory of a layer in bytes, given the bytes of a row of its output."""
     rows = _slab_rows(row)
     return row * (2 * (rows + 3) + 2 * rows)  # input of twice the channels, result, and what it is made from
 
@@ -124,19 +124,19 @@ def scratch_bytes(row: int) -> int:
 def convolve(
     conv: nn.Conv3d, norm: nn.InstanceNorm3d, negative_slope: float, x: Tensor | Convolved | JoinedSkip
 ) -> Convolved:
-    """Apply a 3×3×3 convolution with padding 1; the norm and leaky ReLU are left to who reads the result.
+    """Apply a 3×3×3 convolution with padding 1, leaving norm and leaky ReLU to the reader of the result.
 
     Args:
-        conv: The convolution; stride 1, or with a tensor 2.
-        norm: What comes after it.
-        negative_slope: Of the leaky ReLU after that.
-        x: (1, in, h, w, d) with ``takes(conv, x)``. ``Convolved`` and the skip of a ``JoinedSkip`` are
-            overwritten by the result.
+        conv: Convolution with stride 1, or for a tensor also 2.
+        norm: Normalisation layer after the convolution.
+        negative_slope: Negative slope of the leaky ReLU after the normalisation.
+        x: Input (1, in, h, w, d) for which ``takes(conv, x)`` holds. A ``Convolved`` and the skip of a
+            ``JoinedSkip`` are overwritten by the result.
     """
     dtype = _computed_in(x)
     weight, bias = conv.weight, None if conv.bias is None else conv.bias.to(dtype)
     if isinstance(x, Tensor):
-        if x.stride(1) == 0:  # one grey channel, repeated
+        if x.stride(1) == 0:  # one repeated grey channel
             x, weight = x[:, :1], weight.sum(1, keepdim=True)
         x = _channels_last(x.to(dtype))
         rows_out = [(n - 1) // conv.stride[0] + 1 for n in x.shape[2:]]
@@ -156,8 +156,8 @@ def convolve(
 
 
 def conv_speed_test(dtype: torch.dtype) -> Callable[[], Tensor]:
-    """Return a convolution of layout and channels as the U-Net has, 0.8 GFLOP, to be timed in this type."""
-    # 64 × 6 × 56 is above what PyTorch leaves to the library; smaller ones go another way.
+    """Return a function to time: a convolution of 0.8 GFLOP in a data type, with layout as in the U-Net."""
+    # PyTorch hands a convolution to the library from a certain size on; 64 × 6 × 56 is above it.
     x, weight = torch.zeros(1, 64, 6, 56, 16, dtype=dtype), torch.zeros(64, 64, 3, 3, 3, dtype=dtype)
     if _SUITED:
         x, weight = _channels_last(x), _channels_last(weight)
@@ -170,7 +170,7 @@ def finished(x: Tensor | Convolved) -> Tensor:
 
 
 def mean_of_blocks(x: Tensor, size: int) -> Tensor:
-    """Return the means (B, C, h/size, w/size, d/size) of cubes, without a copy where channels are last."""
+    """Return the means over cubes, (B, C, h/size, w/size, d/size), without a copy if channels are last."""
     if not _is_channels_last(x) or x.dtype == torch.float64:
         return F.avg_pool3d(x, size)
     channels = x.shape[1]
@@ -183,7 +183,7 @@ def mean_of_blocks(x: Tensor, size: int) -> Tensor:
 
 
 def _padded(x: Tensor, stride: int, rows: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield the first row of each slab of the output, and its input with one row of padding at the ends."""
+    """Yield, for each slab of the output, its first row and its input, padded by one row at the ends."""
     height = x.shape[2]
     for first in range(0, (height - 1) // stride + 1, rows):
         start, stop = first * stride - 1, min((first + rows - 1) * stride + 2, height + 1)
@@ -194,11 +194,11 @@ def _padded(x: Tensor, stride: int, rows: int) -> Iterator[tuple[int, Tensor]]:
 
 
 def _refilled(source: Convolved | _Upsampled, channels: int, rows: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield the first row of each slab of the output, and its input, read into one scratch.
+    """Yield, for each slab of the output, its first row and its input, read into one scratch buffer.
 
-    A row of the output needs the row of the input after it: the slabs of the output lag one row behind, and
-    may overwrite the source. The scratch holds two rows that the slab before had too, the rows that are new,
-    and at the end one of padding.
+    A row of the output needs the next row of the input, so slabs of the output lag one row behind and may
+    overwrite the source. The buffer holds the last two rows of the previous slab, the new rows, and at the end
+    one row of padding.
     """
     height, width, depth = source.values.shape[2:]
     shape = (1, channels, rows + 3, width, depth)
@@ -223,7 +223,7 @@ def _rows(out: Tensor) -> int:
 
 
 def _slab_rows(row_bytes: int) -> int:
-    """Return how many rows of the output are a slab: an even number, for the sake of upsampling."""
+    """Return the number of output rows in a slab, an even number because upsampling doubles rows."""
     return max(2, round(SLAB_BYTES / (2 * row_bytes)) * 2)
 
 

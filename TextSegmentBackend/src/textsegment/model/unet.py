@@ -1,6 +1,6 @@
 """Plain convolutional U-Net: the image half of SAT.
 
-Parameter names are those of the published checkpoints, so that loading needs no table of renames.
+Parameter names are those of the published checkpoints, so that loading needs no renaming.
 Shapes in comments: B batch, C_s channels of stage s, (h, w, d) voxels of the patch.
 """
 
@@ -16,7 +16,7 @@ from textsegment.model.channels_first import JoinedSkip
 from textsegment.model.slabs import Convolved, finished
 
 IMAGE_CHANNELS = 3
-"""SAT was built for colour images: one grey channel is repeated three times."""
+"""Number of input channels: SAT was built for colour images, so one grey channel is repeated three times."""
 
 
 class ConvBlock(nn.Module):
@@ -31,7 +31,7 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor | Convolved | JoinedSkip) -> Tensor | Convolved:
         """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride).
 
-        Without gradients other than tensors may come and go, and may be overwritten.
+        Without gradients, input and output may be other types than tensors, and the input may be overwritten.
         """
         if torch.is_grad_enabled():
             activated: Tensor = self.activation(self.norm(self.conv(x)))
@@ -44,7 +44,7 @@ class ConvBlock(nn.Module):
 
 
 class ConvStage(nn.Module):
-    """Several blocks of one resolution; the stride sits in the first."""
+    """Sequence of blocks at one resolution; the stride is in the first block."""
 
     def __init__(self, in_channels: int, out_channels: int, count: int, stride: int = 1) -> None:
         super().__init__()
@@ -54,25 +54,25 @@ class ConvStage(nn.Module):
     def forward(self, x: Tensor | JoinedSkip) -> Tensor:
         """Map (B, in, h, w, d) to (B, out, h/stride, w/stride, d/stride)."""
         for block in self.convs:
-            x = block(x)  # by this name, so that nothing outlives its last use
+            x = block(x)  # rebinding the name frees each tensor after its last use
         assert not isinstance(x, JoinedSkip)
         return finished(x)
 
 
 class Encoder(nn.Module):
-    """Six stages; every stage but the first halves the resolution."""
+    """Encoder of six stages; each but the first halves the resolution."""
 
     def __init__(self, features: Sequence[int], convs: Sequence[int]) -> None:
         super().__init__()
         inputs = (IMAGE_CHANNELS, *features[:-1])
-        # One-element sequences: the published layout has this extra level.
+        # The published layout has this extra level of one-element sequences.
         self.stages = nn.ModuleList(
             nn.Sequential(ConvStage(i, o, n, stride=1 if s == 0 else 2))
             for s, (i, o, n) in enumerate(zip(inputs, features, convs, strict=True))
         )
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        """Map (B, 3, h, w, d) to one latent a stage, (B, C_s, h/2^s, w/2^s, d/2^s)."""
+        """Map (B, 3, h, w, d) to one latent per stage, (B, C_s, h/2^s, w/2^s, d/2^s)."""
         latents = []
         for stage in self.stages:
             image = stage(image)
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Five stages back to full resolution, each joined by the skip of its resolution."""
+    """Decoder of five stages up to full resolution, each joined by the skip at its resolution."""
 
     def __init__(self, features: Sequence[int], convs: Sequence[int]) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class Decoder(nn.Module):
     def each_stage(self, latents: list[Tensor]) -> Iterator[Tensor]:
         """Yield the features of every stage, (B, C_s, h/2^s, w/2^s, d/2^s), deepest first.
 
-        Empties ``latents``: a skip is freed as soon as it is used, which lowers the peak memory.
+        Empties ``latents``: each skip is freed as soon as it is used, which lowers the peak memory.
         """
         x = latents.pop()
         for upsample, stage in zip(self.transpconvs, self.stages, strict=True):
@@ -103,7 +103,7 @@ class Decoder(nn.Module):
             assert isinstance(stage, ConvStage)
             if torch.is_grad_enabled():
                 x = stage(torch.cat((upsample(x), latents.pop()), dim=1))
-            else:  # the same, but the concatenation never exists
+            else:  # the same without ever creating the concatenation
                 x = stage(JoinedSkip(upsample, x, latents.pop()))
             yield x
 
@@ -115,7 +115,7 @@ class Decoder(nn.Module):
 
 
 class UNet(nn.Module):
-    """Encoder and decoder."""
+    """U-Net made of an encoder and a decoder."""
 
     def __init__(
         self, features: Sequence[int], encoder_convs: Sequence[int], decoder_convs: Sequence[int]

@@ -1,6 +1,6 @@
-"""Random changes that a scan can undergo without becoming another anatomy; by MONAI.
+"""Random augmentation of scans, with MONAI.
 
-Sides are never mirrored: left and right must stay what they are.
+Scans are never mirrored, since left and right must be preserved.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from textsegment.training.dataset import TrainingCase
 
 _DEGREES = np.pi / 180
 _UNCHANGED_SHARE = 0.35
-"""Share of patches that stay as the scan is: what users bring is no augmented scan."""
+"""Fraction of patches that are not augmented, because the scans of users are not either."""
 
 
 def spatial(patch_size: tuple[int, int, int]) -> Compose:
-    """Random affine map, then a random crop of at most ``patch_size``, zero-padded at the end to it."""
+    """Return a random affine map and a random crop of at most ``patch_size``, zero-padded at the end to it."""
     keys = ("image", "labels")
     smallest = [round(0.5 * n) for n in patch_size]
-    # Most patches are whole, as in use; small ones stand for scans of a part of the body.
+    # Most patches have full size, as in use; smaller ones represent scans of a part of the body.
     crop = OneOf(
         [
             RandSpatialCropd(keys, roi_size=patch_size, random_size=False),
@@ -61,7 +61,7 @@ def spatial(patch_size: tuple[int, int, int]) -> Compose:
 
 
 def unchanged(patch_size: tuple[int, int, int]) -> Compose:
-    """Random crop of at most ``patch_size``, zero-padded at the end to it."""
+    """Return a random crop of at most ``patch_size``, zero-padded at the end to it."""
     keys = ("image", "labels")
     return Compose(
         [
@@ -72,7 +72,7 @@ def unchanged(patch_size: tuple[int, int, int]) -> Compose:
 
 
 def intensity() -> Compose:
-    """Random contrast, bias, noise, blur and resolution of a normalised image."""
+    """Return random changes of contrast, bias field, noise, blur and resolution for a normalised image."""
     keys = ("image",)
     return Compose(
         [
@@ -90,14 +90,14 @@ def intensity() -> Compose:
 def recolour(
     image: Tensor, labels: Tensor, random: np.random.Generator, *, spread: float = 0.3, share: float = 0.4
 ) -> Tensor:
-    """Give labelled structures another brightness: other contrast phases, other scanners, other sequences.
+    """Change the brightness of labelled structures to imitate other contrast phases, scanners and sequences.
 
     Args:
-        image: (1, h, w, d), normalised.
-        labels: (1, h, w, d), whole numbers.
-        random: Source of randomness.
+        image: Normalised image (1, h, w, d).
+        labels: Label map (1, h, w, d) of integers.
+        random: Random number generator.
         spread: Standard deviation of the added offset.
-        share: Share of images that are changed.
+        share: Fraction of images that are changed.
     """
     if random.random() > share:
         return image
@@ -107,7 +107,7 @@ def recolour(
 
 
 class PatchSampler:
-    """Draws augmented patches from training cases, cases by their weight."""
+    """Sampler of augmented patches from training cases, which are drawn according to their weights."""
 
     def __init__(self, cases: list[TrainingCase], patch_size: tuple[int, int, int], seed: int) -> None:
         self.cases = cases
@@ -119,7 +119,7 @@ class PatchSampler:
         self._odds = weights / weights.sum()
 
     def draw(self) -> tuple[TrainingCase, Tensor, Tensor]:
-        """Return a case, a patch (1, 1, h, w, d) of its image, and the labels (h, w, d) of that patch."""
+        """Draw a case; return it with a patch (1, 1, h, w, d) of its image and the labels (h, w, d)."""
         case = self.cases[int(self._random.choice(len(self.cases), p=self._odds))]
         item = {"image": torch.from_numpy(case.image)[None], "labels": torch.from_numpy(case.labels)[None]}
         if self._random.random() < _UNCHANGED_SHARE:

@@ -1,4 +1,4 @@
-"""Labelled scans to learn from, described by one JSON file.
+"""Labelled scans for training, described by one JSON file.
 
     {"structures": {"CT": ["liver", "left kidney", "kidney"], "MR": ["liver"]},
      "groups": {"kidney": ["left kidney", "right kidney"]},
@@ -6,12 +6,13 @@
      "cases": [{"image": "a.nii.gz", "labels": "a_labels.nii.gz", "modality": "CT", "weight": 2,
                 "names": {"5": "liver", "3": "left kidney"}, "annotated": "all"}]}
 
-Paths are relative to the folder of the scans. ``names`` maps numbers of the label map to structures;
-several numbers may be one structure. ``annotated`` lists the structures that were looked for: where they are
-not drawn, they are not there. Everything else in that scan is unknown, and is not learnt from. ``"all"`` is
-every structure of the modality; without the entry, the named ones. Structures that are drawn are exclusive;
-``groups`` are unions of structures, and of voxels drawn under the group's own name. ``hidden`` structures are
-learnt, and not offered by the exported model: those that it did not learn well enough.
+Paths are relative to the folder of the scans. ``names`` maps numbers of the label map to structures; several
+numbers may mean one structure. ``annotated`` lists the structures that were searched for: where they are not
+drawn, they are absent. All other structures are unknown in that scan and are not learnt from it. ``"all"``
+means every structure of the modality; without the entry, the named ones are annotated. Drawn structures are
+mutually exclusive; ``groups`` are unions of structures and of voxels drawn under the group's own name.
+``hidden`` structures are learnt but not offered by the exported model, because it did not learn them well
+enough.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from textsegment.model.config import SATConfig
 
 @dataclass(frozen=True)
 class CaseDescription:
-    """One labelled scan, as the JSON file names it."""
+    """A labelled scan as described in the JSON file."""
 
     image: Path
     labels: Path
@@ -47,13 +48,13 @@ class CaseDescription:
 
 @dataclass(frozen=True)
 class DatasetDescription:
-    """The whole JSON file.
+    """Content of the JSON file.
 
     Attributes:
-        prompts: (structure, modality), one row of the embedding table each, in the order of the file.
-        groups: Structure → its parts.
+        prompts: Pairs of (structure, modality), one for each row of the embedding table, in file order.
+        groups: Parts of each group, keyed by its name.
         hidden: Prompts that the exported model does not offer.
-        cases: Labelled scans.
+        cases: Descriptions of the labelled scans.
     """
 
     prompts: tuple[tuple[str, str], ...]
@@ -64,16 +65,16 @@ class DatasetDescription:
 
 @dataclass(frozen=True, eq=False)
 class TrainingCase:
-    """One labelled scan on the canonical grid.
+    """A labelled scan on the canonical grid.
 
     Attributes:
-        image: float32 ``[x, y, z]``, normalised.
-        labels: int16 ``[x, y, z]``: 0 nothing, n the structure ``drawn[n - 1]``.
-        modality: DICOM code.
-        drawn: Exclusive structures of the label map.
-        annotated: Structures whose absence is known too, ``drawn`` among them.
-        groups: Union → its drawn parts, two at least.
-        weight: How often the case is drawn, relative to the others.
+        image: Normalised voxels, float32 ``[x, y, z]``.
+        labels: Label map, int16 ``[x, y, z]``: 0 for nothing, n for the structure ``drawn[n - 1]``.
+        modality: DICOM code of the modality.
+        drawn: Mutually exclusive structures of the label map.
+        annotated: Structures whose presence or absence is known, including ``drawn``.
+        groups: Drawn parts of each union, at least two, keyed by its name.
+        weight: Relative frequency with which the case is sampled.
     """
 
     image: NDArray[np.float32]
@@ -89,8 +90,8 @@ def read_description(path: Path, scans: Path) -> DatasetDescription:
     """Read the JSON file; the paths in it are relative to the folder ``scans``.
 
     Raises:
-        InputNotFoundError: There is no such file.
-        InputError: It does not have the form above.
+        InputNotFoundError: The file does not exist.
+        InputError: The file does not have the format described above.
     """
     if not path.is_file():
         raise InputNotFoundError("The description of the data set is not there.", "Give a JSON file.")
@@ -126,7 +127,7 @@ def _case(entry: Mapping[str, Any], folder: Path, structures: Mapping[str, Seque
 def load_case(
     description: CaseDescription, groups: Mapping[str, tuple[str, ...]], config: SATConfig
 ) -> TrainingCase:
-    """Read one scan and its labels and bring both to the canonical grid.
+    """Read a scan and its labels, and bring both to the canonical grid.
 
     Raises:
         InputError: A file cannot be read.

@@ -1,4 +1,4 @@
-"""The network as it is trained: with embeddings of its own, and supervised at several resolutions."""
+"""The demonstration model during training: with trainable embeddings and deep supervision."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ COARSE_LEVELS = 3
 
 
 def most_alike(prompt: tuple[str, str], others: Iterable[tuple[str, str]]) -> tuple[str, str]:
-    """Return the prompt whose name is most similar to that of another."""
+    """Return the one of several prompts whose name is most similar to that of a given prompt."""
     return max(others, key=lambda other: SequenceMatcher(None, other[0], prompt[0]).ratio())
 
 
 class DemoModel(nn.Module):
-    """The network, one trainable embedding for each (structure, modality), and heads for deep supervision.
+    """Network with one trainable embedding for each (structure, modality), and heads for deep supervision.
 
-    The heads look at decoder stages of 1/2, 1/4 and 1/8 of the resolution; they help to learn where things
-    are, and are not exported.
+    The heads take the decoder stages at 1/2, 1/4 and 1/8 of the resolution; they help to learn locations and
+    are not exported.
     """
 
     def __init__(self, config: SATConfig, prompts: tuple[tuple[str, str], ...]) -> None:
@@ -46,8 +46,8 @@ class DemoModel(nn.Module):
         self._start_as_background()
 
     def _start_as_background(self) -> None:
-        # Mask embeddings end in a GELU, never below -0.17: only large features can say "not here". Starting
-        # with them saves the first thousand steps.
+        # Mask embeddings end in a GELU, which never falls below -0.17, so only large features can express
+        # absence. Starting with such features saves the first thousand steps.
         last_linear, last_stage = self.network.mask_embed_proj[2], self.network.backbone.decoder.stages[-1]
         assert isinstance(last_linear, nn.Linear)
         assert isinstance(last_stage, ConvStage)
@@ -59,12 +59,12 @@ class DemoModel(nn.Module):
 
     @torch.no_grad()
     def start_from(self, checkpoint: Checkpoint) -> None:
-        """Take over a trained network, and the embeddings of the prompts that it has in its table.
+        """Initialise network and embeddings from a trained model.
 
-        Others start from the embedding of the prompt with the most similar name.
+        A prompt that is not in its table starts from the embedding of the prompt with the most similar name.
 
         Raises:
-            CheckpointError: Another architecture, or a model without a table of embeddings.
+            CheckpointError: The architecture differs, or the model has no table of embeddings.
         """
         table = checkpoint.text_encoder
         if checkpoint.network.config != self.network.config or not isinstance(table, EmbeddingTable):
@@ -79,12 +79,18 @@ class DemoModel(nn.Module):
 
     @torch.no_grad()
     def copy_embedding(self, source: tuple[str, str], target: tuple[str, str], *, noise: float) -> None:
-        """Overwrite one prompt's embedding by another's and Gaussian noise of this standard deviation."""
+        """Overwrite the embedding of ``target`` with that of ``source`` plus Gaussian noise.
+
+        Args:
+            source: Prompt to copy from, as (structure, modality).
+            target: Prompt to overwrite, as (structure, modality).
+            noise: Standard deviation of the noise.
+        """
         embedding = self.embeddings[self._rows[source]]
         self.embeddings[self._rows[target]] = embedding + noise * torch.randn_like(embedding)
 
     def forward(self, patch: Tensor, structures: list[str], modality: str) -> list[tuple[Tensor, Tensor]]:
-        """Return features (C, h, w, d) and mask embeddings (N, C) of each level, finest first."""
+        """Return the features (C, h, w, d) and mask embeddings (N, C) at each resolution, finest first."""
         features, coarse = self.network.encode_image_deeply(patch)
         queries = self.embeddings[[self._rows[name, modality] for name in structures]]
         with torch.autocast(patch.device.type, enabled=False):

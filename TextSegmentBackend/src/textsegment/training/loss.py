@@ -1,8 +1,8 @@
-"""What the demonstration model is trained to do.
+"""Loss functions of the demonstration model.
 
-Independent sigmoids alone learn next to nothing at first: nearly every voxel belongs to no structure. So
-training warms up with a softmax over the exclusive structures and the background, whose logit is zero; a
-structure beats the background where its logit is positive, which is what the sigmoid asks as well.
+Independent sigmoids alone learn almost nothing at first, because most voxels belong to no structure. So
+training warms up with a softmax over the exclusive structures and the background, whose logit is zero. A
+structure wins over the background where its logit is positive, which agrees with the sigmoid.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from torch import Tensor
 
 
 class ExclusiveLoss(torch.nn.Module):
-    """Softmax cross-entropy and Dice over exclusive structures; the background has logit zero."""
+    """Softmax cross-entropy and Dice loss over exclusive structures; the background has logit zero."""
 
     def __init__(self) -> None:
         super().__init__()
         self._dice = DiceLoss(smooth_nr=1.0, smooth_dr=1.0)
 
     def forward(self, logits: Tensor, labels: Tensor, balance: float = 0.0) -> Tensor:
-        """Compare.
+        """Compute the loss.
 
         Args:
-            logits: (N, h, w, d), one channel a structure.
-            labels: (h, w, d), 0 for the background, n for channel n - 1, -1 for voxels to be left out.
-            balance: Classes weigh as their number of voxels to the power of minus this: 0 each voxel alike,
-                1 each class alike.
+            logits: (N, h, w, d), one channel per structure.
+            labels: (h, w, d): 0 for the background, n for channel n - 1, -1 for voxels to be ignored.
+            balance: Exponent b of the class weights, (number of voxels)^-b: 0 weights all voxels equally,
+                1 all classes.
         """
         log_shares = torch.cat((torch.zeros_like(logits[:1]), logits)).log_softmax(dim=0)
         counts = torch.bincount(labels[labels >= 0], minlength=len(log_shares))
@@ -40,13 +40,13 @@ class ExclusiveLoss(torch.nn.Module):
 
 
 class IndependentLoss(torch.nn.Module):
-    """Sigmoid cross-entropy and Dice, each structure by itself: they may overlap."""
+    """Sigmoid cross-entropy and Dice loss of each structure independently, so that structures may overlap."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loss = DiceCELoss(sigmoid=True, smooth_nr=1.0, smooth_dr=1.0, lambda_ce=4.0)
 
     def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Compare logits (N, h, w, d) with masks of the same shape, bool."""
+        """Compute the loss of logits (N, h, w, d) against boolean masks of the same shape."""
         loss: Tensor = self._loss(logits[:, None], targets[:, None].to(logits.dtype))
         return loss

@@ -1,4 +1,4 @@
-"""Training of the demonstration model from a described data set, resumable at any checkpoint."""
+"""Training of the demonstration model on a described data set, resumable from any checkpoint."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ LOST_DICE, FOUND_DICE = 0.03, 0.3
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train.
+    """Settings of a training run.
 
     Attributes:
-        steps: Patches in all.
-        warm_up_steps: Patches with the softmax loss alone, at the start.
-        learning_rate: At its highest; rises over 100 steps, then falls as a half cosine.
-        checkpoint_every: Steps between two checkpoints.
-        average_decay: Of the running mean of the weights, which is what is exported.
-        stride: The loss looks at every such voxel along h, w, d, from a random start.
+        steps: Total number of steps, with one patch each.
+        warm_up_steps: Number of initial steps with the softmax loss alone.
+        learning_rate: Peak learning rate, reached after 100 steps and followed by a half-cosine decay.
+        checkpoint_every: Number of steps between checkpoints.
+        average_decay: Decay of the running mean of the weights, which is what gets exported.
+        stride: Stride along h, w, d at which the loss samples voxels, from a random start.
         bfloat16: Whether the U-Net runs in mixed precision; by default where that is faster.
-        seed: Of weights and augmentation.
+        seed: Seed for weights and augmentation.
     """
 
     steps: int = 4000
@@ -54,15 +54,15 @@ class TrainingSettings:
 
 
 class Trainer:
-    """One training run in a folder: ``last.pt`` to go on from, ``sat-demo.safetensors`` to use.
+    """Training run in a folder, with ``last.pt`` to resume from and ``sat-demo.safetensors`` to use.
 
     Args:
-        config: Architecture.
-        data: Scans and structures.
-        folder: Of the run.
-        settings: How to train.
-        report: Told how it goes.
-        start_from: Weights of a trained model to begin with; None for random ones.
+        config: Architecture of the network.
+        data: Description of the scans and structures.
+        folder: Folder of the run.
+        settings: Settings of the run.
+        report: Callback that is told about the progress of training.
+        start_from: Weights file of a trained model to start from; None for random weights.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Trainer:
         self.sampler = PatchSampler(self._load_cases(data), config.patch_size, settings.seed + self.step)
         self._random = random.Random(settings.seed + self.step)  # noqa: S311
         self._exclusive, self._independent = ExclusiveLoss(), IndependentLoss()
-        self.dice: dict[tuple[str, str], float] = {}  # of a prompt: running mean in training patches
+        self.dice: dict[tuple[str, str], float] = {}  # running mean per prompt, over training patches
 
     def _load_cases(self, data: DatasetDescription) -> list[TrainingCase]:
         cases = [load_case(case, data.groups, self.config) for case in data.cases]
@@ -147,7 +147,7 @@ class Trainer:
 
     def _loss(self, logits: Tensor, targets: Tensor, labels: Tensor, exclusive: int) -> Tensor:
         numbers = _exclusive_labels(targets[:exclusive], labels)
-        # Small structures would starve at first; towards the end every voxel counts alike.
+        # Small structures would otherwise learn nothing at first; towards the end all voxels count equally.
         balance = 0.5 * (1 - self.step / self.settings.steps)
         loss: Tensor = self._exclusive(logits[:exclusive], numbers, balance)
         if self.step >= self.settings.warm_up_steps:
@@ -187,10 +187,10 @@ class Trainer:
         self.report("dice " + ", ".join(f"{name} ({code}) {value:.2f}" for (name, code), value in worst))
 
     def revive(self) -> None:
-        """Start structures that are never found again from the embedding of a similarly named one that is.
+        """Restart structures that are never found from the embedding of a similarly named one that is found.
 
-        A mask embedding with all channels at the lowest point of the GELU says "not here" everywhere, and has
-        no gradient to leave it.
+        A mask embedding with all channels at the minimum of the GELU predicts absence everywhere and has no
+        gradient by which to recover.
         """
         found = [prompt for prompt, dice in self.dice.items() if dice > FOUND_DICE]
         for prompt, dice in self.dice.items():
@@ -221,13 +221,13 @@ def _every(stride: tuple[int, ...], start: tuple[int, ...]) -> tuple[slice, ...]
 
 
 def _exclusive_labels(masks: Tensor, labels: Tensor) -> Tensor:
-    """Number the exclusive masks (N, h, w, d) from 1; -1 where something is drawn that is none of them."""
+    """Number the exclusive masks (N, h, w, d) from 1; -1 marks voxels of any other drawn structure."""
     numbers = (masks.long() * torch.arange(1, len(masks) + 1).view(-1, 1, 1, 1)).sum(0)
     return numbers.masked_fill((numbers == 0) & (labels > 0), -1)
 
 
 def _targets(labels: Tensor, case: TrainingCase, structures: list[str]) -> Tensor:
-    """Masks (N, h, w, d) of the structures: drawn ones, unions of drawn ones, and absent ones."""
+    """Return masks (N, h, w, d) of structures: drawn ones, unions of drawn ones, and absent ones."""
     masks = torch.zeros(len(structures), *labels.shape, dtype=torch.bool)
     numbers = {name: 1 + n for n, name in enumerate(case.drawn)}
     for row, name in enumerate(structures):

@@ -29,7 +29,7 @@ def restore_mask(
     *,
     within: Box | None = None,
 ) -> StructureMask:
-    """Resample the probabilities of a structure to the scan (trilinear), threshold them, and measure the mask.
+    """Resample the probabilities of a structure to the scan (trilinear), threshold them, measure the mask.
 
     Outside the cropped canonical image the probability is zero. Beyond the last voxel *centres* of the whole
     canonical grid it is that of the nearest centre, since the scan extends up to half a coarse voxel farther.

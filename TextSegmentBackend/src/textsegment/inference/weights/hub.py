@@ -1,9 +1,9 @@
 """Download of files from a Hugging Face repository over HTTP.
 
 ``huggingface_hub`` is not used because, since version 2, it discards interrupted downloads, and these files
-have gigabytes. Here a download resumes where it stopped, even days later, and is verified at the end. Proxies
-are taken from the usual environment variables, a mirror from ``HF_ENDPOINT``, and a token (not needed for
-public files) from ``HF_TOKEN``.
+are gigabytes in size. Here a download resumes where it stopped, even days later, and is verified at the end.
+Proxies are taken from the usual environment variables, a mirror from ``HF_ENDPOINT``, and a token (not needed
+for public files) from ``HF_TOKEN``.
 """
 
 from __future__ import annotations

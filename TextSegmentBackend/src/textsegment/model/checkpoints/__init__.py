@@ -1,1 +1,1 @@
-"""Weights in the layout that was published, read strictly and written."""
+"""Checkpoints: reading and writing weights, in the published layout and in TextSegment's own."""

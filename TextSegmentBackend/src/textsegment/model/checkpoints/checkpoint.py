@@ -1,14 +1,14 @@
-"""Our own weights file: one safetensors file a model, network and text encoder together.
+"""TextSegment's weights file: one safetensors file per model with both network and text encoder.
 
-Names of tensors start with ``network.`` (:class:`SAT`) and ``text.`` (:class:`KnowledgeEncoder`) or
-``table.`` (the one tensor ``table.embeddings``). The metadata says how to build the modules, so that a file
-can be read without knowing the model:
+Tensor names start with ``network.`` (:class:`SAT`) and ``text.`` (:class:`KnowledgeEncoder`) or ``table.``
+(the single tensor ``table.embeddings``). The metadata describes how to build the modules, so that a file can
+be read without knowing the model:
 
 * ``format``: ``textsegment-model``; ``format_version``: ``1``;
 * ``name``, ``config``: name and JSON of the :class:`SATConfig`;
 * ``text_config``: JSON of the :class:`MPNetConfig`, or ``prompts``: JSON ``[[prompt, modality], …]``, one
-  a row;
-* ``source``: JSON about where the weights come from, such as the SHA-256 of the published files.
+  pair per row;
+* ``source``: JSON about the origin of the weights, such as the SHA-256 of the published files.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ FORMAT_VERSION = "1"
 
 
 class Checkpoint(NamedTuple):
-    """What a weights file holds, ready to use.
+    """Contents of a weights file, ready to use.
 
     Attributes:
-        network: In evaluation mode, without gradients.
-        text_encoder: Its own text encoder; never to be used with another network.
-        source: Where the weights come from.
+        network: Network in evaluation mode, without gradients.
+        text_encoder: Text encoder that belongs to the network; never to be used with another one.
+        source: Origin of the weights.
     """
 
     network: SAT
@@ -62,18 +62,18 @@ def save_demo(
     path: Path,
     source: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a network and its table of embeddings in float16.
+    """Write a network and its table of embeddings to a weights file in float16.
 
     Args:
         network: Trained network.
-        prompts: (prompt, DICOM modality) of each row.
-        embeddings: (N, width).
+        prompts: Pair of (prompt, DICOM modality) for each row.
+        embeddings: Embeddings of the prompts, (N, width).
         path: Target file, replaced if it exists.
-        source: Where the weights come from, for the record.
+        source: Origin of the weights, stored in the file.
 
     Raises:
-        CheckpointError: rows and prompts do not match.
-        OutputError: the target cannot be written.
+        CheckpointError: The numbers of rows and prompts differ, or a prompt occurs twice.
+        OutputError: The target cannot be written.
     """
     table = EmbeddingTable(prompts, embeddings)
     tensors = _prefixed("network.", network) | {"table.embeddings": table.embeddings}
@@ -89,19 +89,19 @@ def convert(
     text_config: MPNetConfig,
     source: Mapping[str, str],
 ) -> None:
-    """Turn a pair of published checkpoints into one weights file in float32, without optimizer moments.
+    """Convert a pair of published checkpoints to one weights file in float32, without optimizer moments.
 
     Args:
-        network_file: Published image network.
-        text_file: Its own published text encoder.
+        network_file: Published checkpoint of the image network.
+        text_file: Published checkpoint of the text encoder that belongs to it.
         path: Target file, replaced if it exists.
-        config: Of the image network.
-        text_config: Of the text encoder.
-        source: Where the two files come from, for the record.
+        config: Configuration of the image network.
+        text_config: Configuration of the text encoder.
+        source: Origin of the two files, stored in the file.
 
     Raises:
-        CheckpointError: one of the files is not what it should be.
-        OutputError: the target cannot be written.
+        CheckpointError: One of the files is not the expected checkpoint.
+        OutputError: The target cannot be written.
     """
     with torch.device("meta"):
         network, text = SAT(config), KnowledgeEncoder(text_config)
@@ -115,16 +115,17 @@ def convert(
 def load(path: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None) -> Checkpoint:
     """Read a weights file.
 
-    Tensors are mapped from the file, not copied, as long as device and type allow.
+    Tensors are memory-mapped from the file rather than copied, if device and data type allow.
 
     Args:
-        path: Written by :func:`convert` or :func:`save_demo`.
-        device: Where the modules shall live.
-        dtype: Type of the network's parameters, float32 unless said otherwise. The text encoder is always
-            float32: it is small and runs once a prompt.
+        path: File written by :func:`convert` or :func:`save_demo`.
+        device: Device for the modules.
+        dtype: Data type of the network's parameters; None for float32. The text encoder is always float32,
+            because it is small and runs once per prompt.
 
     Raises:
-        CheckpointError: damaged, of another format, or tensors that do not fit the configuration.
+        CheckpointError: The file is damaged or of another format, or its tensors do not fit its
+            configuration.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -180,7 +181,7 @@ def _save(
         if shutil.disk_usage(path.parent).free < needed:
             raise DiskFullError(f"The weights file needs {needed / 1e9:.2f} GB of room.", "Free some.")
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-        partial.chmod(0o644)  # safetensors makes files that only their owner may read
+        partial.chmod(0o644)  # safetensors creates files that only their owner may read
         partial.replace(path)
     except (SafetensorError, OSError) as error:
         raise OutputError("The weights file cannot be written.", "Check the folder and its disk.") from error

@@ -1,4 +1,4 @@
-"""Tells published checkpoints apart that look alike, and says what is in a file that does not fit."""
+"""Recognition of known checkpoints of the wrong kind, to report what a file actually contains."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MODALITIES = "modality_embed.weight"
 
 
 def refuse_foreign(tensors: Mapping[str, Tensor], config: SATConfig | None) -> None:
-    """Refuse checkpoints that are known, but not the kind that is needed.
+    """Reject known checkpoints that are not of the required kind.
 
     Args:
-        tensors: By published name, without ``module.``.
-        config: Of the image network that is needed; ``None`` if a text encoder is.
+        tensors: Tensors keyed by published name, without ``module.``.
+        config: Configuration of the required image network; ``None`` if a text encoder is required.
 
     Raises:
-        CheckpointError: says what the file is.
+        CheckpointError: The checkpoint is of another kind; the message says which.
     """
     for mark, variant in _VARIANTS.items():
         if any(mark in name.lower() for name in tensors):

@@ -1,13 +1,13 @@
-"""The layout of SAT's published checkpoints, read strictly and written again.
+"""Strict reading and writing of SAT's published checkpoint layout.
 
-A file is a pickled dictionary; its ``model_state_dict`` holds the tensors, names start with ``module.``.
-Beside what inference needs it holds:
+A file is a pickled dictionary whose ``model_state_dict`` holds the tensors, with names that start with
+``module.``. Besides what inference needs, it contains:
 
-* second names: ``convs.N.all_modules.0|1`` are ``convs.N.conv`` and ``convs.N.norm`` again;
-* tensors that inference does not use: ``norm1`` of every query decoder layer and the pooler of the text
-  encoder always, ``mid_mask_embed_proj`` (deep supervision) and ``embeddings.position_ids`` in some files.
-  They are checked, handed back as ``unused`` and written again if given. Without them, the ones that every
-  file holds are written with neutral values, since strict loaders insist on their names.
+* aliases: ``convs.N.all_modules.0|1`` repeat ``convs.N.conv`` and ``convs.N.norm``;
+* tensors that inference does not use: always ``norm1`` of every query decoder layer and the pooler of the text
+  encoder, and in some files ``mid_mask_embed_proj`` (deep supervision) and ``embeddings.position_ids``. They
+  are checked, returned as ``unused``, and written again if given. If not given, those that every file has are
+  written with neutral values, since strict loaders require their names.
 """
 
 from __future__ import annotations
@@ -58,14 +58,15 @@ _MPNET_LAYER_NAMES = {
 
 
 def read_published(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a published checkpoint, without prefix and second names.
+    """Read the tensors of a published checkpoint, without the prefix and aliases.
 
-    The file is mapped into memory, so optimizer moments cost nothing. Pickled code is never run.
+    The file is memory-mapped, so optimizer moments cost nothing. Pickled code is never executed.
 
     Raises:
-        CheckpointError: damaged, no checkpoint, holds code, or second names differ from the first.
+        CheckpointError: The file is damaged, is not a checkpoint or contains code, or the tensors of its
+            aliases differ.
     """
-    # Training saved the learning rate as a numpy scalar: allow those, under their old and new module name.
+    # Training saved the learning rate as a NumPy scalar: allow those, under their old and new module names.
     scalar = np.float64(0).__reduce__()[0]
     allowed: list[Any] = [
         (scalar, "numpy.core.multiarray.scalar"),
@@ -107,18 +108,18 @@ def _without_second_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_published(module: SAT | KnowledgeEncoder, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give a network or a text encoder the tensors of a published checkpoint, by strict comparison.
+    """Load the tensors of a published checkpoint into a network or a text encoder, checking them strictly.
 
     Args:
-        module: May live on torch's ``meta`` device.
-        tensors: From :func:`read_published`.
+        module: Module to load into; may be on torch's ``meta`` device.
+        tensors: Tensors from :func:`read_published`.
 
     Returns:
-        The tensors that inference does not use, by published name.
+        The tensors that inference does not use, keyed by published name.
 
     Raises:
-        CheckpointError: another variant of SAT, the other half of a pair, names missing or unexpected, or
-            other shapes.
+        CheckpointError: The checkpoint is of another variant of SAT or the other half of a pair, or names or
+            shapes differ.
     """
     refuse_foreign(tensors, module.config if isinstance(module, SAT) else None)
     ours = {published_name(module, name): name for name in shapes_of(module)}
@@ -132,13 +133,13 @@ def load_published(module: SAT | KnowledgeEncoder, tensors: Mapping[str, Tensor]
 def save_published(
     module: SAT | KnowledgeEncoder, path: Path, unused: Mapping[str, Tensor] | None = None
 ) -> None:
-    """Write a network or a text encoder in the published layout, second names included.
+    """Write a network or a text encoder in the published layout, including aliases.
 
     Args:
-        module: What to write.
+        module: Module to write.
         path: Target file, replaced if it exists.
-        unused: What :func:`load_published` handed back. What every published file holds and is not given
-            here is filled with neutral values: norms that change nothing, a pooler of zeros.
+        unused: Tensors returned by :func:`load_published`. Those that every published file has and that are
+            not given here get neutral values: identity norms, and a pooler of zeros.
     """
     tensors = {published_name(module, name): tensor for name, tensor in module.state_dict().items()}
     for name, shape in _unused_shapes(module, unused or {}).items():
@@ -153,7 +154,7 @@ def save_published(
 
 
 def published_name(module: SAT | KnowledgeEncoder, name: str) -> str:
-    """Published name, without ``module.``, of one of our parameters; SAT's own are the same."""
+    """Return the published name of a parameter, without ``module.``; for ``SAT`` it is the same."""
     if isinstance(module, SAT) or not name.startswith("mpnet."):
         return name
     parts = name.removeprefix("mpnet.").split(".")
@@ -167,13 +168,13 @@ def published_name(module: SAT | KnowledgeEncoder, name: str) -> str:
 def _unused_shapes(
     module: SAT | KnowledgeEncoder, tensors: Mapping[str, Tensor]
 ) -> dict[str, tuple[int, ...]]:
-    """Shapes of what inference does not use: always there, or in some files and in this one."""
+    """Return the shapes of tensors that inference does not use: always present, or present in this file."""
     width = module.config.width
     if isinstance(module, KnowledgeEncoder):
         pooler = "text_tower.biolord.pooler.dense."
         shapes: dict[str, tuple[int, ...]] = {f"{pooler}weight": (width, width), f"{pooler}bias": (width,)}
         if POSITION_IDS in tensors:
-            shapes[POSITION_IDS] = tuple(tensors[POSITION_IDS].shape)  # a buffer that nobody reads
+            shapes[POSITION_IDS] = tuple(tensors[POSITION_IDS].shape)  # an unused buffer
         return shapes
     shapes = {
         f"transformer_decoder.layers.{layer}.norm1.{kind}": (width,)
@@ -186,7 +187,7 @@ def _unused_shapes(
 
 
 def _supervision_shapes(module: SAT, tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Heads of deep supervision: one for each of the decoder outputs next to the last."""
+    """Return the shapes of the deep-supervision heads, one for each decoder output before the last."""
     shapes: dict[str, tuple[int, ...]] = {}
     for stage in range(_SUPERVISED_STAGES):
         head = f"{_SUPERVISION}{stage}."

@@ -1,4 +1,4 @@
-"""Give a module exactly the tensors it declares: no more, no fewer, none of another shape."""
+"""Strict loading: a module gets exactly the tensors it declares, each with its declared shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check_names(expected: Collection[str], given: Collection[str]) -> None:
     """Compare the names of a checkpoint with those of a network.
 
     Raises:
-        CheckpointError: names both the missing and the unexpected parameters.
+        CheckpointError: They differ; the message has the missing and the unexpected names.
     """
     missing = [name for name in expected if name not in given]
     unexpected = [name for name in given if name not in expected]
@@ -28,10 +28,10 @@ def check_names(expected: Collection[str], given: Collection[str]) -> None:
 
 
 def check_shapes(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, Tensor]) -> None:
-    """Compare shapes of tensors that both sides have.
+    """Compare the shapes of tensors that both sides have.
 
     Raises:
-        CheckpointError: names the tensors of another shape.
+        CheckpointError: They differ; the message has the names of these tensors.
     """
     wrong = [
         f"{name} is {list(given[name].shape)} instead of {list(shape)}"
@@ -46,17 +46,17 @@ def check_shapes(expected: Mapping[str, tuple[int, ...]], given: Mapping[str, Te
 
 
 def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every parameter and buffer of a module."""
+    """Return the shape of every parameter and buffer of a module, keyed by name."""
     return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
 def assign(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Make the tensors the parameters of a module, without copying them.
+    """Assign tensors to the parameters and buffers of a module without copying them.
 
-    The module may live on torch's ``meta`` device, so that no memory is spent on initial values.
+    The module may be on torch's ``meta`` device, so that no memory is spent on initial values.
 
     Raises:
-        CheckpointError: a name is missing or unexpected, or a shape differs.
+        CheckpointError: A name is missing or unexpected, or a shape differs.
     """
     expected = shapes_of(module)
     check_names(expected, tensors)

@@ -1,1 +1,1 @@
-"""From the text of a prompt to a vector: encoders, their tokenizer, and tables."""
+"""Text encoders, their tokenizer, and embedding tables: from the text of a prompt to a vector."""

@@ -1,4 +1,4 @@
-"""Embeddings that need no transformer: a table made beforehand, and a cache of what was computed."""
+"""Embeddings without a transformer: a precomputed table, and a cache of computed embeddings."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MAX_SUGGESTIONS = 3
 
 
 class EmbeddingTable:
-    """A text encoder that knows a fixed list of prompts."""
+    """Text encoder with precomputed embeddings for a fixed list of prompts."""
 
     def __init__(self, prompts: Sequence[tuple[str, str]], embeddings: Tensor) -> None:
         """Build the table.
 
         Args:
-            prompts: (prompt, DICOM modality) of each row.
-            embeddings: (N, width), any floating type.
+            prompts: Pair of (prompt, DICOM modality) for each row.
+            embeddings: Embeddings of the prompts, (N, width), of any floating-point type.
 
         Raises:
-            CheckpointError: rows and prompts do not match, or a prompt occurs twice.
+            CheckpointError: The numbers of rows and prompts differ, or a prompt occurs twice.
         """
         self.embeddings = embeddings.float().cpu()
         self._rows = {(prompt.lower(), modality): row for row, (prompt, modality) in enumerate(prompts)}
@@ -39,21 +39,21 @@ class EmbeddingTable:
 
     @property
     def width(self) -> int:
-        """Channels of an embedding."""
+        """Number of channels of an embedding."""
         return self.embeddings.shape[1]
 
     @property
     def prompts(self) -> tuple[tuple[str, str], ...]:
-        """(prompt, modality) of each row."""
+        """Pair of (prompt, modality) for each row."""
         return tuple(self._rows)
 
     def supported(self, modality: str) -> tuple[str, ...]:
-        """Prompts of the table for one modality, in order of rows."""
+        """Return the prompts of the table for a modality, in order of rows."""
         modality_index(modality)
         return tuple(prompt for prompt, of in self._rows if of == modality)
 
     def encode(self, prompts: Sequence[str], modality: str) -> Tensor:
-        """Look prompts up; see :meth:`TextEncoder.encode`."""
+        """Look up the embeddings of prompts; see :meth:`TextEncoder.encode`."""
         modality_index(modality)
         rows = [self._rows.get((prompt.lower(), modality)) for prompt in prompts]
         known = [row for row in rows if row is not None]
@@ -75,18 +75,18 @@ class EmbeddingTable:
 
 
 class EmbeddingCache:
-    """Remembers what another text encoder computed; the least recently used prompts are forgotten.
+    """Least-recently-used cache around another text encoder.
 
-    Safe to use from several threads: a prompt may then be computed twice, never wrongly.
+    It is thread-safe: concurrent calls may compute a prompt twice, but never wrongly.
     """
 
     def __init__(self, encoder: TextEncoder, model: str, capacity: int = 4096) -> None:
-        """Wrap an encoder.
+        """Wrap a text encoder.
 
         Args:
-            encoder: Whatever computes the embeddings.
-            model: What identifies its weights: part of every key.
-            capacity: Embeddings to keep; 4096 of 768 channels take 12 MB.
+            encoder: Text encoder that computes the embeddings.
+            model: Identifier of its weights, part of every key.
+            capacity: Maximum number of embeddings to keep; 4096 with 768 channels take 12 MB.
         """
         self.encoder = encoder
         self._model = model
@@ -96,15 +96,15 @@ class EmbeddingCache:
 
     @property
     def width(self) -> int:
-        """Channels of an embedding."""
+        """Number of channels of an embedding."""
         return self.encoder.width
 
     def supported(self, modality: str) -> tuple[str, ...] | None:
-        """What the wrapped encoder supports."""
+        """Return the prompts that the wrapped encoder supports."""
         return self.encoder.supported(modality)
 
     def encode(self, prompts: Sequence[str], modality: str) -> Tensor:
-        """Embed prompts, computing only the new ones; see :meth:`TextEncoder.encode`."""
+        """Embed prompts, computing only those not in the cache; see :meth:`TextEncoder.encode`."""
         wanted = [prompt.lower() for prompt in prompts]
         with self._lock:
             found = {prompt: self._recall(prompt, modality) for prompt in wanted}

@@ -1,6 +1,6 @@
 """MPNet encoder (arXiv 2004.09297): a BERT-like transformer with one shared table of relative positions.
 
-Only what inference needs: no dropout, no pooler.
+Limited to what inference needs: no dropout and no pooler.
 Shapes in comments: N prompts, T tokens, W channels, H heads.
 """
 
@@ -14,24 +14,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 FIRST_POSITION = 2
-"""Positions count from 2: MPNet keeps rows 0 and 1 of the table for its own padding."""
+"""First row used in the table of absolute positions; MPNet reserves rows 0 and 1 for its own padding."""
 
 FARTHEST = 128
-"""Distance in tokens from which on all relative positions share the last bucket."""
+"""Distance in tokens beyond which all relative positions share the last bucket."""
 
 
 @dataclass(frozen=True)
 class MPNetConfig:
-    """Size of the transformer; the defaults are BioLORD-2023-C's.
+    """Size of the transformer; the defaults are those of BioLORD-2023-C.
 
     Attributes:
-        width: Channels of a token.
-        layers: Transformer layers.
-        heads: Attention heads.
-        feed_forward: Hidden channels of the feed-forward blocks.
-        positions: Rows of the table of absolute positions, the two unused ones included.
-        vocabulary: Rows of the table of word pieces.
-        buckets: Rows of the table of relative positions.
+        width: Number of channels of a token.
+        layers: Number of transformer layers.
+        heads: Number of attention heads.
+        feed_forward: Number of hidden channels in the feed-forward blocks.
+        positions: Number of rows in the table of absolute positions, including the two unused ones.
+        vocabulary: Number of rows in the table of word pieces.
+        buckets: Number of rows in the table of relative positions.
     """
 
     width: int = 768
@@ -46,15 +46,15 @@ class MPNetConfig:
 def relative_position_bucket(distance: Tensor, buckets: int) -> Tensor:
     """Sort signed distances between tokens into buckets (T5, arXiv 1910.10683, section 2.1).
 
-    One half of the buckets is for tokens ahead. In each half, small distances have a bucket of their own and
-    larger ones share buckets that widen logarithmically up to a distance of 128.
+    Half of the buckets are for tokens ahead. In each half, small distances have one bucket each, and larger
+    ones share buckets that widen logarithmically up to a distance of 128.
 
     Args:
-        distance: int64, position of the key minus position of the query.
+        distance: Position of the key minus position of the query, int64.
         buckets: Number of buckets.
 
     Returns:
-        int64 of the same shape, 0 to ``buckets - 1``.
+        Bucket of each distance, 0 to ``buckets - 1``, int64 of the same shape.
     """
     half = buckets // 2
     exact = half // 2
@@ -65,7 +65,7 @@ def relative_position_bucket(distance: Tensor, buckets: int) -> Tensor:
 
 
 class Layer(nn.Module):
-    """Self-attention and feed-forward block, each followed by a residual and a norm."""
+    """Self-attention and feed-forward blocks, each followed by a residual connection and a norm."""
 
     def __init__(self, config: MPNetConfig) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Layer(nn.Module):
 
 
 class MPNet(nn.Module):
-    """Word pieces to hidden states."""
+    """MPNet encoder from word pieces to hidden states."""
 
     def __init__(self, config: MPNetConfig) -> None:
         super().__init__()
@@ -103,14 +103,14 @@ class MPNet(nn.Module):
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Encode.
+        """Encode token ids.
 
         Args:
-            ids: int64 (N, T), at most ``positions - 2`` tokens.
-            mask: bool (N, T), false for padding.
+            ids: Token ids, int64 (N, T), with T at most ``positions - 2``.
+            mask: Mask of tokens, bool (N, T), false for padding.
 
         Returns:
-            Hidden states (N, T, W); rows of padding mean nothing.
+            Hidden states (N, T, W); those of padding are meaningless.
         """
         position = torch.arange(ids.shape[1], device=ids.device)
         x: Tensor = self.word_embeddings(ids) + self.position_embeddings(position + FIRST_POSITION)

@@ -1,4 +1,4 @@
-"""Text encoders: prompts to query embeddings."""
+"""Text encoders, which turn prompts into query embeddings."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from textsegment.model.text.mpnet import MPNet, MPNetConfig
 from textsegment.model.text.tokenizer import tokenize
 
 PROMPTS_AT_ONCE = 64
-"""Bounds the memory of one call, however many prompts are asked."""
+"""Number of prompts encoded at once, which limits the memory of a call."""
 
 
 class TextEncoder(Protocol):
-    """What the engine needs of a text encoder."""
+    """Interface that the engine requires of a text encoder."""
 
     @property
     def width(self) -> int:
-        """Channels of an embedding."""
+        """Number of channels of an embedding."""
 
     def encode(self, prompts: Sequence[str], modality: str) -> Tensor:
         """Embed prompts.
 
         Args:
-            prompts: Exact strings for the model; case does not matter.
-            modality: DICOM's code of the image, ``CT``, ``MR``, ``US`` or ``PT``.
+            prompts: Exact prompts of the model; case is ignored.
+            modality: DICOM code of the modality of the image: ``CT``, ``MR``, ``US`` or ``PT``.
 
         Returns:
             float32 (N, width) on the CPU, rows in the order of ``prompts``.
 
         Raises:
-            ModalityError: the model does not know the modality.
-            UnknownStructureError: the model cannot embed one of the prompts.
+            ModalityError: The model does not support the modality.
+            UnknownStructureError: The model cannot embed one of the prompts.
         """
 
     def supported(self, modality: str) -> tuple[str, ...] | None:
-        """Prompts that can be embedded for a modality; ``None`` if any text can."""
+        """Return the prompts that can be embedded for a modality; ``None`` if any text can."""
 
 
 def modality_index(modality: str) -> int:
-    """Row of the modality embedding for a DICOM modality.
+    """Return the row of the modality embedding for a DICOM modality.
 
     Raises:
-        ModalityError: SAT was not trained on it.
+        ModalityError: SAT was not trained on the modality.
     """
     if modality not in MODALITY_INDEX:
         known = ", ".join(MODALITY_INDEX)
@@ -68,11 +68,11 @@ class KnowledgeEncoder(nn.Module):
 
     @property
     def width(self) -> int:
-        """Channels of an embedding."""
+        """Number of channels of an embedding."""
         return self.config.width
 
     def supported(self, modality: str) -> tuple[str, ...] | None:
-        """Any text can be embedded."""
+        """Return None, since any text can be embedded."""
         modality_index(modality)
         return None
 
@@ -92,6 +92,6 @@ class KnowledgeEncoder(nn.Module):
         ids, mask = ids.to(device), mask.to(device)
         hidden = self.mpnet(ids, mask)  # (N, T, W)
         weight = mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(1) / weight.sum(1)  # never zero: [CLS] and [SEP] are always there
+        mean = (hidden * weight).sum(1) / weight.sum(1)  # never zero: [CLS] and [SEP] are always present
         queries: Tensor = self.projection_layer(mean) + self.modality_embed.weight[index]
         return queries.float().cpu()

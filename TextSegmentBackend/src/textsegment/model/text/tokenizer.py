@@ -1,4 +1,4 @@
-"""Prompts to token ids, as SAT's text encoder was trained to see them."""
+"""Tokenization of prompts, as in the training of SAT's text encoder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 
 MAX_TOKENS = 256
 PAD_ID = 0
-"""SAT pads with id 0 and masks it; MPNet's own padding (id 1) never occurs."""
+"""Id used for padding: SAT pads with 0 and masks it; MPNet's own padding (id 1) never occurs."""
 
 
 @cache
 def _word_piece() -> Tokenizer:
     text = (resources.files("textsegment.model") / "data" / "mpnet_vocab.txt").read_text(encoding="utf-8")
-    # Not splitlines(): some entries are characters that it takes for ends of lines.
+    # Not splitlines(): some entries are characters that it treats as line breaks.
     vocabulary = {piece: number for number, piece in enumerate(text.removesuffix("\n").split("\n"))}
     pieces = models.WordPiece(vocab=vocabulary, unk_token="[UNK]", max_input_chars_per_word=100)  # noqa: S106
     tokenizer = Tokenizer(pieces)
@@ -30,15 +30,15 @@ def _word_piece() -> Tokenizer:
 def tokenize(prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Split prompts into word pieces.
 
-    A quirk of the training is kept: a prompt is framed by ``[CLS]`` and ``[SEP]``, which MPNet's vocabulary
-    holds as ordinary entries, instead of MPNet's own ``<s>`` and ``</s>``.
+    A quirk of the training is preserved: a prompt is enclosed in ``[CLS]`` and ``[SEP]``, which are ordinary
+    entries of MPNet's vocabulary, instead of MPNet's own ``<s>`` and ``</s>``.
 
     Args:
-        prompts: At least one prompt, any case.
+        prompts: At least one prompt; case is ignored.
 
     Returns:
-        ids: int64 (N, T), T of the longest prompt but at most 256, padded with 0.
-        mask: bool (N, T), true for everything but padding.
+        ids: Token ids, int64 (N, T), padded with 0; T is that of the longest prompt, at most 256.
+        mask: Mask of tokens, bool (N, T), false for padding.
     """
     tokenizer = _word_piece()
     start, end = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
