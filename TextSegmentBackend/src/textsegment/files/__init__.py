@@ -1,1 +1,1 @@
-"""Reading images and writing results."""
+"""Reading of images and writing of results."""

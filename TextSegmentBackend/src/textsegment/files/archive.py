@@ -1,4 +1,4 @@
-"""A zip file as a folder for a while: bounded, and under names of ours."""
+"""Temporary extraction of zip files, limited in size and under safe names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from textsegment.errors import InputUnreadableError, LimitExceededError
 
 MOST_BYTES = 8 << 30
-"""Unpacked, all files of an archive together."""
+"""Maximum total size in bytes of the unpacked files of an archive."""
 MOST_FILES = 50_000
 
 _BLOCK_BYTES = 1 << 20
@@ -21,15 +21,16 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, N
 
 @contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
-    """Give a private folder with the files of a zip file, which goes with the end of the block.
+    """Extract a zip file to a private folder that is removed at the end of the block.
 
-    Nothing is written outside of it, whatever the names in the archive say: folders get numbers, and only the
-    last part of a name is kept. Archives in it stay packed.
+    Nothing is written outside that folder, whatever the names in the archive: folders are numbered, and only
+    the last part of each name is kept. Nested archives are not unpacked.
 
     Raises:
-        LimitExceededError: It holds more than ``MOST_BYTES`` or ``MOST_FILES``, whatever it announces.
-        InputUnreadableError: It is damaged or encrypted.
-        OSError: There is no room.
+        LimitExceededError: The content exceeds ``MOST_BYTES`` or ``MOST_FILES``, whatever the archive
+            declares.
+        InputUnreadableError: The archive is damaged or encrypted.
+        OSError: The disk is full.
     """
     with tempfile.TemporaryDirectory(prefix="textsegment-") as temporary:
         folder = Path(temporary, "images")
@@ -51,7 +52,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> None:
         raise _too_large()
     numbers: dict[PurePosixPath, int] = {}
     for info in members:
-        # Header and voxels in files of their own find each other by name, so each folder stays one.
+        # Separate files for header and voxels refer to each other by name, so they must share a folder.
         parent = PurePosixPath(info.filename.replace("\\", "/")).parent
         inside = folder / f"{numbers.setdefault(parent, len(numbers)):05d}" if len(parent.parts) else folder
         inside.mkdir(exist_ok=True)
@@ -64,7 +65,7 @@ def _unpack(archive: zipfile.ZipFile, folder: Path) -> None:
 
 
 def _name_of(info: zipfile.ZipInfo) -> str:
-    """Return the last part of a name; empty for what is no file to look at."""
+    """Return the last part of a name; empty for an entry to be ignored."""
     name = info.filename.replace("\\", "/").rsplit("/", 1)[-1].replace("\0", "")
     return "" if name in ("", ".", "..") or name.startswith(".") or "__MACOSX" in info.filename else name
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic output: files appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from pathlib import Path
 from textsegment.errors import DiskFullError, OutputError
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
-# Below this many free bytes a failed write of a library that hides the cause counts as a full disk.
+# With less free space than this, a failed write counts as a full disk if the library hides the cause.
 _NEARLY_FULL_BYTES = 1 << 20
 
 
 @contextmanager
 def atomic_output(path: Path | str) -> Iterator[Path]:
-    """Give a temporary file beside ``path`` that takes its place when the block ends without an error.
+    """Provide a temporary file next to ``path`` that replaces it when the block ends without an error.
 
     The temporary name keeps the suffixes of ``path``, since libraries choose the format by them. On any
-    failure the temporary file is removed and a file that was there before is as it was. A symbolic link is
-    followed, not replaced.
+    failure the temporary file is removed, and an existing file is left unchanged. A symbolic link is followed,
+    not replaced.
 
     Args:
-        path: Where the file shall be.
+        path: Path of the output.
 
     Yields:
-        An empty file in the same folder, to be written by name.
+        Path of an empty file in the same folder, to be written by name.
 
     Raises:
-        DiskFullError: There is no room.
-        OutputError: The folder is missing or may not be written, or ``path`` is no ordinary file.
+        DiskFullError: The disk is full.
+        OutputError: The folder is missing or not writable, or ``path`` is not a regular file.
     """
     target = Path(os.path.realpath(path))
     suffixes = "".join(target.suffixes[-2:])
@@ -51,10 +51,10 @@ def atomic_output(path: Path | str) -> Iterator[Path]:
 
 
 def make_folder(path: Path | str) -> Path:
-    """Make a folder, and those above it, unless it is there.
+    """Create a folder and its parents, unless it exists.
 
     Raises:
-        OutputError: It cannot be made, or there is a file of this name.
+        OutputError: The folder cannot be created, or a file with this name exists.
     """
     folder = Path(path)
     try:
@@ -65,7 +65,7 @@ def make_folder(path: Path | str) -> Path:
 
 
 def unwritable(path: Path) -> OutputError:
-    """Return the error for a library that failed to write a file and did not say why."""
+    """Return the error for a file that a library failed to write without giving a reason."""
     with suppress(OSError):
         if shutil.disk_usage(path.parent).free < _NEARLY_FULL_BYTES:
             return DiskFullError("The disk is full.", "Free some room or choose another folder.")
@@ -87,7 +87,7 @@ def _replace(temporary: Path, target: Path) -> None:
     if target.exists():
         temporary.chmod(target.stat().st_mode & 0o777)
     temporary.replace(target)
-    # The new name, too, has to outlive a power cut; folders cannot be opened on Windows.
+    # The new name must survive a power failure as well; folders cannot be opened on Windows.
     with suppress(OSError):
         folder = os.open(target.parent, os.O_RDONLY)
         try:

@@ -1,7 +1,6 @@
-"""What files say in words of one structure: what it is, how it was made, what should be known about it.
+"""Text descriptions of structures in files: what a structure is, how it was made, and its warnings.
 
-It is written so that what should be known can be read again: a structure that is taken from a file carries
-it on.
+The format allows warnings to be read back, so that a structure taken from a file keeps them.
 """
 
 from __future__ import annotations
@@ -9,18 +8,18 @@ from __future__ import annotations
 from textsegment.caution import Caution
 from textsegment.segmentation import StructureMask
 
-# A short text of DICOM (VR ST).
+# Length of a DICOM Short Text (VR ST).
 LONGEST_DESCRIPTION = 1024
 _NOTE = "Note: "
 _MORE = "And more: see the report."
 
 
 def description_of(mask: StructureMask, *remarks: str) -> str:
-    """Return what is to be said of a structure; sentences that have no room are left out, which is said.
+    """Return the description of a structure; warnings that do not fit are replaced by a note saying so.
 
     Args:
-        mask: The structure.
-        remarks: Sentences that come before what should be known.
+        mask: Mask of the structure.
+        remarks: Sentences to put before the warnings.
     """
     words = " ".join([f"{mask.origin.recipe or mask.structure}.", *remarks])
     if note := joined(mask.warnings, LONGEST_DESCRIPTION - len(words) - len(_NOTE) - 1):
@@ -29,7 +28,7 @@ def description_of(mask: StructureMask, *remarks: str) -> str:
 
 
 def joined(warnings: tuple[str, ...], longest: int) -> str:
-    """Return warnings in one line of limited length; an end says so if there is no room for all."""
+    """Join warnings to one line of limited length; if not all of them fit, its end says so."""
     said = ""
     for number, warning in enumerate(warnings):
         longer = f"{said} {warning}".strip()
@@ -41,11 +40,11 @@ def joined(warnings: tuple[str, ...], longest: int) -> str:
 
 
 def warnings_in(structure: str, description: str) -> tuple[Caution, ...]:
-    """Return what a description of this program says that should be known of a structure.
+    """Return the warnings about a structure in a description written by this program.
 
     Args:
-        structure: Its name.
-        description: From a file, of this program or another.
+        structure: Name of the structure.
+        description: Description from a file, written by this program or another.
     """
     note = description.partition(_NOTE)[2].strip()
     return (Caution("said_in_file", structure, note=note),) if note else ()

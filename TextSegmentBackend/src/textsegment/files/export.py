@@ -1,4 +1,4 @@
-"""Writes masks that another program holds as an object of the DICOM series that they belong to."""
+"""Export of masks from another program to an object of the DICOM series to which they belong."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from textsegment.wire.export_order import ExportOrder
 
 
 def export(order: ExportOrder) -> tuple[str, ...]:
-    """Write one DICOM object.
+    """Write the masks of an export order to one DICOM object.
 
     Returns:
-        Sentences for the user.
+        Warnings, as sentences for the user.
 
     Raises:
-        ImageMismatchError: The DICOM images are not those of the masks.
+        ImageMismatchError: The masks do not belong to the DICOM images.
         TextSegmentError: The images cannot be read, or the object cannot be written.
     """
     given = order.segmentation

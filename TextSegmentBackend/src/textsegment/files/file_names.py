@@ -1,4 +1,4 @@
-"""File names made of structure names: harmless on every file system."""
+"""File names derived from structure names, safe on every file system."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-# Names that Windows keeps for devices, with any suffix.
+# Names that Windows reserves for devices, with any suffix.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 _LONGEST_BYTES = 100
 
 
 def file_stems(structures: Sequence[str]) -> tuple[str, ...]:
-    """Return a file name without suffix for each structure, all different, also when case is ignored.
+    """Return a file name without suffix for each structure, unique even if case is ignored.
 
-    ``left kidney`` becomes ``left_kidney``. Letters and digits of any script, ``-`` and ``+`` are kept, all
-    else becomes one underscore, so a name holds no path, no dot and no control character.
+    ``left kidney`` becomes ``left_kidney``. Letters and digits of any script, ``-`` and ``+`` are kept; any
+    other sequence becomes one underscore, so a name contains no path, dot or control character.
     """
     taken: set[str] = set()
     stems = []

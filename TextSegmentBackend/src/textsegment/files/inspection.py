@@ -1,4 +1,4 @@
-"""What a path holds, without segmenting it: for people who want to know before they wait."""
+"""Inspection of a scan before it is segmented."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _UNITS = {"CT": "Hounsfield units", "PT": "SUV by body weight, or what the doubt
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a scan.
+    """Findings about a scan.
 
     Attributes:
-        kind: What it is: the name of a format.
-        series: DICOM series to choose from, each as a user may see it.
-        volume_count: How many volumes (time points, channels) a file holds.
-        volume: The image, or None if it cannot be read.
-        modality_source: What says the modality: ``given``, ``header``, ``name`` or ``values``.
-        doubts: Every warning.
-        error: Why it cannot be segmented as it is, or None.
+        kind: Name of the format.
+        series: Labels of the DICOM series to choose from, suitable for display.
+        volume_count: Number of volumes (time points, channels) in the file.
+        volume: The volume, or None if it cannot be read.
+        modality_source: Source of the modality: ``given``, ``header``, ``name`` or ``values``.
+        doubts: All warnings.
+        error: Reason why the scan cannot be segmented as it is, or None.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Inspection:
     error: InputError | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for programs: no name, path or header entry of the image."""
+        """Return the findings as JSON-compatible values, without names, paths or header entries of the image."""
         error = self.error
         return {
             "kind": self.kind,
@@ -55,13 +55,13 @@ class Inspection:
 def inspect_scan(
     path: Path, *, modality: str | None = None, series: str | None = None, volume_number: int | None = None
 ) -> Inspection:
-    """Find out what one scan is; what speaks against segmenting it is part of the answer.
+    """Inspect one scan; reasons not to segment it are reported in the result.
 
     Args:
-        path: As for ``read_scan``.
-        modality: As for ``read_scan``.
-        series: As for ``read_scan``.
-        volume_number: As for ``read_scan``; without it the first of several is looked at.
+        path: File or folder, as for ``read_scan``.
+        modality: Modality, as for ``read_scan``.
+        series: DICOM series, as for ``read_scan``.
+        volume_number: Number of the volume, as for ``read_scan``; by default, the first of several.
     """
     kind, count = "unknown", 1
     choices: tuple[str, ...] = ()

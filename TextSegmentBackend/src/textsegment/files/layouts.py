@@ -1,4 +1,4 @@
-"""How data sets lay their files out: which folders hold scans, and which other things."""
+"""Folder layouts of data sets: which folders contain scans, and which do not."""
 
 from __future__ import annotations
 
@@ -19,18 +19,22 @@ _NNUNET_SCANS = ("imagestr", "imagests", "imagesval")
 
 @dataclass(frozen=True)
 class Layout:
-    """Where scans lie in a folder.
+    """Layout of the scans in a folder.
 
     Attributes:
-        scan_folders: Names of the folders that hold them, in small letters; empty if any folder may.
-        is_of_image_files: Whether a standard says so: then DICOM files somewhere below are no matter.
+        scan_folders: Names of the folders that contain scans, in lower case; empty if any folder may.
+        is_of_image_files: Whether a standard requires image files, so that DICOM files below are ignored.
     """
 
     scan_folders: tuple[str, ...] = ()
     is_of_image_files: bool = False
 
     def reason_against(self, parts: Sequence[str]) -> str | None:
-        """Return why the images in a folder, given by the names on the way to it, are none to segment."""
+        """Return why images in a folder are not scans to segment, or None if they may be.
+
+        Args:
+            parts: Names of the folders on the path to the folder, which comes last.
+        """
         names = [part.lower() for part in parts]
         if any(name in _LABEL_FOLDERS for name in names):
             return LABELS
@@ -42,7 +46,7 @@ class Layout:
 
 
 def layout_of(folder: Path) -> Layout:
-    """Recognise BIDS and nnU-Net by what lies in the folder."""
+    """Return the layout of a folder, recognising BIDS and nnU-Net by the contents of the folder."""
     if (folder / _BIDS_MARK).is_file():
         return Layout(_BIDS_SCANS, is_of_image_files=True)
     below = {path.name.lower() for path in folder.iterdir() if path.is_dir()}

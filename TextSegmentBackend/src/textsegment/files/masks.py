@@ -1,4 +1,4 @@
-"""Masks that were made before, on the grid of a scan: the counterpart of ``results``."""
+"""Reading of existing masks on the grid of a scan: the counterpart of ``results``."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ _SAME_GRID_MM = 1e-3
 
 
 def read_masks(path: Path | str, scan: Scan) -> Segmentation:
-    """Read a DICOM structure set or segmentation, or 3D Slicer's ``.seg.nrrd``.
+    """Read masks from a DICOM structure set, a DICOM segmentation, or 3D Slicer's ``.seg.nrrd``.
 
     Args:
-        path: The file.
-        scan: The scan that it belongs to; a structure set needs one that was read from DICOM files.
+        path: File with the masks.
+        scan: Scan that the masks belong to; a structure set requires one that was read from DICOM files.
 
     Raises:
-        InputNotFoundError: No such file.
-        InputUnreadableError: It holds no masks, or is damaged, or is a structure set of another kind of scan.
-        InputError: They belong to another patient, other images, or another frame of reference.
-        GeometryError: The masks lie on another grid than the scan.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file has no masks or is damaged, or it is a structure set and the scan was
+            not read from DICOM files.
+        InputError: The masks belong to another patient, other images, or another frame of reference.
+        GeometryError: The masks are on a different grid than the scan.
     """
     path = Path(path)
     if not path.is_file():

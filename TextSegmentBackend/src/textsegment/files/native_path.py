@@ -1,8 +1,8 @@
-"""Paths that every native library can take.
+"""Paths that every native library accepts.
 
-Libraries written in C++ (ITK among them) take paths as UTF-8 or in the code page of the computer; a name
-that is neither ends the whole process, not the call. So what they get is plain ASCII, always: the path itself
-where it is, else a link or a copy under a name of ours in a private folder.
+C++ libraries (such as ITK) expect paths in UTF-8 or in the code page of the computer; a name that is neither
+crashes the whole process. So they always get plain ASCII: the path itself if it is, otherwise a link or copy
+under a safe name in a private folder.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ELSEWHERE = ("/tmp", "/var/tmp", "C:\\Windows\\Temp")  # noqa: S108 – a priva
 
 @contextmanager
 def plain_folder() -> Iterator[Path]:
-    """Give a private temporary folder whose path is ASCII: the usual one may lie in a home with an umlaut.
+    """Provide a private temporary folder with an ASCII path, since the usual one may be in a home with an umlaut.
 
     Raises:
-        InputUnreadableError: There is none on this computer.
+        InputUnreadableError: No such folder can be created on this computer.
     """
     for parent in (tempfile.gettempdir(), *_ELSEWHERE):
         if parent.isascii() and os.access(parent, os.W_OK | os.X_OK):
@@ -39,15 +39,15 @@ def plain_folder() -> Iterator[Path]:
 
 @contextmanager
 def path_to_read(path: Path, *, siblings: bool = False, suffix: str | None = None) -> Iterator[str]:
-    """Give a path in plain ASCII under which an existing file can be read while the block runs.
+    """Provide a plain ASCII path by which an existing file can be read while the block runs.
 
     Args:
-        path: The file.
-        siblings: Whether the file names others beside it (a detached header): they can be read as well.
-        suffix: What the library wants the name to end in, whatever the name of the file is; None for that.
+        path: Existing file.
+        siblings: Whether the file refers to others next to it (detached header), which must be readable too.
+        suffix: Suffix that the library requires; None to keep that of the file.
 
     Raises:
-        InputUnreadableError: There is no place for it on this computer.
+        InputUnreadableError: No such path can be provided on this computer.
     """
     whole = os.path.abspath(path)  # noqa: PTH100 – links stay as they are
     if whole.isascii() and whole.endswith(suffix or ""):
@@ -63,11 +63,11 @@ def path_to_read(path: Path, *, siblings: bool = False, suffix: str | None = Non
 
 @contextmanager
 def path_to_write(path: Path) -> Iterator[str]:
-    """Give a path in plain ASCII; what is written there by the end of the block goes into the file ``path``.
+    """Provide a plain ASCII path; the file written there is moved or copied to ``path`` at the end of the block.
 
     Raises:
-        OSError: It cannot be written.
-        InputUnreadableError: There is no place for it on this computer.
+        OSError: The file cannot be written.
+        InputUnreadableError: No such path can be provided on this computer.
     """
     whole = os.path.abspath(path)  # noqa: PTH100
     if whole.isascii():
@@ -87,12 +87,12 @@ def _show_siblings(path: Path, folder: Path) -> None:
     for beside in path.parent.iterdir():
         name = beside.name
         if beside != path and not name.startswith("."):
-            # Where links may not be made, only what has the name of the header is worth a copy.
+            # Where links are not permitted, only files with the same stem as the header are worth copying.
             _show(beside, folder / name, copy=beside.stem == path.stem and beside.is_file())
 
 
 def _show(path: Path, stand_in: Path, *, copy: bool = True) -> None:
-    with suppress(OSError, NotImplementedError):  # Windows allows links to some users only
+    with suppress(OSError, NotImplementedError):  # Windows permits links for some users only
         stand_in.symlink_to(path)
         return
     if copy:

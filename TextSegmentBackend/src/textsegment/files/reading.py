@@ -1,4 +1,4 @@
-"""The one entrance for images: a file or a DICOM folder in, a volume out."""
+"""The single entry point for images: reads a file or a DICOM folder as a volume."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from textsegment.volume import Volume
 
 
 def read_volume(path: Path | str, *, modality: str | None = None) -> Volume:
-    """Read the voxels alone, see ``read_scan``."""
+    """Read a scan and return only its volume; see ``read_scan``."""
     return read_scan(path, modality=modality).volume
 
 
@@ -36,23 +36,23 @@ def read_scan(
     Args:
         path: A NIfTI (``.nii``, ``.nii.gz``, ``.hdr`` with ``.img``), NRRD (``.nrrd``, ``.nhdr``), MetaImage
             (``.mha``, ``.mhd``) or FreeSurfer (``.mgz``) file, a folder with one DICOM series, one file of
-            it, or a zip file of one of these. What a file is, its first bytes say.
-        modality: ``CT``, ``MR``, ``PT`` or ``US``. Without it the DICOM header decides, and for other files
-            a guess by the voxel values, with a warning.
-        series: Which one of several DICOM series, see ``read_dicom``.
-        volume_number: Which volume of a file with several (time points, channels), counted from 1.
+            such a series, or a zip file of one of these. The first bytes of a file determine its format.
+        modality: ``CT``, ``MR``, ``PT`` or ``US``. By default it is taken from the DICOM header, or for other
+            files guessed from the voxel values, with a warning.
+        series: Selects one of several DICOM series; see ``read_dicom``.
+        volume_number: Number of the volume, counted from 1, if a file has several (time points, channels).
 
     Returns:
-        The volume, and its DICOM series. Values that cannot be segmented (NaN, constant) are refused by
-        ``Volume.require_segmentable``, not here.
+        The volume and its DICOM series, if any. Values that cannot be segmented (NaN, constant) are rejected
+        by ``Volume.require_segmentable``, not here.
 
     Raises:
-        InputNotFoundError: No such file or folder.
-        InputUnreadableError: No image of a known type, or damaged.
-        VolumeInvalidError: Not one three-dimensional grey image.
-        GeometryError: The header gives no valid grid.
-        ModalityError: Unknown modality.
-        InputError: A DICOM folder with several series, or a series of a file that has none.
+        InputNotFoundError: The file or folder does not exist.
+        InputUnreadableError: The file is damaged or is not an image of a known format.
+        VolumeInvalidError: The image is not a single three-dimensional greyscale volume.
+        GeometryError: The header does not define a valid grid.
+        ModalityError: The modality is unknown.
+        InputError: A DICOM folder has several series, or a series was given for a file that has none.
 
     Example:
         >>> from textsegment.files.results import write_result
@@ -90,10 +90,10 @@ def read_scan(
 
 
 def _only_scan(folder: Path) -> Path:
-    """Return the one scan of an unpacked archive.
+    """Return the only scan of an unpacked archive.
 
     Raises:
-        InputError: It holds several.
+        InputError: The archive has several scans.
     """
     found = find_scans([folder])
     if len(found.scans) != 1:

@@ -1,4 +1,4 @@
-"""The one exit for masks: the name of the output says the format."""
+"""The single exit point for masks: writes them in the format given by the name of the output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _USUAL = Presentation()
 
 
 def _say_nothing(sentence: str) -> None:
-    """Pass over what a user might like to know."""
+    """Discard a warning."""
 
 
 def write_result(
@@ -39,32 +39,32 @@ def write_result(
     segmentation_type: str = "auto",
     on_warning: Callable[[str], None] = _say_nothing,
 ) -> tuple[Path, ...]:
-    """Write the masks in the format that the name of the output stands for.
+    """Write masks in the format given by the name of the output.
 
-    - ``.seg.nrrd``: 3D Slicer's segmentation, overlapping structures kept;
-    - ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``: one label map, with a table ``.labels.json`` beside it;
-    - a folder (there already, or a name without suffix, or one that ends in ``/``): one NIfTI a structure;
-    - ``.rtstruct.dcm``: DICOM structure set of a DICOM scan, for planning systems;
+    - ``.seg.nrrd``: segmentation of 3D Slicer, which preserves overlapping structures;
+    - ``.nii.gz``, ``.nii``, ``.nrrd``, ``.mha``: one label map, with a table ``.labels.json`` next to it;
+    - a folder (existing, or a name without suffix or ending in ``/``): one NIfTI file per structure;
+    - ``.rtstruct.dcm``: DICOM structure set of a DICOM scan, for treatment planning systems;
     - ``.seg.dcm``: DICOM segmentation of a DICOM scan.
 
     Args:
-        segmentation: The masks.
-        path: Where to write.
-        names: Names by structure; other structures keep their own.
-        source: The DICOM scan, see ``read_dicom``; the DICOM formats need it.
-        short_names: At most 16 characters a name, in a structure set.
-        append_to: A structure set whose regions the new one has too.
+        segmentation: Masks to write.
+        path: Path of the output.
+        names: Output names keyed by structure; other structures keep their own.
+        source: DICOM series of the scan (see ``read_dicom``), required for the DICOM formats.
+        short_names: Whether to limit names in a structure set to 16 characters.
+        append_to: Existing structure set whose regions are included in the new one.
         presentation: Label and description of a DICOM series, and whether its names may be in any script.
-        segmentation_type: Kind of a DICOM segmentation: ``auto``, ``binary`` or ``labelmap``.
-        on_warning: Called with each sentence that the user should see, such as what was left out.
+        segmentation_type: Type of a DICOM segmentation: ``auto``, ``binary`` or ``labelmap``.
+        on_warning: Callback for each sentence that the user should see, such as what was left out.
 
     Returns:
-        The files that were written.
+        Paths of the files that were written.
 
     Raises:
-        OverlapError: A label map was asked for and structures overlap.
-        DiskFullError: There is no room.
-        OutputError: The suffix is unknown, the format needs a DICOM scan, or the output cannot be written.
+        OverlapError: The output is a label map and structures overlap.
+        DiskFullError: The disk is full.
+        OutputError: The suffix is unknown, the format requires a DICOM scan, or the output cannot be written.
 
     Example:
         >>> from textsegment.testing import FakeSegmenter, phantom
@@ -114,13 +114,15 @@ def write_result(
 def require_writable(
     path: Path | str, source: SourceSeries | None, *, append_to: Path | str | None = None
 ) -> SourceSeries | None:
-    """Check that the format of an output suits the scan, before there are masks; return the scan.
+    """Check that the format of an output suits the scan, before any masks exist; returns the DICOM series.
 
     Raises:
-        OutputError: A DICOM format, and the scan is no DICOM scan or one that no object can refer to.
-        InputNotFoundError: There is no structure set to extend.
-        InputUnreadableError: It is no structure set, or damaged.
-        InputError: It belongs to another patient, other images, or another frame of reference.
+        OutputError: The format is a DICOM format, and the scan is not a DICOM scan or cannot be referenced by
+            a DICOM object.
+        InputNotFoundError: The structure set to extend does not exist.
+        InputUnreadableError: The structure set to extend is damaged or not a structure set.
+        InputError: The structure set to extend belongs to another patient, other images, or another frame of
+            reference.
     """
     if not is_dicom_output(path):
         return source
@@ -140,11 +142,11 @@ def require_writable(
 
 
 def result_files(names: Sequence[str], path: Path | str) -> tuple[Path, ...]:
-    """Return the files that ``write_result`` would make, without writing anything.
+    """Return the paths that ``write_result`` would create, without writing anything.
 
     Args:
         names: Names of the structures, as they will be written.
-        path: Where.
+        path: Path of the output.
 
     Raises:
         OutputError: The suffix is unknown.
@@ -159,22 +161,22 @@ def result_files(names: Sequence[str], path: Path | str) -> tuple[Path, ...]:
 
 
 def is_folder(path: Path | str) -> bool:
-    """Whether an output is a folder: there already, without suffix, or ending in ``/``."""
+    """Return whether an output is a folder: existing, without suffix, or ending in ``/``."""
     return str(path).endswith(("/", os.sep)) or Path(path).is_dir() or not Path(path).suffix
 
 
 def is_dicom_output(path: Path | str) -> bool:
-    """Whether an output is a DICOM structure set or segmentation."""
+    """Return whether an output is a DICOM structure set or segmentation."""
     return not is_folder(path) and any(_has_suffix(Path(path), s) for s in (_RTSTRUCT, _DICOM_SEG))
 
 
 def is_structure_set(path: Path | str) -> bool:
-    """Whether an output is a DICOM structure set."""
+    """Return whether an output is a DICOM structure set."""
     return not is_folder(path) and _has_suffix(Path(path), _RTSTRUCT)
 
 
 def _has_suffix(path: Path, suffix: str) -> bool:
-    """Whether a file has a suffix, or is named by it alone (``rtstruct.dcm``)."""
+    """Return whether a file name has a suffix, or consists of it alone (``rtstruct.dcm``)."""
     return f".{path.name.lower()}".endswith(suffix)
 
 

@@ -1,4 +1,4 @@
-"""A scan as it was read: what is segmented, and what objects made of the result refer back to."""
+"""A scan as read from files: the volume to segment, and the DICOM series that results refer to."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from textsegment.volume import Volume
 
 
 class Scan(NamedTuple):
-    """A scan.
+    """A volume with the DICOM series that it came from.
 
     Attributes:
-        volume: What is segmented: no patient data.
-        source: The DICOM series, patient data in memory only; None if the scan was not read from DICOM files.
+        volume: Volume to segment, without patient data.
+        source: DICOM series, which keeps patient data in memory only; None if the scan was not read from
+            DICOM files.
     """
 
     volume: Volume

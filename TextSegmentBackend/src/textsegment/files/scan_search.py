@@ -1,7 +1,7 @@
-"""Which scans a path stands for: the file or DICOM folder itself, or the image files in a folder.
+"""Search for the scans that a path stands for: the file or DICOM folder itself, or image files in a folder.
 
-Not everything with the suffix of an image is a scan: masks that this package or another has written, label
-maps and the hidden files of operating systems are left out, and it is said.
+Not everything with the suffix of an image is a scan: masks written by this package or others, label maps and
+hidden files of operating systems are left out, and this is reported.
 """
 
 from __future__ import annotations
@@ -29,22 +29,21 @@ RESULTS = "results of TextSegment or 3D Slicer"
 BESIDE_DICOM = "beside a DICOM series"
 
 LeftOut = tuple[Path, str]
-"""A file that is named like an image, and why it is none to segment."""
+"""A file that is named like an image, and the reason not to segment it."""
 
 _SEGMENTATIONS = (".seg.nrrd", ".seg.nhdr")
 
 
 @dataclass(frozen=True)
 class ScanSearch:
-    """What there is to segment.
+    """Scans found for segmentation.
 
     Attributes:
         scans: Image files and DICOM folders.
-        left_out: Files that look like images and are none to segment, and why.
-        mixed: Those of the scans that are folders of both image files and DICOM images: nobody knows which
-            are meant.
+        left_out: Files that look like images but are not segmented, with reasons.
+        mixed: Scans that are folders with both image files and DICOM images, which is ambiguous.
         is_folder: Whether a folder was replaced by the images in it.
-        root: The folder that the scans lie below, if they lie in folders of their own.
+        root: Common parent folder of the scans, if they are in folders of their own.
     """
 
     scans: tuple[Path, ...]
@@ -54,7 +53,7 @@ class ScanSearch:
     root: Path | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Return a name for each scan: that of the file, with its folders where that is not enough.
+        """Return a unique name for each scan: that of the file, preceded by its folders where necessary.
 
         ``patients/1/ct.nii.gz`` and ``patients/2/ct.nii.gz`` become ``1_ct`` and ``2_ct``.
         """
@@ -65,10 +64,10 @@ class ScanSearch:
         return tuple("_".join((*parts, name)) for parts, name in zip(folders, names, strict=True))
 
     def require_clear(self, scan: Path) -> None:
-        """Refuse a folder of both image files and DICOM images.
+        """Reject a scan that is a folder with both image files and DICOM images.
 
         Raises:
-            InputError: It is one.
+            InputError: The scan is such a folder.
         """
         if scan in self.mixed:
             raise InputError(
@@ -77,7 +76,7 @@ class ScanSearch:
             )
 
     def notes(self) -> tuple[str, ...]:
-        """Say what was left out, by the reason; with the names of the files."""
+        """Return notes about what was left out, by reason, including the names of the files."""
         reasons = dict.fromkeys(reason for _, reason in self.left_out)
         return tuple(
             f"Left out, {reason}: {', '.join(path.name for path, why in self.left_out if why == reason)}."
@@ -86,18 +85,18 @@ class ScanSearch:
 
 
 def find_scans(given: Sequence[Path]) -> ScanSearch:
-    """Replace each folder of image files by the scans in it; files, DICOM folders and what is missing stay.
+    """Replace each folder of image files by the scans in it; keep files, DICOM folders and missing paths.
 
-    In a folder of DICOM slices the slices are the scan, whatever lies beside them.
+    In a folder of DICOM slices, the slices are the scan, whatever else the folder contains.
 
     Args:
-        given: Files and folders. A file that is given by its name is taken as it is.
+        given: Files and folders; a file given by name is always kept.
     """
     found = []
     for path in given:
         try:
             found.append(_search_folder(path) if path.is_dir() else ScanSearch((path,)))
-        except OSError:  # whoever reads the image will say why
+        except OSError:  # reading the image will report the reason
             found.append(ScanSearch((path,)))
     return ScanSearch(
         tuple(scan for one in found for scan in one.scans),
@@ -109,7 +108,7 @@ def find_scans(given: Sequence[Path]) -> ScanSearch:
 
 
 def is_named_like_an_image(path: Path) -> bool:
-    """Whether a file is named like an image; of a pair the header stands for both."""
+    """Return whether a file is named like an image; of a header and data pair, only the header counts."""
     name = path.name.lower()
     if name.endswith((".hdr", ".hdr.gz")):
         return any(path.with_name(f"{scan_name(path)}{end}").is_file() for end in (".img", ".img.gz"))
@@ -117,9 +116,9 @@ def is_named_like_an_image(path: Path) -> bool:
 
 
 def scan_name(path: Path) -> str:
-    """Return the name of a file or folder as it was given, without the suffix of an image.
+    """Return the name of a file or folder as given, without the suffix of an image.
 
-    A link has a name of its own: where it leads to (a store of contents, say) names no scan.
+    A link keeps its own name, since its target (for example in a content store) does not name a scan.
     """
     name = os.path.basename(os.path.abspath(path))  # noqa: PTH100, PTH119
     suffix = next((s for s in (*IMAGE_SUFFIXES, ".zip") if name.lower().endswith(s)), "")
@@ -127,14 +126,14 @@ def scan_name(path: Path) -> str:
 
 
 def is_own_result(path: Path) -> bool:
-    """Whether an image file holds masks of this package, or a segmentation of 3D Slicer."""
+    """Return whether an image file has masks written by this package, or a segmentation of 3D Slicer."""
     if path.name.lower().endswith(_SEGMENTATIONS):
         return True
     if path.name.lower().endswith(NIFTI_SUFFIXES) and nifti_description(path).startswith(OWN_DESCRIPTION):
         return True
     try:
         return table_of(path).is_file()
-    except TextSegmentError:  # no format of a label map
+    except TextSegmentError:  # not a format of label maps
         return False
 
 
@@ -152,7 +151,7 @@ def _search_folder(folder: Path) -> ScanSearch:
 
 
 def _search_below(folder: Path, left_out: Sequence[LeftOut]) -> ScanSearch:
-    """Look for image files in the folders below, as data sets have them; DICOM slices are the scan again."""
+    """Search subfolders for image files, as data sets have them; in folders of DICOM slices these are the scan."""
     layout = layout_of(folder)
     candidates: list[Path] = []
     left_out = list(left_out)
@@ -199,10 +198,10 @@ def _reason_against(path: Path) -> str | None:
 
 
 def _is_label_map(path: Path) -> bool:
-    """Judge by the voxels; what cannot be read is for others to report."""
+    """Return whether an image is a label map, judged by its voxels; unreadable files are reported elsewhere."""
     try:
         if path.name.lower().endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES)):
-            # The noise of the first slice tells most scans apart, before all of a large file is read.
+            # Noise in the first slice identifies most scans without reading all of a large file.
             first = read_nifti(path, first_slice=True).voxels
             return looks_like_labels(first, partly=True) and looks_like_labels(read_nifti(path).voxels)
         if path.name.lower().endswith(ITK_SUFFIXES):

@@ -1,4 +1,4 @@
-"""Folders below a folder, links followed, each once."""
+"""Recursive traversal of folders, following links and visiting each folder once."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def walk_files(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
-    """Yield each folder, the given one first, with the sorted files in it.
+    """Yield each folder, starting with the given one, with its files in sorted order.
 
-    Links to folders are followed; a folder that was visited is not visited again, so that links in a circle
-    come to an end. Hidden folders are passed over.
+    Links to folders are followed; no folder is visited twice, so that circular links terminate. Hidden folders
+    are skipped.
     """
     seen: set[tuple[int, int]] = set()
     for root, folders, names in os.walk(folder, followlinks=True):

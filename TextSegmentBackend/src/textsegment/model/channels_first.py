@@ -1,6 +1,6 @@
 """Memory-efficient convolution and normalisation of large volumes for inference, with channels first.
 
-This module serves GPUs, batches and small layers; :mod:`~textsegment.model.slabs` serves large layers on CPUs.
+It serves GPUs, batches and small layers; :mod:`~textsegment.model.slabs` serves large layers on x86 CPUs.
 
 At full resolution one tensor of features takes gigabytes. A 3×3×3 convolution needs few rows of its input at
 a time, and instance statistics concern one channel each. So the work is done in slabs of rows and groups of

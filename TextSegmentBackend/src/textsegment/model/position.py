@@ -11,8 +11,8 @@ from torch import Tensor
 def position_encoding(grid: tuple[int, int, int], channels: int) -> Tensor:
     """Encode the positions of a token grid.
 
-    The channels are split evenly among the three axes, rounded up to whole sine/cosine pairs, and truncated at
-    the end; within an axis, the sine and cosine of each frequency are adjacent.
+    The channels are split evenly among the three axes, rounded up to whole sine/cosine pairs, and truncated
+    at the end; within an axis, the sine and cosine of each frequency are adjacent.
 
     Args:
         grid: Number of tokens along h, w, d.

@@ -1,7 +1,7 @@
 """Query decoder: prompts attend to the image, never to each other.
 
-Pre-norm transformer decoder layers without self-attention, so that the mask of a prompt does not depend on the
-other prompts. Parameter names are those of the published checkpoints (the layout of torch's own attention).
+Pre-norm transformer decoder layers without self-attention, so that the mask of a prompt does not depend on
+the other prompts. Parameter names are those of the published checkpoints (the layout of torch's attention).
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class QueryDecoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, tokens: Tensor, position: Tensor) -> Tensor:
-        """Refine queries (N, width) using tokens (T, width); ``position`` (T, width) is added to keys only."""
+        """Refine queries (N, width) using tokens (T, width), with ``position`` (T, width) added to keys."""
         key = tokens + position
         for layer in self.layers:
             queries = layer(queries, key, tokens)

@@ -197,8 +197,8 @@ def _refilled(source: Convolved | _Upsampled, channels: int, rows: int) -> Itera
     """Yield, for each slab of the output, its first row and its input, read into one scratch buffer.
 
     A row of the output needs the next row of the input, so slabs of the output lag one row behind and may
-    overwrite the source. The buffer holds the last two rows of the previous slab, the new rows, and at the end
-    one row of padding.
+    overwrite the source. The buffer holds the last two rows of the previous slab, the new rows, and at the
+    end one row of padding.
     """
     height, width, depth = source.values.shape[2:]
     shape = (1, channels, rows + 3, width, depth)

@@ -32,7 +32,7 @@ _UNCHANGED_SHARE = 0.35
 
 
 def spatial(patch_size: tuple[int, int, int]) -> Compose:
-    """Return a random affine map and a random crop of at most ``patch_size``, zero-padded at the end to it."""
+    """Return a random affine map and crop of at most ``patch_size``, zero-padded at the end to it."""
     keys = ("image", "labels")
     smallest = [round(0.5 * n) for n in patch_size]
     # Most patches have full size, as in use; smaller ones represent scans of a part of the body.

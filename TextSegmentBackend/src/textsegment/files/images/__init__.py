@@ -1,1 +1,1 @@
-"""Image files: NIfTI, NRRD, MetaImage and 3D Slicer's segmentation files."""
+"""Image files: NIfTI, NRRD, MetaImage, FreeSurfer's MGH, and segmentation files of 3D Slicer."""

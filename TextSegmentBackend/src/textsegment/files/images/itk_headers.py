@@ -1,7 +1,7 @@
-"""What ITK makes up without a word when it reads NRRD and MetaImage files, looked up in their headers.
+"""Detection of NRRD and MetaImage header entries that ITK would silently assume.
 
-Voxel sizes of 1 mm, axes to the left, back and head, millimetres: a header that says none of it, or something
-else, is found here before its voxels are read.
+ITK defaults to voxel sizes of 1 mm, axes to the left, posterior and superior, and millimetres. A header that
+lacks these or says otherwise is detected here before its voxels are read.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ORIENTED_SPACES = {"ras", "las", "lps"} | {
     for z in ("superior", "inferior")
 }
 _META_HEADER_BYTES = 1 << 16
-# Names of files by number: "slice%03d.raw 1 40 1".
+# Numbered file names: "slice%03d.raw 1 40 1".
 _PATTERN = re.compile(r"(\S*%0?\d*d\S*)\s+(-?\d+)\s+(-?\d+)(?:\s+(\d+))?")
 _MOST_FILES = 100_000
 _LISTED = re.compile(rb"data ?file:\s*LIST\b")
@@ -37,12 +37,12 @@ _MOST_LINES = 10_000
 
 @dataclass(frozen=True)
 class HeaderFacts:
-    """What a header says beside what ITK takes from it.
+    """Facts in a header beyond those that ITK uses.
 
     Attributes:
-        scale: Millimetres a unit of each axis of space; they multiply the rows of the affine.
-        data_files: Names of the files that hold the voxels; none if they follow the header.
-        has_voxel_sizes: Whether it gives three of them.
+        scale: Millimetres per unit of each spatial axis, by which the rows of the affine are multiplied.
+        data_files: Names of the files with the voxels; empty if the voxels follow the header.
+        has_voxel_sizes: Whether the header gives three voxel sizes.
         warnings: Sentences that the user should see.
     """
 
@@ -52,10 +52,10 @@ class HeaderFacts:
     warnings: tuple[str, ...] = ()
 
     def require_data(self, header_path: Path) -> None:
-        """Check that the files of the voxels are there.
+        """Check that the files with the voxels exist.
 
         Raises:
-            InputNotFoundError: One is missing.
+            InputNotFoundError: A file is missing.
         """
         if not all((header_path.parent / name).is_file() for name in self.data_files):
             raise InputNotFoundError(
@@ -64,7 +64,7 @@ class HeaderFacts:
             )
 
     def require_voxel_sizes(self) -> None:
-        """Check that nothing has to be made up.
+        """Check that the header gives all voxel sizes, so that none is assumed.
 
         Raises:
             GeometryError: A voxel size is missing or not a number.
@@ -74,7 +74,7 @@ class HeaderFacts:
 
 
 def nrrd_facts(path: Path) -> HeaderFacts:
-    """Return what the header of an NRRD file says.
+    """Return the facts in the header of an NRRD file.
 
     Raises:
         NRRDError: The header is damaged.
@@ -96,10 +96,10 @@ def nrrd_facts(path: Path) -> HeaderFacts:
 
 
 def meta_facts(path: Path) -> HeaderFacts:
-    """Return what the header of a MetaImage file says.
+    """Return the facts in the header of a MetaImage file.
 
     Raises:
-        InputUnreadableError: It is no such header.
+        InputUnreadableError: The file does not have a MetaImage header.
     """
     header, rest = _meta_header(path)
     dimensions = int(header.get("ndims", "0"))
@@ -119,7 +119,7 @@ def meta_facts(path: Path) -> HeaderFacts:
 
 
 def _nrrd_lines(path: Path) -> tuple[list[bytes], tuple[str, ...]]:
-    """Return the lines of a header, and the names of files that it lists at its end."""
+    """Return the lines of a header, and the names of the data files listed at its end."""
     lines: list[bytes] = []
     with path.open("rb") as stream:
         for line in stream:
@@ -135,7 +135,7 @@ def _nrrd_lines(path: Path) -> tuple[list[bytes], tuple[str, ...]]:
 
 
 def _meta_header(path: Path) -> tuple[Mapping[str, str], str]:
-    """Return the entries by their names in lower case, and the text behind the last one."""
+    """Return the entries keyed by name in lower case, and the text after the last entry."""
     with path.open("rb") as stream:
         lines = stream.read(_META_HEADER_BYTES).decode("latin-1").splitlines(keepends=True)
     header: dict[str, str] = {}

@@ -28,7 +28,7 @@ ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 # What pynrrd raises on damaged headers; an empty file has not even a first line.
 _DAMAGED_HEADER = (ValueError, TypeError, LookupError, OverflowError, EOFError, StopIteration, nrrd.NRRDError)
-# How ITK and its NRRD library name a bad grid, against other failures of reading.
+# Phrases by which ITK and its NRRD library report a bad grid, in contrast to other read errors.
 _BAD_GRID = ("Zero-valued spacing", "determinant is 0", "space vector", "parse origin", "trouble parsing s")
 
 
@@ -36,16 +36,17 @@ def read_itk_image(path: Path, *, volume_number: int | None = None) -> RawImage:
     """Read an NRRD or MetaImage file.
 
     Args:
-        path: A file of any name; the data of a detached header lie beside it.
-        volume_number: Which of several volumes (fourth dimension, or a list of values a voxel), from 1.
+        path: File with any name; the data of a detached header are next to it.
+        volume_number: Number of the volume, counted from 1, if there are several (along a fourth dimension,
+            or as a list of values per voxel).
 
     Raises:
         InputNotFoundError: The data of a detached header are missing.
-        InputUnreadableError: It is no such file, or damaged.
-        VolumeInvalidError: It is a segmentation, is not three-dimensional, or holds colours, vectors or
+        InputUnreadableError: The file is damaged or has another format.
+        VolumeInvalidError: The image is a segmentation, is not three-dimensional, or has colours, vectors or
             complex numbers.
-        GeometryError: Zero or not finite voxel sizes, a singular affine, an empty dimension.
-        InputError: There is no volume of this number.
+        GeometryError: A voxel size is zero or not finite, the affine is singular, or a dimension is empty.
+        InputError: There is no volume with this number.
     """
     is_nrrd = kind_of(path) is FileKind.NRRD
     try:
@@ -73,12 +74,12 @@ def read_itk_image(path: Path, *, volume_number: int | None = None) -> RawImage:
 
 
 def write_itk_image(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64]) -> None:
-    """Write a compressed NRRD or MetaImage file, with the affine as it is, sheared or not.
+    """Write a compressed NRRD or MetaImage file with the exact affine, including shear.
 
     Args:
-        path: Ends in ``.nrrd`` or ``.mha``.
-        voxels: ``[i, j, k]``; Fortran order is written without a copy.
-        affine: 4×4, IJK to RAS millimetres.
+        path: Output file with the suffix ``.nrrd`` or ``.mha``.
+        voxels: Voxels ``[i, j, k]``; an array in Fortran order is written without a copy.
+        affine: 4×4 matrix from IJK to RAS millimetres.
 
     Raises:
         OutputError: The file cannot be written.
@@ -107,13 +108,13 @@ def affine_of(image: Any) -> NDArray[np.float64]:
 
 
 def _read(reader: Any, path: Path, facts: HeaderFacts, volume_number: int | None) -> Any:
-    """Check what the header announces, and read the image."""
+    """Check what the header declares, then read the image."""
     reader.ReadImageInformation()
     chosen_volume(reader.GetSize(), _number_along(reader, volume_number))
     _require_grey(reader, volume_number)
     facts.require_voxel_sizes()
     if not facts.data_files:
-        # The header does not say whether its data are compressed, so the larger bound holds for both.
+        # The reader does not say whether the data are compressed, so the larger limit applies to both cases.
         components = reader.GetNumberOfComponents()
         voxel_bytes = int(np.prod(reader.GetSize(), dtype=object)) * components * _bytes_per_value(reader)
         require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)
@@ -121,7 +122,7 @@ def _read(reader: Any, path: Path, facts: HeaderFacts, volume_number: int | None
 
 
 def _number_along(image: Any, volume_number: int | None) -> int | None:
-    """Return the number of the volume along the fourth dimension, if that is where they lie."""
+    """Return the number of the volume if volumes are along the fourth dimension, otherwise None."""
     return volume_number if image.GetDimension() > 3 else None
 
 

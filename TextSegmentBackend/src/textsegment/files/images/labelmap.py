@@ -1,4 +1,4 @@
-"""Masks as NIfTI files, one a structure, or as one label map (NIfTI, NRRD, MetaImage)."""
+"""Writing of masks as one NIfTI file per structure, or as one label map (NIfTI, NRRD, MetaImage)."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from textsegment.vocabulary.appearance import appearance_of
 LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 _TABLE_SUFFIX = ".labels.json"
 OWN_DESCRIPTION = "TextSegment "
-"""How the description in a NIfTI file of ours begins."""
+"""Beginning of the description in NIfTI files written by this package."""
 
 
 def write_mask_folder(
     segmentation: Segmentation, folder: Path | str, *, names: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:
-    """Write each mask as ``<name with underscores>.nii.gz``: uint8, 0 and 1, on the image's grid.
+    """Write each mask as ``<name with underscores>.nii.gz``: uint8, 0 or 1, on the grid of the image.
 
-    Structures that were not found are written too, all zero. Every file appears whole or not at all.
+    Structures that were not found are written as all zeros. Every file appears complete or not at all.
 
     Args:
-        segmentation: The masks; they may overlap.
-        folder: Made if it is not there; other files in it stay, files of the same name are replaced.
-        names: Names by structure; other structures keep their own.
+        segmentation: Masks, which may overlap.
+        folder: Output folder, created if necessary; files with the same names are replaced, others kept.
+        names: Output names keyed by structure; other structures keep their own.
 
     Returns:
-        The files, in the order of the masks.
+        Paths of the files, in the order of the masks.
 
     Raises:
-        DiskFullError: There is no room.
-        OutputError: The folder cannot be made or written.
+        DiskFullError: The disk is full.
+        OutputError: The folder cannot be created or written.
     """
     folder = make_folder(folder)
     stems = file_stems(segmentation.named(names))
@@ -59,23 +59,23 @@ def write_mask_folder(
 def write_labelmap(
     segmentation: Segmentation, path: Path | str, *, names: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:
-    """Write one image whose voxels are 0 or the number of a structure, and a table of the numbers beside it.
+    """Write one image whose voxels are 0 or the number of a structure, with a table of numbers next to it.
 
-    Structures are numbered from 1 in the order of the masks, empty ones too. uint8, above 255 structures
-    uint16. The table of ``out.nii.gz`` is ``out.labels.json``.
+    Structures are numbered from 1 in the order of the masks, including empty ones. The data type is uint8, or
+    uint16 for more than 255 structures. The table of ``out.nii.gz`` is ``out.labels.json``.
 
     Args:
-        segmentation: The masks; no two may share a voxel.
-        path: Ends in ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
-        names: Names by structure; other structures keep their own.
+        segmentation: Masks, no two of which may share a voxel.
+        path: Output file with the suffix ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
+        names: Output names keyed by structure; other structures keep their own.
 
     Returns:
-        The image and the table.
+        Paths of the image and the table.
 
     Raises:
         OverlapError: Two structures share a voxel.
-        DiskFullError: There is no room.
-        OutputError: The suffix is another one, or the file cannot be written.
+        DiskFullError: The disk is full.
+        OutputError: The suffix is not supported, or the file cannot be written.
     """
     path = Path(path)
     table = table_of(path)
@@ -92,10 +92,10 @@ def write_labelmap(
 
 
 def table_of(path: Path) -> Path:
-    """Return where the table of the numbers in a label map lies.
+    """Return the path of the table of numbers that belongs to a label map.
 
     Raises:
-        OutputError: The suffix is not one of a label map.
+        OutputError: The suffix is not that of a label map.
     """
     suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), None)
     if suffix is None:
@@ -104,7 +104,7 @@ def table_of(path: Path) -> Path:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is named like the table of a label map."""
+    """Return whether a file is named like the table of a label map."""
     return path.name.endswith(_TABLE_SUFFIX)
 
 

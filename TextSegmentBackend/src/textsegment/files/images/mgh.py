@@ -1,4 +1,4 @@
-"""FreeSurfer's MGH and MGZ through nibabel."""
+"""Reading of FreeSurfer's MGH and MGZ files with nibabel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from textsegment.files.images.opening import is_compressed, open_image
 from textsegment.files.images.raw_image import RawImage, chosen_volume, require_plausible_size
 from textsegment.geometry import Geometry
 
-# Where the header says whether it knows the orientation.
+# Offset in bytes of the header entry that says whether the orientation is known.
 _FLAG_AT = 28
 _DAMAGE = (
     OSError, EOFError, ValueError, TypeError, KeyError, zlib.error, HeaderDataError, WrapStructError,
@@ -30,18 +30,18 @@ def read_mgh(path: Path, *, volume_number: int | None = None) -> RawImage:
     """Read an MGH file.
 
     Args:
-        path: A file of any name, compressed (MGZ) or not.
-        volume_number: Which of several volumes (frames), counted from 1.
+        path: File with any name, compressed (MGZ) or not.
+        volume_number: Number of the volume (frame), counted from 1, if there are several.
 
     Raises:
-        InputUnreadableError: It is no such file, or damaged.
-        VolumeInvalidError: It has several volumes and nobody says which.
-        GeometryError: Zero or not finite voxel sizes, a singular affine.
-        InputError: There is no volume of this number.
+        InputUnreadableError: The file is damaged or has another format.
+        VolumeInvalidError: The file has several volumes, and no number was given.
+        GeometryError: A voxel size is zero or not finite, or the affine is singular.
+        InputError: There is no volume with this number.
     """
     try:
         with open_image(path) as stream:
-            # nibabel fills in what is missing, and does not say so.
+            # nibabel silently substitutes a default for a missing orientation.
             is_oriented = int.from_bytes(stream.read(_FLAG_AT + 2)[_FLAG_AT:], "big") == 1
             stream.seek(0)
             header = MGHHeader.from_fileobj(stream, check=False)

@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2, in one file or two, and Analyze (``.nii``, ``.nii.gz``, ``.hdr`` with ``.img``).
 
-With nibabel and not with SimpleITK: ITK replaces a sheared sform by a rotation, takes voxel sizes from one
-field and axes from another, and cuts a file off without an error when the disk is full.
+This module uses nibabel rather than SimpleITK, because ITK replaces a sheared sform by a rotation, takes voxel
+sizes and axes from different fields, and truncates a file without an error when the disk is full.
 """
 
 from __future__ import annotations
@@ -37,26 +37,25 @@ PAIR_SUFFIXES = (".hdr", ".img", ".hdr.gz", ".img.gz")
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, zlib.error, HeaderDataError, WrapStructError)
 
 
-# Headers may hold any bits: the numbers are checked, numpy need not warn of them as well.
+# Headers may contain arbitrary bits; their numbers are checked, so NumPy need not warn about them.
 @np.errstate(all="ignore")
 def read_nifti(path: Path, *, volume_number: int | None = None, first_slice: bool = False) -> RawImage:
     """Read a NIfTI or Analyze file.
 
-    The sform is used if its code is positive, else the qform, else the voxel sizes alone with a warning.
-    ``scl_slope`` and ``scl_inter`` are applied (the result is float32); without them the voxels keep their
-    type.
+    The sform is used if its code is positive, else the qform, else the voxel sizes alone, with a warning.
+    ``scl_slope`` and ``scl_inter`` are applied, giving float32; without them the voxels keep their type.
 
     Args:
-        path: A file of any name, compressed or not; of a pair either one.
-        volume_number: Which of several volumes, counted from 1.
-        first_slice: Whether to read no more than the first slice along k.
+        path: File with any name, compressed or not; of a pair, either file.
+        volume_number: Number of the volume, counted from 1, if there are several.
+        first_slice: Whether to read only the first slice along k.
 
     Raises:
         InputNotFoundError: One file of a pair is missing.
-        InputUnreadableError: It is no NIfTI file, or damaged.
-        VolumeInvalidError: It is not three-dimensional, or holds colours or complex numbers.
-        GeometryError: Zero or not finite voxel sizes, a singular affine, an empty dimension.
-        InputError: There is no volume of this number.
+        InputUnreadableError: The file is damaged or not a NIfTI file.
+        VolumeInvalidError: The image is not three-dimensional, or has colours or complex numbers.
+        GeometryError: A voxel size is zero or not finite, the affine is singular, or a dimension is empty.
+        InputError: There is no volume with this number.
     """
     try:
         header, data = _open(path)
@@ -76,7 +75,7 @@ def read_nifti(path: Path, *, volume_number: int | None = None, first_slice: boo
 
 
 def nifti_description(path: Path) -> str:
-    """Return what the header says the image is; empty for a file that is none."""
+    """Return the description in the header of a NIfTI file; empty for any other file."""
     try:
         return bytes(read_header(path)["descrip"]).split(b"\0")[0].decode("ascii", "replace")
     except _DAMAGE:
@@ -84,13 +83,13 @@ def nifti_description(path: Path) -> str:
 
 
 def write_nifti(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64], description: str) -> None:
-    """Write a NIfTI-1 file whose qform and sform both say the affine; a sheared one has an sform only.
+    """Write a NIfTI-1 file with the affine as both qform and sform, or as sform alone if it is sheared.
 
     Args:
-        path: Ends in ``.nii`` or ``.nii.gz``.
-        voxels: ``[i, j, k]``; Fortran order is written fastest.
-        affine: 4×4, IJK to RAS millimetres; NIfTI-1 keeps it as float32.
-        description: At most 79 ASCII characters.
+        path: Output file with the suffix ``.nii`` or ``.nii.gz``.
+        voxels: Voxels ``[i, j, k]``; an array in Fortran order is written fastest.
+        affine: 4×4 matrix from IJK to RAS millimetres; NIfTI-1 stores it as float32.
+        description: Description for the header, at most 79 ASCII characters.
     """
     image = nib.Nifti1Image(voxels, affine)
     image.header.set_xyzt_units("mm")
@@ -108,7 +107,7 @@ def write_nifti(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64], d
 
 
 def _open(path: Path) -> tuple[Any, Path]:
-    """Return the header, and the file that holds the voxels."""
+    """Return the header, and the path of the file with the voxels."""
     if path.name.lower().endswith(PAIR_SUFFIXES):
         header_path, data = pair_of(path)
         header = read_header(header_path)
@@ -128,7 +127,7 @@ def _read_voxels(data: Path, header: Any, index: tuple[int, ...], slices: int) -
     )
     if (slope, intercept) != (1, 0):
         scaled = np.empty(voxels.shape, dtype=np.float32, order="F")
-        for k in range(voxels.shape[2]):  # in double, without a copy of it all
+        for k in range(voxels.shape[2]):  # in double, without copying all of it
             scaled[:, :, k] = voxels[:, :, k] * float(slope) + float(intercept)
         return scaled
     if voxels.dtype.itemsize > 8:

@@ -1,7 +1,7 @@
-"""What the header of a NIfTI or Analyze file says: sizes, type, and where the voxels lie.
+"""Headers of NIfTI and Analyze files: sizes, data type, and location of the voxels.
 
-It is read as it is, without nibabel's repairs (which would turn a zero voxel size into one), checked, and
-used by the rules of the standard, "method 1 to 3"
+A header is read without nibabel's repairs (which would turn a zero voxel size into one), checked, and
+interpreted by the rules of the standard, "method 1 to 3"
 (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h).
 """
 
@@ -22,11 +22,11 @@ from textsegment.errors import GeometryError, InputNotFoundError, VolumeInvalidE
 from textsegment.files.images.opening import open_image
 from textsegment.geometry import Geometry
 
-# Codes of metres and micrometres in xyzt_units; millimetres and unknown codes are taken for millimetres.
+# Codes of metres and micrometres in xyzt_units; any other code is interpreted as millimetres.
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
-# Two orientations that put every voxel within this fraction of a voxel of each other are the same.
+# Two affines are equal if they place every voxel within this fraction of a voxel of each other.
 _SAME_PLACE = 0.25
-# By so much the quaternion of a rotation may be too long: rounding.
+# Rounding error by which the quaternion of a rotation may be too long.
 _ROUNDING = 1e-4
 _HEADER_BYTES = {b"n+1": 352, b"n+2": 544}
 _CLASSES = {
@@ -35,10 +35,10 @@ _CLASSES = {
 
 
 def pair_of(path: Path) -> tuple[Path, Path]:
-    """Return the header and the voxels of an image in two files, given one of them.
+    """Return the paths of the header and the voxels of an image in two files, given either one.
 
     Raises:
-        InputNotFoundError: One is missing.
+        InputNotFoundError: One of the files is missing.
     """
     name, lower = path.name, path.name.lower()
     tail = next(t for t in (".hdr.gz", ".img.gz", ".hdr", ".img", "") if lower.endswith(t))
@@ -60,13 +60,13 @@ def pair_of(path: Path) -> tuple[Path, Path]:
 
 
 def read_header(path: Path) -> Any:
-    """Read the header of a file that begins with one.
+    """Read the header at the beginning of a file.
 
     Returns:
-        nibabel's header: of NIfTI in one file, of a pair, or of Analyze.
+        nibabel's header object for a single NIfTI file, a NIfTI pair, or Analyze.
 
     Raises:
-        HeaderDataError: It is none.
+        HeaderDataError: The file does not begin with such a header.
     """
     with open_image(path) as stream:
         start = stream.read(348)
@@ -82,15 +82,15 @@ def read_header(path: Path) -> Any:
 
 
 def is_pair(header: Any) -> bool:
-    """Whether the voxels lie in a file of their own."""
+    """Return whether the voxels are in a separate file."""
     return bytes(header["magic"])[:3] not in _HEADER_BYTES if isinstance(header, Nifti1Header) else True
 
 
 def voxel_offset(header: Any) -> int:
-    """Return where the voxels begin in their file.
+    """Return the offset in bytes of the voxels in their file.
 
     Raises:
-        HeaderDataError: That would be inside the header, or is no place at all.
+        HeaderDataError: The offset is within the header or invalid.
     """
     value = float(header["vox_offset"])
     least = 0 if is_pair(header) else _HEADER_BYTES[bytes(header["magic"])[:3]]
@@ -100,10 +100,10 @@ def voxel_offset(header: Any) -> int:
 
 
 def scalar_type(header: Any) -> np.dtype[Any]:
-    """Return the type of the voxels.
+    """Return the data type of the voxels.
 
     Raises:
-        VolumeInvalidError: They are colours or complex numbers.
+        VolumeInvalidError: The voxels are colours or complex numbers.
     """
     dtype: np.dtype[Any] = header.get_data_dtype()
     if dtype.kind not in "iuf":
@@ -114,15 +114,16 @@ def scalar_type(header: Any) -> np.dtype[Any]:
 
 
 def geometry_of(header: Any, shape: tuple[int, int, int]) -> tuple[Geometry, tuple[str, ...]]:
-    """Return the grid, and what the user should know about it.
+    """Return the grid of an image, and warnings about it.
 
     Raises:
-        GeometryError: Zero or not finite voxel sizes, a singular affine, a qform that is no rotation.
+        GeometryError: A voxel size is zero or not finite, the affine is singular, or the qform is not a
+            rotation.
     """
     pixdim = header["pixdim"][1:4].astype(np.float64)
     if not np.isfinite(pixdim).all() or not pixdim.all():
         raise GeometryError("A voxel size is zero or not a number.", "Repair the image header.")
-    # Some old writers store a flip as a negative size; the standard has the flip in the quaternion.
+    # Some old writers store a flip as a negative voxel size; the standard defines it with the quaternion.
     header["pixdim"][1:4] = np.abs(pixdim)
     unsaid = "The file says nothing about orientation: left and right may be swapped, check the result."
     if not isinstance(header, Nifti1Header):
@@ -142,10 +143,10 @@ def geometry_of(header: Any, shape: tuple[int, int, int]) -> tuple[Geometry, tup
 
 
 def _qform(header: Any) -> NDArray[np.float64] | None:
-    """Return the affine that the quaternion stands for; None if the header says that there is none.
+    """Return the affine given by the quaternion; None if the header says that there is none.
 
     Raises:
-        GeometryError: It is no rotation.
+        GeometryError: The quaternion is not a rotation.
     """
     if int(header["qform_code"]) <= 0:
         return None
@@ -157,7 +158,7 @@ def _qform(header: Any) -> NDArray[np.float64] | None:
         vector /= length
     real = np.sqrt(max(0.0, 1.0 - float(vector @ vector)))
     matrix = np.eye(4)
-    # Anything but a negative number stands for 1, zero too.
+    # Any number that is not negative means 1, including zero.
     flip = -1.0 if float(header["pixdim"][0]) < 0 else 1.0
     sizes = header["pixdim"][1:4].astype(np.float64) * (1.0, 1.0, flip)
     matrix[:3, :3] = quat2mat([real, *vector]) * sizes
@@ -166,7 +167,7 @@ def _qform(header: Any) -> NDArray[np.float64] | None:
 
 
 def _doubts(header: Any, geometry: Geometry, scale: NDArray[np.float64]) -> tuple[str, ...]:
-    """Return what speaks against the sform that is used: another qform, other voxel sizes."""
+    """Return warnings if the qform or the voxel sizes contradict the sform in use."""
     warnings = []
     try:
         matrix = _qform(header)

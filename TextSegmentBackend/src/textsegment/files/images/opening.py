@@ -1,4 +1,4 @@
-"""Files opened by what they hold: compressed or not, whatever their names say."""
+"""Opening of image files and recognition of their formats by content, whatever their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GZIP = b"\x1f\x8b"
 _BZIP2 = b"BZh"
 _HEAD_BYTES = 4096
 _NIFTI_SIZES = (348, 540)
-# Type codes of MGH: 8, 16 and 32 bits, and float.
+# Data type codes of MGH: 8-bit, 16-bit and 32-bit integers, and float.
 _MGH_TYPES = (0, 1, 3, 4)
 
 
@@ -37,11 +37,11 @@ _SUFFIXES = {
     FileKind.ZIP: (".zip",),
 }
 ALL_SUFFIXES = tuple(suffix for suffixes in _SUFFIXES.values() for suffix in suffixes)
-"""Suffixes of all known formats."""
+"""File name suffixes of all known formats."""
 
 
 def open_image(path: Path) -> BinaryIO:
-    """Open a file for reading; what is compressed by gzip or bzip2 is unpacked on the way."""
+    """Open a file for reading, decompressing gzip and bzip2 transparently."""
     with path.open("rb") as stream:
         first = stream.read(3)
     if first.startswith(_GZIP):
@@ -52,14 +52,14 @@ def open_image(path: Path) -> BinaryIO:
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether a file is compressed as a whole."""
+    """Return whether a file is compressed as a whole."""
     with path.open("rb") as stream:
         first = stream.read(3)
     return first.startswith(_GZIP) or first == _BZIP2
 
 
 def kind_of(path: Path) -> FileKind | None:
-    """Return the format of a file, by its first bytes; by its name where they say nothing.
+    """Return the format of a file, determined by its first bytes or, if these are inconclusive, by its name.
 
     Raises:
         OSError: The file cannot be read.
@@ -68,7 +68,7 @@ def kind_of(path: Path) -> FileKind | None:
 
 
 def kind_of_name(name: str) -> FileKind | None:
-    """Return the format that the name of a file stands for."""
+    """Return the format indicated by the name of a file; None if unknown."""
     return next((kind for kind, suffixes in _SUFFIXES.items() if name.lower().endswith(suffixes)), None)
 
 

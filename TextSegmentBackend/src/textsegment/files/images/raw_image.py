@@ -1,4 +1,4 @@
-"""What a file format gives before its modality is known."""
+"""An image as read from a file, before its modality is known."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from textsegment.errors import (
 from textsegment.geometry import Geometry
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-"""Turns an affine to LPS into one to RAS, and back."""
+"""Matrix that converts LPS coordinates to RAS and vice versa."""
 
-# Deflate cannot shrink anything further than this, so a smaller file cannot hold the promised voxels.
+# Maximum compression ratio of Deflate: a file that is smaller still cannot contain the declared voxels.
 _HIGHEST_COMPRESSION = 1032
 
 
 @dataclass(frozen=True, eq=False)
 class RawImage:
-    """Voxels and grid of one image file.
+    """Voxels and grid of an image file.
 
     Attributes:
         voxels: Numbers ``[i, j, k]`` in native byte order.
-        geometry: The grid, RAS.
+        geometry: Grid of the voxels, in RAS coordinates.
         warnings: Sentences that the user should see.
     """
 
@@ -43,16 +43,16 @@ class RawImage:
 def chosen_volume(
     shape: Sequence[int], number: int | None = None
 ) -> tuple[tuple[int, int, int], tuple[int, ...]]:
-    """Return the three sizes of an image, and the index of the volume along its further dimensions.
+    """Return the spatial shape of an image, and the index of the chosen volume along further dimensions.
 
     Args:
-        shape: All sizes; further ones of one (a single time point) do not matter.
-        number: Which of several volumes (time points, channels), counted from 1, or None.
+        shape: Sizes of all dimensions; further dimensions of size one (a single time point) are allowed.
+        number: Number of the volume (time point, channel), counted from 1, or None.
 
     Raises:
-        VolumeInvalidError: The image is flat, or has several volumes and nobody says which.
+        VolumeInvalidError: The image is not three-dimensional, or has several volumes and no number was given.
         GeometryError: A size is zero or negative.
-        InputError: There is no such volume.
+        InputError: There is no volume with this number.
     """
     if len(shape) < 3:
         raise VolumeInvalidError(
@@ -67,15 +67,15 @@ def chosen_volume(
 
 
 def index_of_volume(count: int, number: int | None) -> int:
-    """Return the index, from 0, of the volume that is meant.
+    """Return the index of the chosen volume, counted from 0.
 
     Args:
-        count: How many there are.
-        number: Which one, counted from 1, or None.
+        count: Number of volumes.
+        number: Number of the volume, counted from 1, or None.
 
     Raises:
-        VolumeInvalidError: There are several, and nobody says which.
-        InputError: There is no such volume.
+        VolumeInvalidError: There are several volumes, and no number was given.
+        InputError: There is no volume with this number.
     """
     if number is None and count > 1:
         raise VolumeInvalidError(
@@ -92,7 +92,7 @@ def index_of_volume(count: int, number: int | None) -> int:
 
 
 def require_plausible_size(voxel_bytes: int, file_bytes: int, *, compressed: bool) -> None:
-    """Refuse a header that promises more voxels than the file can hold, before memory is taken for them.
+    """Reject a header that declares more voxels than the file can contain, before memory is allocated.
 
     Raises:
         InputUnreadableError: The file is too short.

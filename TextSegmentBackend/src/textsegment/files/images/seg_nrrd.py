@@ -1,7 +1,7 @@
-"""3D Slicer's segmentation file ``.seg.nrrd`` through slicerio.
+"""Reading and writing of 3D Slicer's segmentation files (``.seg.nrrd``) with slicerio.
 
 Format: https://slicer.readthedocs.io/en/latest/developer_guide/modules/segmentations.html#segmentation-nrrd-file-format-seg-nrrd
-Structures that overlap lie in different layers (4-D array, layer first), others share one.
+Overlapping structures are stored in different layers (4-D array, layer first); others share one layer.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _LABELS_PER_LAYER = 255
 _PREFIX = "TextSegment."
 _WARNINGS = f"{_PREFIX}warnings"
 _RECIPE = f"{_PREFIX}recipe"
-# What slicerio and pynrrd raise on damaged files; an empty one has not even a first line.
+# Exceptions of slicerio and pynrrd for damaged files; an empty file does not even have a first line.
 _DAMAGE = (OSError, EOFError, ValueError, TypeError, LookupError, StopIteration, zlib.error, nrrd.NRRDError)
-# What the file format uses as punctuation in tags, and line ends.
+# Characters that the file format uses as punctuation in tags, and line breaks.
 _PUNCTUATION = str.maketrans({"|": "/", "\n": " ", "\r": " "})
 
 
@@ -44,20 +44,20 @@ def write_seg_nrrd(
 ) -> None:
     """Write all masks with name, colour, terminology and provenance, on the grid of the image.
 
-    Empty masks are kept as empty segments. The affine is written with all digits, sheared or not.
+    Empty masks become empty segments. The affine is written with full precision, including shear.
 
     Args:
-        segmentation: The masks; they may overlap.
-        path: Ends in ``.seg.nrrd``.
-        names: Names by structure; other structures keep their own.
+        segmentation: Masks, which may overlap.
+        path: Output file with the suffix ``.seg.nrrd``.
+        names: Output names keyed by structure; other structures keep their own.
 
     Raises:
-        DiskFullError: There is no room.
+        DiskFullError: The disk is full.
         OutputError: The file cannot be written.
     """
     layers, places = _layers(segmentation)
     i, j, k = segmentation.geometry.spatial_shape
-    # Slicer crops every segment of a layer to the extent of the first, so all are given the whole grid.
+    # 3D Slicer crops all segments of a layer to the extent of the first, so all get the whole grid.
     extent = [0, i - 1, 0, j - 1, 0, k - 1]
     tags = _provenance_tags(segmentation)
     segments = []
@@ -90,14 +90,14 @@ def write_seg_nrrd(
 
 
 def read_seg_nrrd(path: Path | str) -> Segmentation:
-    """Read the masks of a ``.seg.nrrd`` file; intensities and confidences are not in it and become NaN.
+    """Read the masks of a ``.seg.nrrd`` file; intensities and confidences are not stored and become NaN.
 
     Args:
-        path: A file of this program or of 3D Slicer.
+        path: File written by this program or by 3D Slicer.
 
     Raises:
-        InputNotFoundError: No such file.
-        InputUnreadableError: It is no ``.seg.nrrd`` file, or damaged.
+        InputNotFoundError: The file does not exist.
+        InputUnreadableError: The file is damaged or not a ``.seg.nrrd`` file.
     """
     path = Path(path)
     if not path.is_file():
@@ -130,17 +130,18 @@ def _mask(segment: Mapping[str, Any], region: NDArray[np.bool_], geometry: Geome
 
 
 def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
-    """Lay every mask into the first layer where it overlaps nothing.
+    """Put every mask into the first layer in which it does not overlap another.
 
     Returns:
-        uint8 ``[layer, i, j, k]``, layer fastest as in the file, and the layer and label of each mask.
+        Layers as uint8 ``[layer, i, j, k]``, layer varying fastest as in the file; and the layer and label of
+        each mask.
     """
     shape = segmentation.geometry.spatial_shape
     layers: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     places = []
     for mask in segmentation:
-        # In the order in which layers lie in memory, or every look at them is slow.
+        # Use the memory order of the layers, otherwise every access to them is slow.
         inside = np.asfortranarray(mask.mask)
         for layer, voxels in enumerate(layers):
             if labels[layer] < _LABELS_PER_LAYER and not (voxels[mask.box.slices] * inside).any():
@@ -170,5 +171,5 @@ def _own_tags(mask: StructureMask) -> dict[str, str]:
 
 
 def _ascii(text: str) -> str:
-    """Return the text as the header of an NRRD file can hold it."""
+    """Return the text in a form that the header of an NRRD file can store."""
     return text.translate(_PUNCTUATION).encode("ascii", "replace").decode()

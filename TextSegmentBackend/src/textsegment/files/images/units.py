@@ -11,7 +11,7 @@ _MILLIMETRES = {
 
 
 def millimetres(unit: str) -> float | None:
-    """Return how many millimetres a unit is; None for one that is not known.
+    """Return the length of a unit in millimetres; None if the unit is unknown.
 
     Example:
         >>> millimetres("cm"), millimetres("Microns"), millimetres("pixel")

@@ -29,7 +29,7 @@ LOCK_FORMAT = 1
 
 
 def home() -> Path:
-    """Return TextSegment's folder for its data: ``TEXTSEGMENT_HOME``, or one in the platform's cache folder."""
+    """Return TextSegment's data folder: ``TEXTSEGMENT_HOME``, or one in the platform's cache folder."""
     if chosen := os.environ.get("TEXTSEGMENT_HOME"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":

@@ -4,10 +4,10 @@ A file is a pickled dictionary whose ``model_state_dict`` holds the tensors, wit
 ``module.``. Besides what inference needs, it contains:
 
 * aliases: ``convs.N.all_modules.0|1`` repeat ``convs.N.conv`` and ``convs.N.norm``;
-* tensors that inference does not use: always ``norm1`` of every query decoder layer and the pooler of the text
-  encoder, and in some files ``mid_mask_embed_proj`` (deep supervision) and ``embeddings.position_ids``. They
-  are checked, returned as ``unused``, and written again if given. If not given, those that every file has are
-  written with neutral values, since strict loaders require their names.
+* tensors that inference does not use: always ``norm1`` of every query decoder layer and the pooler of the
+  text encoder, and in some files ``mid_mask_embed_proj`` (deep supervision) and ``embeddings.position_ids``.
+  They are checked, returned as ``unused``, and written again if given. If not given, those that every file
+  has are written with neutral values, since strict loaders require their names.
 """
 
 from __future__ import annotations
