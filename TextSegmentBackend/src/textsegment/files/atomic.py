@@ -22,8 +22,8 @@ def atomic_output(path: Path | str) -> Iterator[Path]:
     """Provide a temporary file next to ``path`` that replaces it when the block ends without an error.
 
     The temporary name keeps the suffixes of ``path``, since libraries choose the format by them. On any
-    failure the temporary file is removed, and an existing file is left unchanged. A symbolic link is followed,
-    not replaced.
+    failure the temporary file is removed, and an existing file is left unchanged. A symbolic link is
+    followed, not replaced.
 
     Args:
         path: Path of the output.

@@ -21,7 +21,7 @@ _ELSEWHERE = ("/tmp", "/var/tmp", "C:\\Windows\\Temp")  # noqa: S108 – a priva
 
 @contextmanager
 def plain_folder() -> Iterator[Path]:
-    """Provide a private temporary folder with an ASCII path, since the usual one may be in a home with an umlaut.
+    """Provide a private temporary folder with an ASCII path; the usual one may be in a home with an umlaut.
 
     Raises:
         InputUnreadableError: No such folder can be created on this computer.
@@ -63,7 +63,7 @@ def path_to_read(path: Path, *, siblings: bool = False, suffix: str | None = Non
 
 @contextmanager
 def path_to_write(path: Path) -> Iterator[str]:
-    """Provide a plain ASCII path; the file written there is moved or copied to ``path`` at the end of the block.
+    """Provide a plain ASCII path; what is written there goes into the file ``path`` when the block ends.
 
     Raises:
         OSError: The file cannot be written.

@@ -151,7 +151,7 @@ def _search_folder(folder: Path) -> ScanSearch:
 
 
 def _search_below(folder: Path, left_out: Sequence[LeftOut]) -> ScanSearch:
-    """Search subfolders for image files, as data sets have them; in folders of DICOM slices these are the scan."""
+    """Search subfolders, as in data sets, for image files; a folder of DICOM slices is a scan as before."""
     layout = layout_of(folder)
     candidates: list[Path] = []
     left_out = list(left_out)
@@ -198,7 +198,7 @@ def _reason_against(path: Path) -> str | None:
 
 
 def _is_label_map(path: Path) -> bool:
-    """Return whether an image is a label map, judged by its voxels; unreadable files are reported elsewhere."""
+    """Return whether an image is a label map, judged by its voxels; errors in reading it are not reported."""
     try:
         if path.name.lower().endswith((*NIFTI_SUFFIXES, *PAIR_SUFFIXES)):
             # Noise in the first slice identifies most scans without reading all of a large file.

@@ -10,8 +10,8 @@ from pathlib import Path
 def walk_files(folder: Path) -> Iterator[tuple[Path, list[Path]]]:
     """Yield each folder, starting with the given one, with its files in sorted order.
 
-    Links to folders are followed; no folder is visited twice, so that circular links terminate. Hidden folders
-    are skipped.
+    Links to folders are followed, but no folder is visited twice, so that circular links terminate. Hidden
+    folders are skipped.
     """
     seen: set[tuple[int, int]] = set()
     for root, folders, names in os.walk(folder, followlinks=True):

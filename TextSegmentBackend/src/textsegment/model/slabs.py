@@ -1,11 +1,12 @@
-"""The U-Net's large layers on an x86 processor: channels last, a slab of rows at a time, for inference.
+"""Large U-Net layers on x86 processors for inference: channels last, one slab of rows at a time.
 
-With channels last a row of voxels is one piece of memory, and the library convolves it as it is. A slab is
-so small that all that happens to it beside the convolution happens in the caches: reading it, normalising
-what the layer before left, its own statistics. One convolution thus reads its input and writes its output
-once, and writes it over its input where shapes allow: at full resolution one tensor of features exists.
+With channels last, a row of voxels is contiguous in memory, and the library convolves it without a copy. A
+slab is so small that everything besides the convolution happens in the caches: reading it, normalising the
+output of the previous layer, and computing its own statistics. Each convolution thus reads its input and
+writes its output once, over its input where shapes allow, so at full resolution only one tensor of features
+exists.
 
-Small layers, other devices and batches go through :mod:`~textsegment.model.channels_first`.
+Small layers, other devices and batches use :mod:`~textsegment.model.channels_first`.
 """
 
 from __future__ import annotations

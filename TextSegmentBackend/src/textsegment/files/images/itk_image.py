@@ -114,7 +114,7 @@ def _read(reader: Any, path: Path, facts: HeaderFacts, volume_number: int | None
     _require_grey(reader, volume_number)
     facts.require_voxel_sizes()
     if not facts.data_files:
-        # The reader does not say whether the data are compressed, so the larger limit applies to both cases.
+        # The header does not say whether its data are compressed, so the larger limit applies to both cases.
         components = reader.GetNumberOfComponents()
         voxel_bytes = int(np.prod(reader.GetSize(), dtype=object)) * components * _bytes_per_value(reader)
         require_plausible_size(voxel_bytes, path.stat().st_size, compressed=True)

@@ -1,7 +1,7 @@
 """NIfTI-1 and NIfTI-2, in one file or two, and Analyze (``.nii``, ``.nii.gz``, ``.hdr`` with ``.img``).
 
-This module uses nibabel rather than SimpleITK, because ITK replaces a sheared sform by a rotation, takes voxel
-sizes and axes from different fields, and truncates a file without an error when the disk is full.
+This module uses nibabel rather than SimpleITK, because ITK replaces a sheared sform by a rotation, takes
+voxel sizes and axes from different fields, and truncates a file without an error when the disk is full.
 """
 
 from __future__ import annotations

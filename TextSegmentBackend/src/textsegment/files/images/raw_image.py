@@ -50,7 +50,7 @@ def chosen_volume(
         number: Number of the volume (time point, channel), counted from 1, or None.
 
     Raises:
-        VolumeInvalidError: The image is not three-dimensional, or has several volumes and no number was given.
+        VolumeInvalidError: The image is flat, or has several volumes and no number was given.
         GeometryError: A size is zero or negative.
         InputError: There is no volume with this number.
     """
