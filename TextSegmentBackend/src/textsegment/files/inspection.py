@@ -40,7 +40,7 @@ class Inspection:
     error: InputError | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the findings as JSON-compatible values, without name, path or header entries of the image."""
+        """Return the findings as JSON-compatible values, without name, path or header entries of the scan."""
         error = self.error
         return {
             "kind": self.kind,
