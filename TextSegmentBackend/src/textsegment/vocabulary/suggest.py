@@ -74,7 +74,7 @@ def _inside(words: list[str]) -> Iterable[str]:
 
 
 def _is_number(words: list[str], at: int, end: int) -> bool:
-    """Return whether a word of one or two letters is part of a number rather than an abbreviated name."""
+    """Return whether a match is one word of one or two letters, which only looks like an abbreviation."""
     return end - at == 1 and len(words[at]) < 3
 
 
