@@ -7,7 +7,7 @@ Overlapping structures are stored in different layers (4-D array, layer first); 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -136,29 +136,40 @@ def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[i
         Layers as uint8 ``[layer, i, j, k]``, layer varying fastest as in the file; and the layer and label of
         each mask.
     """
-    shape = segmentation.geometry.spatial_shape
-    layers: list[NDArray[np.uint8]] = []
-    labels: list[int] = []
+    layers: list[list[StructureMask]] = []
     places = []
     for mask in segmentation:
+        layer = next((n for n, others in enumerate(layers) if _has_room(others, mask)), len(layers))
+        if layer == len(layers):
+            layers.append([])
+        layers[layer].append(mask)
+        places.append((layer, len(layers[layer])))
+    shape = segmentation.geometry.spatial_shape
+    stacked = np.zeros((max(len(layers), 1), *shape), dtype=np.uint8, order="F")
+    for mask, (layer, label) in zip(segmentation, places, strict=True):
         # Use the memory order of the layers, otherwise every access to them is slow.
         inside = np.asfortranarray(mask.mask)
-        for layer, voxels in enumerate(layers):
-            if labels[layer] < _LABELS_PER_LAYER and not (voxels[mask.box.slices] * inside).any():
-                break
-        else:
-            layer = len(layers)
-            layers.append(np.zeros(shape, dtype=np.uint8, order="F"))
-            labels.append(0)
-        labels[layer] += 1
-        np.copyto(layers[layer][mask.box.slices], labels[layer], where=inside)
-        places.append((layer, labels[layer]))
-    if not layers:
-        layers.append(np.zeros(shape, dtype=np.uint8, order="F"))
-    stacked = np.empty((len(layers), *shape), dtype=np.uint8, order="F")
-    for layer, voxels in enumerate(layers):
-        stacked[layer] = voxels
+        np.copyto(stacked[layer][mask.box.slices], np.uint8(label), where=inside)
     return stacked, places
+
+
+def _has_room(layer: Sequence[StructureMask], mask: StructureMask) -> bool:
+    return len(layer) < _LABELS_PER_LAYER and not any(_overlap(mask, other) for other in layer)
+
+
+def _overlap(one: StructureMask, other: StructureMask) -> bool:
+    shared = one.box.intersection(other.box)
+    if 0 in shared.shape:
+        return False
+    in_one, in_other = (
+        mask.mask[
+            tuple(
+                slice(a - s, b - s) for a, b, s in zip(shared.start, shared.stop, mask.box.start, strict=True)
+            )
+        ]
+        for mask in (one, other)
+    )
+    return bool((in_one & in_other).any())
 
 
 def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
