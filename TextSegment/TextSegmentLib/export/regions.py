@@ -19,6 +19,7 @@ from textsegment.segmentation import StructureMask
 from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
+from TextSegmentLib.scene.alignment import volume_to_segmentation
 from TextSegmentLib.scene.content import Content, LabelImage
 from TextSegmentLib.scene.record import tag_of
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
@@ -188,23 +189,10 @@ def take_region(segmentation_node: Any, volume_node: Any, region: SegmentRegion)
             _("The segmentation holds surfaces, not label maps."),
             _("Make label maps of them in the module Segmentations."),
         )
-    to_volume = _segmentation_to_volume(segmentation_node, volume_node)
+    to_segmentation = volume_to_segmentation(volume_node, segmentation_node)
+    to_volume = matrix_of(lambda matrix: matrix.Invert(to_segmentation, matrix))
     time = image.GetMTime() if image is not None else 0
     return RegionSource(region, image, segment.GetLabelValue(), time, to_volume)
-
-
-def _segmentation_to_volume(segmentation_node: Any, volume_node: Any) -> NDArray[np.float64]:
-    ours, theirs = segmentation_node.GetParentTransformNode(), volume_node.GetParentTransformNode()
-    if ours is theirs:
-        return np.eye(4)
-    some, other = (ours, theirs) if ours else (theirs, ours)
-    if not some.IsTransformToNodeLinear(other):
-        raise OutputError(
-            _("The segmentation is under another non-linear transform than the image."),
-            _("Put both under the same transform, or under none."),
-        )
-    between = slicer.vtkMRMLTransformNode.GetMatrixTransformBetweenNodes
-    return matrix_of(lambda matrix: between(ours, theirs, matrix))
 
 
 def _whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.int64] | None:

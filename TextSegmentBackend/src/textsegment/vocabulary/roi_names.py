@@ -7,14 +7,11 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from textsegment.ascii_text import spelled
+
 # A DICOM Long String (VR LO) holds 64 characters; many planning systems show or keep only 16 (TG-263).
 LONGEST_NAME = 64
 LONGEST_SHORT_NAME = 16
-# Latin letters that Unicode normalisation does not decompose.
-_SPELLED = str.maketrans(
-    {"ß": "ss", "æ": "ae", "Æ": "Ae", "ø": "o", "Ø": "O", "œ": "oe", "Œ": "Oe"}
-    | {"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i"}
-)
 _SIDES = {"left": "L", "right": "R"}
 
 
@@ -72,10 +69,10 @@ def _printable(text: str) -> str:
 
 def _ascii(text: str) -> str:
     """Return a name in ASCII, or an empty string if letters or digits would be lost."""
-    spelled = unicodedata.normalize("NFKD", text.translate(_SPELLED))
-    if any(character.isalnum() and not character.isascii() for character in spelled):
+    plain = spelled(text)
+    if any(character.isalnum() and not character.isascii() for character in plain):
         return ""
-    plain = spelled.encode("ascii", "ignore").decode()
+    plain = plain.encode("ascii", "ignore").decode()
     return " ".join(re.sub(r"[^ -\[\]-~]+", " ", plain).split())
 
 

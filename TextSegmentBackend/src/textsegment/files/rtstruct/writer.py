@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from textsegment import __version__
+from textsegment.ascii_text import in_ascii
 from textsegment.caution import Caution
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
@@ -173,7 +174,7 @@ def _describe(
 
 def _algorithm(segmentation: Segmentation) -> str:
     words = [_PROGRAM, __version__, str(segmentation.provenance.get("model", ""))]
-    return _ascii(" ".join(word for word in words if word), 64)
+    return _plain(" ".join(word for word in words if word), 64)
 
 
 def _add_roi(
@@ -186,7 +187,7 @@ def _add_roi(
     number = _new_number(used)
     observation = _new_number(number_of(item, "ObservationNumber") for item in observations)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = _ascii(description_of(mask, *remarks), LONGEST_DESCRIPTION)
+    description = _plain(description_of(mask, *remarks), LONGEST_DESCRIPTION)
     frame = dataset.FrameOfReferenceUID
     generation = generation_of(mask.origin)
     algorithm = _algorithm(segmentation) if generation else ""
@@ -202,9 +203,9 @@ def _new_number(used: Iterable[int | None]) -> int:
     return behind if behind <= _LARGEST_NUMBER else next(n for n in count(1) if n not in numbers)
 
 
-def _ascii(text: str, longest: int) -> str:
+def _plain(text: str, longest: int) -> str:
     # Every DICOM character set contains ASCII; a backslash would separate two values.
-    return text.encode("ascii", "replace").decode().replace("\\", "/")[:longest]
+    return in_ascii(text, {"\\": "/"})[:longest]
 
 
 def _warnings(
