@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,65 @@ def test_bad_descriptions_are_refused(scans: Path, tmp_path: Path) -> None:
         read_description(write_description(tmp_path, cases=[{"image": "x"}]), tmp_path)
     with pytest.raises(InputError):
         read_description(write_description(tmp_path, structures={"XX": []}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"names": {"1": "Left Kidney", "2": "right kidney"}},
+            "labels.nii.gz: 'Left Kidney'.*Did you mean left kidney",
+        ),
+        ({"names": {"1": "left kidney", "2": "flux capacitor"}}, "'flux capacitor' is not among.*other"),
+        ({"names": {"1": "left kidney"}}, "labels.nii.gz holds numbers without a name: 2"),
+        ({"names": {"5": "left kidney"}, "other": [1, 2]}, "holds none of the numbers that are named"),
+        ({"annotated": ["spleeen"]}, "'spleeen' is not among"),
+        ({"labels": "elsewhere.nii.gz"}, "elsewhere.nii.gz does not lie where its scan lies"),
+    ],
+)
+def test_labels_that_contradict_their_description_are_refused(scans, tmp_path, change, said):
+    """tr1: what contradicted itself was dropped silently, or learnt as absent."""
+    labels = np.zeros((60, 30, 30), dtype=np.uint8)
+    labels[5:9, 5:9, 5:9], labels[20:24, 5:9, 5:9] = 1, 2
+    affine = np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] = 5000
+    write_nifti(scans / "elsewhere.nii.gz", labels, affine, "phantom")
+    described = json.loads((scans / "data.json").read_text())
+    entry = described["cases"][0] | change
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps(described | {"cases": [entry]}))
+
+    def read() -> None:
+        data = read_description(path, scans)
+        load_case(data.cases[0], data.groups, TINY)
+
+    with pytest.raises(InputError) as caught:
+        read()
+    assert re.search(said, f"{caught.value.message} {caught.value.hint}")
+
+
+def test_numbers_that_are_listed_as_other_are_not_learnt(scans, tmp_path):
+    """tr1"""
+    described = json.loads((scans / "data.json").read_text())
+    entry = described["cases"][0] | {
+        "names": {"1": "left kidney"},
+        "other": [2],
+        "annotated": ["left kidney"],
+    }
+    (tmp_path / "data.json").write_text(json.dumps(described | {"cases": [entry]}))
+    data = read_description(tmp_path / "data.json", scans)
+    case = load_case(data.cases[0], data.groups, TINY)
+    assert set(np.unique(case.labels)) == {0, 1}
+
+
+def test_a_trained_file_is_used_by_its_path(scans, tmp_path):
+    """tr1"""
+    from textsegment.errors import WeightsMissingError
+    from textsegment.inference.engine import LocalSegmenter
+
+    path = train(scans, tmp_path, steps=1)._export_path
+    segmenter = LocalSegmenter(str(path), device="cpu", precision="fp32")
+    assert segmenter.info().model == "sat-demo"
+    assert "left kidney" in segmenter.info().structures["CT"]
+    with pytest.raises(WeightsMissingError, match="no such file"):
+        LocalSegmenter(str(tmp_path / "none.safetensors"))

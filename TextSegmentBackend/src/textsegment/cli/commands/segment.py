@@ -108,7 +108,10 @@ def segment_command(
         Path | None, typer.Option(help="Structure set whose regions the new one shall have too.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="sat-demo, sat-nano or sat-pro.", show_default="sat-demo")
+        str | None,
+        typer.Option(
+            help="sat-demo, sat-nano, sat-pro, or a file of `textsegment train`.", show_default="sat-demo"
+        ),
     ] = None,
     modality: Annotated[
         str | None, typer.Option(help="CT, MR or PT; by default that of the DICOM header, or guessed.")

@@ -21,6 +21,8 @@ from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingCache
 from textsegment.model.text.text_encoder import TextEncoder
 
+_TRAINED = ".safetensors"
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -98,7 +100,8 @@ def load_model(
     """Load a model whose weights are on this computer.
 
     Args:
-        name: ``sat-demo``, ``sat-nano`` or ``sat-pro``.
+        name: ``sat-demo``, ``sat-nano`` or ``sat-pro``, or the path of a ``.safetensors`` file that
+            ``textsegment train`` wrote, whose model is named after the file.
         device: Device for the network and the text encoder.
         dtype: Data type of the network's parameters; None for float32.
 
@@ -108,9 +111,19 @@ def load_model(
         WeightsTamperedError: The weights differ from their record.
         CheckpointError: The weights do not fit the network.
     """
-    path, digest = _packaged() if name == DEMO else _checked(published_model(name).name)
+    if name.endswith(_TRAINED):
+        path, digest = _trained(Path(name))
+        name = path.name.removesuffix(_TRAINED)
+    else:
+        path, digest = _packaged() if name == DEMO else _checked(published_model(name).name)
     network, text_encoder, _ = checkpoint.load(path, device=device, dtype=dtype)
     return LoadedModel(name, network.config, network, EmbeddingCache(text_encoder, digest), digest)
+
+
+def _trained(path: Path) -> tuple[Path, str]:
+    if not path.is_file():
+        raise WeightsMissingError("There is no such file of weights.", "Check the path after --model.")
+    return path, sha256_of(path)
 
 
 def _packaged() -> tuple[Path, str]:
