@@ -25,6 +25,7 @@ import nibabel
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.geometry import Box
 from textsegment.prompt import Prompt
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
@@ -70,6 +71,7 @@ class Replay:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
@@ -97,6 +99,7 @@ class TimedDemo:
         volume: Volume,
         prompts: Sequence[Prompt | str],
         *,
+        effort: Effort = WHOLE_IMAGE,
         on_event: EventCallback = ignore_events,
         cancel: CancelToken | None = None,
     ) -> Segmentation:
@@ -110,7 +113,7 @@ class TimedDemo:
             sending += time.perf_counter() - before
 
         start = time.perf_counter()
-        result = self._engine.segment(volume, prompts, on_event=timed, cancel=cancel)
+        result = self._engine.segment(volume, prompts, effort=effort, on_event=timed, cancel=cancel)
         engine_s = time.perf_counter() - start - sending
         return replace(result, provenance={**result.provenance, "engine_s": engine_s})
 

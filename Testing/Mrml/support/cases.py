@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import slicer
 import vtk
+from textsegment.effort import WHOLE_IMAGE
 from textsegment.geometry import Box, Geometry
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.segmenter import MaskReady, ModelInfo, ignore_events
@@ -130,7 +131,9 @@ class Blocks:
         """Returns a model that has every structure in CT."""
         return ModelInfo("blocks", "0" * 64, "cpu", {"CT": known_in("CT")})
 
-    def segment(self, volume, prompts, *, on_event=ignore_events, cancel=None) -> Segmentation:
+    def segment(
+        self, volume, prompts, *, effort=WHOLE_IMAGE, on_event=ignore_events, cancel=None
+    ) -> Segmentation:
         """Returns the blocks in order, as long as there is room for them."""
         counts = [
             size // block for size, block in zip(volume.geometry.spatial_shape, self._shape, strict=True)
