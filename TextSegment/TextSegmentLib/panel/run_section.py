@@ -9,8 +9,8 @@ from typing import Any
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
+from TextSegmentLib.panel.progress_text import progress_of
 from TextSegmentLib.panel.theme import colors_of
-from TextSegmentLib.scene.rows import RunState
 from TextSegmentLib.scene.run import Run
 
 _STEPS = 1000
@@ -58,7 +58,7 @@ class RunSection:
         self._ui.progressLabel.visible = run is not None
         if run is not None:
             self._ui.progressBar.value = round(run.fraction * _STEPS)
-            self._ui.progressLabel.text = _sentence(run)
+            self._ui.progressLabel.text = progress_of(run)
 
     def show_error(self, error: TextSegmentError, *sentences: str) -> None:
         """Show the message and hint of an error, followed by further sentences."""
@@ -95,42 +95,3 @@ class RunSection:
         if link.isdecimal() and int(link) < len(self._answers):
             _text, does = self._answers[int(link)]
             does()
-
-
-def _sentence(run: Run) -> str:
-    seconds, rows = _time(run.elapsed_s), run.rows
-    done = sum(row.state.value != "waiting" for row in rows)
-    if run.state is RunState.QUEUED and run.queue_position:
-        return _("Waiting, jobs before this one: {count}, {time}").format(
-            count=run.queue_position, time=seconds
-        )
-    if run.is_active:
-        stage = _stage(run.stage)
-        return _("{stage}, {done} of {all} structures, {time}").format(
-            stage=stage, done=done, all=len(rows), time=seconds
-        )
-    ends = {
-        RunState.DONE: _("Done: {done} of {all} structures in {time}"),
-        RunState.FAILED: _("Stopped after {time}: {done} of {all} structures"),
-        RunState.CANCELLED: _("Cancelled after {time}: {done} of {all} structures"),
-    }
-    return ends[run.state].format(done=done, all=len(rows), time=seconds)
-
-
-def _stage(stage: str) -> str:
-    known = {
-        "": _("Beginning"),
-        "uploading": _("Sending the image"),
-        "waiting": _("Waiting for the server"),
-        "preparing": _("Preparing the image"),
-        "encoding": _("Looking at the image"),
-        "decoding": _("Finding structures"),
-        "finishing": _("Finishing"),
-    }
-    return known.get(stage, stage)
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    text = _("{minutes} min {seconds} s") if minutes else _("{seconds} s")
-    return text.format(minutes=minutes, seconds=rest)

@@ -55,8 +55,8 @@ def find(
         source: Voxels and geometry of the volume.
         segmenter: Segmenter that finds the structures.
         request: Modality, and the choice of structures.
-        report: Callback that gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Progress``
-            and ``FoundMask``.
+        report: Callback that gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Estimated``,
+            ``Progress`` and ``FoundMask``.
         cancel: Token that asks to stop.
 
     Returns:

@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from textsegment.errors import CancelledError, TextSegmentError
 from textsegment.prompt import unique_prompts
 from textsegment.segmentation import Segmentation
-from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
+from textsegment.segmenter import Estimated, ModelInfo, Progress, Queued, Segmenter
 from textsegment.vocabulary.selection import Selection
 
 from TextSegmentLib.background import BackgroundTask, defect
@@ -25,6 +25,8 @@ from TextSegmentLib.scene.volume_node import VolumeSource
 
 # After handling incoming masks for this long, let the GUI redraw.
 _STEP_S = 0.03
+# Share of the work after which its pace predicts the rest better than the estimate.
+_TELLING_SHARE = 0.1
 
 
 class Run:
@@ -51,6 +53,7 @@ class Run:
         fraction: Progress, 0 to 1.
         stage: Stage of the work, see ``Progress``; empty before the first report.
         queue_position: Number of jobs ahead of this one while it is queued, else None.
+        estimate: Estimated cost of the run; None until it is known.
         error: Error that ended the run, or None.
         warnings: Sentences for the user about the image as a whole.
         model: Model that carries out the run; None until it is known.
@@ -74,6 +77,8 @@ class Run:
         self.fraction = 0.0
         self.stage = ""
         self.queue_position: int | None = None
+        self.estimate: Estimated | None = None
+        self._estimated_at, self._fraction_then = 0.0, 0.0
         self.error: TextSegmentError | None = None
         self.warnings: tuple[str, ...] = target.warnings
         self.model: ModelInfo | None = None
@@ -116,6 +121,19 @@ class Run:
     def elapsed_s(self) -> float:
         """Seconds from the start until now, or until the end of the run."""
         return (self._ended or time.monotonic()) - self._began
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Approximate seconds until the end; None if nothing is known about it, or if the run is over.
+
+        At first this is the estimate; once a part of the work is done, its pace tells more.
+        """
+        if not self.is_active or self.estimate is None:
+            return None
+        spent, done = time.monotonic() - self._estimated_at, self.fraction - self._fraction_then
+        if done >= _TELLING_SHARE:
+            return spent / done * (1.0 - self.fraction)
+        return None if self.estimate.seconds is None else max(self.estimate.seconds - spent, 0.0)
 
     def process_events(self) -> bool:
         """Handle reports from the worker, for a few hundredths of a second at most.
@@ -186,6 +204,9 @@ class Run:
                 self._look_for(report.structures)
         elif isinstance(report, Queued):
             self.queue_position = report.position
+        elif isinstance(report, Estimated):
+            self.estimate = report
+            self._estimated_at, self._fraction_then = time.monotonic(), self.fraction
         elif isinstance(report, Progress):
             self.state, self.queue_position = RunState.RUNNING, None
             self.fraction, self.stage = report.fraction, report.stage
