@@ -111,10 +111,12 @@ def test_what_is_not_there_is_an_empty_mask_with_a_warning(contestant):
     assert mask.box.shape == (0, 0, 0)
     assert np.isnan(mask.statistics.mean_intensity)
     assert np.isnan(mask.statistics.mean_confidence)
-    assert any("Not found" in warning for warning in mask.warnings)
+    (said,) = (warning for warning in mask.warnings if "Not found" in warning)
+    assert (said.code, dict(said.values)) == ("not_found", {"structure": contestant.empty})
 
 
 def test_warnings_of_the_volume_come_with_the_result(contestant):
+    """Cautions keep their codes on all ways."""
     sheared = DIAGONAL.copy()
     sheared[1, 2] = 0.9
     own = "Two slices are missing."

@@ -77,6 +77,18 @@ _PHRASES = {
     "out: {count}.",
     "region_only": "Only a region of the image was looked at: masks end at its border.",
     "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
+    "unsure": "the model is unsure of {percent:g} % of it",
+    "distant_parts": "{count} separate parts (the second {percent:g} % of the first, {distance_mm:g} mm "
+    "away)",
+    "wrong_side": "{percent:g} % of it lies on the other side of the body",
+    "too_small": "only {volume_ml:g} ml",
+    "too_large": "as much as {volume_ml:g} ml",
+    "misplaced": "{distance_cm:g} cm {direction} where the other structures put it",
+    "claimed": "other structures claim {percent:g} % of it",
+    "parts_disagree": "only {percent:g} % agreement with its parts",
+    "unstable": "only {percent:g} % agreement with a second computation",
+    "mostly_doubtful": "Most results look doubtful ({count} of {total}): check modality, unit and "
+    "orientation.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

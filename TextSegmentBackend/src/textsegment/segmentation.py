@@ -36,6 +36,20 @@ class MaskStatistics:
         mean_intensity: Mean of the image inside the mask, in the unit of the image (HU for CT); NaN if empty.
         mean_confidence: Mean probability inside the mask, 0.5 to 1; NaN if empty.
         touches_border: Whether the mask touches the border of the image and so may be cut off.
+        unsure_share: Fraction of the mask whose probability is below 0.7.
+        part_count: Number of connected parts, not counting specks; None if not measured.
+        second_part_share: Volume of the second largest part as a fraction of the largest; 0 if there is one.
+        second_part_distance_mm: Distance between the surfaces of the two largest parts; NaN if there is one.
+        wrong_side_share: Fraction of a left or right structure that lies beyond the midline of the body.
+        height_offset_mm: Height of the centre of the mask in the body above the height at which the other
+            structures of the scan place it; negative if it lies below.
+        claimed_share: Fraction of the mask that another structure claims with a higher probability.
+        whole_agreement: Dice coefficient of the mask and the union of its parts, for structures that have
+            parts.
+        shift_agreement: Dice coefficient of the mask and that of a second computation on a shifted image.
+
+    All of the numbers after ``touches_border`` help to judge a mask (see ``doubt``). They are measured by the
+    engine; NaN, or None, means not measured.
     """
 
     voxel_count: int
@@ -43,6 +57,15 @@ class MaskStatistics:
     mean_intensity: float
     mean_confidence: float
     touches_border: bool
+    unsure_share: float = math.nan
+    part_count: int | None = None
+    second_part_share: float = math.nan
+    second_part_distance_mm: float = math.nan
+    wrong_side_share: float = math.nan
+    height_offset_mm: float = math.nan
+    claimed_share: float = math.nan
+    whole_agreement: float = math.nan
+    shift_agreement: float = math.nan
 
     @property
     def is_empty(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
+from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import CancelledError, ModalityError, UnknownStructureError
 from textsegment.prompt import Prompt
@@ -102,12 +103,14 @@ class ModelInfo:
         weights_sha256: SHA-256 digest of its weights; equal weights give equal masks.
         device: Device it runs on: ``cpu``, ``cuda`` or ``mps``.
         structures: Prompts that the model supports, by modality code.
+        calibration: How unsure the model is of good masks, by which its masks are judged; None if unknown.
     """
 
     model: str
     weights_sha256: str
     device: str
     structures: Mapping[str, tuple[str, ...]]
+    calibration: Calibration | None = None
 
     def require_known(self, prompts: Sequence[Prompt], modality: str) -> None:
         """Check that the model supports these prompts in this modality.

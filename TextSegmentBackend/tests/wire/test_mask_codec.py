@@ -1,6 +1,7 @@
 import json
 import struct
 import zlib
+from dataclasses import astuple, fields, replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire_samples import SHAPE, deflate_bomb, error_or_none, made_mask, memory_bound
 
+from textsegment.caution import Caution
 from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
 from textsegment.segmentation import MaskStatistics, StructureMask
-from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes
+from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes, without_details
 
 
 @st.composite
@@ -94,7 +96,11 @@ def changed(payload: bytes, change, bits: bytes | None = None) -> bytes:
         lambda head: head["statistics"].update(mean_confidence=1.5),
         lambda head: head["statistics"].update(volume_ml=None),
         lambda head: head["statistics"].update(touches_border=0),
-        lambda head: head["statistics"].update(extra=1),
+        lambda head: head["statistics"].update(unsure_share=1.5),
+        lambda head: head["statistics"].update(part_count=2.5),
+        lambda head: head.update(cautions=[]),
+        lambda head: head.update(cautions=["not_found"]),
+        lambda head: head.update(cautions=[{"code": "not_found", "about": ""}]),
         lambda head: head.update(statistics=[]),
     ],
 )
@@ -103,6 +109,72 @@ def test_head_that_means_nothing_is_refused(change):
     assert decode_mask(changed(payload, lambda head: None), SHAPE).structure == "left kidney"
     with pytest.raises(RequestError):
         decode_mask(changed(payload, change), SHAPE)
+
+
+def test_statistics_that_are_not_known_here_are_ignored():
+    payload = encode_mask(made_mask())
+    assert_same(decode_mask(changed(payload, lambda h: h["statistics"].update(new=[1])), SHAPE), made_mask())
+
+
+def doubtful_mask() -> StructureMask:
+    mask = made_mask()
+    statistics = replace(
+        mask.statistics,
+        unsure_share=0.25,
+        part_count=3,
+        second_part_share=0.5,
+        second_part_distance_mm=12.5,
+        wrong_side_share=0.125,
+        height_offset_mm=-210.5,
+        claimed_share=1.0,
+        whole_agreement=0.0,
+        shift_agreement=0.75,
+    )
+    warnings = ("Sheared.", Caution("not_found", "PTV", structure="liver"), Caution("fast"))
+    return replace(mask, statistics=statistics, warnings=warnings)
+
+
+def test_measurements_and_codes_come_back():
+    mask = doubtful_mask()
+    again = decode_mask(encode_mask(mask), SHAPE)
+    assert_same(again, mask)
+    said = [(w.code, w.about, dict(w.values)) for w in again.warnings if isinstance(w, Caution)]
+    assert said == [("not_found", "PTV", {"structure": "liver"}), ("fast", "", {})]
+
+
+def test_without_details_it_is_what_the_first_clients_read():
+    mask = doubtful_mask()
+    plain = replace(mask, statistics=MaskStatistics(*astuple(mask.statistics)[:5]), warnings=("Sheared.",))
+    assert without_details(encode_mask(plain)) == encode_mask(plain)
+    payload = without_details(encode_mask(mask))
+    (length,) = struct.unpack_from("<I", payload)
+    head = json.loads(payload[4 : 4 + length])
+    assert set(head) == {"structure", "start", "stop", "statistics", "warnings"}
+    assert set(head["statistics"]) == {f.name for f in fields(MaskStatistics)[:5]}
+    assert head["warnings"] == list(mask.warnings)
+    assert np.array_equal(decode_mask(payload, SHAPE).mask, mask.mask)
+
+
+@pytest.mark.parametrize(
+    "caution",
+    [
+        {"code": "of_tomorrow", "about": "", "values": {}},
+        {"code": "contours_left_out", "about": "", "values": {}},
+        {"code": "not_hounsfield", "about": "", "values": {"low": "x", "high": 3}},
+        {"code": "fast", "about": "", "values": {"code": "x", "about": "y"}},
+    ],
+)
+def test_a_caution_that_is_not_understood_is_its_sentence(caution):
+    payload = changed(encode_mask(made_mask()), lambda head: head.update(cautions=[caution]))
+    assert decode_mask(payload, SHAPE).warnings == made_mask().warnings
+
+
+def test_codes_give_way_to_sentences_where_there_is_no_room():
+    long = tuple(Caution("said_in_file", str(number), note="x" * 1500) for number in range(30))
+    mask = replace(made_mask(), warnings=long)
+    again = decode_mask(encode_mask(mask), SHAPE)
+    assert again.warnings == long
+    assert not any(isinstance(warning, Caution) for warning in again.warnings)
 
 
 def test_bits_behind_the_last_voxel_are_zero():

@@ -5,21 +5,24 @@ import json
 import re
 import struct
 import zlib
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 from wire_samples import decoded
 
+from textsegment.caution import Caution
 from textsegment.effort import Effort
 from textsegment.errors import StreamBrokenError
 from textsegment.geometry import Box, Geometry
 from textsegment.modality import MODALITIES
 from textsegment.prompt import Prompt
+from textsegment.segmentation import MaskStatistics
 from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.volume import Volume
 from textsegment.wire import contract
+from textsegment.wire.caution_codec import warning_fields
 from textsegment.wire.failures import ErrorReport, error_classes, status_of
 from textsegment.wire.frames import Done, FrameDecoder, encode_frame
 from textsegment.wire.limits import Limits
@@ -212,6 +215,15 @@ def test_error_report():
     report = ErrorReport.from_json(block("json error").encode())
     assert report.code in error_classes()
     assert report.to_json() == block("json error").encode()
+
+
+def test_details():
+    optional = {names(row[0])[0] for row in table("Detail")}
+    assert optional == {f.name for f in fields(MaskStatistics) if f.default is not MISSING}
+    assert ", ".join(f"`{name}`" for name in contract.FEATURES) in PROSE
+    assert f"header `{contract.CALIBRATION_HEADER}`" in PROSE
+    shown = json.loads(block("json caution"))
+    assert warning_fields([Caution("not_found", structure="spleen")])["cautions"] == [shown]
 
 
 def test_longest_payloads():

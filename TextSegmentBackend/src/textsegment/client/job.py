@@ -45,6 +45,8 @@ class RemoteJob:
         retry: Policy that decides which failures are retried.
         emit: Callback for events.
         wants_estimate: Whether to ask the server, which must support it, for an estimate of the job.
+        wants_details: Whether to ask the server, which must support it, for cautions with codes and further
+            statistics.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class RemoteJob:
         emit: Callable[[Event], None],
         *,
         wants_estimate: bool = False,
+        wants_details: bool = False,
     ) -> None:
         self._request = request
         self._transport = transport
         self._retry = retry
         self._emit = emit
         self._wants_estimate = wants_estimate
+        self._wants_details = wants_details
         self._progress = RequestProgress(emit, _UPLOAD_SHARE[request.encoding])
         self._masks: dict[str, StructureMask] = {}
 
@@ -107,6 +111,7 @@ class RemoteJob:
             prompts,
             self._request.request.effort,
             self._wants_estimate,
+            self._wants_details,
         ).to_json()
         decoder = FrameDecoder(self._request.volume.geometry.spatial_shape)
         missing = {prompt.text for prompt in prompts}

@@ -15,6 +15,7 @@ from textsegment.client.job import RemoteJob
 from textsegment.client.request import PreparedRequest, VolumeIdentities
 from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport, no_server
+from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import (
     InputError,
@@ -29,7 +30,7 @@ from textsegment.request import Request
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
-from textsegment.wire.contract import FEATURES_HEADER, INFO_ROUTE
+from textsegment.wire.contract import CALIBRATION_HEADER, FEATURES_HEADER, INFO_ROUTE
 from textsegment.wire.messages import ServerInfo
 from textsegment.wire.volume_header import Encoding
 
@@ -148,8 +149,15 @@ class RemoteSegmenter:
                 )
                 retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
                 info = self._require_accepted(request, transport, retry)
-                wants_estimate = "estimate" in info.features
-                return RemoteJob(request, transport, retry, call.emit, wants_estimate=wants_estimate).run()
+                job = RemoteJob(
+                    request,
+                    transport,
+                    retry,
+                    call.emit,
+                    wants_estimate="estimate" in info.features,
+                    wants_details="details" in info.features,
+                )
+                return job.run()
 
             return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
 
@@ -178,12 +186,18 @@ class RemoteSegmenter:
             with transport.ask("GET", INFO_ROUTE) as answer:
                 body = answer.body(_MAX_INFO_BYTES)
                 features = (answer.header(FEATURES_HEADER) or "").split(",")
+                calibration = Calibration.from_text(answer.header(CALIBRATION_HEADER) or "")
         except VolumeUnknownError as error:  # 404: the route does not exist
             raise no_server(self._address.url) from error
         try:
-            known = replace(ServerInfo.from_json(body), features=tuple(name.strip() for name in features))
+            known = ServerInfo.from_json(body)
         except RequestError as error:
             raise no_server(self._address.url) from error
+        known = replace(
+            known,
+            model=replace(known.model, calibration=calibration),
+            features=tuple(name.strip() for name in features),
+        )
         self._known = known
         return known
 

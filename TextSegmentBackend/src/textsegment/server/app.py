@@ -23,6 +23,7 @@ from textsegment.server.service import Service
 from textsegment.server.settings import ServerSettings
 from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.wire.contract import (
+    CALIBRATION_HEADER,
     FEATURES,
     FEATURES_HEADER,
     HEALTH_ROUTE,
@@ -93,8 +94,10 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get(INFO_ROUTE, **openapi.INFO)
     async def info(request: Request) -> Response:
-        headers = {FEATURES_HEADER: ", ".join(FEATURES)}
-        return Response(_service(request).info.to_json(), headers=headers, media_type=JSON_TYPE)
+        known, headers = _service(request).info, {FEATURES_HEADER: ", ".join(FEATURES)}
+        if known.model.calibration is not None:
+            headers[CALIBRATION_HEADER] = known.model.calibration.to_text()
+        return Response(known.to_json(), headers=headers, media_type=JSON_TYPE)
 
     @app.head(VOLUME_ROUTE, **openapi.FIND_VOLUME)
     async def head_volume(digest: str, request: Request) -> Response:

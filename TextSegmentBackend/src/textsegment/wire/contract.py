@@ -21,8 +21,12 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
-FEATURES = ("effort", "estimate")
-"""Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame."""
+FEATURES = ("effort", "estimate", "details")
+"""Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame;
+``details``: its field, cautions with codes, and the statistics by which a mask is judged."""
+CALIBRATION_HEADER = "TextSegment-Calibration"
+"""Header of responses to ``GET /v1/info``, if the weights are calibrated: four numbers with commas between
+them, the 95 % and 98 % quantiles of the unsure share, scans and masks."""
 UPGRADE_PROTOCOL = f"textsegment/{PROTOCOL_VERSION}"
 """Value of the ``Upgrade`` header in a 426 response."""
 

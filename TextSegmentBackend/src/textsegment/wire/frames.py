@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 import zlib
@@ -12,9 +13,11 @@ from typing import Any
 
 from textsegment.errors import LimitExceededError, StreamBrokenError, TextSegmentError
 from textsegment.segmenter import Estimated, MaskReady, Progress, Queued
+from textsegment.wire.caution_codec import read_warnings, warning_fields
 from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.failures import MAX_REPORT_BYTES, ErrorReport
 from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes
+from textsegment.wire.mask_codec import without_details as mask_without_details
 from textsegment.wire.strict_json import read_object, write_object
 
 STREAM_MAGIC = b"TSF" + str(PROTOCOL_VERSION).encode()
@@ -79,8 +82,8 @@ def encode_frame(frame: Frame) -> bytes:
         return _framed(FrameKind.QUEUED, write_object({"position": frame.position}))
     if isinstance(frame, Estimated):
         seconds = None if frame.seconds is None else float(frame.seconds)
-        fields = {"patches": frame.patches, "seconds": seconds, "memory_bytes": frame.memory_bytes}
-        return _framed(FrameKind.ESTIMATE, write_object(fields))
+        estimate = {"patches": frame.patches, "seconds": seconds, "memory_bytes": frame.memory_bytes}
+        return _framed(FrameKind.ESTIMATE, write_object(estimate))
     if isinstance(frame, Progress):
         return _framed(
             FrameKind.PROGRESS, write_object({"fraction": float(frame.fraction), "stage": frame.stage})
@@ -89,7 +92,11 @@ def encode_frame(frame: Frame) -> bytes:
         return _framed(FrameKind.MASK, encode_mask(frame.mask))
     if isinstance(frame, Failed):
         return _framed(FrameKind.ERROR, frame.report.to_json())
-    payload = write_object({"provenance": dict(frame.provenance), "warnings": list(frame.warnings)})
+    fields: dict[str, Any] = {"provenance": dict(frame.provenance), **warning_fields(frame.warnings)}
+    payload = write_object(fields)
+    if len(payload) > _MAX_DONE_BYTES:
+        fields.pop("cautions", None)  # the sentences say the same
+        payload = write_object(fields)
     if len(payload) > _MAX_DONE_BYTES or len(frame.warnings) > _MAX_WARNINGS:
         raise LimitExceededError("The result has too many or too long warnings to be sent.")
     return _framed(FrameKind.DONE, payload)
@@ -98,6 +105,18 @@ def encode_frame(frame: Frame) -> bytes:
 def split_frame(frame: bytes) -> tuple[FrameKind, bytes]:
     """Split a frame from ``encode_frame`` into kind and payload."""
     return FrameKind(frame[:4]), frame[_HEAD.size :]
+
+
+def without_details(frame: bytes) -> bytes:
+    """Return a frame in the form that the first clients understand; see the feature ``details``."""
+    kind, payload = split_frame(frame)
+    if kind is FrameKind.MASK:
+        return _framed(kind, mask_without_details(payload))
+    if kind is FrameKind.DONE:
+        fields = json.loads(payload)
+        if fields.pop("cautions", None) is not None:
+            return _framed(kind, write_object(fields))
+    return frame
 
 
 class FrameDecoder:
@@ -215,7 +234,7 @@ def _decode_small(kind: FrameKind, payload: bytearray) -> Queued | Estimated | P
     elif kind is FrameKind.PROGRESS:
         frame = Progress(given.real("fraction", 0, 1), given.text("stage", _STAGE_CHARACTERS))
     else:
-        frame = Done(given.scalars("provenance"), given.texts("warnings", _MAX_WARNINGS, _MAX_DONE_BYTES))
+        frame = Done(given.scalars("provenance"), read_warnings(given, _MAX_WARNINGS, _MAX_DONE_BYTES))
     given.end()
     return frame
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 import zlib
@@ -14,6 +15,7 @@ from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
 from textsegment.segmentation import MaskStatistics, StructureMask
+from textsegment.wire.caution_codec import read_warnings, warning_fields
 from textsegment.wire.inflate import inflate, max_deflated_bytes
 from textsegment.wire.strict_json import Fields, null_if_nan, read_object, write_object
 
@@ -23,6 +25,18 @@ _LENGTH = struct.Struct("<I")
 _LEVEL = 1  # Higher levels take several times as long for no gain: the bits are mostly runs.
 _MAX_WARNINGS = 32
 _HUGE = 1e300
+_FIRST_STATISTICS = ("voxel_count", "volume_ml", "mean_intensity", "mean_confidence", "touches_border")
+_DOUBTS = {
+    "unsure_share": (0, 1),
+    "second_part_share": (0, 1),
+    "second_part_distance_mm": (0, _HUGE),
+    "wrong_side_share": (0, 1),
+    "height_offset_mm": (-_HUGE, _HUGE),
+    "claimed_share": (0, 1),
+    "whole_agreement": (0, 1),
+    "shift_agreement": (0, 1),
+}
+"""Optional numbers of the statistics, and their ranges."""
 
 
 def max_mask_bytes(spatial_shape: tuple[int, int, int]) -> int:
@@ -36,19 +50,32 @@ def encode_mask(mask: StructureMask) -> bytes:
     Raises:
         LimitExceededError: The warnings together exceed 64 KiB, or there are too many.
     """
-    head = write_object(
-        {
-            "structure": mask.structure,
-            "start": list(mask.box.start),
-            "stop": list(mask.box.stop),
-            "statistics": _statistics_fields(mask.statistics),
-            "warnings": list(mask.warnings),
-        }
-    )
+    fields = {
+        "structure": mask.structure,
+        "start": list(mask.box.start),
+        "stop": list(mask.box.stop),
+        "statistics": statistics_fields(mask.statistics),
+        **warning_fields(mask.warnings),
+    }
+    head = write_object(fields)
+    if len(head) > MAX_HEAD_BYTES:
+        fields.pop("cautions", None)  # the sentences say the same
+        head = write_object(fields)
     if len(head) > MAX_HEAD_BYTES or len(mask.warnings) > _MAX_WARNINGS:
         raise LimitExceededError("A mask has too many or too long warnings to be sent.")
     bits = np.packbits(np.ascontiguousarray(mask.mask).reshape(-1))
     return _LENGTH.pack(len(head)) + head + zlib.compress(bits.tobytes(), _LEVEL)
+
+
+def without_details(payload: bytes) -> bytes:
+    """Return an encoded mask in the form that the first clients understand: without cautions and doubt."""
+    (head_bytes,) = _LENGTH.unpack_from(payload)
+    end = _LENGTH.size + head_bytes
+    head = json.loads(payload[_LENGTH.size : end])
+    head.pop("cautions", None)
+    head["statistics"] = {name: head["statistics"][name] for name in _FIRST_STATISTICS}
+    plain = write_object(head)
+    return _LENGTH.pack(len(plain)) + plain + payload[end:]
 
 
 def mask_structure(payload: bytes) -> str:
@@ -79,8 +106,8 @@ def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int])
     given = read_object(view[_LENGTH.size : _LENGTH.size + head_bytes], "The head of a mask")
     structure = given.text("structure", MAX_PROMPT_CHARACTERS)
     box = _box(given, spatial_shape)
-    statistics = _statistics(given.fields("statistics"), math.prod(box.shape))
-    warnings = given.texts("warnings", _MAX_WARNINGS, MAX_HEAD_BYTES)
+    statistics = read_statistics(given.fields("statistics"), math.prod(box.shape))
+    warnings = read_warnings(given, _MAX_WARNINGS, MAX_HEAD_BYTES)
     given.end()
     voxels = _voxels(view[_LENGTH.size + head_bytes :], box)
     if int(np.count_nonzero(voxels)) != statistics.voxel_count:
@@ -88,26 +115,40 @@ def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int])
     return StructureMask(structure, box, voxels, statistics, warnings)
 
 
-def _statistics_fields(statistics: MaskStatistics) -> dict[str, Any]:
-    return {
+def statistics_fields(statistics: MaskStatistics) -> dict[str, Any]:
+    """Return statistics as JSON values; what was not measured is left out, beyond the first five."""
+    fields: dict[str, Any] = {
         "voxel_count": int(statistics.voxel_count),
         "volume_ml": float(statistics.volume_ml),
         "mean_intensity": null_if_nan(statistics.mean_intensity),
         "mean_confidence": null_if_nan(statistics.mean_confidence),
         "touches_border": bool(statistics.touches_border),
     }
+    if statistics.part_count is not None:
+        fields["part_count"] = int(statistics.part_count)
+    doubts = {name: null_if_nan(getattr(statistics, name)) for name in _DOUBTS}
+    return fields | {name: value for name, value in doubts.items() if value is not None}
 
 
-def _statistics(given: Fields, box_voxels: int) -> MaskStatistics:
-    statistics = MaskStatistics(
+def read_statistics(given: Fields, box_voxels: int) -> MaskStatistics:
+    """Read statistics; fields that are not known here are ignored.
+
+    Args:
+        given: Output of ``statistics_fields``.
+        box_voxels: Number of voxels in the box of the mask, which bounds the voxel count.
+
+    Raises:
+        RequestError: A field is missing, of the wrong type or out of range.
+    """
+    return MaskStatistics(
         voxel_count=given.whole("voxel_count", 0, box_voxels),
         volume_ml=given.real("volume_ml", 0, _HUGE),
         mean_intensity=given.real_or_nan("mean_intensity", -_HUGE, _HUGE),
         mean_confidence=given.real_or_nan("mean_confidence", 0, 1),
         touches_border=given.flag("touches_border"),
+        part_count=given.whole("part_count", 0, box_voxels) if given.has("part_count") else None,
+        **{name: given.real_or_nan(name, *range_) for name, range_ in _DOUBTS.items() if given.has(name)},
     )
-    given.end()
-    return statistics
 
 
 def _box(given: Fields, spatial_shape: tuple[int, int, int]) -> Box:

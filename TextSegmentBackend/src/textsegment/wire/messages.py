@@ -28,12 +28,14 @@ class SegmentRequest:
         prompts: Structures to segment: at least one, without duplicates.
         effort: How much of the volume to process.
         wants_estimate: Whether the client understands the ``ESTI`` frame.
+        wants_details: Whether the client understands cautions with codes and further statistics.
     """
 
     volume: str
     prompts: tuple[Prompt, ...]
     effort: Effort = WHOLE_IMAGE
     wants_estimate: bool = False
+    wants_details: bool = False
 
     def __post_init__(self) -> None:
         checked_digest(self.volume)
@@ -43,7 +45,8 @@ class SegmentRequest:
         """Serialise the message as JSON."""
         fields = {"volume": self.volume, "prompts": [p.text for p in self.prompts]}
         estimate = {"estimate": True} if self.wants_estimate else {}
-        return write_object(fields | effort_fields(self.effort) | estimate)
+        details = {"details": True} if self.wants_details else {}
+        return write_object(fields | effort_fields(self.effort) | estimate | details)
 
     @classmethod
     def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
@@ -62,9 +65,11 @@ class SegmentRequest:
         texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
         effort = read_effort(given)
         wants_estimate = given.flag("estimate") if given.has("estimate") else False
+        wants_details = given.flag("details") if given.has("details") else False
         given.end()
         limits.require_prompts(texts)
-        return cls(volume, tuple(Prompt(text) for text in texts), effort, wants_estimate)
+        prompts = tuple(Prompt(text) for text in texts)
+        return cls(volume, prompts, effort, wants_estimate, wants_details)
 
 
 def effort_fields(effort: Effort) -> dict[str, Any]:

@@ -72,6 +72,13 @@ class Fields:
         """Read a nested object."""
         return Fields(self._object(name), f"{self._what}.{name}")
 
+    def objects(self, name: str, max_count: int) -> tuple[Fields | None, ...]:
+        """Read a list of objects, some of which may be null."""
+        values = self._list(name, max_count)
+        if any(value is not None and not isinstance(value, dict) for value in values):
+            raise RequestError(f"{self._what}: “{name}” is a list of objects.")
+        return tuple(None if value is None else Fields(value, f"{self._what}.{name}") for value in values)
+
     def lists(self, name: str, max_count: int, max_characters: int) -> dict[str, tuple[str, ...]]:
         """Read an object that maps arbitrary names to lists of strings."""
         lists = Fields(self._object(name), f"{self._what}.{name}")

@@ -15,6 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any
 
+from textsegment.doubt import Calibration
 from textsegment.errors import DeviceError, EngineLostError, TextSegmentError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import StoredRequest, took_too_long
@@ -113,6 +114,8 @@ class WorkerProcess:
         fields = json.loads(payload)
         self._is_loaded = True
         fields["structures"] = {m: tuple(names) for m, names in fields["structures"].items()}
+        if fields["calibration"] is not None:
+            fields["calibration"] = Calibration(**fields["calibration"])
         return ModelInfo(**fields)
 
     async def run(self, work: StoredRequest) -> AsyncGenerator[bytes, None]:

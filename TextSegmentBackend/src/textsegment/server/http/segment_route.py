@@ -49,7 +49,14 @@ class SegmentResponse(Response):
             effort = asked.effort.within(volume.header.geometry.spatial_shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(asked.volume, volume.header, volume.voxels, asked.prompts, effort)
-            job = ServerJob(work, place, service.engine, service.metrics, sends_estimate=asked.wants_estimate)
+            job = ServerJob(
+                work,
+                place,
+                service.engine,
+                service.metrics,
+                sends_estimate=asked.wants_estimate,
+                sends_details=asked.wants_details,
+            )
             held.callback(lambda: setattr(note, "result", job.outcome))
             hang_up = scope["state"][HANG_UP]
             async with (

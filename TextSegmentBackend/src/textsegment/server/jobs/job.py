@@ -13,7 +13,7 @@ from textsegment.server.jobs.schedule import QueuePlace
 from textsegment.server.logs import log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import Failed, FrameKind, encode_frame, split_frame
+from textsegment.wire.frames import Failed, FrameKind, encode_frame, split_frame, without_details
 
 
 class ServerJob:
@@ -25,6 +25,7 @@ class ServerJob:
         engine: Engine that runs the job.
         metrics: Metrics in which the job is counted.
         sends_estimate: Whether the client understands the frame ``ESTI``.
+        sends_details: Whether the client understands cautions with codes and further statistics.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class ServerJob:
         metrics: Metrics,
         *,
         sends_estimate: bool = False,
+        sends_details: bool = False,
     ) -> None:
         self._work = work
         self._place = place
         self._engine = engine
         self._metrics = metrics
         self._sends_estimate = sends_estimate
+        self._sends_details = sends_details
         self._outcome = "cancelled"
         self._masks = 0
         self._began = time.monotonic()
@@ -81,7 +84,7 @@ class ServerJob:
                     self._note("first_mask")
                 elif kind is FrameKind.DONE:
                     self._outcome = "done"
-                yield frame
+                yield frame if self._sends_details else without_details(frame)
         self._note("computing")
 
     def _note(self, stage: str) -> None:

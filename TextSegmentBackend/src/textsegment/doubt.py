@@ -1,0 +1,209 @@
+"""Doubt about a mask: what its measurements say against it, and the verdict that follows.
+
+This is a pure function of the statistics of a mask and the calibration of its weights, so that every front
+end reaches the same verdict. Nothing is hidden or emptied because of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from textsegment.caution import Caution
+from textsegment.origin import BY_MODEL
+from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
+
+# A mask is odd beyond these limits, whatever its structure and the weights.
+_UNSURE_SHARE = 0.5
+_SECOND_PART_SHARE = 0.25
+_WRONG_SIDE_SHARE = 0.5
+_CLAIMED_SHARE = 0.4
+_HEIGHT_OFFSET_MM = 200.0
+_WHOLE_AGREEMENT = 0.5
+_SHIFT_AGREEMENT = 0.7
+
+_FEWEST_MASKS = 4
+_MOSTLY = 0.3
+
+_ABSENCE = frozenset({"misplaced", "too_small"})
+_MINOR = frozenset({"unsure", "claimed"})
+
+
+class Verdict(str, Enum):
+    """What to make of a mask."""
+
+    NONE = "none"
+    """Nothing speaks against it, or there is no calibration by which to judge."""
+    CHECK = "check"
+    """It should be checked."""
+    PROBABLY_ABSENT = "probably absent"
+    """The structure is probably not in this image."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How unsure a model is of masks that are good, measured on labelled scans.
+
+    Attributes:
+        unsure_95: 95 % quantile of the unsure share over good masks.
+        unsure_98: 98 % quantile of the unsure share over good masks.
+        scans: Number of labelled scans.
+        masks: Number of good masks.
+    """
+
+    unsure_95: float
+    unsure_98: float
+    scans: int
+    masks: int
+
+    def to_values(self) -> tuple[float, float, int, int]:
+        """Return the numbers in the form in which a provenance holds them, under ``calibration``."""
+        return self.unsure_95, self.unsure_98, self.scans, self.masks
+
+    def to_text(self) -> str:
+        """Return the numbers as text with commas between them, as in the header of a server's information."""
+        return ", ".join(map(repr, self.to_values()))
+
+    @classmethod
+    def from_text(cls, text: str) -> Calibration | None:
+        """Return the calibration that ``to_text`` wrote; None if the text is anything else.
+
+        >>> Calibration.from_text(Calibration(0.3, 0.4, 12, 200).to_text()).masks
+        200
+        """
+        try:
+            low, high, scans, masks = text.split(",")
+            return cls(float(low), float(high), int(scans), int(masks))
+        except ValueError:
+            return None
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any]) -> Calibration | None:
+        """Return the calibration of the weights that made a segmentation; None if they have none.
+
+        >>> Calibration.of({"model": "sat-demo", "calibration": (0.3, 0.4, 12, 200)}).unsure_98
+        0.4
+        """
+        match provenance.get("calibration"):
+            case [float() | int() as low, float() | int() as high, int() as scans, int() as masks]:
+                return cls(float(low), float(high), scans, masks)
+        return None
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What speaks against a mask.
+
+    Attributes:
+        reasons: Cautions with codes and values, the weightiest first; their phrases are fragments.
+        verdict: What to make of the mask.
+
+    Example:
+        >>> reasons = (Caution("too_small", volume_ml=6), Caution("claimed", percent=71))
+        >>> print(Doubt(reasons, Verdict.PROBABLY_ABSENT))
+        probably not in this image: only 6 ml; other structures claim 71 % of it
+    """
+
+    reasons: tuple[Caution, ...] = ()
+    verdict: Verdict = Verdict.NONE
+
+    def __bool__(self) -> bool:
+        """Whether the mask should be looked at: whether there is a verdict."""
+        return self.verdict is not Verdict.NONE
+
+    def __str__(self) -> str:
+        """Return verdict and reasons as one fragment of a sentence; empty without reasons."""
+        return _PREFIX[self.verdict] + "; ".join(self.reasons)
+
+
+_PREFIX = {
+    Verdict.NONE: "",
+    Verdict.CHECK: "check: ",
+    Verdict.PROBABLY_ABSENT: "probably not in this image: ",
+}
+
+NO_DOUBT = Doubt()
+"""Doubt about a mask that nothing speaks against."""
+
+
+def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
+    """Judge a mask by its measurements.
+
+    Args:
+        mask: Mask as the model made it; nothing is said about one that is empty, derived or edited.
+        calibration: Calibration of the weights; without it there are reasons, but no verdict.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from textsegment.testing import FakeSegmenter, phantom
+        >>> mask = FakeSegmenter().segment(phantom(), ["left lung"])["left lung"]
+        >>> odd = replace(mask, statistics=replace(mask.statistics, wrong_side_share=0.8))
+        >>> print(of(odd, Calibration(0.3, 0.4, 12, 200)))
+        check: 80 % of it lies on the other side of the body
+    """
+    if mask.statistics.is_empty or mask.origin != BY_MODEL:
+        return NO_DOUBT
+    reasons = tuple(_reasons(mask.statistics, calibration))
+    return Doubt(reasons, _verdict(mask.statistics, reasons, calibration))
+
+
+def of_all(segmentation: Segmentation) -> tuple[Doubt, ...]:
+    """Judge all masks of a segmentation by the calibration in its provenance, in the order of the masks."""
+    calibration = Calibration.of(segmentation.provenance)
+    return tuple(of(mask, calibration) for mask in segmentation)
+
+
+def about_most(masks: Iterable[StructureMask], calibration: Calibration | None) -> Caution | None:
+    """Return a caution about the whole image if more than 30 % of the masks that were found look doubtful."""
+    doubts = [of(mask, calibration) for mask in masks if not mask.statistics.is_empty]
+    doubtful = sum(map(bool, doubts))
+    if len(doubts) < _FEWEST_MASKS or doubtful <= _MOSTLY * len(doubts):
+        return None
+    return Caution("mostly_doubtful", count=doubtful, total=len(doubts))
+
+
+def _reasons(given: MaskStatistics, calibration: Calibration | None) -> Iterator[Caution]:
+    if abs(given.height_offset_mm) > _HEIGHT_OFFSET_MM:
+        direction = "above" if given.height_offset_mm > 0 else "below"
+        distance_cm = round(abs(given.height_offset_mm) / 10)
+        yield Caution("misplaced", distance_cm=distance_cm, direction=direction)
+    if given.wrong_side_share > _WRONG_SIDE_SHARE:
+        yield Caution("wrong_side", percent=_percent(given.wrong_side_share))
+    if given.second_part_share > _SECOND_PART_SHARE:
+        yield Caution(
+            "distant_parts",
+            count=given.part_count or 2,
+            percent=_percent(given.second_part_share),
+            distance_mm=_rounded(given.second_part_distance_mm),
+        )
+    if given.whole_agreement < _WHOLE_AGREEMENT:
+        yield Caution("parts_disagree", percent=_percent(given.whole_agreement))
+    if given.shift_agreement < _SHIFT_AGREEMENT:
+        yield Caution("unstable", percent=_percent(given.shift_agreement))
+    if given.claimed_share > _CLAIMED_SHARE:
+        yield Caution("claimed", percent=_percent(given.claimed_share))
+    if given.unsure_share > (_UNSURE_SHARE if calibration is None else calibration.unsure_95):
+        yield Caution("unsure", percent=_percent(given.unsure_share))
+
+
+def _verdict(given: MaskStatistics, reasons: tuple[Caution, ...], calibration: Calibration | None) -> Verdict:
+    if calibration is None or not reasons:
+        return Verdict.NONE
+    codes = {reason.code for reason in reasons}
+    if codes & _ABSENCE:
+        return Verdict.PROBABLY_ABSENT
+    if len(codes) > 1 or codes - _MINOR or given.unsure_share > calibration.unsure_98:
+        return Verdict.CHECK
+    return Verdict.NONE
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)
+
+
+def _rounded(value: float) -> float:
+    """Round to two significant digits."""
+    return 0.0 if not value or math.isnan(value) else round(value, 1 - math.floor(math.log10(abs(value))))

@@ -1,0 +1,101 @@
+"""Doubt: what is said of a mask, and how much of it is a verdict."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from textsegment.doubt import NO_DOUBT, Calibration, Verdict, about_most, of, of_all
+from textsegment.origin import Maker, Origin
+from textsegment.segmentation import Segmentation
+from textsegment.testing import FakeSegmenter, phantom
+
+CALIBRATION = Calibration(0.3, 0.4, 12, 200)
+
+
+def a_mask(structure="left lung", **measured):
+    mask = FakeSegmenter().segment(phantom(), [structure])[structure]
+    return replace(mask, statistics=replace(mask.statistics, volume_ml=900.0, **measured))
+
+
+@pytest.mark.parametrize(
+    ("measured", "codes", "verdict"),
+    [
+        ({}, [], Verdict.NONE),
+        ({"unsure_share": 0.29}, [], Verdict.NONE),
+        ({"unsure_share": 0.35}, ["unsure"], Verdict.NONE),
+        ({"unsure_share": 0.45}, ["unsure"], Verdict.CHECK),
+        ({"unsure_share": 0.35, "claimed_share": 0.5}, ["claimed", "unsure"], Verdict.CHECK),
+        ({"claimed_share": 0.5}, ["claimed"], Verdict.NONE),
+        ({"wrong_side_share": 0.6}, ["wrong_side"], Verdict.CHECK),
+        ({"whole_agreement": 0.2}, ["parts_disagree"], Verdict.CHECK),
+        ({"shift_agreement": 0.2}, ["unstable"], Verdict.CHECK),
+        ({"part_count": 2, "second_part_share": 0.34}, ["distant_parts"], Verdict.CHECK),
+        ({"height_offset_mm": 240}, ["misplaced"], Verdict.PROBABLY_ABSENT),
+        ({"height_offset_mm": -240}, ["misplaced"], Verdict.PROBABLY_ABSENT),
+    ],
+)
+def test_reasons_and_verdict(measured, codes, verdict):
+    doubt = of(a_mask(**measured), CALIBRATION)
+    assert [reason.code for reason in doubt.reasons] == codes
+    assert doubt.verdict is verdict
+    assert bool(doubt) is (verdict is not Verdict.NONE)
+    assert of(a_mask(**measured), None).verdict is Verdict.NONE
+
+
+def test_what_nobody_measured_is_no_reason():
+    mask = a_mask()
+    assert math.isnan(mask.statistics.unsure_share)
+    assert of(mask, CALIBRATION) == NO_DOUBT
+    assert str(NO_DOUBT) == ""
+
+
+def test_in_words():
+    doubt = of(a_mask(part_count=2, second_part_share=0.344, second_part_distance_mm=41.2), CALIBRATION)
+    assert str(doubt) == "check: 2 separate parts (the second 34 % of the first, 41 mm away)"
+    doubt = of(a_mask(height_offset_mm=-243.0), CALIBRATION)
+    assert str(doubt) == "probably not in this image: 24 cm below where the other structures put it"
+
+
+def test_without_calibration_reasons_are_said_and_not_judged():
+    doubt = of(a_mask(unsure_share=0.6, wrong_side_share=1.0), None)
+    assert [reason.code for reason in doubt.reasons] == ["wrong_side", "unsure"]
+    assert doubt.verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize("origin", [Origin(Maker.EDITED), Origin(recipe="a = b + c"), Origin(Maker.UNKNOWN)])
+def test_nothing_is_said_of_what_the_model_did_not_make(origin):
+    assert of(replace(a_mask(wrong_side_share=1.0), origin=origin), CALIBRATION) == NO_DOUBT
+
+
+def test_nothing_is_said_of_an_empty_mask():
+    empty = FakeSegmenter().segment(phantom(), ["spleen"])["spleen"]
+    assert of(replace(empty, statistics=replace(empty.statistics, unsure_share=1.0)), CALIBRATION) == NO_DOUBT
+
+
+@pytest.mark.parametrize(
+    ("bad", "good", "said"), [(2, 4, True), (1, 3, False), (2, 1, False), (3, 10, False)]
+)
+def test_most_results_look_doubtful(bad, good, said):
+    masks = (a_mask(wrong_side_share=1.0),) * bad + (a_mask(),) * good
+    caution = about_most(masks, CALIBRATION)
+    assert (caution is not None) == said
+    if caution is not None:
+        assert dict(caution.values) == {"count": bad, "total": bad + good}
+    assert about_most(masks, None) is None
+
+
+def test_the_calibration_travels_in_the_provenance():
+    result = FakeSegmenter().segment(phantom(), ["left lung"])
+    odd = (a_mask(wrong_side_share=1.0),)
+    for values in (CALIBRATION.to_values(), list(CALIBRATION.to_values())):
+        (doubt,) = of_all(Segmentation(result.geometry, odd, {"calibration": values}))
+        assert doubt.verdict is Verdict.CHECK
+    for provenance in ({}, {"calibration": "x"}, {"calibration": (0.1,)}, {"calibration": (1, 2, 0.5, 1)}):
+        (doubt,) = of_all(Segmentation(result.geometry, odd, provenance))
+        assert doubt.verdict is Verdict.NONE
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "a,b,c,d", "0.1,0.2,1.5,3", "0.1,0.2,1,3,4"])
+def test_text_that_is_no_calibration(text):
+    assert Calibration.from_text(text) is None
