@@ -29,6 +29,7 @@ SHOWN = (
         "caution",
         "segmenter",
     ),
+    *("correction.edit", "correction.request", "correction.propagation"),
     *("vocabulary.resolve", "vocabulary.selection", "vocabulary.structures", "vocabulary.tree"),
     *("vocabulary.template", "files.reading", "files.results"),
 )

@@ -89,6 +89,8 @@ _PHRASES = {
     "unstable": "only {percent:g} % agreement with a second computation",
     "mostly_doubtful": "Most results look doubtful ({count} of {total}): check modality, unit and "
     "orientation.",
+    "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",
+    "edits_by_shape": "The edits were carried on by their shape alone, without looking at the image.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

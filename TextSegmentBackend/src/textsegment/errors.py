@@ -64,6 +64,12 @@ class GeometryError(InputError):
     code = "geometry_invalid"
 
 
+class EditError(InputError):
+    """Edits of a mask cannot be used: there are none, or they or the mask do not belong to the image."""
+
+    code = "edit_invalid"
+
+
 class ModalityError(InputError):
     """The modality is unknown or not supported by the model."""
 

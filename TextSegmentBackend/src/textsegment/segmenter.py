@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
+from textsegment.correction.edit import Edit
 from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import CancelledError, ModalityError, UnknownStructureError
+from textsegment.geometry import Box
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.availability import missing_from
@@ -175,5 +177,52 @@ class Segmenter(Protocol):
 
         Raises:
             TextSegmentError: Any failure, as one of its subclasses.
+        """
+        ...
+
+    def correct(
+        self,
+        volume: Volume,
+        *,
+        edits: Sequence[Edit],
+        base: StructureMask | None = None,
+        prompt: Prompt | str | None = None,
+        name: str = "",
+        within: Box | None = None,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> StructureMask:
+        """Carry what a person has drawn into a mask to the rest of the image.
+
+        Voxels that were drawn stay as they were drawn; a correction never changes its arguments. With edits
+        and a name alone, a structure that the model does not know is drawn once.
+
+        Args:
+            volume: Scan to which the mask belongs.
+            edits: What was drawn, in order: where edits contradict each other, the last one counts.
+            base: Mask before the edits; None to let the model find it for the prompt, or to begin with what
+                was drawn.
+            prompt: Prompt of the structure, if the model knows it.
+            name: Name of the structure; by default that of the mask, or the prompt.
+            within: Box of voxels that may change; None for all.
+            on_event: Callback for progress and for the mask; called in the calling thread.
+            cancel: Token that stops the job within one patch.
+
+        Returns:
+            The corrected mask, whose origin says that a person has edited it.
+
+        Raises:
+            EditError: There are no edits, or edits or mask lie outside the image, fill all of it, or leave
+                nothing to begin with.
+            PromptError: Neither name, mask nor prompt says what the structure is called.
+            TextSegmentError: Any other failure, as one of its subclasses.
+
+        Example:
+            >>> from textsegment.correction import Edit
+            >>> from textsegment.testing import FakeSegmenter, ball, phantom
+            >>> volume = phantom()
+            >>> disc = Edit.slice_of(ball("liver", volume.geometry), axis=2, index=11)
+            >>> FakeSegmenter().correct(volume, edits=[disc], name="lesion").structure
+            'lesion'
         """
         ...

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.caution import Caution
+from textsegment.correction import Correction, Edit
+from textsegment.correction.result import propagated
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.geometry import Box, Geometry
 from textsegment.prompt import Prompt
@@ -71,6 +73,33 @@ class FakeSegmenter:
             on_event(Progress(count / len(request.prompts), "finishing"))
             on_event(MaskReady(masks[-1]))
         return Segmentation(volume.geometry, tuple(masks), {"model": "fake"}, request.warnings)
+
+    def correct(
+        self,
+        volume: Volume,
+        *,
+        edits: Sequence[Edit],
+        base: StructureMask | None = None,
+        prompt: Prompt | str | None = None,
+        name: str = "",
+        within: Box | None = None,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> StructureMask:
+        """Carry edits to the rest of the image by their shape; see ``Segmenter.correct``."""
+        cancel = cancel or CancelToken()
+        correction = Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
+        self.info().require_known(correction.prompts, volume.modality)
+        on_event(Progress(0.0, "preparing"))
+        self._work(cancel)
+        if correction.base is None and correction.prompt is not None:
+            request = Request.of(volume, correction.prompts)
+            correction = correction.with_base(_found(correction.prompt.text, request))
+        mask = propagated(correction)
+        cancel.raise_if_cancelled()
+        on_event(Progress(1.0, "finishing"))
+        on_event(MaskReady(mask))
+        return mask
 
     def _work(self, cancel: CancelToken) -> None:
         cancel.raise_if_cancelled()

@@ -15,6 +15,7 @@ from textsegment.client.job import RemoteJob
 from textsegment.client.request import PreparedRequest, VolumeIdentities
 from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport, no_server
+from textsegment.correction import Correction, Edit
 from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import (
@@ -23,11 +24,13 @@ from textsegment.errors import (
     RequestError,
     SettingsError,
     TextSegmentError,
+    VersionMismatchError,
     VolumeUnknownError,
 )
+from textsegment.geometry import Box
 from textsegment.prompt import Prompt
 from textsegment.request import Request
-from textsegment.segmentation import Segmentation
+from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
 from textsegment.volume import Volume
 from textsegment.wire.contract import CALIBRATION_HEADER, FEATURES_HEADER, INFO_ROUTE
@@ -160,6 +163,24 @@ class RemoteSegmenter:
                 return job.run()
 
             return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
+
+    def correct(
+        self,
+        volume: Volume,
+        *,
+        edits: Sequence[Edit],
+        base: StructureMask | None = None,
+        prompt: Prompt | str | None = None,
+        name: str = "",
+        within: Box | None = None,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> StructureMask:
+        """Carry edits to the rest of the image on the server; see ``Segmenter.correct``."""
+        Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
+        raise VersionMismatchError(
+            "The server is too old to correct masks.", "Update it, or correct on this computer."
+        )
 
     def _require_accepted(
         self, request: PreparedRequest, transport: Transport, retry: RetryPolicy

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 import textsegment
+from textsegment.correction import Correction, Edit
+from textsegment.correction.result import propagated
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
+from textsegment.geometry import Box
 from textsegment.inference.device import (
     choose_device,
     computing,
@@ -36,8 +39,8 @@ from textsegment.inference.prompts import choose_orientation, structures_of
 from textsegment.model.config import MODALITY_INDEX
 from textsegment.prompt import Prompt
 from textsegment.request import Request
-from textsegment.segmentation import Segmentation
-from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_events
+from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.segmenter import CancelToken, EventCallback, MaskReady, ModelInfo, ignore_events
 from textsegment.volume import Volume
 
 if TYPE_CHECKING:
@@ -121,6 +124,34 @@ class LocalSegmenter:
             provenance=self._provenance(job, plan),
             warnings=(*request.warnings, *job.warnings),
         )
+
+    def correct(
+        self,
+        volume: Volume,
+        *,
+        edits: Sequence[Edit],
+        base: StructureMask | None = None,
+        prompt: Prompt | str | None = None,
+        name: str = "",
+        within: Box | None = None,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> StructureMask:
+        """Carry edits to the rest of the image; see ``Segmenter.correct``."""
+        cancel = cancel or CancelToken()
+        correction = Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
+        self.info().require_known(correction.prompts, volume.modality)
+        cancel.raise_if_cancelled()
+        reporter = Reporter(on_event)
+        reporter.advance(0.0, "preparing")
+        if correction.base is None and correction.prompt is not None:
+            (found,) = self.segment(volume, correction.prompts, cancel=cancel)
+            correction = correction.with_base(found)
+        mask = propagated(correction)
+        cancel.raise_if_cancelled()
+        reporter.done()
+        on_event(MaskReady(mask))
+        return mask
 
     @contextmanager
     def _my_turn(self, cancel: CancelToken) -> Iterator[None]:
