@@ -1,0 +1,1 @@
+"""Comparison of segmentations: how far a result is from a reference."""
