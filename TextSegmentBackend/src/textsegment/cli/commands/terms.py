@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +21,12 @@ from textsegment.errors import (
     UnknownStructureError,
 )
 from textsegment.vocabulary.answers import with_suggestions
+from textsegment.vocabulary.description import (
+    describe_branch,
+    describe_resolutions,
+    describe_template,
+    describe_term,
+)
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.search import search_terms
 from textsegment.vocabulary.structures import load_structures
@@ -48,28 +54,12 @@ def resolve_command(
     for one_text, one_modality in requests:
         results = resolve(one_text, one_modality)
         if as_json:
-            typer.echo(json.dumps(as_object(one_text, one_modality, results)))
+            typer.echo(json.dumps(describe_resolutions(one_text, one_modality, results)))
         else:
             Console().print(_resolution_table(results))
             answered = with_suggestions(one_text, one_modality)
             if answered.taken:
                 typer.echo(f"With all suggestions: {answered.text}")
-
-
-def as_object(text: str, modality: str, results: Iterable[Resolution]) -> dict[str, Any]:
-    """Return the resolutions of a text as a JSON object."""
-    terms = [
-        {
-            "term": result.term,
-            "status": result.status,
-            "prompts": list(result.structures),
-            "relation": result.relation,
-            "warnings": list(result.warnings),
-            "suggestions": list(result.suggestions),
-        }
-        for result in results
-    ]
-    return {"text": text, "modality": modality, "terms": terms}
 
 
 def read_batch(path: Path) -> Iterator[tuple[str, str]]:
@@ -128,7 +118,7 @@ def search_command(
     chosen = _modality(modality)
     found = search_terms(text, limit)
     if as_json:
-        typer.echo(json.dumps([term_object(term, chosen) for term in found], ensure_ascii=False))
+        typer.echo(json.dumps([describe_term(term, chosen) for term in found], ensure_ascii=False))
         return
     table = Table("Term", "Id", "Model", "Structures")
     for term in found:
@@ -136,21 +126,6 @@ def search_command(
         kind = f"[{SUPPORT_COLORS[support.kind]}]{support.kind}[/]"
         table.add_row(escape(term.name), term.id, kind, _shortened(support.structures))
     Console().print(table)
-
-
-def term_object(term: Term, modality: str) -> dict[str, Any]:
-    """Return a term of the anatomy tree as a JSON object."""
-    support = load_tree().support(term.id, modality)
-    return {
-        "id": term.id,
-        "name": term.name,
-        "synonyms": list(term.synonyms),
-        "definition": term.definition,
-        "source": term.source,
-        "parents": [{"id": parent.id, "relation": parent.relation} for parent in term.parents],
-        "support": support.kind,
-        "prompts": list(support.structures),
-    }
 
 
 def _shortened(names: tuple[str, ...]) -> str:
@@ -168,7 +143,7 @@ def tree_command(
     chosen = _modality(modality)
     start = [_term(term)] if term else list(load_tree().roots())
     if as_json:
-        typer.echo(json.dumps([_branch_object(each, chosen, depth) for each in start], ensure_ascii=False))
+        typer.echo(json.dumps([describe_branch(each, chosen, depth) for each in start], ensure_ascii=False))
         return
     for each in start:
         branches = Branches(_label(each, chosen))
@@ -185,12 +160,6 @@ def _term(text: str) -> Term:
     near = tuple(term.name for term in search_terms(text, 5))
     hint = f"Perhaps: {', '.join(near)}." if near else "textsegment terms search finds names."
     raise UnknownStructureError("The anatomy tree has no term of this name.", hint, near)
-
-
-def _branch_object(term: Term, modality: str, depth: int) -> dict[str, Any]:
-    children = load_tree().children(term.id) if depth > 1 else ()
-    branches = [_branch_object(child, modality, depth - 1) for child in children]
-    return {**term_object(term, modality), "children": branches}
 
 
 def _label(term: Term, modality: str) -> str:
@@ -215,7 +184,7 @@ def show_command(
     chosen = _modality(modality)
     structure = load_structures().get(" ".join(name.lower().split()))
     term = load_tree().named(structure.name)[0] if structure else _term(name)
-    shown = term_object(term, chosen)
+    shown = describe_term(term, chosen)
     if structure:
         shown |= {
             "structure": structure.id,
@@ -257,7 +226,7 @@ def templates_command(
     if full:
         templates = [template.with_optional() for template in templates]
     if as_json:
-        shown = [template_object(template, chosen) for template in templates]
+        shown = [describe_template(template, chosen) for template in templates]
         typer.echo(json.dumps(shown[0] if name else shown, ensure_ascii=False))
         return
     if name:
@@ -269,13 +238,6 @@ def templates_command(
     for template in templates:
         table.add_row(template.id, template.label, str(len(template.structures(chosen))))
     Console().print(table)
-
-
-def template_object(template: Template, modality: str) -> dict[str, Any]:
-    """Return a template as a JSON object."""
-    entries = [{"output": e.output, "prompts": list(e.prompts)} for e in template.chosen(modality)]
-    warnings = list(template.warnings(modality))
-    return {"id": template.id, "label": template.label, "structures": entries, "warnings": warnings}
 
 
 def _template_table(template: Template, modality: str) -> Table:

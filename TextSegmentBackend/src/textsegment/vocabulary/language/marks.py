@@ -28,7 +28,8 @@ DOUBTFUL = re.compile(
     r"//|/\*|\*/|--|−−|––|\[\s*\]|\(\s*\)|\(\s*[?!]|\w[*>]\w|\w~[A-Za-z]|(?<![\w)])\s*−\s*\w|\w\s+−|−\s+\w|~(?!\s?\w)"
     r"|(?<!\w)\s?~|~~|[^\s>]\s*>|\?(?=\s*[^\s?!.\n\"')])|(?<![\w?!)\"'.\s])\?|^\s*\?"
 )
-ASKED = re.compile(r"([^\W\d_]+)[\s)\]]*[?!]")  # "kidney, right?" asks for confirmation
+ASKED = re.compile(r"(?<![^\W\d_])([^\W\d_]+)[\s)\]]*[?!]")  # "kidney, right?" asks for confirmation
+GAP = re.compile(r"\s{9,}")  # patterns that allow for spaces take the square of their number
 SHORTHAND = re.compile(r"(?<![\w/])([a-z])/([a-z]{0,2})(?!\w)", re.IGNORECASE)
 FOR_EXAMPLE = re.compile(
     r"\b(?:i\.\s?e|e\.\s?g|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|viz|c\.\s?f|cf)\.", re.IGNORECASE
@@ -55,12 +56,17 @@ def read_marks(text: str) -> Marked:
     text = "".join(
         c for c in text if c.isspace() or (c not in SILENT and unicodedata.category(c) not in UNSEEN)
     )
-    text = re.sub(r"\b[Bb]/[Ll]\b", "bilateral", text)
+    text = re.sub(r"\b[Bb]/[Ll]\b", "bilateral", GAP.sub(_shorter_gap, text))
     question = _question(text)
     text = BULLET.sub("", CHECKED.sub("", text))
     text = "".join(" " if c in TICKS else c for c in text)
     text, doubt = _without_list_numbers(text)
     return Marked(text.strip("\n"), question or doubt)
+
+
+def _shorter_gap(gap: re.Match[str]) -> str:
+    """Return a short gap that separates as the long one does: into lines, columns, or words."""
+    return next((mark for mark in ("\n\n", "\r", "\t") if mark[0] in gap[0]), " " * 8)
 
 
 def _question(text: str) -> str:

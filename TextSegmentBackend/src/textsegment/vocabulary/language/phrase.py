@@ -37,6 +37,9 @@ ARTICLE = re.compile(r"^(?:the|a|an)\s+", re.IGNORECASE)
 RIB_OF_SIDE = re.compile(r"\b(ribs?)[\s_]*([lr])[\s_]*0?(\d{1,2})\b")
 LOBE = re.compile(r"\blobes?\b")
 
+LONGEST_PHRASE = 1000
+"""Longest phrase that is looked at, in characters; the time for one grows with the square of its length."""
+
 
 class PhraseMeaning(NamedTuple):
     """A resolution, whether the phrase was recognised as a whole, and which neighbours it affects."""
@@ -49,6 +52,8 @@ class PhraseMeaning(NamedTuple):
 @lru_cache(maxsize=4096)
 def resolve_phrase(term: str, modality: str) -> PhraseMeaning:
     """Resolve one phrase that needs no further splitting."""
+    if len(term) > LONGEST_PHRASE:
+        return PhraseMeaning(Resolution(term, "unknown", warnings=("It is too long to be a name.",)))
     answer = _resolve_as_typed(term, modality)
     if answer.resolution.status == "unknown":
         for reading in other_readings(term):
