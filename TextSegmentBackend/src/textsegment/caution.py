@@ -76,6 +76,9 @@ _PHRASES = {
     "unplaced_images_left_out": "Images that do not say where they lie (screenshots, dose pages) were left "
     "out: {count}.",
     "region_only": "Only a region of the image was looked at: masks end at its border.",
+    "result_resampled": "The result lies on other voxels than the reference and was resampled to them: "
+    "differences of up to a voxel may come from that.",
+    "names_unclear": "Not compared, because several structures have or may mean these names: {names}.",
     "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
     "unsure": "the model is unsure of {percent:g} % of it",
     "distant_parts": "{count} separate parts (the second {percent:g} % of the first, {distance_mm:g} mm "

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import textsegment
+from textsegment.cli.commands.compare import compare_command
 from textsegment.cli.commands.demo import demo_command
 from textsegment.cli.commands.inspect import inspect_command
 from textsegment.cli.commands.segment import segment_command
@@ -80,6 +81,7 @@ def textsegment_command(
 
 app.command("segment")(segment_command)
 app.command("inspect")(inspect_command)
+app.command("compare")(compare_command)
 app.command("demo")(demo_command)
 app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,14 +58,14 @@ def structure_pngs(volume: Volume, segmentation: Segmentation) -> Mapping[str, b
     for mask, color in zip(segmentation, colors_of(segmentation), strict=True):
         if not mask.statistics.is_empty:
             alone = Segmentation(segmentation.geometry, (mask,))
-            pictures[mask.structure] = _structure_png(fullest_slice(volume, alone, VIEWS[0]), color, window)
+            pictures[mask.structure] = close_up_png(fullest_slice(volume, alone, VIEWS[0]), [color], window)
     return pictures
 
 
-def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> bytes:
-    (mask,) = piece.masks
-    assert mask is not None
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+def close_up_png(piece: Slice, colors: Sequence[Color], window: tuple[float, float]) -> bytes:
+    """Draw a square section of a slice around all of its masks, of which at least one is in the slice."""
+    seen = np.any([mask for mask in piece.masks if mask is not None], axis=0)
+    rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
     # A square section, so that all pictures have the same size.
     side_mm = max(
         _LEAST_MM,
@@ -76,5 +76,5 @@ def _structure_png(piece: Slice, color: Color, window: tuple[float, float]) -> b
     row, column = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2
     view = (row - high, row + high, column - wide, column + wide)
     sheet = Sheet(_SIDE, _SIDE + _TITLE, _DPI)
-    sheet.slice(Place(0, _TITLE, _SIDE, _SIDE), piece, [color], window, view)
+    sheet.slice(Place(0, _TITLE, _SIDE, _SIDE), piece, colors, window, view)
     return sheet.png()

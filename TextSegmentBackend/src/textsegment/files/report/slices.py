@@ -71,10 +71,26 @@ def fullest_slice(volume: Volume, segmentation: Segmentation, view: View) -> Sli
 
     An oblique grid is cut along its own axes, each identified with the closest anatomical axis.
     """
+    return slice_at(volume, segmentation, view, fullest_index(segmentation, view))
+
+
+def fullest_index(segmentation: Segmentation, view: View) -> int:
+    """Return the voxel index, along the axis across a view, of the slice that shows the most structures."""
+    return _fullest_index(segmentation, closest_axes(segmentation.geometry.affine).index(view.across))
+
+
+def slice_at(volume: Volume, segmentation: Segmentation, view: View, index: int) -> Slice:
+    """Return a slice of a volume and of masks on its grid.
+
+    Args:
+        volume: Scan.
+        segmentation: Masks on the grid of the scan.
+        view: View to show.
+        index: Voxel index along the axis across the view.
+    """
     geometry = volume.geometry
     voxel_axis = {anatomical: voxel for voxel, anatomical in enumerate(closest_axes(geometry.affine))}
     across, vertical, horizontal = (voxel_axis[a] for a in (view.across, view.vertical, view.horizontal))
-    index = _fullest_index(segmentation, across)
 
     def oriented(plane: NDArray[Any]) -> NDArray[Any]:
         picture = plane if vertical < horizontal else plane.T
