@@ -73,7 +73,7 @@ lacks() { grep --quiet --line-regexp --extended-regexp "$1" <<< "$MISSING"; }
 
 # Whole files go to one process each, in the order that conftest.py gives them.
 tests() {
-  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table \
+  PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}" "$PYTHON" -m pytest -p time_table -p line_coverage \
     --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 

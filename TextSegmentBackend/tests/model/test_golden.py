@@ -48,8 +48,8 @@ def test_embeddings(knowledge_encoder, texts, modality, published):
     ("config", "figures", "exact", "rounded"),
     [
         (SAT_NANO, "nano", 5e-4, 2e-3),
-        # 477 million parameters: 4 GB, and most of the time goes into drawing them.
-        pytest.param(SAT_PRO, "pro", 2e-2, 6e-2, marks=pytest.mark.slow),
+        # 477 million parameters: half a minute in double precision, which would show the same layers again.
+        pytest.param(SAT_PRO, "pro", None, 6e-2, marks=pytest.mark.slow),
     ],
 )
 def test_logits(config: SATConfig, figures, exact, rounded):
@@ -64,9 +64,10 @@ def test_logits(config: SATConfig, figures, exact, rounded):
     network.eval()
     with np.load(GOLDEN / f"{figures}_64x32x32_a.npz") as golden:
         expected = (golden["image_tokens"][:, 0], golden["pixel_features_every8"][0], golden["logits"][0])
-        single = answer(network, golden)
-        double = answer(network.double(), golden)
-    for found, bound in ((single, rounded), (double, exact)):
+        found_within = [(answer(network, golden), rounded)]
+        if exact is not None:
+            found_within.append((answer(network.double(), golden), exact))
+    for found, bound in found_within:
         errors = [relative_error(f, e) for f, e in zip(found, expected, strict=True)]
         print("tokens {:.1e}, pixel features {:.1e}, logits {:.1e}".format(*errors))
         assert max(errors) < bound

@@ -15,7 +15,7 @@ from wire_samples import smooth_volume
 
 from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.testing import ball, phantom
-from textsegment.wire.contract import HEARTBEAT_S, JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
+from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
 from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume
 
@@ -28,6 +28,21 @@ def volume():
     return wire_volume(phantom())
 
 
+@pytest.fixture(scope="module")
+def endless_process(volume):
+    with ServerProcess(arguments=ENDLESS, max_queue=2) as process:
+        process.put(volume)
+        yield process
+
+
+@pytest.fixture
+def endless(endless_process):
+    """A server with the volume, whose jobs end when they are cancelled only; nothing runs."""
+    yield endless_process
+    wait_until(lambda: metric(endless_process, "textsegment_jobs_running") == 0, "all jobs are gone")
+    wait_until(lambda: metric(endless_process, "textsegment_jobs_waiting") == 0, "all jobs are gone")
+
+
 def outcomes(server) -> list[str]:
     return [line["outcome"] for line in server.events("job")]
 
@@ -37,49 +52,44 @@ def metric(server, name) -> float:
     return float(next(line.split()[1] for line in text.splitlines() if line.startswith(f"{name} ")))
 
 
-def test_full_queue_is_429_before_the_answer(volume):
+def test_full_queue_is_429_before_the_answer(endless, volume):
     """Fault 44."""
-    with ServerProcess(arguments=ENDLESS, max_queue=2) as server:
-        server.put(volume)
-        answers = [server.post(volume.digest, ["liver"]) for _ in range(3)]
-        assert [answer.status_code for answer in answers] == [200] * 3
-        refused = server.post(volume.digest, ["liver"])
-        assert (refused.status_code, report(refused).code) == (429, "busy")
-        assert int(refused.headers["Retry-After"]) == report(refused).retry_after_s > 0
-        for answer in answers:
-            answer.close()
+    answers = [endless.post(volume.digest, ["liver"]) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    refused = endless.post(volume.digest, ["liver"])
+    assert (refused.status_code, report(refused).code) == (429, "busy")
+    assert int(refused.headers["Retry-After"]) == report(refused).retry_after_s > 0
+    for answer in answers:
+        answer.close()
 
 
-def test_queued_job_is_cancelled_at_once(volume):
+def test_queued_job_is_cancelled_at_once(endless, volume):
     """Fault 45."""
-    with ServerProcess(arguments=ENDLESS) as server:
-        server.put(volume)
-        running = server.post(volume.digest, ["liver"])
-        queued = server.post(volume.digest, ["liver"])
-        events = frames(queued, volume)
-        assert next(events) == Queued(1)
-        assert metric(server, "textsegment_jobs_waiting") == 1
-        begin = time.monotonic()
-        queued.close()
-        wait_until(lambda: outcomes(server) == ["cancelled"], "cancelled")
-        print(f"cancelled after {time.monotonic() - begin:.3f} s")
-        wait_until(lambda: metric(server, "textsegment_jobs_waiting") == 0, "its place is free")
-        assert metric(server, "textsegment_jobs_running") == 1
-        running.close()
+    before = outcomes(endless)
+    running = endless.post(volume.digest, ["liver"])
+    queued = endless.post(volume.digest, ["liver"])
+    events = frames(queued, volume)
+    assert next(events) == Queued(1)
+    assert metric(endless, "textsegment_jobs_waiting") == 1
+    begin = time.monotonic()
+    queued.close()
+    wait_until(lambda: outcomes(endless) == [*before, "cancelled"], "cancelled")
+    print(f"cancelled after {time.monotonic() - begin:.3f} s")
+    wait_until(lambda: metric(endless, "textsegment_jobs_waiting") == 0, "its place is free")
+    assert metric(endless, "textsegment_jobs_running") == 1
+    running.close()
 
 
-def test_disconnect_cancels_a_running_job(volume):
+def test_disconnect_cancels_a_running_job(endless, volume):
     """Faults 46 and 47."""
-    with ServerProcess(arguments=ENDLESS) as server:
-        server.put(volume)
-        worker = server.workers()
-        running = server.post(volume.digest, ["liver"])
-        events = frames(running, volume)
-        assert isinstance(next(events), Progress)
-        running.close()
-        wait_until(lambda: outcomes(server) == ["cancelled"], "cancelled")
-        wait_until(lambda: metric(server, "textsegment_jobs_running") == 0, "the slot is free")
-        assert server.workers() == worker  # it obeyed, and was not killed
+    before, worker = outcomes(endless), endless.workers()
+    running = endless.post(volume.digest, ["liver"])
+    events = frames(running, volume)
+    assert isinstance(next(events), Progress)
+    running.close()
+    wait_until(lambda: outcomes(endless) == [*before, "cancelled"], "cancelled")
+    wait_until(lambda: metric(endless, "textsegment_jobs_running") == 0, "the slot is free")
+    assert endless.workers() == worker  # it obeyed, and was not killed
 
 
 def test_two_clients_take_turns(volume):
@@ -109,25 +119,22 @@ def test_two_clients_take_turns(volume):
         assert "b" in ended[:3]  # behind the one that ran and one that waited, not behind all five
 
 
-def test_positions_are_told_and_updated(volume):
-    with ServerProcess(arguments=ENDLESS) as server:
-        server.put(volume)
-        answers = [server.post(volume.digest, ["liver"]) for _ in range(3)]
-        running, second, third = (frames(answer, volume) for answer in answers)
-        assert isinstance(next(running), Progress)
-        assert next(second) == Queued(1)
-        assert next(third) == Queued(2)
-        answers[0].close()
-        assert isinstance(next(second), Progress)
-        assert next(third) == Queued(1)
-        answers[1].close()
-        assert isinstance(next(third), Progress)
-        answers[2].close()
+def test_positions_are_told_and_updated(endless, volume):
+    answers = [endless.post(volume.digest, ["liver"]) for _ in range(3)]
+    running, second, third = (frames(answer, volume) for answer in answers)
+    assert isinstance(next(running), Progress)
+    assert next(second) == Queued(1)
+    assert next(third) == Queued(2)
+    answers[0].close()
+    assert isinstance(next(second), Progress)
+    assert next(third) == Queued(1)
+    answers[1].close()
+    assert isinstance(next(third), Progress)
+    answers[2].close()
 
 
-@pytest.mark.slow
 def test_silence_is_broken_by_a_heartbeat(volume):
-    with ServerProcess("made_segmenters:Silent", [{"silence_s": HEARTBEAT_S * 1.2}]) as server:
+    with ServerProcess("made_segmenters:Silent", [{"silence_s": 1.2}], heartbeat_s=0.5) as server:
         server.put(volume)
         first, *_ = frames(server.post(volume.digest, ["liver"]), volume)
         assert first == Queued(0)
@@ -217,30 +224,37 @@ def test_client_that_does_not_read_loses_its_job_and_connection():
             assert not rest.endswith(b"0\r\n\r\n")  # the answer has none
 
 
+@pytest.fixture(scope="module")
+def noisy():
+    """A server that makes masks of 1.6 MB, and its volume."""
+    volume = smooth_volume(NOISE_SHAPE)
+    with ServerProcess("made_segmenters:Noisy") as server:
+        server.put(volume)
+        yield server, volume
+
+
 @pytest.mark.parametrize("drip", [False, True])
-def test_slow_reader_does_not_keep_others_from_the_engine(drip):
-    volume = smooth_volume(NOISE_SHAPE)
-    with ServerProcess("made_segmenters:Noisy") as server:
-        server.put(volume)
-        with bad_reader(server, volume, 10) as connection, ThreadPoolExecutor(1) as pool:
-            other = pool.submit(lambda: list(frames(server.post(volume.digest, ["cerebellum"]), volume)))
-            while not other.done():
-                assert not drip or drips(connection)
-                time.sleep(0.01)
-            assert isinstance(other.result()[-1], Done)
-            assert outcomes(server) == ["done", "done"]
+def test_slow_reader_does_not_keep_others_from_the_engine(noisy, drip):
+    server, volume = noisy
+    before = outcomes(server)
+    with bad_reader(server, volume, 10) as connection, ThreadPoolExecutor(1) as pool:
+        other = pool.submit(lambda: list(frames(server.post(volume.digest, ["cerebellum"]), volume)))
+        while not other.done():
+            assert not drip or drips(connection)
+            time.sleep(0.01)
+        assert isinstance(other.result()[-1], Done)
+        assert outcomes(server) == [*before, "done", "done"]
 
 
-def test_answers_that_nobody_takes_do_not_disturb_a_good_reader():
-    volume = smooth_volume(NOISE_SHAPE)
-    with ServerProcess("made_segmenters:Noisy") as server:
-        server.put(volume)
-        structures = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:10]
-        with bad_reader(server, volume, 20):  # they leave no room for a single mask
-            wait_until(lambda: outcomes(server) == ["done"], "computed")
-            *masks, last = frames(server.post(volume.digest, structures), volume)
-            assert [event.mask.structure for event in masks if isinstance(event, MaskReady)] == structures
-            assert isinstance(last, Done)
+def test_answers_that_nobody_takes_do_not_disturb_a_good_reader(noisy):
+    server, volume = noisy
+    before = outcomes(server)
+    structures = server.session().get(server.url + "/v1/info").json()["structures"]["MR"][:10]
+    with bad_reader(server, volume, 20):  # they leave no room for a single mask
+        wait_until(lambda: outcomes(server) == [*before, "done"], "computed")
+        *masks, last = frames(server.post(volume.digest, structures), volume)
+        assert [event.mask.structure for event in masks if isinstance(event, MaskReady)] == structures
+        assert isinstance(last, Done)
 
 
 def test_reader_that_drips_may_hold_the_engine_for_a_while_only():
@@ -257,7 +271,7 @@ def test_reader_that_drips_may_hold_the_engine_for_a_while_only():
 
 
 def test_many_clients_get_their_own_masks():
-    clients = 32
+    clients = 16
     arguments = [{"seconds": 0.01}] * 2
     with ServerProcess(arguments=arguments, max_queue=64, max_queue_per_client=64) as server:
         asked = ["liver", "left kidney", "right kidney", "spleen", "pancreas"]

@@ -7,15 +7,19 @@ import resource
 import sys
 from pathlib import Path
 
-from textsegment.errors import TextSegmentError
-from textsegment.server.engines.local import LocalEngine
-from textsegment.server.run import run_server
-from textsegment.server.settings import ServerSettings
-from textsegment.wire.limits import Limits
-
 
 def main() -> None:
+    # Not above: the workers import this file, too, and need no server.
+    import textsegment.server.http.response_stream
+    from textsegment.errors import TextSegmentError
+    from textsegment.server.engines.local import LocalEngine
+    from textsegment.server.run import run_server
+    from textsegment.server.settings import ServerSettings
+    from textsegment.wire.limits import Limits
+
     wanted = json.loads(sys.argv[1])
+    if heartbeat_s := wanted["heartbeat_s"]:
+        textsegment.server.http.response_stream.HEARTBEAT_S = heartbeat_s
     settings = wanted["settings"]
     for name in ("certfile", "keyfile", "store_folder", "token_file", "audit_file"):
         if name in settings:

@@ -62,6 +62,7 @@ class ServerProcess:
         engine: Keyword arguments of ``LocalEngine``.
         max_file_bytes: Largest file that the server can write: its disk is full beyond.
         max_open_files: How many files the server can have open; negative if it may raise that.
+        heartbeat_s: Interval of heartbeats, if it is not the one of the protocol.
         command: A command line to start instead, which announces itself as JSON.
         environment: Added to that of the server.
         start_new_session: Whether signals can be sent to the server and its workers together.
@@ -75,6 +76,7 @@ class ServerProcess:
         engine: Mapping[str, Any] | None = None,
         max_file_bytes: int = 0,
         max_open_files: int = 0,
+        heartbeat_s: float = 0,
         command: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
         start_new_session: bool = False,
@@ -94,6 +96,7 @@ class ServerProcess:
             "engine": dict(engine or {}),
             "max_file_bytes": max_file_bytes,
             "max_open_files": max_open_files,
+            "heartbeat_s": heartbeat_s,
             "settings": settings,
         }
         self._log = self._folder / "log"

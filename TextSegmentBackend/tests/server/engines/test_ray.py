@@ -179,7 +179,7 @@ def test_nothing_listens_for_others_and_nothing_is_left_at_the_end(server):
 
 
 def test_an_engine_that_cannot_start_says_why():
-    server = RayServer("made_segmenters:Unloadable", ray=shared_ray())
+    server = RayServer("made_segmenters:Unloadable", replicas=1, ray=shared_ray())
     server.end()
     assert server.process.returncode == 6
     assert "There is no such device. [device_unavailable]" in server.log
@@ -196,7 +196,7 @@ def test_the_application_of_ray_serve_survives_the_death_of_each_part(tmp_path):
     arguments = {
         "device": "cpu",
         "precision": "fp32",
-        "replicas": {"least": 2, "most": 2, "cpus": 0.5},
+        "replicas": {"least": 1, "most": 1, "cpus": 0.5},
         "token_file": str(keys),
     }
     with (
