@@ -15,6 +15,11 @@ LETTERS = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "’": "'
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "ae", "Ö": "oe", "Ü": "ue"})
 CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 ENDING_IN_S = frozenset({"pons", "lens", "pancreas", "biceps", "triceps", "quadriceps", "dens", "caput"})
+_ACCENTS = re.compile(r"[\u0300-\u036f]")
+_ELIDED = re.compile(r"\b(?:l|d|dell|nell|all|dall|un)'(?=\w)")
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b")
+_AND = re.compile(r"[&+/]")
+_WORD = re.compile(r"[^\W_]+")
 
 Key = tuple[str, ...]
 
@@ -55,18 +60,21 @@ def word_lists() -> dict[str, Any]:
 @lru_cache(maxsize=8192)
 def clean(text: str) -> str:
     """Return the text in lower case, without accents, and with plain hyphens and single spaces."""
-    text = unicodedata.normalize("NFKC", text).casefold().translate(LETTERS)
-    text = "".join("-" if char in DASHES else char for char in text)
-    text = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFD", text))
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub(r"\b(?:l|d|dell|nell|all|dall|un)'(?=\w)", "", text)
-    text = re.sub(r"(?<=\w)'s\b", "", text)
+    if text.isascii():
+        text = text.lower().replace("`", "'")
+    else:
+        text = unicodedata.normalize("NFKC", text).casefold().translate(LETTERS)
+        text = "".join("-" if char in DASHES else char for char in text)
+        text = _ACCENTS.sub("", unicodedata.normalize("NFD", text))
+        text = unicodedata.normalize("NFC", text)
+    if "'" in text:
+        text = _POSSESSIVE.sub("", _ELIDED.sub("", text))
     return " ".join(text.split())
 
 
 def tokens(cleaned: str) -> list[str]:
     """Return the words of a cleaned text; ``&``, ``+`` and ``/`` read as ``and``."""
-    return re.findall(r"[^\W_]+", re.sub(r"[&+/]", " and ", cleaned))
+    return _WORD.findall(_AND.sub(" and ", cleaned))
 
 
 def raw_key(text: str) -> str:
