@@ -1,4 +1,4 @@
-"""Random augmentation of scans, with MONAI.
+"""Random augmentation of patches, with MONAI.
 
 Scans are never mirrored, since left and right must be preserved.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from monai.transforms import (
     Compose,
-    OneOf,
     RandAdjustContrastd,
     RandAffined,
     RandBiasFieldd,
@@ -18,35 +18,18 @@ from monai.transforms import (
     RandScaleIntensityd,
     RandShiftIntensityd,
     RandSimulateLowResolutiond,
-    RandSpatialCropd,
-    SpatialPadd,
 )
-from numpy.typing import NDArray
 from torch import Tensor
 
-from textsegment.training.dataset import TrainingCase
-
 _DEGREES = np.pi / 180
-_UNCHANGED_SHARE = 0.35
-"""Fraction of patches that are not augmented, because the scans of users are not either."""
 
 
-def spatial(patch_size: tuple[int, int, int]) -> Compose:
-    """Return a random affine map and crop of at most ``patch_size``, zero-padded at the end to it."""
-    keys = ("image", "labels")
-    smallest = [round(0.5 * n) for n in patch_size]
-    # Most patches have full size, as in use; smaller ones represent scans of a part of the body.
-    crop = OneOf(
-        [
-            RandSpatialCropd(keys, roi_size=patch_size, random_size=False),
-            RandSpatialCropd(keys, roi_size=smallest, max_roi_size=patch_size, random_size=True),
-        ],
-        weights=(0.75, 0.25),
-    )
+def spatial() -> Compose:
+    """Return random rotation, scaling and shearing of image and labels."""
     return Compose(
         [
             RandAffined(
-                keys,
+                ("image", "labels"),
                 prob=0.8,
                 rotate_range=[12 * _DEGREES] * 3,
                 scale_range=[0.2] * 3,
@@ -54,19 +37,6 @@ def spatial(patch_size: tuple[int, int, int]) -> Compose:
                 mode=("bilinear", "nearest"),
                 padding_mode="border",
             ),
-            crop,
-            SpatialPadd(keys, spatial_size=patch_size, method="end"),
-        ]
-    )
-
-
-def unchanged(patch_size: tuple[int, int, int]) -> Compose:
-    """Return a random crop of at most ``patch_size``, zero-padded at the end to it."""
-    keys = ("image", "labels")
-    return Compose(
-        [
-            RandSpatialCropd(keys, roi_size=patch_size, random_size=False),
-            SpatialPadd(keys, spatial_size=patch_size, method="end"),
         ]
     )
 
@@ -76,13 +46,13 @@ def intensity() -> Compose:
     keys = ("image",)
     return Compose(
         [
-            RandScaleIntensityd(keys, factors=0.25, prob=0.5),
-            RandShiftIntensityd(keys, offsets=0.3, prob=0.5),
-            RandAdjustContrastd(keys, gamma=(0.7, 1.5), prob=0.3),
-            RandBiasFieldd(keys, coeff_range=(0.0, 0.2), degree=2, prob=0.1),
-            RandSimulateLowResolutiond(keys, zoom_range=(0.4, 1.0), prob=0.15),
-            RandGaussianSmoothd(keys, sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0), sigma_z=(0.3, 1.5), prob=0.2),
-            RandGaussianNoised(keys, std=0.2, prob=0.3),
+            RandScaleIntensityd(keys, factors=0.2, prob=0.4),
+            RandShiftIntensityd(keys, offsets=0.2, prob=0.4),
+            RandAdjustContrastd(keys, gamma=(0.7, 1.5), prob=0.2),
+            RandBiasFieldd(keys, coeff_range=(0.0, 0.2), degree=2, prob=0.05),
+            RandSimulateLowResolutiond(keys, zoom_range=(0.5, 1.0), prob=0.1),
+            RandGaussianSmoothd(keys, sigma_x=(0.3, 1.0), sigma_y=(0.3, 1.0), sigma_z=(0.3, 1.0), prob=0.1),
+            RandGaussianNoised(keys, std=0.15, prob=0.3),
         ]
     )
 
@@ -94,38 +64,36 @@ def recolour(
 
     Args:
         image: Normalised image (1, h, w, d).
-        labels: Label map (1, h, w, d) of integers.
+        labels: Label map (1, h, w, d) of integers; structures are positive.
         random: Random number generator.
         spread: Standard deviation of the added offset.
         share: Fraction of images that are changed.
     """
     if random.random() > share:
         return image
-    offsets = torch.from_numpy(random.normal(0, spread, int(labels.max()) + 1).astype(np.float32))
+    offsets = torch.from_numpy(random.normal(0, spread, max(int(labels.max()), 0) + 1).astype(np.float32))
     offsets[0] = 0
-    return image + offsets[labels.long()]
+    return image + offsets[labels.long().clamp(min=0)]
 
 
-class PatchSampler:
-    """Sampler of augmented patches from training cases, which are drawn according to their weights."""
+def thicken_slices(
+    image: Tensor, random: np.random.Generator, *, thickest: float = 4.0, share: float = 0.35
+) -> Tensor:
+    """Imitate a scan with thick slices: average over z, sample, and interpolate linearly.
 
-    def __init__(self, cases: list[TrainingCase], patch_size: tuple[int, int, int], seed: int) -> None:
-        self.cases = cases
-        self._random = np.random.default_rng(seed)
-        self._spatial = spatial(patch_size).set_random_state(seed)
-        self._unchanged = unchanged(patch_size).set_random_state(seed)
-        self._intensity = intensity().set_random_state(seed)
-        weights: NDArray[np.float64] = np.array([case.weight for case in cases], dtype=np.float64)
-        self._odds = weights / weights.sum()
-
-    def draw(self) -> tuple[TrainingCase, Tensor, Tensor]:
-        """Draw a case; return it with a patch (1, 1, h, w, d) of its image and the labels (h, w, d)."""
-        case = self.cases[int(self._random.choice(len(self.cases), p=self._odds))]
-        item = {"image": torch.from_numpy(case.image)[None], "labels": torch.from_numpy(case.labels)[None]}
-        if self._random.random() < _UNCHANGED_SHARE:
-            item = self._unchanged(item)
-        else:
-            item = self._spatial(item)
-            item["image"] = recolour(item["image"], item["labels"], self._random)
-            item = self._intensity(item)
-        return case, item["image"].as_tensor()[None], item["labels"].as_tensor()[0].long()
+    Args:
+        image: Normalised image (1, h, w, d).
+        random: Random number generator.
+        thickest: Largest distance of slices, in voxels.
+        share: Fraction of images that are changed.
+    """
+    if random.random() > share:
+        return image
+    depth = image.shape[-1]
+    count = max(2, round(depth / random.uniform(1.2, thickest)))
+    flat = image.flatten(1, 2)  # (1, h·w, d)
+    if random.random() < 0.5:
+        thick = F.adaptive_avg_pool1d(flat, count)
+    else:  # thin slices far apart
+        thick = flat[..., torch.linspace(0, depth - 1, count).round().long()]
+    return F.interpolate(thick, depth, mode="linear", align_corners=False).view_as(image)

@@ -11,7 +11,8 @@ several numbers may mean one structure. ``other`` lists the numbers that are not
 is neither named nor listed there is refused, since it would be learnt as absent. ``annotated`` lists the
 structures that were searched for: where they are not drawn, they are absent. All other structures are
 unknown in that scan and are not learnt from it. ``"all"`` means every structure of the modality; without
-the entry, the named ones are annotated. Drawn structures are mutually exclusive; ``groups`` are unions of
+the entry, the named ones are annotated. Structures in ``partly`` were drawn over a part of their length only:
+below and above it they are unknown. Drawn structures are mutually exclusive; ``groups`` are unions of
 structures and of voxels drawn under the group's own name. ``hidden`` structures are learnt but not offered
 by the exported model, because it did not learn them well enough.
 """
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
@@ -53,6 +54,8 @@ class CaseDescription:
     annotated: frozenset[str]
     weight: float = 1.0
     other: frozenset[int] = frozenset()
+    unknown: frozenset[int] = frozenset()
+    partly: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,15 @@ class TrainingCase:
 
     Attributes:
         image: Normalised voxels, float32 ``[x, y, z]``.
-        labels: Label map, int16 ``[x, y, z]``: 0 for nothing, n for the structure ``drawn[n - 1]``.
+        labels: Label map, int16 ``[x, y, z]``: 0 for nothing, n for the structure ``drawn[n - 1]``, -1 where
+            nothing is known.
         modality: DICOM code of the modality.
         drawn: Mutually exclusive structures of the label map.
         annotated: Structures whose presence or absence is known, including ``drawn``.
         groups: Drawn parts of each union, at least two, keyed by its name.
         weight: Relative frequency with which the case is sampled.
+        extents: First and last slice (z) between which a structure was drawn, for structures that are unknown
+            below and above; other structures are known everywhere.
     """
 
     image: NDArray[np.float32]
@@ -93,6 +99,7 @@ class TrainingCase:
     annotated: frozenset[str]
     groups: Mapping[str, tuple[str, ...]]
     weight: float
+    extents: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def read_description(path: Path, scans: Path) -> DatasetDescription:
@@ -133,6 +140,8 @@ def _case(entry: Mapping[str, Any], folder: Path, structures: Mapping[str, Seque
         annotated=known if annotated == "all" else frozenset(annotated),
         weight=float(entry.get("weight", 1.0)),
         other=frozenset(int(number) for number in entry.get("other", ())),
+        unknown=frozenset(int(number) for number in entry.get("unknown", ())),
+        partly=frozenset(entry.get("partly", ())) & set(names.values()),
     )
 
 
@@ -167,7 +176,8 @@ def load_case(
     labels = np.zeros(numbers.shape, dtype=np.int16)
     for number, name in description.names.items():
         labels[numbers == number] = 1 + drawn.index(name)
-    if not labels.any():
+    labels[np.isin(numbers, list(description.unknown))] = -1
+    if not (labels > 0).any():
         raise InputError(
             f"{description.labels.name}: no label lies on the scan.", "Check which scan it belongs to."
         )
@@ -183,13 +193,19 @@ def load_case(
             if len(drawn_parts := tuple(part for part in parts if part in drawn)) > 1
         },
         weight=description.weight,
+        extents={name: _extent(labels == 1 + drawn.index(name)) for name in description.partly},
     )
+
+
+def _extent(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    slices = np.flatnonzero(mask.any((0, 1)))
+    return (int(slices[0]), int(slices[-1])) if len(slices) else (0, -1)
 
 
 def _require_described(description: CaseDescription, labels: NDArray[Any]) -> None:
     file = description.labels.name
     there = {int(number) for number in np.unique(labels)} - {0}
-    unknown = sorted(there - set(description.names) - description.other)
+    unknown = sorted(there - set(description.names) - description.other - description.unknown)
     if unknown:
         raise InputError(
             f"{file} holds numbers without a name: {', '.join(map(str, unknown[:12]))}.",

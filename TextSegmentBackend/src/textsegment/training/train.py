@@ -17,10 +17,10 @@ from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.checkpoints import checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
-from textsegment.training.augment import PatchSampler
 from textsegment.training.dataset import DatasetDescription, TrainingCase, load_case
 from textsegment.training.demo_model import DemoModel, most_alike
-from textsegment.training.loss import ExclusiveLoss, IndependentLoss
+from textsegment.training.loss import exclusive_loss, independent_loss
+from textsegment.training.patches import Patch, PatchSampler
 
 Report = Callable[[str], None]
 COARSE_WEIGHT = 0.5
@@ -39,6 +39,8 @@ class TrainingSettings:
         checkpoint_every: Number of steps between checkpoints.
         average_decay: Decay of the running mean of the weights, which is what gets exported.
         stride: Stride along h, w, d at which the loss samples voxels, from a random start.
+        patch_sizes: Relative frequency of sizes of patches; by default all have the size of use. Smaller ones
+            make steps faster.
         bfloat16: Whether the U-Net runs in mixed precision; by default where that is faster.
         seed: Seed for weights and augmentation.
     """
@@ -49,6 +51,7 @@ class TrainingSettings:
     checkpoint_every: int = 200
     average_decay: float = 0.995
     stride: tuple[int, int, int] = (2, 2, 1)
+    patch_sizes: dict[tuple[int, int, int], float] | None = None
     bfloat16: bool = field(default_factory=lambda: has_fast_bfloat16(torch.device("cpu")))
     seed: int = 0
 
@@ -86,9 +89,9 @@ class Trainer:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.step = 0
         self._resume()
-        self.sampler = PatchSampler(self._load_cases(data), config.patch_size, settings.seed + self.step)
+        sizes = settings.patch_sizes or {config.patch_size: 1.0}
+        self.sampler = PatchSampler(self._load_cases(data), sizes, settings.seed + self.step)
         self._random = random.Random(settings.seed + self.step)  # noqa: S311
-        self._exclusive, self._independent = ExclusiveLoss(), IndependentLoss()
         self.dice: dict[tuple[str, str], float] = {}  # running mean per prompt, over training patches
 
     def _load_cases(self, data: DatasetDescription) -> list[TrainingCase]:
@@ -119,24 +122,27 @@ class Trainer:
         return self._export_path
 
     def _train_step(self) -> float:
-        case, patch, labels = self.sampler.draw()
+        patch = self.sampler.draw()
+        case = patch.case
         exclusive = [name for name in case.drawn if name not in case.groups]
         absent = sorted(case.annotated - set(case.drawn) - set(case.groups))
+        absent = self._random.sample(absent, min(len(absent), (1 + len(exclusive)) // 2))
         structures = [*exclusive, *case.groups, *absent]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
-            levels = self.model(patch, structures, case.modality)
+            levels = self.model(patch.image, structures, case.modality)
         loss = torch.zeros(())
         for level, (features, embeddings) in enumerate(levels):
             stride = self.settings.stride if level == 0 else (1, 1, 1)
             start = tuple(self._random.randrange(step * 2**level) for step in stride)
             seen = features[(slice(None), *_every(stride, tuple(s >> level for s in start)))]
             logits = SAT.logits(seen.float(), embeddings)
-            level_labels = labels[_every(tuple(step * 2**level for step in stride), start)]
-            targets = _targets(level_labels, case, structures)
+            level_patch = patch.at(_every(tuple(step * 2**level for step in stride), start))
+            targets, known = _targets(level_patch.labels, case, structures), level_patch.known(structures)
             weight = COARSE_WEIGHT if level else 1.0
-            loss = loss + weight * self._loss(logits, targets, level_labels, len(exclusive))
+            loss = loss + weight * self._loss(logits, targets, known, len(exclusive))
             if level == 0:
-                self._note_dice([(name, case.modality) for name in structures], logits.detach() > 0, targets)
+                prompts = [(name, case.modality) for name in structures]
+                self._note_dice(prompts, (logits.detach() > 0) & known, targets & known)
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -145,13 +151,15 @@ class Trainer:
         self.average.update_parameters(self.model)
         return float(loss.detach())
 
-    def _loss(self, logits: Tensor, targets: Tensor, labels: Tensor, exclusive: int) -> Tensor:
-        numbers = _exclusive_labels(targets[:exclusive], labels)
+    def _loss(self, logits: Tensor, targets: Tensor, known: Tensor, exclusive: int) -> Tensor:
+        alone, others = targets[:exclusive], targets[exclusive:].any(0)
+        # Voxels drawn under a group's own name belong to none of the exclusive structures, nor to the background.
+        certain = known[:exclusive] & (alone.any(0) | ~others)
         # Small structures would otherwise learn nothing at first; towards the end all voxels count equally.
         balance = 0.5 * (1 - self.step / self.settings.steps)
-        loss: Tensor = self._exclusive(logits[:exclusive], numbers, balance)
+        loss = exclusive_loss(logits[:exclusive], alone, certain, balance)
         if self.step >= self.settings.warm_up_steps:
-            loss = loss + self._independent(logits, targets)
+            loss = loss + independent_loss(logits, targets, known)
         return loss
 
     def _note_dice(self, prompts: list[tuple[str, str]], masks: Tensor, targets: Tensor) -> None:
@@ -218,12 +226,6 @@ class Trainer:
 
 def _every(stride: tuple[int, ...], start: tuple[int, ...]) -> tuple[slice, ...]:
     return tuple(slice(first, None, step) for first, step in zip(start, stride, strict=True))
-
-
-def _exclusive_labels(masks: Tensor, labels: Tensor) -> Tensor:
-    """Number the exclusive masks (N, h, w, d) from 1; -1 marks voxels of any other drawn structure."""
-    numbers = (masks.long() * torch.arange(1, len(masks) + 1).view(-1, 1, 1, 1)).sum(0)
-    return numbers.masked_fill((numbers == 0) & (labels > 0), -1)
 
 
 def _targets(labels: Tensor, case: TrainingCase, structures: list[str]) -> Tensor:
