@@ -13,9 +13,9 @@ from textsegment.errors import CheckpointError, InputError, InputNotFoundError
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.checkpoints.checkpoint import load
 from textsegment.model.config import SATConfig
-from textsegment.training.augment import PatchSampler
 from textsegment.training.dataset import load_case, read_description
-from textsegment.training.loss import ExclusiveLoss, IndependentLoss
+from textsegment.training.loss import exclusive_loss, independent_loss
+from textsegment.training.patches import PatchSampler
 from textsegment.training.train import Trainer, TrainingSettings
 
 TINY = SATConfig(
@@ -91,10 +91,11 @@ def test_a_case_knows_drawn_structures_unions_and_absent_ones(scans: Path) -> No
 
 def test_patches_have_the_size_of_use_and_keep_labels_on_their_voxels(scans: Path) -> None:
     data = read_description(scans / "data.json", scans)
-    sampler = PatchSampler([load_case(data.cases[0], data.groups, TINY)], TINY.patch_size, seed=1)
+    sampler = PatchSampler([load_case(data.cases[0], data.groups, TINY)], {TINY.patch_size: 1.0}, seed=1)
     brighter = []
     for _ in range(8):
-        _, patch, labels = sampler.draw()
+        drawn = sampler.draw()
+        patch, labels = drawn.image, drawn.labels
         assert patch.shape == (1, 1, *TINY.patch_size)
         assert labels.shape == TINY.patch_size
         if (labels == 2).any():
@@ -149,23 +150,20 @@ def test_training_can_begin_with_trained_weights(scans: Path, tmp_path: Path) ->
 
 
 def test_exclusive_loss_asks_for_positive_logits_on_the_structure_only() -> None:
-    labels = torch.zeros(4, 4, 4, dtype=torch.long)
-    labels[:2] = 1
-    right = torch.where(labels == 1, 8.0, -8.0)[None]
-    loss = ExclusiveLoss()
-    assert loss(right, labels) < 0.1
-    assert loss(-right, labels) > 5
-    unknown = labels.masked_fill(labels == 1, -1)
-    assert loss(-right, unknown) < loss(-right, labels)
+    targets = torch.zeros(1, 4, 4, 4, dtype=torch.bool)
+    targets[:, :2] = True
+    right, known = torch.where(targets, 8.0, -8.0), torch.ones_like(targets)
+    assert exclusive_loss(right, targets, known) < 0.1
+    assert exclusive_loss(-right, targets, known) > 5
+    assert exclusive_loss(-right, targets, ~targets) < exclusive_loss(-right, targets, known)
 
 
 def test_independent_loss_lets_structures_overlap() -> None:
     targets = torch.zeros(2, 4, 4, 4, dtype=torch.bool)
     targets[0, :2] = targets[1, :3] = True
-    right = torch.where(targets, 8.0, -8.0)
-    loss = IndependentLoss()
-    assert loss(right, targets) < 0.1
-    assert loss(-right, targets) > 5
+    right, known = torch.where(targets, 8.0, -8.0), torch.ones_like(targets)
+    assert independent_loss(right, targets, known) < 0.1
+    assert independent_loss(-right, targets, known) > 5
 
 
 def test_bad_descriptions_are_refused(scans: Path, tmp_path: Path) -> None:

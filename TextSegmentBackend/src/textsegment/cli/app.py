@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import textsegment
 from textsegment.cli.commands.compare import compare_command
+from textsegment.cli.commands.data import data_app
 from textsegment.cli.commands.demo import demo_command
 from textsegment.cli.commands.inspect import inspect_command
 from textsegment.cli.commands.segment import segment_command
@@ -86,6 +87,7 @@ app.command("demo")(demo_command)
 app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")
 app.add_typer(weights_app, name="weights")
+app.add_typer(data_app, name="data")
 app.command("train")(train_command)
 
 

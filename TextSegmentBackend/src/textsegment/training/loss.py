@@ -66,6 +66,8 @@ def independent_loss(logits: Tensor, targets: Tensor, known: Tensor, *, cross_en
         cross_entropy: Weight of the cross-entropy.
     """
     truth, weight = targets.to(logits.dtype), known.to(logits.dtype)
-    bce = F.binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / weight.sum().clamp(min=1)
+    bce = F.binary_cross_entropy_with_logits(logits, truth, weight, reduction="sum") / weight.sum().clamp(
+        min=1
+    )
     dice = dice_loss(logits.sigmoid() * weight, truth * weight).mean()
     return dice + cross_entropy * bce

@@ -17,7 +17,7 @@ Size = tuple[int, int, int]
 _UNCHANGED_SHARE = 0.3
 """Fraction of patches that are not augmented, because the scans of users are not either."""
 _STRUCTURE_SHARE, _FOREGROUND_SHARE = 0.4, 0.3
-"""Fractions of patches around a voxel of one random structure, and of any structure; the rest are anywhere."""
+"""Fractions of patches around a voxel of one random structure, and of any; the rest are anywhere."""
 _MARGIN = 1.15
 """Size of the region that is read for a patch to be rotated and scaled, relative to the patch."""
 
@@ -99,7 +99,9 @@ class PatchSampler:
             if choice < _STRUCTURE_SHARE:
                 voxels = voxels[numbers == self._random.choice(np.unique(numbers))]
             centre = voxels[self._random.integers(len(voxels))]
-            shift = [self._random.integers(s // 4, s - s // 4) for s in size]  # the voxel is not always in the middle
+            shift = [
+                self._random.integers(s // 4, s - s // 4) for s in size
+            ]  # the voxel is not always in the middle
             wished = [int(c - s) for c, s in zip(centre, shift, strict=True)]
         else:
             wished = [int(self._random.integers(f + 1)) for f in free]

@@ -39,6 +39,7 @@ class TrainingSettings:
         checkpoint_every: Number of steps between checkpoints.
         average_decay: Decay of the running mean of the weights, which is what gets exported.
         stride: Stride along h, w, d at which the loss samples voxels, from a random start.
+        prompts: Largest number of structures of a patch that are learnt in one step.
         patch_sizes: Relative frequency of sizes of patches; by default all have the size of use. Smaller ones
             make steps faster.
         bfloat16: Whether the U-Net runs in mixed precision; by default where that is faster.
@@ -50,7 +51,8 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     checkpoint_every: int = 200
     average_decay: float = 0.995
-    stride: tuple[int, int, int] = (2, 2, 1)
+    stride: tuple[int, int, int] = (2, 2, 2)
+    prompts: int = 28
     patch_sizes: dict[tuple[int, int, int], float] | None = None
     bfloat16: bool = field(default_factory=lambda: has_fast_bfloat16(torch.device("cpu")))
     seed: int = 0
@@ -124,10 +126,8 @@ class Trainer:
     def _train_step(self) -> float:
         patch = self.sampler.draw()
         case = patch.case
-        exclusive = [name for name in case.drawn if name not in case.groups]
-        absent = sorted(case.annotated - set(case.drawn) - set(case.groups))
-        absent = self._random.sample(absent, min(len(absent), (1 + len(exclusive)) // 2))
-        structures = [*exclusive, *case.groups, *absent]
+        exclusive, others = self._chosen(patch)
+        structures = [*exclusive, *others]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bfloat16):
             levels = self.model(patch.image, structures, case.modality)
         loss = torch.zeros(())
@@ -151,13 +151,34 @@ class Trainer:
         self.average.update_parameters(self.model)
         return float(loss.detach())
 
+    def _chosen(self, patch: Patch) -> tuple[list[str], list[str]]:
+        """Choose the structures to learn from a patch: those in it, and half as many that are not.
+
+        Returns:
+            Mutually exclusive structures, and the others.
+        """
+        case = patch.case
+        there = {case.drawn[n - 1] for n in torch.unique(patch.labels).tolist() if n > 0}
+        there |= {group for group, parts in case.groups.items() if there & set(parts)}
+        known = case.annotated | set(case.drawn) | set(case.groups)
+        positive = self._some(sorted(there & known), self.settings.prompts)
+        negative = self._some(sorted(known - there), max(4, len(positive) // 2))
+        chosen = [*positive, *negative]
+        exclusive = [name for name in chosen if name in case.drawn and name not in case.groups]
+        return exclusive, [name for name in chosen if name not in exclusive]
+
+    def _some(self, names: list[str], most: int) -> list[str]:
+        return names if len(names) <= most else self._random.sample(names, most)
+
     def _loss(self, logits: Tensor, targets: Tensor, known: Tensor, exclusive: int) -> Tensor:
         alone, others = targets[:exclusive], targets[exclusive:].any(0)
-        # Voxels drawn under a group's own name belong to none of the exclusive structures, nor to the background.
+        # Voxels drawn under a group's own name are none of the exclusive structures, nor background.
         certain = known[:exclusive] & (alone.any(0) | ~others)
         # Small structures would otherwise learn nothing at first; towards the end all voxels count equally.
         balance = 0.5 * (1 - self.step / self.settings.steps)
-        loss = exclusive_loss(logits[:exclusive], alone, certain, balance)
+        loss = torch.zeros(())
+        if exclusive:
+            loss = exclusive_loss(logits[:exclusive], alone, certain, balance)
         if self.step >= self.settings.warm_up_steps:
             loss = loss + independent_loss(logits, targets, known)
         return loss

@@ -1,0 +1,1 @@
+"""Layouts in which labelled scans are published, each read by one module."""
