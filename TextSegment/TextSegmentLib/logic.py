@@ -17,6 +17,7 @@ from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.selection import Selection, check_text, find_structures
 
 from TextSegmentLib.engine.default import default_segmenter
+from TextSegmentLib.history.history import Step
 from TextSegmentLib.scene.finding import Request
 from TextSegmentLib.scene.modality import guess_modality
 from TextSegmentLib.scene.region import effort_of
@@ -170,11 +171,20 @@ class TextSegmentLogic:
         # These may fail, so they come first: no segment is removed for a run that cannot begin.
         source = read_volume_node(volume_node)
         target = Target.prepare(volume_node, segmentation_node)
-        results.make_way(row)
+        step = Step("run", row.run_id)
+        results.make_way(row, step)
         names = (row.structure,)
         request = Request(row.modality, lambda model: Selection(names))
         self._run = Run(
-            source, target, results, request, names, segmenter, run_id=row.run_id, on_event=on_event
+            source,
+            target,
+            results,
+            request,
+            names,
+            segmenter,
+            run_id=row.run_id,
+            step=step,
+            on_event=on_event,
         )
         return self._run
 
@@ -203,6 +213,10 @@ class TextSegmentLogic:
     def _require_idle(self) -> None:
         if self._run is not None and self._run.is_active:
             raise BusyError(_("A run is not over."), _("Wait for its end, or cancel it."))
+
+    def results_of(self, volumeNode: Any, segmentationNode: Any) -> Results:
+        """Return the results that a segmentation holds, also those of earlier sessions."""
+        return Results(volumeNode, segmentationNode)
 
     def resolve(self, text: str, modality: str, model: ModelInfo | None = None) -> list[Resolution]:
         """Return what a text stands for, term by term; fast enough to call on every keystroke.

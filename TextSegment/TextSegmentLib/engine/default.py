@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from slicer.i18n import tr as _
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.correction import Edit
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import SettingsError
+from textsegment.geometry import Box
 from textsegment.prompt import Prompt
-from textsegment.segmentation import Segmentation
+from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, Segmenter, ignore_events
 from textsegment.volume import Volume
 
@@ -74,6 +76,30 @@ class _Starting:
     ) -> Segmentation:
         """Segment, once the engine has started; see ``Segmenter``."""
         return self._ready().segment(volume, prompts, effort=effort, on_event=on_event, cancel=cancel)
+
+    def correct(
+        self,
+        volume: Volume,
+        *,
+        edits: Sequence[Edit],
+        base: StructureMask | None = None,
+        prompt: Prompt | str | None = None,
+        name: str = "",
+        within: Box | None = None,
+        on_event: EventCallback = ignore_events,
+        cancel: CancelToken | None = None,
+    ) -> StructureMask:
+        """Carry edits to the rest, once the engine has started; see ``Segmenter``."""
+        return self._ready().correct(
+            volume,
+            edits=edits,
+            base=base,
+            prompt=prompt,
+            name=name,
+            within=within,
+            on_event=on_event,
+            cancel=cancel,
+        )
 
     def _ready(self) -> Segmenter:
         while self._server.state is ServerState.STARTING:

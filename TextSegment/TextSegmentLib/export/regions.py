@@ -20,13 +20,11 @@ from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
 from TextSegmentLib.scene.alignment import volume_to_segmentation
-from TextSegmentLib.scene.content import Content, LabelImage
+from TextSegmentLib.scene.content import Content, LabelImage, corners_of, whole_shift
 from TextSegmentLib.scene.record import tag_of
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
-# Two grids are the same if their voxels are closer than this to each other, in voxels.
-_SAME_VOXEL = 0.01
 _SLAB_VOXELS = 2_000_000
 
 
@@ -128,7 +126,7 @@ class RegionSource:
         to_index = (
             np.linalg.inv(geometry.affine) @ self.to_volume @ matrix_of(self.image.GetImageToWorldMatrix)
         )
-        shift = _whole_shift(to_index, self.image.GetExtent())
+        shift = whole_shift(to_index, self.image.GetExtent())
         whole = _voxels(self.image) == self.label
         box = Box.around(whole)
         if box is None:
@@ -195,30 +193,14 @@ def take_region(segmentation_node: Any, volume_node: Any, region: SegmentRegion)
     return RegionSource(region, image, segment.GetLabelValue(), time, to_volume)
 
 
-def _whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Return the shift of a label map's grid in whole voxels; None if it differs by more than a shift."""
-    shift = np.rint(to_index[:3, 3])
-    moved = to_index.copy()
-    moved[:3, 3] -= shift
-    corners = _corners(extent[::2], extent[1::2])
-    off = np.abs((moved @ corners)[:3] - corners[:3]).max()
-    return shift.astype(np.int64) if off < _SAME_VOXEL else None
-
-
 def _reach(
     box: Box, first: NDArray[np.int64], to_index: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the half-open index range of the grid that encloses a box of a label map."""
     low = first + box.start - 0.5
     high = first + box.stop - 0.5
-    corners = (to_index @ _corners(low, high))[:3]
+    corners = (to_index @ corners_of(low, high))[:3]
     return np.floor(corners.min(axis=1)).astype(np.int64), np.ceil(corners.max(axis=1)).astype(np.int64) + 1
-
-
-def _corners(low: Any, high: Any) -> NDArray[np.float64]:
-    """Return the corners of a box as homogeneous columns, shape (4, 8)."""
-    sides = np.meshgrid(*zip(low, high, strict=True), [1.0], indexing="ij")
-    return np.array([side.ravel() for side in sides], dtype=np.float64)
 
 
 def _clipped(

@@ -29,16 +29,17 @@ class ResultsSection:
     Args:
         ui: Widgets of the panel, by name.
         on_redo: Called with the row whose structure is to be segmented again.
-        on_undo: Called when the last run is to be undone.
 
     Attributes:
+        on_offered: Called whenever the actions that are possible may have changed.
         shown: Results that are currently shown, or None.
         export_dialog: Export dialog that is currently open, or None.
     """
 
-    def __init__(self, ui: Any, on_redo: Callable[[ResultRow], None], on_undo: Callable[[], None]) -> None:
+    def __init__(self, ui: Any, on_redo: Callable[[ResultRow], None]) -> None:
         self._ui = ui
         self._on_redo = on_redo
+        self.on_offered: Callable[[], None] = lambda: None
         self.shown: Results | None = None
         self._rows: Sequence[ResultRow] = ()
         self._is_active = False
@@ -60,7 +61,6 @@ class ResultsSection:
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
         ui.deleteButton.connect("clicked()", self._delete)
-        ui.undoButton.connect("clicked()", on_undo)
         ui.editorButton.connect("clicked()", self._edit)
         ui.exportButton.connect("clicked()", self._export)
         self.show(None)
@@ -144,12 +144,13 @@ class ResultsSection:
         self._ui.acceptButton.enabled = any(row.segment_id and not row.accepted for row in rows)
         self._ui.deleteButton.enabled = any(row.segment_id for row in rows)
         self._ui.redoButton.enabled = has_image and len(rows) == 1
-        self._ui.undoButton.enabled = is_there
         self._ui.editorButton.enabled = is_there
         self._ui.exportButton.enabled = has_image
+        self.on_offered()
 
-    def _selected(self) -> list[ResultRow]:
-        """Return the rows of the selected segments that were created by runs."""
+    @property
+    def selected(self) -> list[ResultRow]:
+        """Rows of the selected segments that were created by runs."""
         return self._among_selected(self.shown.rows) if self.shown is not None else []
 
     def _among_selected(self, rows: Sequence[ResultRow]) -> list[ResultRow]:
@@ -173,30 +174,30 @@ class ResultsSection:
 
     def _accept_and_go_on(self) -> None:
         """Accept the selected segments, and select the next one that has not been accepted."""
-        if self.shown is not None and self._selected():
+        if self.shown is not None and self.selected:
             self._accept()
             left = [row.segment_id for row in self.shown.rows if row.segment_id and not row.accepted]
             self._table.select_next(left)
 
     def _accept(self) -> None:
         if self.shown is not None:
-            for row in self._selected():
+            for row in self.selected:
                 self.shown.accept(row)
         self._show_again()
 
     def _delete(self) -> None:
         if self.shown is not None:
-            for row in self._selected():
+            for row in self.selected:
                 self.shown.delete(row)
         self._show_again()
 
     def _redo(self) -> None:
-        self._on_redo(self._selected()[0])
+        self._on_redo(self.selected[0])
 
     def _edit(self) -> None:
         if self.shown is None:
             return
-        with_segment = [row for row in self._selected() or self.shown.rows if row.segment_id]
+        with_segment = [row for row in self.selected or self.shown.rows if row.segment_id]
         segment_id = with_segment[0].segment_id if with_segment else None
         open_editor(self.shown.segmentation_node, segment_id, self.shown.volume_node)
 

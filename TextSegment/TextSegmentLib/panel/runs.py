@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,9 +73,6 @@ class Runs:
         self._asked: RunRequest | None = None
         self._next: RunRequest | None = None
         self._pump: Pump | None = None
-        self._undo_pump: Pump | None = None
-        self._is_undoing = False
-        self._undo_steps: Generator[None, None, tuple[str, ...]] | None = None
         self._shown_at = 0.0
         self._shown_state: tuple[RunState, str] | None = None
 
@@ -116,14 +113,6 @@ class Runs:
 
         self._start(start, if_starting=again)
 
-    def undo(self) -> None:
-        """Undo the last run of the results shown, after checking which segments have been edited."""
-        self.cancel()
-        results = self._results.shown
-        # A second click must not undo another run as well.
-        if not self._is_undoing and self._go_on_with_undo(results):
-            self._undo_pump = Pump(lambda: self._go_on_with_undo(results))
-
     def cancel(self) -> None:
         """Cancel the current run and discard any request that is waiting."""
         if self._logic.run is not None:
@@ -147,8 +136,8 @@ class Runs:
     def stop(self) -> None:
         """Cancel everything, because the panel is being destroyed."""
         self.cancel()
-        for pump in filter(None, (self._pump, self._undo_pump)):
-            pump.stop()
+        if self._pump is not None:
+            self._pump.stop()
 
     def _put_behind(self, request: RunRequest) -> None:
         """Queue a request behind the current run, unless it asks for the same structures."""
@@ -242,33 +231,6 @@ class Runs:
             self._section.show_note(run.error.message, run.error.hint, *left)
         elif run.warnings:
             self._section.show_note(*run.warnings)
-
-    def _go_on_with_undo(self, results: Results | None) -> bool:
-        self._is_undoing = False  # in case the step fails
-        self._is_undoing = self._undo_step(results)
-        return self._is_undoing
-
-    def _undo_step(self, results: Results | None) -> bool:
-        """Do one step of an undo, first checking for edits; return whether there is more to do."""
-        if results is None or (results is not self._results.shown and self._undo_steps is None):
-            return False
-        steps, self._undo_steps = self._undo_steps, None
-        if steps is None:
-            if results.look():
-                return True
-            steps = results.undo_in_steps()
-        try:
-            next(steps)
-        except StopIteration as end:
-            kept = end.value
-        else:
-            self._undo_steps = steps
-            return True
-        if kept:
-            text = _("Kept, because they were edited or accepted: {names}.")
-            self._section.show_note(text.format(names=", ".join(kept)))
-        self._results.refresh()
-        return False
 
 
 def _rows_there(request: RunRequest) -> list[ResultRow]:

@@ -25,6 +25,7 @@ from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.panel.runs import RunRequest, Runs
 from TextSegmentLib.panel.shown_image import ShownImage
+from TextSegmentLib.panel.undo import Undo
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.run import Run
@@ -50,7 +51,8 @@ class Panel(VTKObservationMixin):
         self._is_entered = False
         self._known_text = ""  # the parameter node's text when last read or written
         self.run_section = run_section = RunSection(ui)
-        self.results = ResultsSection(ui, lambda row: self.runs.redo(row), lambda: self.runs.undo())
+        self.results = ResultsSection(ui, lambda row: self.runs.redo(row))
+        self.undo = Undo(ui, self.results, run_section)
         self.inputs = InputSection(ui, logic, self._case_changed)
         self.shown_image = ShownImage(ui.inputSelector, ui.viewsLabel)
         self.engine = EngineSection(ui, self._engine_changed, run_section.show_error)
@@ -75,6 +77,8 @@ class Panel(VTKObservationMixin):
         )
         ui.segmentButton.connect("clicked()", self.prompt.enter)
         ui.cancelButton.connect("clicked()", self.runs.cancel)
+        ui.undoButton.connect("clicked()", self._undo)
+        ui.redoStepButton.connect("clicked()", self.undo.redo)
         for keys in _RUN_KEYS:
             shortcut = qt.QShortcut(qt.QKeySequence(keys), root)
             shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
@@ -108,7 +112,7 @@ class Panel(VTKObservationMixin):
         self._let_go()
         self.removeObservers()
         self.inputs.bind(None)  # a reload only hides the widgets, which keep following the scene
-        for part in (self.prompt, self.tree, self.results, self.engine, self.shown_image):
+        for part in (self.prompt, self.tree, self.results, self.undo, self.engine, self.shown_image):
             part.stop()
 
     def segment(self) -> None:
@@ -124,6 +128,10 @@ class Panel(VTKObservationMixin):
                     case.roi_node,
                 )
             )
+
+    def _undo(self) -> None:
+        self.runs.cancel()
+        self.undo.undo()
 
     def _run_started(self, run: Run) -> None:
         self.recent.remember(self.prompt.text)

@@ -79,6 +79,17 @@ class LabelImage:
         self._counts: NDArray[np.int64] | None = None
         self.time = image.GetMTime() if image is not None else 0
 
+    @property
+    def to_ras(self) -> NDArray[np.float64]:
+        """4×4 matrix from the index (i, j, k) of a voxel in memory to RAS, in mm."""
+        matrix = self._to_ras.copy()
+        matrix[:3, 3] = (self._to_ras @ [*self._extent[::2], 1])[:3]
+        return matrix
+
+    def mask(self, label: int) -> NDArray[np.bool_]:
+        """Return the voxels that have a label, ``[k, j, i]``; slow for large images."""
+        return self._voxels_kji == label
+
     def count(self, label: int) -> int:
         """Return how many voxels have a label; the first call counts all labels at once."""
         if self._voxels_kji.dtype.kind != "u" or self._voxels_kji.dtype.itemsize > 2:
@@ -111,14 +122,8 @@ class LabelImage:
 
     def content(self, label: int) -> Content | None:
         """Return the content of a label, or None if no voxel has it; slow for large images."""
-        mask_kji = self._voxels_kji == label
-        box = Box.around(mask_kji)
-        if box is None:
-            return None
-        first = [low + start for low, start in zip(self._extent[::2], reversed(box.start), strict=True)]
-        inside = mask_kji[box.slices]
-        k, j, i = inside.shape
-        return Content((self._to_ras @ [*first, 1])[:3], _digest(inside), (i, j, k))
+        found = content_in(self.mask(label), self.to_ras)
+        return None if found is None else found[0]
 
     def erase(self, label: int, content: Content) -> bool:
         """Set the voxels of a label in a content's box to zero; return whether that was possible.
@@ -160,6 +165,40 @@ def voxels_kji(image: Any) -> NDArray[Any]:
     i, j, k = image.GetDimensions()
     voxels: NDArray[Any] = numpy_support.vtk_to_numpy(image.GetPointData().GetScalars())
     return voxels.reshape(k, j, i)
+
+
+def whole_shift(to_index: NDArray[np.float64], extent: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Return the shift of a label map's grid in whole voxels; None if it differs by more than a shift."""
+    shift = np.rint(to_index[:3, 3])
+    moved = to_index.copy()
+    moved[:3, 3] -= shift
+    corners = corners_of(extent[::2], extent[1::2])
+    off = np.abs((moved @ corners)[:3] - corners[:3]).max()
+    return shift.astype(np.int64) if off < _SAME_VOXEL else None
+
+
+def corners_of(low: Any, high: Any) -> NDArray[np.float64]:
+    """Return the corners of a box as homogeneous columns, shape (4, 8)."""
+    sides = np.meshgrid(*zip(low, high, strict=True), [1.0], indexing="ij")
+    return np.array([side.ravel() for side in sides], dtype=np.float64)
+
+
+def content_in(
+    mask_kji: NDArray[np.bool_], to_ras: NDArray[np.float64]
+) -> tuple[Content, NDArray[np.bool_]] | None:
+    """Return the content of a mask and the part of it in its bounding box; None if it is empty.
+
+    Args:
+        mask_kji: Mask ``[k, j, i]``.
+        to_ras: 4×4 matrix from the index (i, j, k) in the mask to RAS, in mm.
+    """
+    box = Box.around(mask_kji)
+    if box is None:
+        return None
+    inside = mask_kji[box.slices]
+    k, j, i = inside.shape
+    corner_ras = (to_ras @ [*reversed(box.start), 1])[:3]
+    return Content(corner_ras, _digest(inside), (i, j, k)), inside
 
 
 def _digest(inside_kji: NDArray[np.bool_]) -> bytes:

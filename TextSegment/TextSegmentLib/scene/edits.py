@@ -6,28 +6,33 @@ scene is saved. A cached verdict stays valid as long as the segment's image is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import vtk
 
 from TextSegmentLib.background import BackgroundTask
+from TextSegmentLib.history.packed_mask import PackedMask, changes_between
 from TextSegmentLib.scene.content import Content, LabelImage
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Verdict:
-    """Whether a segment was edited, and its volume if so.
+    """Whether a segment was edited, and its voxels.
 
     Attributes:
         is_edited: Whether the segment differs from what a run made.
         volume_ml: Current volume in millilitres; not measured if the segment was not edited.
+        mask: Current voxels; None if there are none, or if nobody has asked for them.
+        changes: Number of slices that the user has edited; None if that cannot be told.
     """
 
     is_edited: bool
     volume_ml: float = 0.0
+    mask: PackedMask | None = None
+    changes: int | None = None
 
 
 class _Seen:
@@ -55,24 +60,58 @@ class _Seen:
 
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """Segment to be checked for edits, with the content that a run gave it."""
+    """Segment to be checked for edits.
+
+    Attributes:
+        segment_id: Identifier of the segment.
+        segment: The segment.
+        original: Content that a run gave it; None for a segment of the user's own, which is never edited.
+        find_result: Returns the mask that a run gave it; None if it was not stored.
+    """
 
     segment_id: str
     segment: Any
-    original: Content
+    original: Content | None
+    find_result: Callable[[], PackedMask | None] = lambda: None
+
+
+@dataclass(frozen=True, eq=False)
+class Stroke:
+    """Change of a segment's voxels by the user, or by another program."""
+
+    segment_id: str
+    before: PackedMask | None
+    after: PackedMask | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """Suspect whose voxels are compared in the worker."""
+
+    suspect: Suspect
+    image: LabelImage
+    label: int
+    result: PackedMask | None
 
 
 class EditWatch:
-    """Tracks which segments of one segmentation were edited."""
+    """Tracks which segments of one segmentation were edited, and how."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[_Seen, Verdict]] = {}
+        self._known: dict[str, tuple[_Seen | None, Verdict]] = {}
         self._task: BackgroundTask[dict[str, Verdict]] | None = None
         self._asked: dict[str, _Seen] = {}
+        self._strokes: list[Stroke] = []
 
-    def remember(self, segment_id: str, segment: Any) -> None:
-        """Record a segment that a run has just made as unedited."""
-        self._known[segment_id] = (_Seen(segment), Verdict(is_edited=False))
+    def remember(self, segment_id: str, segment: Any, mask: PackedMask | None) -> None:
+        """Record the voxels that this module has just given a segment as unedited."""
+        self._known[segment_id] = (_Seen(segment), Verdict(is_edited=False, mask=mask))
+        self._asked.pop(segment_id, None)
+
+    def expect(self, segment_id: str, mask: PackedMask | None) -> None:
+        """Record the voxels that this module has just given a segment, which is checked for edits again."""
+        self._known[segment_id] = (None, Verdict(is_edited=False, mask=mask))
+        self._asked.pop(segment_id, None)  # the answer would be about earlier voxels
 
     def verdict(self, segment_id: str, segment: Any) -> Verdict | None:
         """Return the verdict on a segment in its current state; None if it was not checked yet."""
@@ -98,6 +137,11 @@ class EditWatch:
             assert self._task is not None
             self._task.wait()
 
+    def take_strokes(self) -> list[Stroke]:
+        """Return the changes seen since the last call, oldest first."""
+        strokes, self._strokes = self._strokes, []
+        return strokes
+
     def _ask(self, unknown: list[Suspect]) -> None:
         images: dict[str, LabelImage] = {}
         work = []
@@ -106,7 +150,7 @@ class EditWatch:
             key = "" if image is None else image.GetAddressAsString("")
             if key not in images:
                 images[key] = LabelImage(image)
-            work.append((each.segment_id, images[key], each.segment.GetLabelValue(), each.original))
+            work.append(_Task(each, images[key], each.segment.GetLabelValue(), each.find_result()))
         self._asked = {each.segment_id: _Seen(each.segment) for each in unknown}
         self._task = BackgroundTask(lambda _report, _cancel: _judge(work)).start()
 
@@ -115,13 +159,43 @@ class EditWatch:
             return
         task, self._task = self._task, None
         for segment_id, verdict in task.result().items():
+            seen = self._asked.get(segment_id)
+            if seen is None:
+                continue
             # If the segment changed meanwhile, this no longer matches it, and it is checked again.
-            self._known[segment_id] = (self._asked[segment_id], verdict)
+            _seen, before = self._known.get(segment_id, (None, None))
+            self._known[segment_id] = (seen, verdict)
+            if before is not None and _is_stroke(before.mask, verdict.mask):
+                self._strokes.append(Stroke(segment_id, before.mask, verdict.mask))
 
 
-def _judge(work: list[tuple[str, LabelImage, int, Content]]) -> dict[str, Verdict]:
-    verdicts = {}
-    for segment_id, image, label, original in work:
-        is_edited = not image.holds(label, original)
-        verdicts[segment_id] = Verdict(is_edited, image.volume_ml(label) if is_edited else 0.0)
-    return verdicts
+def _judge(work: list[_Task]) -> dict[str, Verdict]:
+    return {task.suspect.segment_id: _verdict(task) for task in work}
+
+
+def _verdict(task: _Task) -> Verdict:
+    suspect, image, label = task.suspect, task.image, task.label
+    if suspect.original is not None and image.holds(label, suspect.original):
+        return Verdict(is_edited=False, mask=task.result or _as_made(suspect.original, image, label))
+    mask = PackedMask.of(image.mask(label), image.to_ras)
+    if suspect.original is None:
+        return Verdict(is_edited=False, mask=mask)
+    count = None if task.result is None else changes_between(task.result, mask)
+    return Verdict(True, image.volume_ml(label), mask, count)
+
+
+def _as_made(original: Content, image: LabelImage, label: int) -> PackedMask | None:
+    """Return the voxels of a segment that is as a run made it, without reading the whole image."""
+    inside = image.inside(label, original)
+    if inside is None:
+        return PackedMask.of(image.mask(label), image.to_ras)
+    to_ras = image.to_ras
+    to_ras[:3, 3] = original.corner_ras
+    return PackedMask.of(inside, to_ras)
+
+
+def _is_stroke(before: PackedMask | None, after: PackedMask | None) -> bool:
+    """Return whether voxels have changed; a segment that was moved as it is was not drawn in."""
+    if before is None or after is None:
+        return before is not after
+    return before.content.digest != after.content.digest

@@ -12,7 +12,7 @@ from textsegment.segmenter import CancelToken, MaskReady, ModelInfo, Segmenter
 from textsegment.vocabulary.selection import Selection
 
 from TextSegmentLib.background import Report
-from TextSegmentLib.scene.content import Content
+from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.scene.segments import labelmap_of
 from TextSegmentLib.scene.volume_node import VolumeSource
 
@@ -24,11 +24,11 @@ class VoxelsCopied:
 
 @dataclass(frozen=True, eq=False)
 class FoundMask:
-    """Mask with the label map made from it, and its content; both None if the mask is empty."""
+    """Mask with the label map made from it, and in packed form; both None if the mask is empty."""
 
     mask: StructureMask
     labelmap: Any = None
-    content: Content | None = None
+    packed: PackedMask | None = None
 
 
 @dataclass(frozen=True)

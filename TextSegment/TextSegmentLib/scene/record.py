@@ -16,6 +16,22 @@ from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.rows import RowState, state_of
 
 _TAG = "TextSegment."
+_KEYS = (
+    "model",
+    "weights_sha256",
+    "prompt",
+    "modality",
+    "version",
+    "date",
+    "run",
+    "state",
+    "volume_ml",
+    "confidence",
+    "content",
+    "box",
+    "warnings",
+    "segment",
+)
 # Segmentation files use "|" and "~" as delimiters in tags, and cannot hold line breaks there.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
 
@@ -93,8 +109,17 @@ def tags_for(
     }
 
 
-def mark(segment: Any, tags: Mapping[str, str]) -> None:
-    """Write tags to a segment; characters that a segmentation file cannot hold are replaced."""
+def mark(segment: Any, tags: Mapping[str, str], *, only: bool = False) -> None:
+    """Write tags to a segment; characters that a segmentation file cannot hold are replaced.
+
+    Args:
+        segment: Segment to write to.
+        tags: Tags that ``tags_for`` or ``tags_of`` returned.
+        only: Whether to remove this module's other tags.
+    """
+    for key in _KEYS if only else ():
+        if key not in tags:
+            segment.RemoveTag(f"{_TAG}{key}")
     for key, value in tags.items():
         segment.SetTag(f"{_TAG}{key}", value.translate(_PUNCTUATION))
 
@@ -103,6 +128,11 @@ def tag_of(segment: Any, key: str) -> str:
     """Return the value of a tag that ``mark`` wrote; empty if there is none."""
     value = vtk.reference("")
     return str(value) if segment.GetTag(f"{_TAG}{key}", value) else ""
+
+
+def tags_of(segment: Any) -> dict[str, str]:
+    """Return all tags of this module that a segment has."""
+    return {key: value for key in _KEYS if (value := tag_of(segment, key))}
 
 
 def _shape(text: str) -> tuple[int, int, int] | None:

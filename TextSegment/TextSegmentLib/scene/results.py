@@ -13,9 +13,12 @@ from typing import Any
 
 from textsegment.segmentation import MaskStatistics
 
+from TextSegmentLib.history.history import History, Step, history_of
+from TextSegmentLib.history.packed_mask import PackedMask
+from TextSegmentLib.history.segment_state import SegmentState
+from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.content import Content
-from TextSegmentLib.scene.editor_history import EditorHistory
-from TextSegmentLib.scene.edits import EditWatch, Suspect
+from TextSegmentLib.scene.edits import Suspect, Verdict
 from TextSegmentLib.scene.record import SegmentRecord
 from TextSegmentLib.scene.rows import ResultRow, RowState, state_of
 from TextSegmentLib.scene.segments import is_completed, remove_segments, segments_of, set_status
@@ -56,6 +59,9 @@ class Results:
     Args:
         volume_node: Volume that was segmented.
         segmentation_node: Segmentation that holds the segments.
+
+    Attributes:
+        history: Steps that can be undone in this segmentation.
     """
 
     def __init__(self, volume_node: Any, segmentation_node: Any) -> None:
@@ -63,8 +69,7 @@ class Results:
         self._asked: list[_Asked] = []
         self._take_up()
         self._targets: dict[str, Target] = {}
-        self._edits = EditWatch()
-        self._history = EditorHistory()
+        self.history: History = history_of(segmentation_node)
 
     @property
     def segmentation_node(self) -> Any:
@@ -104,11 +109,14 @@ class Results:
         Returns:
             Whether the check is still going on: call again a moment later.
         """
-        return self._edits.look(self._suspects())
+        more = self.history.watch.look(self._suspects())
+        self.history.take_strokes()
+        return more
 
     def settle(self) -> None:
         """Check which segments were edited, and wait for the verdicts; for scripts."""
-        self._edits.settle(self._suspects())
+        self.history.watch.settle(self._suspects())
+        self.history.take_strokes()
 
     def begin(self, run_id: str, structures: Sequence[str], modality: str, target: Target) -> None:
         """Register the structures that a run looks for; each gets a row at once."""
@@ -123,19 +131,33 @@ class Results:
         statistics: MaskStatistics,
         segment_id: str | None,
         warnings: tuple[str, ...],
+        mask: PackedMask | None,
+        step: Step,
     ) -> None:
-        """Register what a run found for a structure; ``segment_id`` is None if the mask was empty."""
+        """Register what a run found for a structure.
+
+        Args:
+            run_id: Identifier of the run.
+            structure: Prompt of the structure.
+            statistics: Measurements of the mask.
+            segment_id: Identifier of the segment; None if the mask was empty.
+            warnings: Sentences for the user.
+            mask: Voxels of the segment, in the space of the segmentation; None if the mask was empty.
+            step: Step that undoes the run.
+        """
         asked = self._find_asked(run_id, structure)
         assert asked is not None
         asked.statistics, asked.segment_id, asked.warnings = statistics, segment_id, warnings
         if segment_id is not None:
             segment = self.segmentation_node.GetSegmentation().GetSegment(segment_id)
-            self._edits.remember(segment_id, segment)
-        self._history.leave(self.segmentation_node)
+            self.history.watch.remember(segment_id, segment, mask)
+            step.note(segment_id, None, SegmentState.of(segment, mask))
+            self.history.add(step)
+        self.history.editor.leave(self.segmentation_node)
 
     def save_for_editor(self) -> None:
         """Save an undo state in the Segment Editor; call this before segments are added."""
-        self._history.save(self.segmentation_node)
+        self.history.editor.save(self.segmentation_node)
 
     def accept(self, row: ResultRow) -> None:
         """Mark the segment of a row as completed; ``undo`` keeps it from now on."""
@@ -145,16 +167,21 @@ class Results:
 
     def delete(self, row: ResultRow) -> None:
         """Remove the segment of a row, whether or not it was edited."""
-        _all(self._remove([row]))
+        self.settle()
+        _all(self._remove([row], Step("delete")))
 
-    def make_way(self, row: ResultRow) -> None:
+    def make_way(self, row: ResultRow, step: Step) -> None:
         """Make way for a new result for the structure of a row.
 
         The row's segment is removed, unless it was edited or accepted: then it is kept beside the new one.
+
+        Args:
+            row: Row of the structure.
+            step: Step that undoes the run that makes the new result.
         """
         self.settle()
         if not self._is_users_own(self.row(row.key)):
-            _all(self._remove([row]))
+            _all(self._remove([row], step))
 
     def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
         """Remove the segments of a run, after checking which of them were edited.
@@ -189,9 +216,14 @@ class Results:
             if time.monotonic() > until:
                 yield
                 until = time.monotonic() + _STEP_S
+        self.history.drop_run(run_id)
+        self.take_back(run_id)
+        return tuple(row.name for row in own if row.run_id == run_id)
+
+    def take_back(self, run_id: str) -> None:
+        """Restore the segmentation as it was before a run, if no segment is left in it."""
         if run_id in self._targets:
             self._targets[run_id].take_back()
-        return tuple(row.name for row in own if row.run_id == run_id)
 
     def _take_up(self) -> None:
         """Register the segments of earlier runs; the newest one if a run has several for a structure."""
@@ -225,7 +257,16 @@ class Results:
         return found if found is not None and found.record.run_id == row.run_id else None
 
     def _suspects(self) -> list[Suspect]:
-        return [Suspect(each.segment_id, each.segment, each.record.content) for each in self._made().values()]
+        node = self.segmentation_node
+        if node is None:
+            return []
+        stored = StoredMasks(node)
+
+        def suspect(made: _Made) -> Suspect:
+            content = made.record.content
+            return Suspect(made.segment_id, made.segment, content, lambda: stored.find(Kind.RESULT, content))
+
+        return [suspect(made) for made in self._made().values()]
 
     def _rows_of(self, run_id: str, segments: list[_Made]) -> Iterator[ResultRow]:
         left = {each.segment_id: each for each in segments}
@@ -257,9 +298,15 @@ class Results:
             accepted=is_completed(segment),
             model=record.model,
         )
-        verdict = self._edits.verdict(made.segment_id, segment)
+        verdict = self._verdict(made)
         if verdict is not None and verdict.is_edited:
-            return replace(row, state=RowState.EDITED, volume_ml=verdict.volume_ml, confidence=None)
+            return replace(
+                row,
+                state=RowState.EDITED,
+                volume_ml=verdict.volume_ml,
+                confidence=None,
+                edited_slices=verdict.changes,
+            )
         return row
 
     def _find_asked(self, run_id: str, structure: str) -> _Asked | None:
@@ -270,24 +317,30 @@ class Results:
         """Return whether the segment of a row was edited or accepted by the user."""
         return row.segment_id is not None and (row.accepted or row.state is RowState.EDITED)
 
-    def _remove(self, rows: Sequence[ResultRow]) -> Iterator[None]:
-        """Remove the segments of rows, one per iteration."""
+    def _verdict(self, made: _Made) -> Verdict | None:
+        return self.history.watch.verdict(made.segment_id, made.segment)
+
+    def _remove(self, rows: Sequence[ResultRow], step: Step | None = None) -> Iterator[None]:
+        """Remove the segments of rows, one per iteration, as a part of a step that can be undone."""
         contents: dict[str, Content | None] = {}
         all_made = self._made()
         for row in rows:
             made = self._made_of(row, all_made)
             if made is not None:
-                verdict = self._edits.verdict(made.segment_id, made.segment)
+                if step is not None:
+                    step.note(made.segment_id, self.history.state_of(made.segment_id), None)
+                    self.history.add(step)
+                verdict = self._verdict(made)
                 is_as_made = verdict is not None and not verdict.is_edited
                 contents[made.segment_id] = made.record.content if is_as_made else None
         if not contents:
             return
-        self._history.save_always(self.segmentation_node)
+        self.history.editor.save_always(self.segmentation_node)
         for _removed in remove_segments(self.segmentation_node, contents):
             yield
             if self.segmentation_node is None:
                 return
-        self._history.leave(self.segmentation_node)
+        self.history.editor.leave(self.segmentation_node)
 
 
 def _all(steps: Iterator[None]) -> None:

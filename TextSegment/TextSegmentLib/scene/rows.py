@@ -63,6 +63,8 @@ class ResultRow:
         warnings: Sentences for the user.
         accepted: Whether the user marked the segment as completed.
         model: Name of the model that made the segment; empty if there is no segment.
+        edited_slices: Number of slices that the user has edited; None if the segment was not edited, or if
+            the result that it was edited from is not stored with the scene.
     """
 
     key: str
@@ -78,6 +80,7 @@ class ResultRow:
     warnings: tuple[str, ...] = ()
     accepted: bool = False
     model: str = ""
+    edited_slices: int | None = None
 
     @property
     def is_toy(self) -> bool:

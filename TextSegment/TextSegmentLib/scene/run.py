@@ -15,6 +15,8 @@ from textsegment.segmenter import Estimated, ModelInfo, Progress, Queued, Segmen
 from textsegment.vocabulary.selection import Selection
 
 from TextSegmentLib.background import BackgroundTask, defect
+from TextSegmentLib.history.history import Step
+from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.finding import FoundMask, Request, VoxelsCopied, find
 from TextSegmentLib.scene.record import tags_for
 from TextSegmentLib.scene.results import Results
@@ -43,6 +45,7 @@ class Run:
         structures: Prompts known in advance, so that they have rows from the start; may be empty.
         segmenter: Segmenter that finds the structures.
         run_id: Identifier of an earlier run that this one continues; empty for a run of its own.
+        step: Step that undoes what was done for this run already; None if nothing was.
         replaced: Rows whose segments are replaced once their structure is found anew.
         on_event: Callback that gets this run after every change.
 
@@ -69,6 +72,7 @@ class Run:
         segmenter: Segmenter,
         *,
         run_id: str = "",
+        step: Step | None = None,
         replaced: Sequence[ResultRow] = (),
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> None:
@@ -83,6 +87,7 @@ class Run:
         self.warnings: tuple[str, ...] = target.warnings
         self.model: ModelInfo | None = None
         self._id = run_id or uuid.uuid4().hex
+        self._step = step or Step("run", self._id)
         self._modality = request.modality
         self._structures: tuple[str, ...] = ()
         self._target = target
@@ -216,20 +221,23 @@ class Run:
 
     def _add(self, found: FoundMask) -> None:
         """Add a segment for a mask, unless it is empty."""
-        mask, segment_id = found.mask, None
-        if found.labelmap is not None and found.content is not None and self.model is not None:
-            content = self._target.place(found.labelmap, found.content)
-            tags = tags_for(mask, self.model, content, run_id=self._id, modality=self._modality)
+        mask, segment_id, packed = found.mask, None, None
+        if found.labelmap is not None and found.packed is not None and self.model is not None:
+            packed = self._target.place(found.labelmap, found.packed)
+            tags = tags_for(mask, self.model, packed.content, run_id=self._id, modality=self._modality)
+            StoredMasks(self.segmentation_node).keep(Kind.RESULT, packed.content, packed)
             self._make_way_for(mask.structure)
             self.results.save_for_editor()
             segment_id = add_segment(self.segmentation_node, mask.structure, found.labelmap, tags)
-        self.results.take(self._id, mask.structure, mask.statistics, segment_id, mask.warnings)
+        self.results.take(
+            self._id, mask.structure, mask.statistics, segment_id, mask.warnings, packed, self._step
+        )
 
     def _make_way_for(self, structure: str) -> None:
         there = {row.key for row in self.results.rows}  # some may be gone by now
         for row in self._replaced:
             if row.structure == structure and row.key in there:
-                self.results.make_way(row)
+                self.results.make_way(row, self._step)
 
     def _warn(self, *sentences: str) -> None:
         self.warnings = tuple(dict.fromkeys((*self.warnings, *sentences)))

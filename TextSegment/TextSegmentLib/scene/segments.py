@@ -15,6 +15,7 @@ from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 from textsegment.segmentation import StructureMask
 
+from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.scene.content import Content, LabelImage, voxels_kji
 from TextSegmentLib.scene.record import mark
 from TextSegmentLib.scene.terminology import look_of
@@ -23,8 +24,8 @@ from TextSegmentLib.scene.volume_node import VolumeSource, vtk_matrix
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()
 
 
-def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOrientedImageData, Content]:
-    """Return a non-empty mask as a label map of its box in the volume's space, together with its content.
+def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOrientedImageData, PackedMask]:
+    """Return a non-empty mask as a label map of its box in the volume's space, and in packed form.
 
     Slow for large masks; touches no node, so call it in the worker.
     """
@@ -36,9 +37,11 @@ def labelmap_of(mask: StructureMask, source: VolumeSource) -> tuple[slicer.vtkOr
     image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     voxels_kji(image)[:] = mask.mask.transpose(2, 1, 0)
     image.SetGeometryFromImageToWorldMatrix(vtk_matrix(source.ijk_to_ras))
-    content = LabelImage(image).content(1)
-    assert content is not None
-    return image, content
+    affine = source.ijk_to_ras.copy()
+    affine[:3, 3] = (affine @ [*extent[::2], 1])[:3]
+    packed = PackedMask.of(mask.mask.transpose(2, 1, 0), affine)
+    assert packed is not None
+    return image, packed
 
 
 def add_segment(

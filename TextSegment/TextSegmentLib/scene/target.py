@@ -10,13 +10,13 @@ import vtk
 from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 
+from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.scene.alignment import (
     REFERENCE,
     has_grid_of,
     reference_geometry,
     volume_to_segmentation,
 )
-from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.weak_node import WeakNode
 
@@ -91,11 +91,11 @@ class Target:
         """Segmentation node; None once it was deleted or the scene was closed."""
         return self._node.node
 
-    def place(self, labelmap: slicer.vtkOrientedImageData, content: Content) -> Content:
+    def place(self, labelmap: slicer.vtkOrientedImageData, packed: PackedMask) -> PackedMask:
         """Move a label map from the volume's space to the segmentation's; its voxels do not change.
 
         Returns:
-            The content in the segmentation's space.
+            The packed mask in the segmentation's space.
 
         Raises:
             OutputError: A non-linear transform now lies between the two nodes.
@@ -105,7 +105,7 @@ class Target:
         labelmap.GetImageToWorldMatrix(image_to_volume)
         vtk.vtkMatrix4x4.Multiply4x4(self._matrix, image_to_volume, image_to_segmentation)
         labelmap.SetGeometryFromImageToWorldMatrix(image_to_segmentation)
-        return content.moved(self._matrix)
+        return packed.moved(self._matrix)
 
     def take_back(self) -> None:
         """Remove the node that the run created, or restore what it changed, if no segment is left."""

@@ -229,6 +229,36 @@ def test_what_was_deleted_comes_back_by_the_undo_of_the_editor(hands, editor):
     driver.wait_until(lambda: hands.states() == expected, "rows of now")
 
 
+def test_undo_takes_strokes_and_runs_back_in_turn(hands):
+    """Issue 13.C3: one history; the buttons say what they would do."""
+    assert not hands.ui.redoStepButton.enabled
+    hands.segment("liver")
+    driver.wait_until(lambda: "segmented" in hands.ui.undoButton.toolTip, "a step to undo")
+    erase_a_voxel(node_of(hands), "liver")
+    driver.wait_until(lambda: "drawn" in hands.ui.undoButton.toolTip, "the stroke")
+    assert hands.states() == [["liver", "edited"]]
+    hands.segment("aorta")
+    driver.click(hands.ui.undoButton)
+    driver.wait_until(lambda: hands.states() == [["liver", "edited"]], "the second run undone")
+    driver.click(hands.ui.undoButton)
+    driver.wait_until(lambda: hands.states() == [["liver", "done"]], "the stroke undone")
+    driver.click(hands.ui.redoStepButton)
+    driver.wait_until(lambda: hands.states() == [["liver", "edited"]], "the stroke again")
+    driver.click(hands.ui.redoStepButton)
+    driver.wait_until(lambda: len(hands.states()) == 2, "the second run again")
+    assert not hands.ui.redoStepButton.enabled
+
+
+def test_stroke_just_before_undo_is_what_is_undone(hands):
+    """Issue 13.C3: even if the panel has not seen it yet."""
+    hands.segment("liver")
+    driver.wait_until(lambda: hands.ui.undoButton.enabled, "a step to undo")
+    erase_a_voxel(node_of(hands), "liver")
+    driver.click(hands.ui.undoButton)
+    driver.wait_until(lambda: hands.ui.redoStepButton.enabled, "the step")
+    driver.wait_until(lambda: hands.states() == [["liver", "done"]], "the liver as found")
+
+
 def test_rows_follow_names_and_colours(hands):
     """sl3."""
     hands.segment("liver")
