@@ -172,6 +172,10 @@ def test_routes_and_headers():
         f"HEAD {contract.VOLUME_ROUTE}",
         f"PUT {contract.VOLUME_ROUTE}",
         f"POST {contract.SEGMENT_ROUTE}",
+        f"POST {contract.RESOLVE_ROUTE}",
+        f"POST {contract.SEARCH_ROUTE}",
+        f"GET {contract.TREE_ROUTE}",
+        f"GET {contract.TEMPLATES_ROUTE}",
     ]
     for text in (
         f"# The protocol, version {contract.PROTOCOL_VERSION} ",

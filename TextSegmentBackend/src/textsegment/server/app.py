@@ -17,6 +17,7 @@ from textsegment.server.http import openapi
 from textsegment.server.http.admission import AdmissionMiddleware
 from textsegment.server.http.errors import ErrorMiddleware, error_response
 from textsegment.server.http.segment_route import SegmentResponse
+from textsegment.server.http.term_routes import browse_tree, list_templates, resolve_text, search_text
 from textsegment.server.http.volume_routes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
 from textsegment.server.service import Service
@@ -31,7 +32,11 @@ from textsegment.wire.contract import (
     JSON_TYPE,
     METRICS_ROUTE,
     READY_ROUTE,
+    RESOLVE_ROUTE,
+    SEARCH_ROUTE,
     SEGMENT_ROUTE,
+    TEMPLATES_ROUTE,
+    TREE_ROUTE,
     VOLUME_ROUTE,
     checked_digest,
 )
@@ -114,6 +119,22 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
     async def segment(request: Request) -> Response:
         return SegmentResponse(_service(request), request.state.client)
 
+    @app.post(RESOLVE_ROUTE, **openapi.RESOLVE)
+    async def resolve(request: Request) -> Response:
+        return await resolve_text(_service(request), request.receive)
+
+    @app.post(SEARCH_ROUTE, **openapi.SEARCH)
+    async def search(request: Request) -> Response:
+        return await search_text(_service(request), request.receive)
+
+    @app.get(TREE_ROUTE, **openapi.TREE)
+    async def tree(request: Request) -> Response:
+        return await browse_tree(_service(request), request.query_params, _known(request))
+
+    @app.get(TEMPLATES_ROUTE, **openapi.TEMPLATES)
+    async def templates(request: Request) -> Response:
+        return await list_templates(_service(request), request.query_params, _known(request))
+
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
@@ -127,6 +148,10 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
 def _noted(request: Request, digest: str) -> str:
     request.state.note.digest = checked_digest(digest)
     return digest
+
+
+def _known(request: Request) -> str | None:
+    return request.headers.get("if-none-match")
 
 
 def _service(request: Request) -> Service:

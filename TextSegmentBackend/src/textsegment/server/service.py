@@ -18,6 +18,7 @@ from textsegment.vocabulary.digest import vocabulary_digest
 from textsegment.wire.messages import ServerInfo
 
 _EXPIRY_CHECK_S = 30.0
+_TEXTS_AT_ONCE = 2
 
 
 class Service:
@@ -34,6 +35,7 @@ class Service:
         info: Description of the server for clients.
         schedule: Queue of jobs.
         response_buffer: Frames that wait for slow readers.
+        readers: Bounds how many texts are resolved at once, beside the event loop.
         store: Store of uploaded volumes.
     """
 
@@ -57,6 +59,7 @@ class Service:
             settings.max_queue_per_key,
         )
         self.response_buffer = ResponseBuffer(settings.send_timeout_s)
+        self.readers = asyncio.Semaphore(_TEXTS_AT_ONCE)
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from textsegment.errors import UnknownStructureError
 from textsegment.vocabulary.language.sides import take_side
 from textsegment.vocabulary.lexicon import Ambiguity, load_lexicon
 from textsegment.vocabulary.resolution import MODALITIES
@@ -30,6 +31,29 @@ def search_terms(text: str, limit: int = 20) -> tuple[Term, ...]:
     if not found:
         found = [term for modality in MODALITIES for term in _terms(suggest(text, modality))]
     return tuple({term.id: term for term in found}.values())[:limit]
+
+
+def term_named(text: str) -> Term:
+    """Return the term of the anatomy tree with this identifier or name.
+
+    Args:
+        text: Identifier such as ``UBERON:0002107``, or a name or synonym.
+
+    Raises:
+        UnknownStructureError: There is no such term; the error suggests some.
+
+    Example:
+        >>> term_named("liver").id
+        'structure:liver'
+    """
+    tree = load_tree()
+    if text in tree:
+        return tree[text]
+    if found := tree.named(text):
+        return found[0]
+    near = tuple(term.name for term in search_terms(text, 5))
+    hint = f"Perhaps: {', '.join(near)}." if near else "textsegment terms search finds names."
+    raise UnknownStructureError("The anatomy tree has no term of this name.", hint, near)
 
 
 def _named(text: str) -> Iterator[Term]:

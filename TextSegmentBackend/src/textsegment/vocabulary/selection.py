@@ -16,7 +16,7 @@ from textsegment.vocabulary.structures import known_in, load_structures
 Consent = Callable[[str], bool]
 """Callback that is shown the structures of one term and returns whether to segment all of them."""
 
-_LONGEST_TEXT = 20_000
+LONGEST_TEXT = 20_000
 _MOST_NAMES_SHOWN = 12
 
 
@@ -40,8 +40,8 @@ def check_length(text: str) -> None:
         PromptError: The text has no term, or a term is invalid.
         LimitExceededError: The text or a term is too long.
     """
-    if len(text) > _LONGEST_TEXT:
-        raise LimitExceededError(f"The text is longer than {_LONGEST_TEXT} characters.", "Name less at once.")
+    if len(text) > LONGEST_TEXT:
+        raise LimitExceededError(f"The text is longer than {LONGEST_TEXT} characters.", "Name less at once.")
     terms = [Prompt(term) for terms in split_terms(text) for term in terms]
     if not terms:
         raise PromptError("There is no prompt.", "Name at least one structure, for example liver.")

@@ -50,6 +50,10 @@ def test_describes_every_route_and_nothing_else(schema):
         ("HEAD", "/v1/volumes/{digest}"),
         ("PUT", "/v1/volumes/{digest}"),
         ("POST", "/v1/segment"),
+        ("POST", "/v1/terms/resolve"),
+        ("POST", "/v1/terms/search"),
+        ("GET", "/v1/terms/tree"),
+        ("GET", "/v1/terms/templates"),
     }
 
 
@@ -74,6 +78,10 @@ def test_says_that_a_key_is_needed(server):
         ("HEAD", "/v1/volumes/{digest}"),
         ("PUT", "/v1/volumes/{digest}"),
         ("POST", "/v1/segment"),
+        ("POST", "/v1/terms/resolve"),
+        ("POST", "/v1/terms/search"),
+        ("GET", "/v1/terms/tree"),
+        ("GET", "/v1/terms/templates"),
     ],
 )
 def test_no_answer_contradicts_the_description(schema, method, path):

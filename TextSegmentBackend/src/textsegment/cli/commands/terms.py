@@ -18,7 +18,6 @@ from textsegment.errors import (
     InputUnreadableError,
     ModalityError,
     PromptError,
-    UnknownStructureError,
 )
 from textsegment.vocabulary.answers import with_suggestions
 from textsegment.vocabulary.description import (
@@ -28,7 +27,7 @@ from textsegment.vocabulary.description import (
     describe_term,
 )
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
-from textsegment.vocabulary.search import search_terms
+from textsegment.vocabulary.search import search_terms, term_named
 from textsegment.vocabulary.structures import load_structures
 from textsegment.vocabulary.template import Template, load_templates, template_named
 from textsegment.vocabulary.tree import Term, load_tree
@@ -141,7 +140,7 @@ def tree_command(
 ) -> None:
     """Browse the anatomy tree: green is in the model, grey is not."""
     chosen = _modality(modality)
-    start = [_term(term)] if term else list(load_tree().roots())
+    start = [term_named(term)] if term else list(load_tree().roots())
     if as_json:
         typer.echo(json.dumps([describe_branch(each, chosen, depth) for each in start], ensure_ascii=False))
         return
@@ -149,17 +148,6 @@ def tree_command(
         branches = Branches(_label(each, chosen))
         _grow(branches, each, chosen, depth)
         Console().print(branches)
-
-
-def _term(text: str) -> Term:
-    tree = load_tree()
-    if text in tree:
-        return tree[text]
-    if found := tree.named(text):
-        return found[0]
-    near = tuple(term.name for term in search_terms(text, 5))
-    hint = f"Perhaps: {', '.join(near)}." if near else "textsegment terms search finds names."
-    raise UnknownStructureError("The anatomy tree has no term of this name.", hint, near)
 
 
 def _label(term: Term, modality: str) -> str:
@@ -183,7 +171,7 @@ def show_command(
     """Show all that is known about a structure or a term."""
     chosen = _modality(modality)
     structure = load_structures().get(" ".join(name.lower().split()))
-    term = load_tree().named(structure.name)[0] if structure else _term(name)
+    term = load_tree().named(structure.name)[0] if structure else term_named(name)
     shown = describe_term(term, chosen)
     if structure:
         shown |= {

@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 import textsegment
+from textsegment.server.http.openapi_schemas import DIGEST, MODALITY, schemas
 from textsegment.wire.contract import ANSWER_TYPE, JSON_TYPE, NEXT_CHUNK_HEADER, PROTOCOL_HEADER, VOLUME_TYPE
-from textsegment.wire.failures import error_classes
 
 _REASONS = {
     401: "The access key is missing or wrong.",
@@ -54,7 +54,6 @@ def _no_body(statuses: dict[int | str, dict[str, Any]]) -> dict[int | str, dict[
 _BINARY = {"type": "string", "format": "binary"}
 _VERSION = _header(PROTOCOL_HEADER, {"type": "string", "const": "1"}, required=True)
 _NEXT_CHUNK = {NEXT_CHUNK_HEADER: {"schema": {"type": "integer", "minimum": 0}}}
-_DIGEST = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 HEALTH: dict[str, Any] = {
     "summary": "Whether the server lives; no key needed",
@@ -129,50 +128,63 @@ SEGMENT: dict[str, Any] = {
     },
 }
 
-_TEXT = {"type": "string"}
-_TEXTS = {"type": "array", "items": _TEXT}
-_COUNT = {"type": "integer", "minimum": 1}
+
+def _query(name: str, schema: dict[str, Any], *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
-    """Return the schema of an object that has exactly these fields."""
+def _answer(description: str, schema: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    content = {JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    headers = {"ETag": {"schema": {"type": "string"}}}
     return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
+        200: {"description": description, "content": content, "headers": headers},
+        **_errors(*_CONTRACT, 422, *statuses),
     }
 
 
-def _schemas() -> dict[str, Any]:
-    limits = ("max_volume_bytes", "max_voxels", "max_prompts", "max_prompt_characters", "max_request_bytes")
-    return {
-        "ErrorReport": _object(
-            code={"type": "string", "enum": sorted(error_classes())},
-            message=_TEXT,
-            hint=_TEXT,
-            suggestions=_TEXTS,
-            retry_after_s={"type": "integer", "minimum": 0, "maximum": 3600},
-        ),
-        "ServerInfo": _object(
-            protocol={"type": "integer", "const": 1},
-            software=_TEXT,
-            model=_TEXT,
-            weights_sha256=_TEXT,
-            device=_TEXT,
-            vocabulary_sha256=_TEXT,
-            limits=_object(**dict.fromkeys(limits, _COUNT)),
-            structures={"type": "object", "additionalProperties": _TEXTS},
-        ),
-        "SegmentRequest": _object(
-            volume=_DIGEST,
-            prompts={
-                "type": "array",
-                "minItems": 1,
-                "items": {"type": "string", "minLength": 1, "maxLength": 200},
-            },
-        ),
-    }
+RESOLVE: dict[str, Any] = {
+    "summary": "What each term of a text stands for, among the structures of the model",
+    "operation_id": "resolve_text",
+    "responses": _answer("One entry for each term.", "Resolutions", 408, 413),
+    "openapi_extra": {
+        "parameters": [_VERSION],
+        "requestBody": _body(JSON_TYPE, {"$ref": "#/components/schemas/ResolveRequest"}),
+    },
+}
+SEARCH: dict[str, Any] = {
+    "summary": "Terms of the anatomy tree that a text may mean",
+    "operation_id": "search_text",
+    "responses": _answer("Terms, best match first.", "Terms", 408, 413),
+    "openapi_extra": {
+        "parameters": [_VERSION],
+        "requestBody": _body(JSON_TYPE, {"$ref": "#/components/schemas/SearchRequest"}),
+    },
+}
+TREE: dict[str, Any] = {
+    "summary": "The terms under one of the anatomy tree, or its top",
+    "operation_id": "browse_tree",
+    "responses": {
+        304: {"description": "As the client has it."},
+        **_answer("The terms.", "Terms"),
+    },
+    "openapi_extra": {
+        "parameters": [
+            _VERSION,
+            _query("modality", MODALITY, required=True),
+            _query("under", {"type": "string", "maxLength": 200}, required=False),
+            _query("depth", {"type": "integer", "minimum": 1, "maximum": 3}, required=False),
+        ]
+    },
+}
+TEMPLATES: dict[str, Any] = {
+    "summary": "Sets of structures, as far as the model has them",
+    "operation_id": "list_templates",
+    "responses": {
+        304: {"description": "As the client has it."},
+        **_answer("The sets.", "Templates"),
+    },
+    "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
+}
 
 
 def describe(app: FastAPI, *, has_keys: bool) -> None:
@@ -188,15 +200,14 @@ def describe(app: FastAPI, *, has_keys: bool) -> None:
         description="Segments anatomy in CT, MR and PET volumes by naming it.",
         routes=app.routes,
     )
-    components: dict[str, Any] = {"schemas": _schemas()}
+    components: dict[str, Any] = {"schemas": schemas()}
     if has_keys:
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"key": []}]
     document["components"] = components
     for path in document["paths"].values():
         for operation in path.values():
-            operation["responses"].pop("422" if "requestBody" not in operation else "", None)
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
-                    parameter["schema"] = _DIGEST
+                    parameter["schema"] = DIGEST
     app.openapi = lambda: document  # type: ignore[method-assign]
