@@ -267,6 +267,17 @@ def test_a_server_gives_the_masks_of_its_engine():
 REGION = Box((6, 4, 3), (SMALL[0] - 5, SMALL[1], SMALL[2] - 2))
 
 
+def test_a_check_measures_how_far_a_second_computation_agrees(contestant):
+    volume = phantom(SMALL)
+    plain = contestant.segmenter.segment(volume, contestant.found)
+    checked = contestant.segmenter.segment(volume, contestant.found, effort=Effort(check=True))
+    assert masks_of(checked).keys() == masks_of(plain).keys()
+    for mask, before in zip(checked, plain, strict=True):
+        assert np.array_equal(mask.mask, before.mask)
+        assert 0 <= mask.statistics.shift_agreement <= 1
+        assert np.isnan(before.statistics.shift_agreement)
+
+
 def test_a_region_gives_the_masks_of_the_whole_image_inside_it(contestant):
     volume = phantom(SMALL)
     whole = masks_of(contestant.segmenter.segment(volume, contestant.found))

@@ -3,13 +3,14 @@
     python tools/build_anatomy.py [--check]
 
 What the structures and the anatomy tree already say (sides, parts, ancestors) is derived from them; the rest
-stands in the tables below, by the name without its side. The output is sorted and contains no dates.
+stands in the tables below and in ``anatomy_sizes.tsv``, by the name without its side. The output is sorted and contains no dates.
 ``--check`` writes nothing, and fails if the file is not what would be written.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,9 @@ from textsegment.vocabulary.structures import Structure, load_structures
 from textsegment.vocabulary.tree import load_tree
 
 OUTPUT = Path(__file__).parents[1] / "src/textsegment/vocabulary/data/anatomy.tsv"
-COLUMNS = ("structure", "form", "side", "union", "within")
+SIZES = Path(__file__).with_name("anatomy_sizes.tsv")
+SIZE_COLUMNS = ("low_ml", "high_ml", "height_mm", "spread_mm", "landmark")
+COLUMNS = ("structure", "form", "side", "union", "within", *SIZE_COLUMNS)
 STRUCTURES = load_structures()
 
 # One solid piece in a normal body, thick enough that a mask of it does not break.
@@ -194,13 +197,33 @@ def containers() -> dict[str, set[str]]:
     return above
 
 
+def sizes() -> dict[str, tuple[str, ...]]:
+    """Return the volumes and heights of ``anatomy_sizes.tsv``, by the name without its side.
+
+    They are those of one side, so both sides together have the lower bound of one, since one may be missing.
+    """
+    with SIZES.open(encoding="utf-8") as file:
+        table = {row["structure"]: row for row in csv.DictReader(file, delimiter="\t")}
+    assert not table.keys() - {unsided(structure) for structure in STRUCTURES.values()}
+    found = {}
+    for name, structure in STRUCTURES.items():
+        if (row := table.get(unsided(structure))) is None:
+            found[name] = ("", "", "", "", "no")
+            continue
+        has_sides = not structure.side and any(s.side and unsided(s) == name for s in STRUCTURES.values())
+        high = format(float(row["high_ml"]) * (2 if has_sides else 1), "g")
+        is_landmark = "no" if has_sides else row["landmark"]
+        found[name] = (row["low_ml"], high, row["height_mm"], row["spread_mm"], is_landmark)
+    return found
+
+
 def rows() -> Iterator[tuple[str, ...]]:
     """Yield the rows of the file, in the order of ``COLUMNS``."""
-    above = containers()
+    above, size = containers(), sizes()
     for name, structure in STRUCTURES.items():
         union = bool(structure.parts) and name not in NOT_THE_UNION
         within = "; ".join(sorted(above[name]))
-        yield name, form_of(structure), side_of(structure), "yes" if union else "no", within
+        yield name, form_of(structure), side_of(structure), "yes" if union else "no", within, *size[name]
 
 
 def text_of(lines: Iterable[tuple[str, ...]]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import ceil
 
@@ -23,6 +23,8 @@ class Effort:
             touches the region.
         fast: Whether patches overlap by a quarter instead of a half: large images need fewer patches, and
             masks are slightly less accurate.
+        check: Whether everything is computed a second time on an image shifted by half a voxel, to tell how
+            stable each mask is, which takes twice as long.
 
     Example:
         >>> Effort(region=Box((10, 0, 0), (600, 40, 30))).within((64, 64, 30)).region
@@ -31,6 +33,7 @@ class Effort:
 
     region: Box | None = None
     fast: bool = False
+    check: bool = False
 
     def within(self, spatial_shape: tuple[int, int, int]) -> Effort:
         """Return this effort with its region clipped to an image of the given shape (i, j, k).
@@ -45,7 +48,7 @@ class Effort:
             raise GeometryError(
                 "The region to look at lies outside the image.", "Place it on the image, or leave it out."
             )
-        return Effort(box, self.fast)
+        return replace(self, region=box)
 
 
 def region_in(geometry: Geometry, low_ras: Sequence[float], high_ras: Sequence[float]) -> Box:

@@ -176,5 +176,6 @@ def _found(structure: str, request: Request) -> StructureMask:
         mean_intensity=float(volume.voxels[box.slices][mask].mean()),
         mean_confidence=_CONFIDENCE,
         touches_border=box.reaches(seen),
+        shift_agreement=1.0 if request.effort.check else math.nan,
     )
     return StructureMask(structure, box, mask, statistics)

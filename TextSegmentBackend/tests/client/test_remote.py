@@ -148,12 +148,15 @@ def test_what_cannot_succeed_is_refused_before_anything_is_uploaded(remote, serv
     assert set(server.methods()) == {"GET"}
 
 
-def test_a_server_that_knows_nothing_of_regions_is_not_asked_for_one(remote, server):
+def test_a_server_that_knows_nothing_of_regions_is_not_asked_for_one(remote, server, connect):
     server.features = ""
     assert len(remote.segment(phantom(), ["liver"])) == 1
     asked = server.methods().count("POST")
     with pytest.raises(VersionMismatchError, match="too old for regions"):
         remote.segment(phantom(), ["liver"], effort=Effort(fast=True))
+    server.features = "effort, estimate"
+    with pytest.raises(VersionMismatchError, match="too old for a check"):
+        connect(server.url).segment(phantom(), ["liver"], effort=Effort(check=True))
     assert server.methods().count("POST") == asked
 
 

@@ -42,6 +42,7 @@ class Session:
         volume_number: Number, from 1, of the volume in a file with several, or None.
         roi: Region of the image to segment, see ``read_region``, or None for the whole image.
         fast: Whether patches overlap less, for speed.
+        check: Whether everything is computed twice, to tell how far masks can be relied on.
         yes: Whether sets of structures run without asking.
         overwrite: Whether existing results may be overwritten.
         quiet: Whether to hide progress.
@@ -57,6 +58,7 @@ class Session:
     volume_number: int | None = None
     roi: str | None = None
     fast: bool = False
+    check: bool = False
     yes: bool = False
     overwrite: bool = False
     quiet: bool = False
@@ -102,7 +104,8 @@ class Session:
                 require_writable(path, scan.source, append_to=targets.append_to)
             given = None if self.request.given is None else read_masks(self.request.given, scan)
         volume = scan.volume
-        effort = Effort(None if self.roi is None else read_region(self.roi, scan), self.fast)
+        region = None if self.roi is None else read_region(self.roi, scan)
+        effort = Effort(region, self.fast, self.check)
         effort = effort.within(volume.geometry.spatial_shape)
         with watch.measure("load_model"):
             available = self.info.structures.get(volume.modality, ())

@@ -80,7 +80,7 @@ class PreparedRequest:
             ModalityError: The model has no structures for this modality.
             UnknownStructureError: The model does not support a structure in this modality; the error has
                 suggestions.
-            VersionMismatchError: The server does not support regions or the fast mode.
+            VersionMismatchError: The server does not support regions, the fast mode or a check.
         """
         header = self.identity.header
         info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)
@@ -90,3 +90,5 @@ class PreparedRequest:
             raise VersionMismatchError(
                 "The server is too old for regions and for the fast mode.", "Leave them out, or update it."
             )
+        if self.request.effort.check and "check" not in info.features:
+            raise VersionMismatchError("The server is too old for a check.", "Leave it out, or update it.")

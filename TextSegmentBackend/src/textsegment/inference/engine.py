@@ -198,6 +198,7 @@ class LocalSegmenter:
             "precision": str(plan.precision).removeprefix("torch."),
             "spacing_mm": self.config.spacing,
             "orientation": job.orientation,
+            **({} if job.midline_mm is None else {"midline_mm": round(job.midline_mm, 1)}),
             **_effort_of(job),
         }
 
@@ -205,4 +206,5 @@ class LocalSegmenter:
 def _effort_of(job: LocalJob) -> dict[str, Any]:
     effort = job.request.effort
     region = {} if effort.region is None else {"region": (*effort.region.start, *effort.region.stop)}
-    return region | ({"overlap": FAST_OVERLAP} if effort.fast else {})
+    fast = {"overlap": FAST_OVERLAP} if effort.fast else {}
+    return region | fast | ({"check": True} if effort.check else {})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.device import CPU
 from textsegment.inference.image.canonical import CanonicalImage
 from textsegment.inference.image.patches import PatchGrid
@@ -25,11 +26,18 @@ class PreparedScan:
         image: Canonical image with normalised voxels.
         grid: Patches that cover the image.
         patches: Features keyed by index of the patch in ``grid.boxes``.
+        coarse: Probabilities of landmarks on the coarse grid, keyed by prompt; None where not found.
     """
 
     image: CanonicalImage
     grid: PatchGrid
     patches: dict[int, PatchFeatures] = field(default_factory=dict)
+    coarse: dict[str, ProbabilityBox | None] = field(default_factory=dict)
+
+    @property
+    def host_bytes(self) -> int:
+        """Size in bytes of what is kept in host memory beside the patches."""
+        return self.image.voxels.nbytes + sum(box.levels.nbytes for box in self.coarse.values() if box)
 
 
 class FeatureCache:
@@ -98,7 +106,7 @@ class FeatureCache:
 
     def used_bytes(self, *, on_device: bool) -> int:
         """Return the number of bytes in use, on the device or in host memory."""
-        images = 0 if on_device else sum(scan.image.voxels.nbytes for scan in self._scans.values())
+        images = 0 if on_device else sum(scan.host_bytes for scan in self._scans.values())
         patches = (p for scan in self._scans.values() for p in scan.patches.values())
         return images + sum(_bytes(p) for p in patches if (p.pixel_features.device != CPU) == on_device)
 

@@ -23,6 +23,7 @@ class LocalJob:
         cancel: Token that cancels the job.
         masks: Finished masks, keyed by prompt.
         warnings: Warnings from the preparation of the canonical image.
+        midline_mm: R coordinate of the midline of the body, in millimetres; None if it was not looked for.
     """
 
     request: Request
@@ -32,6 +33,7 @@ class LocalJob:
     cancel: CancelToken
     masks: dict[Prompt, StructureMask] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    midline_mm: float | None = None
 
     @property
     def missing(self) -> list[Prompt]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -22,6 +22,9 @@ from textsegment.inference.image.intensity import normalize
 from textsegment.inference.image.patches import FAST_OVERLAP, OVERLAP, PatchGrid, cut_patch, patch_weight
 from textsegment.inference.image.restore import restore_mask
 from textsegment.inference.job import LocalJob
+from textsegment.inference.measure.coarse import CoarseDecoder
+from textsegment.inference.measure.context import MaskContext
+from textsegment.inference.measure.shift import shifted
 from textsegment.inference.memory import (
     MemoryPlan,
     accumulator_bytes,
@@ -29,6 +32,7 @@ from textsegment.inference.memory import (
     group_size,
     unet_bytes,
 )
+from textsegment.inference.prompts import structures_of
 from textsegment.inference.timings import PatchTimings
 from textsegment.model.sat import PatchFeatures
 from textsegment.prompt import Prompt
@@ -64,16 +68,28 @@ class Pipeline:
         scan = self._prepared(job, plan)
         queries = self._embedded(job.request.prompts, job.request.volume.modality)
         embeddings: dict[int, Tensor] = {}
-        groups = self._groups(job.missing, scan.grid, plan)
+        groups = self._groups(job.missing, scan.grid, plan, once=job.request.effort.check)
         numbers = _patches_in(scan, job)
         patches = len(numbers)
         to_encode = sum(number not in scan.patches for number in numbers)
-        job.on_event(self._estimate(to_encode, scan, plan))
-        job.reporter.expect(to_encode + _DECODING * patches * len(groups) + _FINISHING * len(job.missing))
+        context = MaskContext(scan, job.request, self._offered(job.request.volume.modality))
+        moved = _shifted(scan) if job.request.effort.check else None
+        again = 0 if moved is None else patches * len(groups)
+        job.on_event(self._estimate(to_encode + again, scan, plan))
+        rounds = len(groups) * (1 if moved is None else 2)
+        job.reporter.expect(to_encode + again + _DECODING * patches * rounds + _FINISHING * len(job.missing))
         for group, device in groups:
             rows = [job.request.prompts.index(prompt) for prompt in group]
-            found = self._probabilities(job, scan, rows, device, embeddings, queries, plan)
-            self._finish(job, scan, group, found)
+            coarse = self._coarse_decoder(context, scan, plan)
+            found = self._probabilities(job, scan, rows, device, embeddings, queries, plan, coarse)
+            if coarse is not None:
+                context.add(coarse.finish())
+            second: list[tuple[ProbabilityBox | None, ...]] = [()] * len(group)
+            if moved is not None:
+                probabilities = self._probabilities(job, moved, rows, device, {}, queries, plan)
+                second = [(probability,) for probability in probabilities]
+            self._finish(job, scan, group, found, second, context)
+        job.midline_mm = context.midline_mm
         if to_encode:
             self._timings.keep()
 
@@ -95,6 +111,7 @@ class Pipeline:
         embeddings: dict[int, Tensor],
         queries: Tensor,
         plan: MemoryPlan,
+        coarse: CoarseDecoder | None = None,
     ) -> list[ProbabilityBox | None]:
         """Average the probabilities of some prompts over all patches.
 
@@ -106,6 +123,7 @@ class Pipeline:
             embeddings: Mask embeddings of all prompts, keyed by index of the patch; missing ones are added.
             queries: Queries of all prompts.
             plan: Memory plan to follow.
+            coarse: Decoder of further prompts on the coarse grid.
         """
         accumulator = Accumulator(len(rows), scan.grid, device)
         weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
@@ -119,8 +137,22 @@ class Pipeline:
             accumulator.begin_patch(box, here)
             pixels = features.pixel_features
             decode_patch(pixels, embeddings[number][rows], box, here, accumulator, plan.block_bytes)
+            if coarse is not None:
+                coarse.add(box, features, plan.block_bytes)
             job.reporter.advance(_DECODING, "decoding")
         return accumulator.finish()
+
+    def _coarse_decoder(
+        self, context: MaskContext, scan: PreparedScan, plan: MemoryPlan
+    ) -> CoarseDecoder | None:
+        if not context.missing:
+            return None
+        queries = self._embedded([Prompt(name) for name in context.missing], scan.image.modality)
+        device = plan.accumulates_on
+        return CoarseDecoder(context.missing, queries, self._network, scan.grid, context.step, device)
+
+    def _offered(self, modality: str) -> frozenset[str]:
+        return frozenset(structures_of(self._model.text_encoder, modality))
 
     def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
         overlap = FAST_OVERLAP if job.request.effort.fast else OVERLAP
@@ -142,7 +174,7 @@ class Pipeline:
         job.warnings = scan.image.warnings
         return scan
 
-    def _embedded(self, prompts: tuple[Prompt, ...], modality: str) -> Tensor:
+    def _embedded(self, prompts: Sequence[Prompt], modality: str) -> Tensor:
         """Return the queries (N, width) on the device; each prompt is encoded once per engine."""
         new = [p.text for p in prompts if (p.text, modality) not in self._queries]
         if new:
@@ -151,15 +183,15 @@ class Pipeline:
         return torch.stack([self._queries[p.text, modality] for p in prompts]).float().to(self._device)
 
     def _groups(
-        self, prompts: list[Prompt], grid: PatchGrid, plan: MemoryPlan
+        self, prompts: list[Prompt], grid: PatchGrid, plan: MemoryPlan, *, once: bool
     ) -> list[tuple[list[Prompt], torch.device]]:
         """Split prompts into groups whose sums fit in memory, and choose the device on which to sum them.
 
-        If not all features can be kept, the U-Net runs again for every group, so groups are then as large as
-        memory allows.
+        If not all features can be kept, or features are used ``once``, the U-Net runs again for every group,
+        so groups are then as large as memory allows.
         """
         device, budget = plan.accumulates_on, accumulator_bytes(self._config, plan.precision)
-        if not (plan.keeps_features and self._storable(grid, plan) is not None):
+        if once or not (plan.keeps_features and self._storable(grid, plan) is not None):
             budget = max(budget, free_bytes(device) // 2)
             if group_size(len(prompts), grid, budget) < len(prompts):
                 device, budget = CPU, max(budget, free_bytes(CPU) // 2)
@@ -187,16 +219,30 @@ class Pipeline:
         return features
 
     def _finish(
-        self, job: LocalJob, scan: PreparedScan, group: list[Prompt], found: list[ProbabilityBox | None]
+        self,
+        job: LocalJob,
+        scan: PreparedScan,
+        group: list[Prompt],
+        found: list[ProbabilityBox | None],
+        second: list[tuple[ProbabilityBox | None, ...]],
+        context: MaskContext,
     ) -> None:
-        for prompt, probability in zip(group, found, strict=True):
+        for prompt, probability, again in zip(group, found, second, strict=True):
             job.cancel.raise_if_cancelled()
             mask = restore_mask(
                 prompt.text, probability, scan.image, job.request.volume, within=job.request.looked_at
             )
+            if not mask.statistics.is_empty:
+                measured = context.measure(prompt.text, probability, again)
+                mask = replace(mask, statistics=replace(mask.statistics, **measured))
             job.masks[prompt] = mask
             job.reporter.advance(_FINISHING, "finishing")
             job.on_event(MaskReady(mask))
+
+
+def _shifted(scan: PreparedScan) -> PreparedScan:
+    """Return the scan moved by half a voxel; its features are not kept."""
+    return PreparedScan(replace(scan.image, voxels=shifted(scan.image.voxels)), scan.grid)
 
 
 def _patches_in(scan: PreparedScan, job: LocalJob) -> list[int]:

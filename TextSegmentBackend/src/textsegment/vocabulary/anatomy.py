@@ -44,6 +44,12 @@ class Anatomy:
         overlaps: Names of the structures with which it may share voxels, because one of them contains the
             other or they are different divisions of the same whole. Lesions and tissues, which may lie in
             anything, are not listed; ``may_overlap`` knows of them.
+        volume_ml: Lowest and highest volume in millilitres of what is whole, in nearly all adults; None if
+            unknown.
+        height_mm: Height of its centre above the pelvic floor of an average adult, in millimetres; None if
+            unknown.
+        spread_mm: How far from that height the centre may lie because images show different parts of it.
+        is_landmark: Whether masks of it tell where in the body an image lies.
     """
 
     structure: str
@@ -52,6 +58,10 @@ class Anatomy:
     twin: str | None = None
     parts: tuple[str, ...] = ()
     overlaps: frozenset[str] = frozenset()
+    volume_ml: tuple[float, float] | None = None
+    height_mm: float | None = None
+    spread_mm: float = 0.0
+    is_landmark: bool = False
 
     def parts_in(self, modality: str) -> tuple[str, ...]:
         """Return the parts that the model was trained on in a modality; together they are all of it there.
@@ -80,6 +90,10 @@ def load_anatomy() -> Mapping[str, Anatomy]:
             twin=structure.opposite,
             parts=structure.parts if row["union"] == "yes" else (),
             overlaps=overlaps[name],
+            volume_ml=(float(row["low_ml"]), float(row["high_ml"])) if row["low_ml"] else None,
+            height_mm=float(row["height_mm"]) if row["height_mm"] else None,
+            spread_mm=float(row["spread_mm"] or 0),
+            is_landmark=row["landmark"] == "yes",
         )
     return MappingProxyType(found)
 

@@ -25,9 +25,10 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
-FEATURES = ("effort", "estimate", "details")
+FEATURES = ("effort", "estimate", "details", "check")
 """Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame;
-``details``: its field, cautions with codes, and the statistics by which a mask is judged."""
+``details``: its field, cautions with codes, and the statistics by which a mask is judged; ``check``: its
+field."""
 CALIBRATION_HEADER = "TextSegment-Calibration"
 """Header of responses to ``GET /v1/info``, if the weights are calibrated: four numbers with commas between
 them, the 95 % and 98 % quantiles of the unsure share, scans and masks."""

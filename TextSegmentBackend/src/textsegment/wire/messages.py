@@ -75,7 +75,8 @@ class SegmentRequest:
 def effort_fields(effort: Effort) -> dict[str, Any]:
     """Return the optional request fields that describe an effort."""
     region = {} if effort.region is None else {"region": [*effort.region.start, *effort.region.stop]}
-    return region | ({"fast": True} if effort.fast else {})
+    flags = {name: True for name in ("fast", "check") if getattr(effort, name)}
+    return region | flags
 
 
 def read_effort(given: Fields) -> Effort:
@@ -88,7 +89,8 @@ def read_effort(given: Fields) -> Effort:
     if given.has("region"):
         i, j, k, p, q, r = given.wholes("region", 6, 0, _LAST_VOXEL)
         region = Box((i, j, k), (p, q, r))
-    return Effort(region, given.flag("fast") if given.has("fast") else False)
+    fast, check = (given.flag(name) if given.has(name) else False for name in ("fast", "check"))
+    return Effort(region, fast, check)
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,14 @@ def segment_command(
             "--fast", help="Fewer patches in large images; masks a little worse (docs/performance.md)."
         ),
     ] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Compute everything a second time on a shifted image, and say which masks change: twice the "
+            "time.",
+        ),
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(
@@ -199,6 +207,7 @@ def segment_command(
         volume_number=volume,
         roi=roi,
         fast=fast,
+        check=check,
         yes=yes,
         overwrite=overwrite,
         quiet=quiet,

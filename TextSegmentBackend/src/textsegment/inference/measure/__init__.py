@@ -1,0 +1,1 @@
+"""Measurements that speak for or against a mask, made where the probabilities are."""

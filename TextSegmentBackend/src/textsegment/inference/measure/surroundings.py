@@ -1,0 +1,179 @@
+"""What else is in a scan: landmarks, by which place, side and neighbours of a mask are judged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from textsegment.geometry import Box, Geometry
+from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
+from textsegment.inference.measure.coarse import Step
+from textsegment.vocabulary.anatomy import anatomy_of, load_anatomy, may_overlap
+
+_FEWEST_LANDMARKS = 2
+_MOST_PARTS = 12
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """A structure that was found on the coarse grid.
+
+    Attributes:
+        name: Name of the structure.
+        centre: Its centre (R, A, S) in millimetres.
+        weight: How much its place is worth: more if it is large and the model is sure of it.
+    """
+
+    name: str
+    centre: NDArray[np.float64]
+    weight: float
+
+
+class Surroundings:
+    """The structures that were decoded on the coarse grid of a scan.
+
+    Args:
+        found: Probabilities by name, on the coarse grid; None where a structure was not found.
+        geometry: Grid of all voxels of the canonical image.
+        step: Step of the coarse grid.
+        middle: Centre of the body (R, A, S) in millimetres, for images without any landmark on the midline.
+    """
+
+    def __init__(
+        self,
+        found: Mapping[str, ProbabilityBox | None],
+        geometry: Geometry,
+        step: Step,
+        middle: NDArray[np.float64],
+    ) -> None:
+        self._found = found
+        self._landmarks = tuple(_landmarks(found, geometry, step))
+        self.midline_mm = _midline(self._landmarks, float(middle[0]))
+        """R coordinate of the midline of the body, in millimetres."""
+
+    def height_offset_mm(self, name: str, height: float) -> float:
+        """Return how far above its usual place a structure lies, as the other structures place it.
+
+        Args:
+            name: Name of the structure.
+            height: S coordinate of its centre in millimetres.
+
+        Returns:
+            Millimetres, negative below; NaN if its usual height is unknown or there are too few landmarks.
+        """
+        usual = anatomy_of(name).height_mm
+        others = [
+            (landmark.centre[2] - other, landmark.weight)
+            for landmark in self._landmarks
+            if (other := anatomy_of(landmark.name).height_mm) is not None
+            and landmark.name not in (name, anatomy_of(name).twin)
+            and not may_overlap(name, landmark.name)
+        ]
+        if usual is None or len(others) < _FEWEST_LANDMARKS:
+            return math.nan
+        return height - usual - _weighted_median(others)
+
+    def claimed_share(self, name: str, coarse: ProbabilityBox) -> float:
+        """Return the fraction of a mask that a structure which may not overlap it claims more strongly.
+
+        Args:
+            name: Name of the structure.
+            coarse: Its probabilities on the coarse grid.
+        """
+        inside = coarse.levels > THRESHOLD
+        others = [name_ for name_ in self._found if name_ != name and not may_overlap(name, name_)]
+        if not others or not inside.any():
+            return math.nan
+        highest = np.zeros_like(coarse.levels)
+        for other in others:
+            if (claim := self._found[other]) is not None:
+                _raise_to(highest, coarse.box, claim)
+        return float((highest[inside] > coarse.levels[inside]).mean())
+
+    def whole_agreement(self, parts: Sequence[str], coarse: ProbabilityBox) -> float:
+        """Return the Dice coefficient of a mask and the union of its parts; NaN if parts are not known.
+
+        Args:
+            parts: Names of all parts.
+            coarse: Probabilities of the whole on the coarse grid.
+        """
+        whole = coarse.levels > THRESHOLD
+        if not parts or any(part not in self._found for part in parts) or not whole.any():
+            return math.nan
+        found = [self._found[part] for part in parts]
+        boxes = [coarse.box, *(part.box for part in found if part is not None)]
+        low = np.min([box.start for box in boxes], axis=0)
+        high = np.max([box.stop for box in boxes], axis=0)
+        (i, j, k), (p, q, r) = low.tolist(), high.tolist()
+        frame = Box((i, j, k), (p, q, r))
+        union = np.zeros(frame.shape, dtype=np.uint8)
+        for part in found:
+            if part is not None:
+                _raise_to(union, frame, part)
+        own = np.zeros(frame.shape, dtype=np.uint8)
+        _raise_to(own, frame, coarse)
+        one, other = own > THRESHOLD, union > THRESHOLD
+        return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+def landmarks_in(offered: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the landmarks among the prompts that a model offers."""
+    return tuple(name for name, facts in load_anatomy().items() if facts.is_landmark and name in offered)
+
+
+def parts_in(name: str, offered: Collection[str], modality: str) -> tuple[str, ...]:
+    """Return the parts of which a structure is the union, if the model offers all of them."""
+    parts = anatomy_of(name).parts_in(modality)
+    return parts if 2 <= len(parts) <= _MOST_PARTS and all(part in offered for part in parts) else ()
+
+
+def _landmarks(
+    found: Mapping[str, ProbabilityBox | None], geometry: Geometry, step: Step
+) -> Iterator[Landmark]:
+    voxel_ml = geometry.voxel_volume_ml * math.prod(step)
+    for name, probability in found.items():
+        if probability is None or not anatomy_of(name).is_landmark:
+            continue
+        inside = probability.levels > THRESHOLD
+        where = np.argwhere(inside).mean(axis=0) + probability.box.start
+        sure = float(probability.levels[inside].sum()) / LEVELS
+        expected_dice = 2 * sure / (float(probability.levels.sum()) / LEVELS + inside.sum())
+        weight = expected_dice * math.log1p(inside.sum() * voxel_ml)
+        yield Landmark(name, geometry.to_ras(where * step), weight)
+
+
+def _midline(landmarks: Sequence[Landmark], otherwise: float) -> float:
+    """Return the R coordinate of the midline: of unpaired structures on it, and between the pairs."""
+    by_name = {landmark.name: landmark for landmark in landmarks}
+    on_it = [(mark.centre[0], mark.weight) for name, mark in by_name.items() if name in _ON_THE_MIDLINE]
+    for name, mark in by_name.items():
+        twin = by_name.get(anatomy_of(name).twin or "")
+        if name.startswith("left ") and twin is not None:
+            between = (mark.centre[0] + twin.centre[0]) / 2
+            on_it.append((between, min(mark.weight, twin.weight)))
+    return _weighted_median(on_it) if on_it else otherwise
+
+
+_ON_THE_MIDLINE = ("vertebrae", "spinal cord", "sacrum", "brainstem", "brain")
+
+
+def _weighted_median(items: Sequence[tuple[float, float]]) -> float:
+    values, weights = (np.array(column, dtype=np.float64) for column in zip(*sorted(items), strict=True))
+    sums = np.cumsum(weights)
+    return float(values[np.searchsorted(sums, sums[-1] / 2)])
+
+
+def _raise_to(target: NDArray[np.uint8], frame: Box, source: ProbabilityBox) -> None:
+    """Raise levels to those of another structure where the boxes overlap, in place."""
+    common = frame.intersection(source.box)
+    if 0 in common.shape:
+        return
+    here, there = (
+        tuple(slice(a - s, b - s) for a, b, s in zip(common.start, common.stop, box.start, strict=True))
+        for box in (frame, source.box)
+    )
+    np.maximum(target[here], source.levels[there], out=target[here])
