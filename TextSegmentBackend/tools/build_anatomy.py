@@ -3,8 +3,8 @@
     python tools/build_anatomy.py [--check]
 
 What the structures and the anatomy tree already say (sides, parts, ancestors) is derived from them; the rest
-stands in the tables below and in ``anatomy_sizes.tsv``, by the name without its side. The output is sorted and contains no dates.
-``--check`` writes nothing, and fails if the file is not what would be written.
+stands in the tables below and in ``anatomy_sizes.tsv``, by the name without its side. The output is sorted
+and contains no dates. ``--check`` writes nothing, and fails if the file is not what would be written.
 """
 
 from __future__ import annotations
