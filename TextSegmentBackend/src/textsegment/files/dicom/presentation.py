@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LONGEST_LABEL = 16  # short string (VR SH)
 _LONGEST_DESCRIPTION = 64  # long string (VR LO)
 # Scanners use small series numbers: add the number of the scan to a base for each kind of object.
-_FIRST_NUMBERS = {"RTSTRUCT": 1000, "SEG": 2000}
+_FIRST_NUMBERS = {"RTSTRUCT": 1000, "SEG": 2000, "SR": 3000}
 _LARGEST_SCAN_NUMBER = 10**8
 
 
@@ -66,7 +66,7 @@ def series_number(source: SourceSeries, modality: str) -> int:
 
     Args:
         source: Scan that the new series refers to.
-        modality: ``RTSTRUCT`` or ``SEG``.
+        modality: ``RTSTRUCT``, ``SEG`` or ``SR``.
     """
     try:
         scan = int(str(source.datasets[0].get("SeriesNumber")))
