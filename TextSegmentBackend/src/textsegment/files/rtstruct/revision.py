@@ -1,0 +1,113 @@
+"""Revision of a structure set: which of its regions are untouched, and the set without some of them.
+
+A region is known by its *fingerprint*: name, maker and every point of its contours, to a hundredth of a
+millimetre. A person who edits or renames a region changes it, whatever the program used says about it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+
+from textsegment.errors import InputUnreadableError
+from textsegment.files.atomic import atomic_output
+from textsegment.files.dicom.header import quiet_pydicom, read_dataset
+from textsegment.files.dicom.values import DAMAGE, convert_values, text_of
+from textsegment.files.rtstruct.regions import number_of
+
+_STEP_MM = 0.01
+
+
+def read_set(path: Path) -> Dataset:
+    """Read a structure set, with all values converted.
+
+    Raises:
+        InputUnreadableError: The file is damaged or not a structure set.
+    """
+    try:
+        with quiet_pydicom():
+            dataset = read_dataset(path)
+            convert_values(dataset)
+    except (InvalidDicomError, *DAMAGE) as error:
+        raise InputUnreadableError("The structure set cannot be read.", "Check the file.") from error
+    return dataset
+
+
+def fingerprints(dataset: Dataset) -> dict[int, str]:
+    """Return the fingerprint of each region of a structure set by its number.
+
+    Regions whose contours cannot be read, or whose number is not unique, have none.
+
+    Args:
+        dataset: Structure set with converted values.
+    """
+    contours: dict[int, list[Dataset]] = {}
+    for item in dataset.get("ROIContourSequence") or ():
+        number = number_of(item, "ReferencedROINumber")
+        if number is not None:
+            contours.setdefault(number, []).append(item)
+    found: dict[int, str] = {}
+    doubled: set[int] = set()
+    for roi in dataset.get("StructureSetROISequence") or ():
+        number = number_of(roi, "ROINumber")
+        if number is None:
+            continue
+        if number in found or len(contours.get(number, [])) > 1:
+            doubled.add(number)
+        digest = _digest(roi, contours.get(number, []))
+        if digest:
+            found[number] = digest
+    return {number: digest for number, digest in found.items() if number not in doubled}
+
+
+def region_names(dataset: Dataset, numbers: Collection[int]) -> tuple[str, ...]:
+    """Return the names of the regions with these numbers, in the order of the set."""
+    regions = dataset.get("StructureSetROISequence") or ()
+    return tuple(text_of(roi.get("ROIName")) for roi in regions if number_of(roi, "ROINumber") in numbers)
+
+
+def write_without(dataset: Dataset, numbers: Collection[int], path: Path) -> None:
+    """Write a structure set without some of its regions; everything else stays as it is.
+
+    Args:
+        dataset: Structure set; not changed.
+        numbers: Numbers of the regions to leave out.
+        path: File to write.
+
+    Raises:
+        DiskFullError: The disk is full.
+        OutputError: The file cannot be written.
+    """
+    kept = Dataset()
+    kept.update(dataset)
+    kept.file_meta = dataset.file_meta
+    for sequence, keyword in (
+        ("StructureSetROISequence", "ROINumber"),
+        ("ROIContourSequence", "ReferencedROINumber"),
+        ("RTROIObservationsSequence", "ReferencedROINumber"),
+    ):
+        items = [item for item in dataset.get(sequence) or () if number_of(item, keyword) not in numbers]
+        kept.pop(sequence, None)  # the element is shared with the set that was given
+        setattr(kept, sequence, items)
+    with quiet_pydicom(), atomic_output(path) as temporary:
+        kept.save_as(temporary, enforce_file_format=True)
+
+
+def _digest(roi: Dataset, items: list[Dataset]) -> str:
+    """Return the fingerprint of a region; empty if its contours cannot be read."""
+    maker = str(roi.get("ROIGenerationAlgorithm") or "")
+    total = hashlib.sha256(f"{text_of(roi.get('ROIName'))}\n{maker}\n".encode())
+    try:
+        with quiet_pydicom():
+            for contour in (each for item in items for each in item.get("ContourSequence") or ()):
+                points = np.asarray(contour.ContourData, dtype=np.float64)
+                total.update(str(contour.get("ContourGeometricType")).encode())
+                total.update(np.rint(points / _STEP_MM).astype(np.int64).tobytes())
+    except DAMAGE:
+        return ""
+    return total.hexdigest()
