@@ -2,8 +2,10 @@
 # Installs the Debian packages that the tests need where it may: as root, or by sudo without a password.
 # Prints those that are missing afterwards, and says on stderr what to type.
 set -euo pipefail
-# Python's venv; rendering without a screen, Qt and a font; the proxy of the deployment tests.
-packages=(python3-venv libosmesa6 libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 fonts-dejavu-core nginx-light)
+# Python's venv; rendering without a screen, Qt and a font; the proxy of the deployment tests; an archive and the
+# tools of a scanner for the tests of the DICOM node.
+packages=(python3-venv libosmesa6 libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 fonts-dejavu-core nginx-light
+  orthanc orthanc-dicomweb dcmtk iproute2)
 
 missing() {
   for package in "${packages[@]}"; do

@@ -35,11 +35,13 @@ def pytest_sessionfinish():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give out whole files, but all tests on Ray to one process: they share one."""
+    """Give out whole files, but all tests on Ray to one process, and all of the node: they share things."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return "ray" if "/test_ray.py" in nodeid or "[ray-" in nodeid else super()._split_scope(nodeid)
+            if "/test_ray.py" in nodeid or "[ray-" in nodeid:
+                return "ray"
+            return "node" if "/node/" in f"/{nodeid}" else super()._split_scope(nodeid)
 
     return Scheduling(config, log)

@@ -79,6 +79,12 @@ _PHRASES = {
     "result_resampled": "The result lies on other voxels than the reference and was resampled to them: "
     "differences of up to a voxel may come from that.",
     "names_unclear": "Not compared, because several structures have or may mean these names: {names}.",
+    "approved_set_kept": "A person has approved an earlier structure set of this series: it was left "
+    "alone, and this is a new one.",
+    "regions_replaced": "Machine-made regions of the earlier structure set that nobody had edited were "
+    "replaced: {count}.",
+    "regions_kept": "Regions of the earlier structure set that a person has edited or added were kept: "
+    "{names}.",
     "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
     "unsure": "the model is unsure of {percent:g} % of it",
     "distant_parts": "{count} separate parts (the second {percent:g} % of the first, {distance_mm:g} mm "

@@ -76,6 +76,12 @@ class ModalityError(InputError):
     code = "modality_unsupported"
 
 
+class SeriesIncompleteError(InputError):
+    """Images of the series are missing, or may be: it must not be segmented as it is."""
+
+    code = "series_incomplete"
+
+
 class LimitExceededError(InputError):
     """The request exceeds a limit of this installation."""
 
@@ -126,6 +132,24 @@ class DiskFullError(OutputError):
     """The disk is full; no partially written result is left behind."""
 
     code = "disk_full"
+
+
+class DestinationError(OutputError):
+    """The result could not be delivered to another system."""
+
+    code = "destination_failed"
+
+
+class DestinationUnreachableError(DestinationError):
+    """The other system cannot be reached, or does not answer in time."""
+
+    code = "destination_unreachable"
+
+
+class DestinationRefusedError(DestinationError):
+    """The other system refused the connection or the object."""
+
+    code = "destination_refused"
 
 
 class OverlapError(OutputError):
@@ -242,6 +266,18 @@ class StorageError(TextSegmentError):
     code = "storage_failed"
 
 
+class SpoolFullError(StorageError):
+    """The spool of the DICOM node has reached its limit, or its disk is full."""
+
+    code = "spool_full"
+
+
+class JournalError(StorageError):
+    """The journal of the DICOM node cannot be used."""
+
+    code = "journal_unusable"
+
+
 class BusyError(TextSegmentError):
     """The queue is full.
 
@@ -278,6 +314,12 @@ class SettingsError(TextSegmentError):
     """The settings cannot work, or would be unsafe."""
 
     code = "settings_invalid"
+
+
+class RulesError(SettingsError):
+    """A file of rules or the configuration of the DICOM node is invalid."""
+
+    code = "rules_invalid"
 
 
 class PortInUseError(SettingsError):

@@ -18,6 +18,7 @@ from textsegment.cli.commands.compare import compare_command
 from textsegment.cli.commands.data import data_app
 from textsegment.cli.commands.demo import demo_command
 from textsegment.cli.commands.inspect import inspect_command
+from textsegment.cli.commands.node import node_app
 from textsegment.cli.commands.segment import segment_command
 from textsegment.cli.commands.serve import serve_command
 from textsegment.cli.commands.terms import terms_app
@@ -88,6 +89,7 @@ app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")
 app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
+app.add_typer(node_app, name="node")
 app.command("train")(train_command)
 
 

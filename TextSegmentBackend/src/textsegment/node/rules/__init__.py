@@ -1,0 +1,1 @@
+"""Rules: facts about a series, conditions on them, and explanations."""

@@ -1,0 +1,293 @@
+"""Rules that decide what becomes of a series, and why; the first rule that matches decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from textsegment.derive.expression import parse_definition
+from textsegment.errors import TextSegmentError
+from textsegment.files.dicom.presentation import Presentation
+from textsegment.node.rules.facts import SeriesFacts
+from textsegment.node.tables import ItemName, Table, Texts
+from textsegment.vocabulary.naming import names_of
+from textsegment.vocabulary.selection import check_text
+from textsegment.vocabulary.template import template_named
+
+Order = Literal["thinnest", "thickest", "most_slices", "first", "latest"]
+Output = Literal["rtstruct", "seg", "report"]
+
+
+class Span(Table):
+    """A range of numbers; either end may be open.
+
+    Attributes:
+        min: Smallest number that matches.
+        max: Largest number that matches.
+    """
+
+    min: float | None = None
+    max: float | None = None
+
+    def holds(self, value: float | None) -> bool:
+        """Return whether a number lies in the range; an unknown one does not."""
+        if value is None:
+            return False
+        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
+
+
+class Match(Table):
+    """Conditions on a series, all of which must hold.
+
+    Texts are compared without regard to case; ``*`` and ``?`` stand for any characters and for one character.
+    Of several texts in a list, one must match.
+
+    Attributes:
+        modality: Modality.
+        study_description: Study description.
+        series_description: Series description.
+        protocol: Protocol name.
+        body_part: Body part examined.
+        kernel: Convolution kernel.
+        manufacturer: Manufacturer.
+        scanner: Model name of the scanner.
+        image_type: Values of the image type; each text must match one of them.
+        sender: AE title of the sender, or name of the DICOMweb query.
+        slice_thickness_mm: Slice thickness.
+        slices: Number of images.
+    """
+
+    modality: Texts = ()
+    study_description: Texts = ()
+    series_description: Texts = ()
+    protocol: Texts = ()
+    body_part: Texts = ()
+    kernel: Texts = ()
+    manufacturer: Texts = ()
+    scanner: Texts = ()
+    image_type: Texts = ()
+    sender: Texts = ()
+    slice_thickness_mm: Span | None = None
+    slices: Span | None = None
+
+    def checks(self, facts: SeriesFacts) -> tuple[Check, ...]:
+        """Return the outcome of each condition for a series."""
+        found = []
+        for name in type(self).model_fields:
+            wanted = getattr(self, name)
+            value = getattr(facts, name)
+            if isinstance(wanted, Span):
+                ends = ["" if end is None else f"{end:g}" for end in (wanted.min, wanted.max)]
+                found.append(Check(name, "–".join(ends), _shown(value), wanted.holds(value)))
+            elif wanted:
+                found.append(
+                    Check(name, " | ".join(wanted), _shown(value), _any_matches(name, wanted, value))
+                )
+        return tuple(found)
+
+    def holds(self, facts: SeriesFacts) -> bool:
+        """Return whether all conditions hold for a series."""
+        return all(check.holds for check in self.checks(facts))
+
+
+class Choice(Table):
+    """Choice of one series of a study among several that match the same rule.
+
+    Attributes:
+        prefer: Preferences, the most important first: conditions, or an order.
+        wait_s: Silence of the whole study before the choice is made.
+    """
+
+    prefer: Annotated[tuple[Match | Order, ...], Field(min_length=1)]
+    wait_s: Annotated[float, Field(gt=0)] = 60.0
+
+    def best(self, candidates: Sequence[SeriesFacts]) -> int:
+        """Return the index of the preferred series; of equal ones, the first."""
+        return min(range(len(candidates)), key=lambda index: self._rank(candidates[index], index))
+
+    def _rank(self, facts: SeriesFacts, index: int) -> tuple[float, ...]:
+        ranks: list[float] = []
+        for wish in self.prefer:
+            if isinstance(wish, Match):
+                ranks.append(0.0 if wish.holds(facts) else 1.0)
+            elif wish in ("thinnest", "thickest"):
+                known = facts.slice_thickness_mm
+                sign = 1 if wish == "thinnest" else -1
+                ranks.append(float("inf") if known is None else sign * known)
+            elif wish == "most_slices":
+                ranks.append(-facts.slices)
+            else:
+                ranks.append(index if wish == "first" else -index)
+        return (*ranks, index)
+
+
+class Rule(Table):
+    """What is done with the series that match.
+
+    Attributes:
+        name: Name of the rule, for journal and logs.
+        match: Conditions that must hold.
+        unless: Conditions that must not all hold.
+        choose: Choice among several series of a study; None to take each.
+        template: Name or file of a template, or None.
+        text: Structures by name, in addition to the template.
+        derive: Definitions of derived structures.
+        naming: Naming scheme of the structures of ``text``.
+        short_names: Whether names are limited to 16 characters.
+        outputs: Objects to make.
+        destinations: Names of the destinations; empty to keep the results in the spool only.
+        label: Label of structure sets and segmentations.
+        series_description: Their series description.
+        allow_gaps: Whether a series with missing or unevenly spaced slices is segmented.
+        fast: Whether patches overlap less, for speed.
+    """
+
+    name: ItemName
+    match: Match
+    unless: Match | None = None
+    choose: Choice | None = None
+    template: str | None = None
+    text: str = ""
+    derive: tuple[str, ...] = ()
+    naming: str = "tg263"
+    short_names: bool = False
+    outputs: Annotated[tuple[Output, ...], Field(min_length=1)] = ("rtstruct", "report")
+    destinations: tuple[ItemName, ...] = ()
+    label: str | None = None
+    series_description: str | None = None
+    allow_gaps: bool = False
+    fast: bool = False
+
+    @model_validator(mode="after")
+    def _can_run(self) -> Rule:
+        if not self.match.model_fields_set:
+            raise ValueError("match needs at least one condition, such as modality")
+        if self.unless is not None and not self.unless.model_fields_set:
+            raise ValueError("unless needs at least one condition")
+        if self.template is None and not self.text:
+            raise ValueError("say what to segment: template or text")
+        try:
+            names_of((), self.naming)
+            if self.template is not None:
+                template_named(self.template)
+            if self.text:
+                check_text(self.text)
+            for definition in self.derive:
+                parse_definition(definition)
+            Presentation(self.label, self.series_description)
+        except TextSegmentError as error:
+            raise ValueError(f"{error.message} {error.hint}".strip()) from error
+        return self
+
+    def checks(self, facts: SeriesFacts) -> tuple[Check, ...]:
+        """Return the outcome of each condition of the rule for a series."""
+        found = self.match.checks(facts)
+        if self.unless is not None:
+            excluded = self.unless.checks(facts)
+            wanted = ", ".join(f"{check.name} = {check.wanted}" for check in excluded)
+            value = ", ".join(check.value for check in excluded)
+            is_excluded = all(check.holds for check in excluded)
+            found += (Check("unless", wanted, value, not is_excluded),)
+        return found
+
+
+class RuleSet(Table):
+    """Rules in the order in which they are tried.
+
+    Attributes:
+        rules: The rules; their names differ.
+    """
+
+    rules: tuple[Rule, ...]
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> RuleSet:
+        if not self.rules:
+            raise ValueError("there is no rule: add [[rules]]")
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) < len(names):
+            raise ValueError("two rules have the same name")
+        return self
+
+    def decide(self, facts: SeriesFacts) -> Decision:
+        """Return the decision about a series, with the outcome of every rule."""
+        trials = tuple(Trial(rule, rule.checks(facts)) for rule in self.rules)
+        return Decision(next((trial.rule for trial in trials if trial.matches), None), trials)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Outcome of one condition.
+
+    Attributes:
+        name: Name of the condition.
+        wanted: Value that matches.
+        value: Value of the series; may contain whatever a person typed at the scanner.
+        holds: Whether the condition holds.
+    """
+
+    name: str
+    wanted: str
+    value: str
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Outcome of one rule.
+
+    Attributes:
+        rule: The rule.
+        checks: Outcome of each of its conditions.
+    """
+
+    rule: Rule
+    checks: tuple[Check, ...]
+
+    @property
+    def matches(self) -> bool:
+        """Whether all conditions hold."""
+        return all(check.holds for check in self.checks)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Decision about a series.
+
+    Attributes:
+        rule: The rule that decides; None if no rule matches.
+        trials: Outcome of every rule, in order.
+    """
+
+    rule: Rule | None
+    trials: tuple[Trial, ...]
+
+    @property
+    def reason(self) -> str:
+        """Reason in one sentence, from names in the rules only, and so safe to log."""
+        if self.rule is not None:
+            trial = next(trial for trial in self.trials if trial.rule is self.rule)
+            return f"Matches rule {self.rule.name!r}: {', '.join(check.name for check in trial.checks)}."
+        failed = (
+            f"{trial.rule.name!r} fails at {', '.join(c.name for c in trial.checks if not c.holds)}"
+            for trial in self.trials
+        )
+        return f"No rule matches: {'; '.join(failed)}."
+
+
+def _any_matches(name: str, wanted: Sequence[str], value: object) -> bool:
+    values = [text.casefold() for text in (value if isinstance(value, tuple) else (str(value),))]
+    found = [any(fnmatchcase(text, pattern.casefold()) for text in values) for pattern in wanted]
+    return all(found) if name == "image_type" else any(found)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return "\\".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
