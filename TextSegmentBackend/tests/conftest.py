@@ -27,6 +27,14 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _runtime_folder(tmp_path_factory):
+    """Let servers of tests announce themselves to tests only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
 def pytest_sessionfinish():
     """End what all tests of this process have shared."""
     if "ray_server" in sys.modules:

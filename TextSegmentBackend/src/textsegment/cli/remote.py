@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textsegment.errors import SettingsError
+from textsegment.errors import ServerUnreachableError, SettingsError, TextSegmentError
 from textsegment.server.settings import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
+
+LOCAL = "local"
+"""What ``--server`` is given to find a running server of this user on this computer."""
 
 
 def connect(
@@ -34,6 +37,38 @@ def connect(
 
     key = _read_key(token_file) if token_file is not None else os.environ.get(KEY_VARIABLE) or None
     return RemoteSegmenter(url, key, ca_file=ca_file, allow_plain_http=allow_plain_http)
+
+
+def connect_to_running(model: str | None) -> RemoteSegmenter:
+    """Return a segmenter for a server of this user that runs on this computer, the latest one.
+
+    Args:
+        model: Name of the model that it must have; None for any.
+
+    Raises:
+        ServerUnreachableError: There is none that answers.
+    """
+    from textsegment.client.remote import RemoteSegmenter
+    from textsegment.server.announcement import running_servers
+
+    others = set()
+    for server in running_servers():
+        if model not in (None, server.model):
+            others.add(server.model)
+            continue
+        segmenter = RemoteSegmenter(server.url, server.key)
+        try:
+            segmenter.info()
+        except TextSegmentError:  # it is stopping, or its key has changed: no answer to this question
+            segmenter.close()
+            continue
+        return segmenter
+    what = "engine" if model is None else f"engine with {model}"
+    running = f"Running: {', '.join(sorted(others))}. " if others else ""
+    raise ServerUnreachableError(
+        f"No {what} of yours runs on this computer.",
+        f"{running}Start one with `textsegment serve`, or leave --server out.",
+    )
 
 
 def _read_key(path: Path) -> str:

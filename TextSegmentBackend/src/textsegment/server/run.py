@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 import textsegment
 from textsegment.errors import PortInUseError, SettingsError
+from textsegment.server.announcement import announced
 from textsegment.server.app import create_app
 from textsegment.server.engines.engine import Engine
 from textsegment.server.http.acceptor import Acceptor
@@ -148,8 +149,10 @@ class Server(uvicorn.Server):
             print("Loading the model …", file=sys.stderr, flush=True)
             async with self._app.router.lifespan_context(self._app):
                 is_up = True
-                self._announce(listener, as_json=announce_json)
-                await self.serve(sockets=[listener])
+                url = self._url(listener)
+                with announced(self._settings, url, self._app.state.service.info.model.model):
+                    self._announce(url, listener, as_json=announce_json)
+                    await self.serve(sockets=[listener])
         if was_interrupted:
             raise KeyboardInterrupt
 
@@ -209,11 +212,14 @@ class Server(uvicorn.Server):
             )
         return found
 
-    def _announce(self, listener: socket.socket, *, as_json: bool) -> None:
+    def _url(self, listener: socket.socket) -> str:
+        host, port = listener.getsockname()[:2]
+        scheme = "http" if self._settings.certfile is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _announce(self, url: str, listener: socket.socket, *, as_json: bool) -> None:
         settings, service = self._settings, self._app.state.service
         host, port = listener.getsockname()[:2]
-        scheme = "http" if settings.certfile is None else "https"
-        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         key = "needed" if settings.keys else "none: every program on this computer may ask"
         model = service.info.model
         print(

@@ -10,7 +10,7 @@ import typer
 from textsegment.cli.batch import run_batch
 from textsegment.cli.outputs import OutputOptions, require_usable
 from textsegment.cli.region import check_region
-from textsegment.cli.remote import connect
+from textsegment.cli.remote import LOCAL, connect, connect_to_running
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import read_criteria
 from textsegment.cli.session import Session
@@ -147,8 +147,9 @@ def segment_command(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="URL",
-            help="Let a TextSegment server do it: https://gpu.example.org. The images go there.",
+            metavar="URL|local",
+            help="Let a TextSegment server do it: https://gpu.example.org. The images go there. With `local` "
+            "a running one of yours on this computer is found (`textsegment serve`, or 3D Slicer's).",
         ),
     ] = None,
     token_file: Annotated[
@@ -219,6 +220,12 @@ def segment_command(
     if server is None:
         _require_none("without --server", token_file=token_file, ca_file=ca_file)
         _segment(images, targets, session)
+        return
+    if server == LOCAL:
+        _require_none("with --server local", token_file=token_file, ca_file=ca_file)
+        _require_none("with --server: it has been decided", device=device, precision=precision)
+        with connect_to_running(model) as session.server:
+            _segment(images, targets, session)
         return
     _require_none("with --server: its operator decides", model=model, device=device, precision=precision)
     with connect(
