@@ -170,11 +170,17 @@ def codes_of(entry: dict[str, Any], codes: dict[str, Any]) -> dict[str, Any]:
     fallback = PARENT_CODES.get(re.sub(r"^(left|right) ", "", name))
     side = SIDE_CODES.get(entry["side"]) if entry["side_type"] == "paired" else None
     keys = ("category", "type", "type_modifier", "region", "region_modifier")
-    result = {key: found[key] for key in keys if found[key]}
+    result = {key: [*found[key][:2], meaning_of(found[key][2])] for key in keys if found[key]}
     if not found["type"]:
         assert fallback, name
         result = {"category": ANATOMICAL, "type": fallback} | ({"type_modifier": side} if side else {})
     return result | {"exact": bool(found["type"]) and not found["lossy"]}
+
+
+def meaning_of(text: str) -> str:
+    """Return the meaning of a code without a remark on where it was found, beginning with a capital."""
+    plain = re.sub(r" \(via .*\)$", "", text)
+    return plain[:1].upper() + plain[1:] if plain != text else text
 
 
 def build(facts: Path) -> list[dict[str, Any]]:
@@ -189,6 +195,7 @@ def build(facts: Path) -> list[dict[str, Any]]:
                 "id": own_id(entry["name"]),
                 "name": entry["name"],
                 "modalities": [DICOM_MODALITY[m] for m in entry["modalities"]],
+                "regions": [entry["region"][m] for m in entry["modalities"]],
                 "kind": kind_of(entry["name"], entry["kind"]),
                 "side": entry["side"],
                 "opposite": entry["opposite"],

@@ -62,6 +62,7 @@ class Structure:
         id: Stable TextSegment identifier, such as ``left_kidney`` or ``vertebra_l4``.
         name: Exact prompt of the model, such as ``left kidney``.
         modalities: DICOM modalities in which the model knows it: ``CT``, ``MR``, ``PT``.
+        regions: Region of the body to which the published figures count it, for each of ``modalities``.
         kind: One of organ, gland, vessel, bone, cartilage, joint, disc, muscle, nerve, brain region, cavity,
             tissue and lesion.
         side: ``left``, ``right`` or None.
@@ -76,6 +77,7 @@ class Structure:
     id: str
     name: str
     modalities: tuple[str, ...]
+    regions: tuple[str, ...]
     kind: str
     side: str | None
     opposite: str | None
@@ -108,6 +110,7 @@ def _structure(row: Mapping[str, Any]) -> Structure:
         id=row["id"],
         name=row["name"],
         modalities=tuple(row["modalities"]),
+        regions=tuple(row["regions"]),
         kind=row["kind"],
         side=row["side"],
         opposite=row["opposite"],
