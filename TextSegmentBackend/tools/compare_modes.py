@@ -1,11 +1,12 @@
-"""Measure the accuracy lost with half precision or in the fast mode: Dice of every structure described.
+"""Measure the accuracy lost with half precision or in the fast mode: Dice of every structure drawn.
 
 Prints, for each scan, the patches of both ways, and a Markdown table with one row per structure: mean Dice
 with float32 and with the other mode over the scans that show it, the largest loss in one scan, and the worst
 agreement (Dice of the two masks).
 
-    python tools/compare_modes.py tools/demo_dataset.json SCANS_FOLDER --mode bf16
-    python tools/compare_modes.py tools/demo_dataset.json SCANS_FOLDER --mode fast
+    textsegment data prepare tools/demo_dataset.json --scans SCANS_FOLDER --model sat-demo -o SET
+    python tools/compare_modes.py SET --mode bf16
+    python tools/compare_modes.py SET --mode fast
 """
 
 from __future__ import annotations
@@ -15,26 +16,23 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from evaluate_demo import dice, drawn_masks
 
+from textsegment.compare.metrics import dice
+from textsegment.datasets.data_set import DataSet
 from textsegment.effort import Effort
-from textsegment.files.reading import read_volume
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import Estimated, Event
-from textsegment.training.dataset import read_description
 from textsegment.volume import Volume
 
 
 def main() -> None:
     """Evaluate both modes and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("description", type=Path)
-    parser.add_argument("scans", type=Path)
+    parser.add_argument("set", type=Path)
     parser.add_argument("--model", default="sat-demo")
     parser.add_argument("--mode", default="bf16", choices=["bf16", "fp16", "fast"])
     arguments = parser.parse_args()
-    data = read_description(arguments.description, arguments.scans)
     is_fast = arguments.mode == "fast"
     other_precision = "fp32" if is_fast else arguments.mode
     engines = [
@@ -42,20 +40,21 @@ def main() -> None:
         (LocalSegmenter(arguments.model, precision=other_precision), Effort(fast=is_fast)),
     ]
     rows: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
-    for case in data.cases:
-        if not (case.image.exists() and case.labels.exists()):
-            print(f"{case.image.parent.name}/{case.image.name}: not there, left out", flush=True)
+    offered = engines[0][0].info().structures
+    for case in DataSet(arguments.set):
+        image = case.volume()
+        truth = {name: case.mask(name) for name in case.structures if name in offered.get(case.modality, ())}
+        if not truth:
             continue
-        image = read_volume(case.image, modality=case.modality)
-        truth = drawn_masks(case, data, image)
         patches: list[int] = []
         full, other = (_segmented(engine, image, tuple(truth), effort, patches) for engine, effort in engines)
         for name, mask in truth.items():
             first, second = full.full_mask(name), other.full_mask(name)
-            same = dice(first, second) if first.any() or second.any() else 1.0
-            rows[f"{name} ({case.modality})"].append((dice(mask, first), dice(mask, second), same))
+            rows[f"{name} ({case.modality})"].append(
+                (dice(first, mask), dice(second, mask), dice(first, second))
+            )
         print(
-            f"{case.image.parent.name}/{case.image.name} ({case.modality}): {len(truth)} structures, "
+            f"{case.sample_id} ({case.modality}): {len(truth)} structures, "
             f"{patches[0]} and {patches[1]} patches",
             flush=True,
         )

@@ -17,6 +17,7 @@ import textsegment
 from textsegment.cli.commands.compare import compare_command
 from textsegment.cli.commands.data import data_app
 from textsegment.cli.commands.demo import demo_command
+from textsegment.cli.commands.evaluate import evaluate_command
 from textsegment.cli.commands.inspect import inspect_command
 from textsegment.cli.commands.node import node_app
 from textsegment.cli.commands.segment import segment_command
@@ -82,6 +83,7 @@ def textsegment_command(
 
 
 app.command("segment")(segment_command)
+app.command("evaluate")(evaluate_command)
 app.command("inspect")(inspect_command)
 app.command("compare")(compare_command)
 app.command("demo")(demo_command)

@@ -26,7 +26,12 @@ def evaluate_command(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder; an unfinished evaluation in it goes on.")
     ],
-    split: Annotated[str, typer.Option(help="train, validation, test, or all.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="train, validation, test or all; by default test, or else validation."
+        ),
+    ] = None,
     tolerance: Annotated[
         list[str] | None,
         typer.Option(help="Of the surface Dice in mm, 1 if not given; 'spinal cord=2' for one structure."),
@@ -50,11 +55,13 @@ def evaluate_command(
     from textsegment.evaluation.run import run, settings_of
     from textsegment.inference.engine import LocalSegmenter
 
-    if split not in (*SPLITS, "all"):
+    if split not in (None, *SPLITS, "all"):
         raise SettingsError(f"There is no split {split!r}.", f"Use one of {', '.join(SPLITS)}, all.")
     tolerances = Tolerances.parse(tolerance or ())
     earlier = None if against is None else _earlier(against)
     cases = DataSet(data)
+    there = {case.split for case in cases}
+    split = split or ("test" if "test" in there else "validation")
     names = [case.sample_id for case in cases if split in (case.split, "all")]
     if not names:
         raise InputError(f"The set has no case in the split {split}.", "Choose another one with --split.")
