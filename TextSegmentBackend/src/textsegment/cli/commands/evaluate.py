@@ -28,9 +28,7 @@ def evaluate_command(
     ],
     split: Annotated[
         str | None,
-        typer.Option(
-            help="train, validation, test or all; by default test, or else validation."
-        ),
+        typer.Option(help="train, validation, test or all; by default test, or else validation."),
     ] = None,
     tolerance: Annotated[
         list[str] | None,
