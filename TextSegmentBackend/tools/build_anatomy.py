@@ -25,7 +25,8 @@ SIZE_COLUMNS = ("low_ml", "high_ml", "height_mm", "spread_mm", "landmark")
 COLUMNS = ("structure", "form", "side", "union", "within", *SIZE_COLUMNS)
 STRUCTURES = load_structures()
 
-# One solid piece in a normal body, thick enough that a mask of it does not break.
+# One solid piece in a normal body, thick enough that a mask of it does not break. Not the aorta: below its
+# arch an image shows two pieces of very different length.
 SOLID_LINES = """
     liver|lobe of liver|caudate lobe|spleen|kidney|lung|lung upper lobe
     lung middle lobe|lung lower lobe|heart|heart atrium|heart ventricle|gallbladder|urinary bladder|prostate
@@ -34,7 +35,7 @@ SOLID_LINES = """
     anterior inferior segment of liver|anterior superior segment of liver
     posterior inferior segment of liver|posterior superior segment of liver|breast
     thyroid|parotid gland|submandibular gland|lacrimal gland|pituitary gland
-    aorta|heart ascending aorta|inferior vena cava|superior vena cava|brachiocephalic trunk
+    heart ascending aorta|inferior vena cava|superior vena cava|brachiocephalic trunk
     brain|brainstem|brainstem excluding substantia nigra|cerebellum|corpus callosum|amygdala|hippocampus
     caudate nucleus|pallidum|putamen|thalamus|nucleus accumbens|substantia nigra|third ventricle
     spinal cord|spinal canal|optic chiasm|oral cavity

@@ -100,6 +100,11 @@ _PHRASES = {
     "orientation.",
     "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",
     "edits_by_shape": "The edits were carried on by their shape alone, without looking at the image.",
+    "tidy_parts": "Tidied: small parts apart from the largest were removed ({count}, {volume_ml:g} ml).",
+    "tidy_side": "Tidied: what lay on the other side of the body was removed ({volume_ml:g} ml).",
+    "tidy_made_of_parts": "Tidied: made of {parts} ({removed_ml:g} ml removed, {added_ml:g} ml added).",
+    "tidy_smoothed": "Tidied: smoothed by {deviation_mm:g} mm ({removed_ml:g} ml removed, {added_ml:g} ml "
+    "added).",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }

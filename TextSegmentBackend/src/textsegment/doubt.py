@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from textsegment.caution import Caution
-from textsegment.origin import BY_MODEL
+from textsegment.origin import Maker
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 
 # A mask is odd beyond these limits, whatever its structure and the weights.
@@ -144,7 +144,7 @@ def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
         >>> print(of(odd, Calibration(0.3, 0.4, 12, 200)))
         check: 80 % of it lies on the other side of the body
     """
-    if mask.statistics.is_empty or mask.origin != BY_MODEL:
+    if mask.statistics.is_empty or mask.origin.maker is not Maker.MODEL or mask.origin.is_derived:
         return NO_DOUBT
     reasons = tuple(_reasons(mask.statistics, calibration))
     return Doubt(reasons, _verdict(mask.statistics, reasons, calibration))

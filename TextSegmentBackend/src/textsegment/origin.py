@@ -25,7 +25,8 @@ class Origin:
         maker: Who made the mask.
         recipe: Definition of a derived structure, such as ``Lungs = "left lung" + "right lung"``; empty if
             the structure is not derived.
-        union_of: Structures whose union this derived structure is; empty if it is anything but a plain union.
+        union_of: Structures whose union the mask is; empty if it is anything but a plain union.
+        tidied: Whether the model's mask was tidied by rules of anatomy; see ``derive.tidy``.
 
     Example:
         >>> Origin().maker is Maker.MODEL
@@ -37,6 +38,7 @@ class Origin:
     maker: Maker = Maker.MODEL
     recipe: str = ""
     union_of: tuple[str, ...] = ()
+    tidied: bool = False
 
     @property
     def is_derived(self) -> bool:

@@ -225,8 +225,11 @@ def _request(image: Path, session: Session) -> dict[str, Any]:
         "image_sha256": _fingerprint(image),
         **session.request.to_json(),
         "modality": session.modality,
-        # The default is left out, so that results of older versions without this option stay valid.
+        # Defaults are left out, so that results of older versions without these options stay valid.
         **({} if session.volume_number is None else {"volume": session.volume_number}),
+        **({} if session.roi is None else {"roi": session.roi}),
+        **({"fast": True} if session.fast else {}),
+        **({"tidy": True} if session.tidies else {}),
         "model": session.info.model,
         "weights_sha256": session.info.weights_sha256,
     }

@@ -19,6 +19,8 @@ from textsegment.cli.region import read_region
 from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.writing import write_masks, write_reports
 from textsegment.derive.structures import require_whole
+from textsegment.derive.tidy import is_tidy_by_default
+from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.effort import Effort
 from textsegment.files.report.summary import make_report
 
@@ -43,6 +45,7 @@ class Session:
         roi: Region of the image to segment, see ``read_region``, or None for the whole image.
         fast: Whether patches overlap less, for speed.
         check: Whether everything is computed twice, to tell how far masks can be relied on.
+        tidy: Whether masks are tidied by rules of anatomy; None for what is usual for the model.
         yes: Whether sets of structures run without asking.
         overwrite: Whether existing results may be overwritten.
         quiet: Whether to hide progress.
@@ -59,6 +62,7 @@ class Session:
     roi: str | None = None
     fast: bool = False
     check: bool = False
+    tidy: bool | None = None
     yes: bool = False
     overwrite: bool = False
     quiet: bool = False
@@ -79,6 +83,11 @@ class Session:
         segmenter = self.segmenter
         with self._status("Asking the server" if self.server else "Loading the model"):
             return segmenter.info()
+
+    @property
+    def tidies(self) -> bool:
+        """Whether masks are tidied: as the user said, or else as is usual for the model."""
+        return is_tidy_by_default(self.info) if self.tidy is None else self.tidy
 
     def run(self, image: Path, targets: OutputOptions, *, label: str = "") -> dict[str, Any]:
         """Segment one image, write all outputs, and return the report.
@@ -119,9 +128,13 @@ class Session:
         if not self.overwrite:
             require_absent(files)
         with ProgressBar(label, len(set(plan.prompts)), quiet=self.quiet) as bar:
-            result = self.segmenter.segment(
-                volume, plan.prompts, effort=effort, on_event=_both(watch.on_event, bar.on_event)
-            )
+            on_event = _both(watch.on_event, bar.on_event)
+            if self.tidies:
+                result = segment_tidily(
+                    self.segmenter, volume, plan.prompts, effort=effort, on_event=on_event
+                ).tidy
+            else:
+                result = self.segmenter.segment(volume, plan.prompts, effort=effort, on_event=on_event)
         result = plan.finish(result, volume.voxels, given)
         if plan.given:
             notes += (f"Taken from the structures that were given: {', '.join(plan.given)}.",)

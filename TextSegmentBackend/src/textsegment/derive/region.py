@@ -86,7 +86,7 @@ def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Reg
     stop = [a + b + w for a, b, w in zip(region.start, inside.stop, wide, strict=True)]
     box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
     if margin.contracts:
-        around = _continued(region, box, geometry)
+        around = continued(region, box, geometry)
         # A contraction is the expansion of the outside, so the offsets are mirrored.
         kept = region.within(box) & ~expand(~around, offsets[::-1, ::-1, ::-1])
         return Region(box.start, kept), False
@@ -97,7 +97,7 @@ def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Reg
     return Region(kept_box.start, kept), int(kept.sum()) < int(grown.voxels.sum())
 
 
-def _continued(region: Region, box: Box, geometry: Geometry) -> NDArray[np.bool_]:
+def continued(region: Region, box: Box, geometry: Geometry) -> NDArray[np.bool_]:
     """Return the region inside a box, extending its border voxels beyond the grid."""
     part = _common(box, Box((0, 0, 0), geometry.spatial_shape))
     missing = [(a - b, d - c) for a, b, c, d in zip(part.start, box.start, part.stop, box.stop, strict=True)]

@@ -144,6 +144,15 @@ def segment_command(
             "time.",
         ),
     ] = False,
+    tidy: Annotated[
+        bool | None,
+        typer.Option(
+            "--tidy/--no-tidy",
+            help="Remove stray parts and what lies on the wrong side, and rebuild wholes that disagree with "
+            "their parts; what was removed is said (docs/tidy.md).",
+            show_default="on for sat-demo and calibrated weights",
+        ),
+    ] = None,
     server: Annotated[
         str | None,
         typer.Option(
@@ -209,6 +218,7 @@ def segment_command(
         roi=roi,
         fast=fast,
         check=check,
+        tidy=tidy,
         yes=yes,
         overwrite=overwrite,
         quiet=quiet,

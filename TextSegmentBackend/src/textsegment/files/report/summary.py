@@ -35,8 +35,9 @@ def make_report(
 
     Its keys are those of the provenance (``model``, ``weights_sha256``, ``version``, ``device``, …),
     ``image``, ``timings_s``, ``structures`` (statistics of each structure; ``output`` is its name in the
-    files, ``recipe`` how it was derived, and ``codes`` are the codes of its ``warnings``), ``missing`` (lines
-    of the template that the model does not support, by reason), ``warnings``, ``notes`` and ``disclaimer``.
+    files, ``recipe`` how it was derived, ``tidied`` whether rules of anatomy changed it, and ``codes`` are
+    the codes of its ``warnings``), ``missing`` (lines of the template that the model does not support, by
+    reason), ``warnings``, ``notes`` and ``disclaimer``.
 
     Args:
         volume: Scan that was segmented.
@@ -60,6 +61,7 @@ def make_report(
                 "name": mask.structure,
                 "output": output,
                 "recipe": mask.origin.recipe or None,
+                "tidied": mask.origin.tidied,
                 "state": mask.statistics.state.value,
                 "voxels": mask.statistics.voxel_count,
                 "volume_ml": round(mask.statistics.volume_ml, 4),
