@@ -77,7 +77,7 @@ def with_smooth_surface(region: Region, deviation_mm: float, geometry: Geometry)
 
 
 def _coordinates(box: Box, geometry: Geometry) -> NDArray[np.float64]:
-    """Return the RAS coordinate x of the voxels of a box, of length 1 along axes on which it does not depend."""
+    """Return the RAS coordinate x of a box; of length 1 along axes that it does not depend on."""
     x = np.full((1, 1, 1), geometry.affine[0, 3])
     for axis, (step, start, stop) in enumerate(zip(geometry.affine[0, :3], box.start, box.stop, strict=True)):
         if step:
