@@ -17,13 +17,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from evaluate_demo import dice, drawn_masks
+from numpy.typing import NDArray
 
 from textsegment.derive.tidy import tidy
 from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.files.reading import read_volume
+from textsegment.geometry import Geometry
 from textsegment.inference.engine import LocalSegmenter
+from textsegment.inference.image.canonical import resample
 from textsegment.training.dataset import CaseDescription, DatasetDescription, read_description
+from textsegment.volume import Volume
 
 DESCRIPTIONS = [Path(__file__).with_name(name) for name in ("demo_held_out.json", "demo_dataset.json")]
 NOTABLE = 0.005
@@ -77,6 +80,39 @@ def evaluate(case: CaseDescription, data: DatasetDescription, segmenter: LocalSe
         said = "; ".join(tidied[name].warnings) if tidied[name].origin.tidied else ""
         structure = f"{name} ({case.modality})"
         yield Pair(case.image.parent.name, structure, dice(drawn, before), dice(drawn, after), said)
+
+
+def drawn_masks(
+    case: CaseDescription, data: DatasetDescription, image: Volume
+) -> dict[str, NDArray[np.bool_]]:
+    """Return the masks of the model's structures that the scan's labels show, unions included."""
+    on_grid = labels_on_grid(read_volume(case.labels, modality=case.modality), image.geometry)
+    truth = {
+        name: np.isin(on_grid, [number for number, drawn in case.names.items() if drawn == name])
+        for name in dict.fromkeys(case.names.values())
+    }
+    for group, parts in data.groups.items():
+        drawn = [part for part in parts if part in truth]
+        if len(drawn) > 1:
+            truth[group] = np.any([truth[part] for part in drawn], axis=0)
+    offered = {name for name, modality in set(data.prompts) - data.hidden if modality == case.modality}
+    return {name: mask for name, mask in truth.items() if mask.any() and name in offered}
+
+
+def labels_on_grid(labels: Volume, geometry: Geometry) -> NDArray[np.int32]:
+    """Resample a label map to another grid (nearest neighbor); unchanged if the grids are the same."""
+    numbers = labels.voxels.astype(np.int32)
+    if numbers.shape == geometry.spatial_shape and np.allclose(
+        labels.geometry.affine, geometry.affine, atol=1e-3
+    ):
+        return numbers
+    matrix = np.linalg.inv(labels.geometry.affine) @ geometry.affine
+    return resample(numbers, matrix, geometry.spatial_shape, order=0, dtype=np.int32, outside="zero")
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the Dice coefficient of two masks of the same shape."""
+    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
 
 
 def print_tables(pairs: list[Pair]) -> None:
