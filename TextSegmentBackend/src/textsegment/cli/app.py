@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import textsegment
 from textsegment.cli.commands.compare import compare_command
+from textsegment.cli.commands.correct import correct_command
 from textsegment.cli.commands.data import data_app
 from textsegment.cli.commands.demo import demo_command
 from textsegment.cli.commands.evaluate import evaluate_command
@@ -84,6 +85,7 @@ def textsegment_command(
 
 app.command("segment")(segment_command)
 app.command("evaluate")(evaluate_command)
+app.command("correct")(correct_command)
 app.command("inspect")(inspect_command)
 app.command("compare")(compare_command)
 app.command("demo")(demo_command)
