@@ -87,8 +87,8 @@ _PHRASES = {
     "{names}.",
     "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
     "unsure": "the model is unsure of {percent:g} % of it",
-    "distant_parts": "{count} separate parts (the second {percent:g} % as large as the first, "
-    "{distance_mm:g} mm away)",
+    "distant_parts": "{count} separate parts (the second {percent:g} % of the first, {distance_mm:g} mm "
+    "away)",
     "wrong_side": "{percent:g} % of it lies on the other side of the body",
     "too_small": "only {volume_ml:g} ml",
     "too_large": "as much as {volume_ml:g} ml",
@@ -100,6 +100,10 @@ _PHRASES = {
     "orientation.",
     "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",
     "edits_by_shape": "The edits were carried on by their shape alone, without looking at the image.",
+    "holes_filled": "Holes in its slices were filled ({added_ml:g} ml).",
+    "required_not_found": "The template requires it, and it was not found.",
+    "contours_limited": "Contours of more than {most} points were simplified to so many.",
+    "contours_tiny": "Contours smaller than {smallest_mm2:g} mm² were left out: {count}.",
     "tidy_parts": "Tidied: small parts apart from the largest were removed ({count}, {volume_ml:g} ml).",
     "tidy_side": "Tidied: what lay on the other side of the body was removed ({volume_ml:g} ml).",
     "tidy_made_of_parts": "Tidied: made of {parts} ({removed_ml:g} ml removed, {added_ml:g} ml added).",

@@ -44,6 +44,22 @@ class InputUnreadableError(InputError):
     code = "input_unreadable"
 
 
+class TemplateError(InputUnreadableError):
+    """A template file is not as its format wants it.
+
+    Attributes:
+        line: Number of the line, from 1; 0 if it is not known.
+        field: Name of the field; empty if it is the file as a whole.
+    """
+
+    code = "template_invalid"
+
+    def __init__(self, message: str, hint: str = "", line: int = 0, field: str = "") -> None:
+        super().__init__(message, hint)
+        self.line = line
+        self.field = field
+
+
 class VolumeInvalidError(InputError):
     """The voxels cannot be segmented: not three-dimensional, complex, colour, NaN, constant or empty.
 

@@ -26,7 +26,7 @@ class Origin:
         recipe: Definition of a derived structure, such as ``Lungs = "left lung" + "right lung"``; empty if
             the structure is not derived.
         union_of: Structures whose union the mask is; empty if it is anything but a plain union.
-        tidied: Whether the model's mask was tidied by rules of anatomy; see ``derive.tidy``.
+        tidied: Whether a mask was changed by rules of anatomy (``derive.tidy``) or of a template.
 
     Example:
         >>> Origin().maker is Maker.MODEL

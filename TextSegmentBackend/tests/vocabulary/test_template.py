@@ -1,16 +1,14 @@
-"""Templates: what runs, what is missing, names of the results, files of a user."""
+"""Templates: what runs, what is missing, names of the results."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
-from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
+from textsegment.errors import UnknownStructureError
+from textsegment.templates import template_named
 from textsegment.vocabulary.resolve import resolve
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.template import find_template, load_templates, read_template, template_named
+from textsegment.vocabulary.template import find_template, load_templates
 
 SITES = [
     "brain", "head_neck", "thorax_lung", "breast", "upper_abdomen", "pelvis_prostate", "pelvis_gyn_rectum",
@@ -97,35 +95,3 @@ def test_no_template_is_guessed(text: str) -> None:
 def test_full_asks_for_the_optional_ones() -> None:
     core, full = resolve("OAR spine", "CT")[0], resolve("full OAR spine", "CT")[0]
     assert set(core.structures) < set(full.structures)
-
-
-def test_a_template_of_a_user(tmp_path: Path) -> None:
-    path = tmp_path / "mine.json"
-    path.write_text(
-        json.dumps({"label": "Mine", "structures": {"Kidney_L": "Left  Kidney", "Both": ["liver", "spleen"]}})
-    )
-    template = read_template(path)
-    assert (template.id, template.label) == ("mine", "Mine")
-    assert template.structures("CT") == ("left kidney", "liver", "spleen")
-    assert [entry.relation for entry in template.entries] == ["exact", "parts"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    ["", "[]", "{}", '{"structures": {}}', '{"structures": {"a": 3}}', '{"structures": {"a": []}}', "\xff"],
-)
-def test_a_broken_template_is_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "broken.json"
-    path.write_bytes(content.encode("latin-1"))
-    with pytest.raises(InputUnreadableError):
-        read_template(path)
-
-
-def test_a_template_that_is_not_there_or_names_nothing_known(tmp_path: Path) -> None:
-    with pytest.raises(InputNotFoundError):
-        read_template(tmp_path / "none.json")
-    path = tmp_path / "typo.json"
-    path.write_text('{"structures": {"K": "kidny"}}')
-    with pytest.raises(UnknownStructureError) as caught:
-        read_template(path)
-    assert "kidney" in caught.value.suggestions

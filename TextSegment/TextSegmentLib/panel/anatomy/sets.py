@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from slicer.i18n import tr as _
 from textsegment.errors import OutputError, TextSegmentError
+from textsegment.templates import read_template, template_text
 from textsegment.vocabulary.resolve import resolve
-from textsegment.vocabulary.template import Template, find_template, read_template
+from textsegment.vocabulary.template import Template, TemplateEntry, find_template
 
 
 def words_for(template: Template, modality: str) -> str:
@@ -31,7 +31,7 @@ def read_own_sets(folder: Path) -> tuple[list[Template], list[str]]:
     """Return the sets in a folder, and a message for each file that cannot be read as a set."""
     sets: list[Template] = []
     problems: list[str] = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted((*folder.glob("*.toml"), *folder.glob("*.json"))):
         try:
             sets.append(read_template(path))
         except TextSegmentError as error:
@@ -48,7 +48,7 @@ def save_own_set(folder: Path, label: str, structures: Sequence[str]) -> Path:
         structures: Names of its structures.
 
     Returns:
-        Path of the JSON file.
+        Path of the file, in the format of all templates.
 
     Raises:
         OutputError: If the name is empty or the folder is not writable.
@@ -56,11 +56,11 @@ def save_own_set(folder: Path, label: str, structures: Sequence[str]) -> Path:
     stem = re.sub(r"[^\w-]+", "_", label.strip()).strip("_")
     if not stem:
         raise OutputError(_("The set has no name."), _("Type a name of letters or digits."))
-    path = folder / f"{stem}.json"
-    content = {"label": label.strip(), "structures": {name: name for name in structures}}
+    path = folder / f"{stem}.toml"
+    template = Template(stem, label.strip(), tuple(TemplateEntry(name, (name,)) for name in structures))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        path.write_text(template_text(template), "utf-8")
     except OSError as error:
         raise OutputError(_("The set cannot be saved."), _("Look at the folder's permissions.")) from error
     return path

@@ -73,7 +73,8 @@ class SetsMenu:
     def _add(self, template: Template) -> None:
         """Add a menu item for a set, noting which structures the model lacks."""
         wanted = [entry for entry in template.entries if entry.core or template.full]
-        held = [e for e in template.chosen(self._modality) if self._known.issuperset(e.prompts)]
+        runs = (entry for entry in template.chosen(self._modality) if entry.prompts)
+        held = [entry for entry in runs if self._known.issuperset(entry.prompts)]
         missing = [entry.output for entry in wanted if entry not in held]
         text = _("{set}: {count} of {all}").format(set=template.label, count=len(held), all=len(wanted))
         action = self._menu.addAction(text.replace("&", "&&"))
@@ -106,5 +107,5 @@ def _open_folder() -> None:
 
 
 def own_sets_folder() -> Path:
-    """Return the folder next to Slicer's settings that holds the user's sets, one JSON file each."""
+    """Return the folder next to Slicer's settings that holds the user's sets, one file each."""
     return Path(qt.QSettings().fileName()).parent / "TextSegment" / "sets"

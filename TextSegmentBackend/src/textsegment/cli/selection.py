@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from textsegment.cli.suggestions import take_suggestions
 from textsegment.derive.expression import Definition, parse_definition
 from textsegment.derive.plan import DerivationPlan, make_plan
 from textsegment.errors import PromptError, SettingsError, UnknownStructureError
+from textsegment.templates import template_named
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.resolve import MODALITIES, resolve
 from textsegment.vocabulary.selection import Consent, Selection, check_text, find_structures
-from textsegment.vocabulary.template import Template, template_named
+from textsegment.vocabulary.template import Template, TemplateEntry
 
 _DERIVE_HINT = (
     'Name the parts in the text, and say what to make of them: "liver, heart" --derive "Opt = liver - (heart '
@@ -80,6 +81,8 @@ class SelectionCriteria:
         return {
             "text": " ".join(self.text.split()),
             "template": [[line.output, *line.prompts] for line in lines],
+            # Left out where there are none, so that results of older versions stay valid.
+            **({"template_details": details} if (details := _details(lines)) else {}),
             "derive": [str(definition) for definition in self.definitions],
             "naming": self.naming,
         }
@@ -114,9 +117,10 @@ def read_criteria(
         TextSegmentError: If the template cannot be read.
     """
     names_of((), naming)
-    if given is not None and not derive:
-        raise SettingsError("--use means nothing without --derive.", "Leave it out.")
     chosen = None if template is None else template_named(template)
+    derives = bool(derive) or any(line.recipe for line in (chosen.wanted if chosen else ()))
+    if given is not None and not derives:
+        raise SettingsError("--use means nothing without --derive.", "Leave it out.")
     definitions = tuple(parse_definition(text) for text in derive)
     *images, last = arguments
     if chosen is not None and (not images or _is_there(last)):
@@ -125,6 +129,17 @@ def read_criteria(
         text = _require_text(images, last)
     _require_quotes(images)
     return [Path(image) for image in images], SelectionCriteria(text, chosen, definitions, naming, given)
+
+
+def _details(lines: Sequence[TemplateEntry]) -> dict[str, Any]:
+    """Return what a template says about its lines beyond names and structures."""
+    plain = TemplateEntry("", ())
+    return {
+        line.output: [line.recipe, line.required, asdict(line.finishing), asdict(line.style)]
+        for line in lines
+        if (line.recipe, line.required, line.finishing, line.style)
+        != (plain.recipe, plain.required, plain.finishing, plain.style)
+    }
 
 
 def _find(text: str, modality: str, available: Collection[str], consent: Consent) -> Selection:

@@ -36,6 +36,7 @@ def write_masks(
             append_to=targets.append_to if is_structure_set(path) else None,
             presentation=targets.presentation,
             segmentation_type=targets.segmentation_type,
+            styles=plan.styles,
             on_warning=said.append,
         )
     if targets.preview is not None:

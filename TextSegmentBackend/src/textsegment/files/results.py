@@ -13,6 +13,7 @@ from textsegment.files.file_names import file_stems
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
 from textsegment.files.images.seg_nrrd import write_seg_nrrd
 from textsegment.segmentation import Segmentation
+from textsegment.vocabulary.template import RegionStyle
 
 if TYPE_CHECKING:
     from textsegment.files.dicom.source import SourceSeries
@@ -37,6 +38,7 @@ def write_result(
     append_to: Path | str | None = None,
     presentation: Presentation = _USUAL,
     segmentation_type: str = "auto",
+    styles: Mapping[str, RegionStyle] | None = None,
     on_warning: Callable[[str], None] = _say_nothing,
 ) -> tuple[Path, ...]:
     """Write masks in the format given by the name of the output.
@@ -56,6 +58,8 @@ def write_result(
         append_to: Existing structure set whose regions are included in the new one.
         presentation: Label and description of a DICOM series, and whether its names may be in any script.
         segmentation_type: Type of a DICOM segmentation: ``auto``, ``binary`` or ``labelmap``.
+        styles: How structures are written beyond their names, by structure: color, type, limits of
+            contours.
         on_warning: Callback for each sentence that the user should see, such as what was left out.
 
     Returns:
@@ -76,11 +80,11 @@ def write_result(
         return write_mask_folder(segmentation, path, names=names)
     path = Path(path)
     if _has_suffix(path, _SEG_NRRD):
-        write_seg_nrrd(segmentation, path, names=names)
+        write_seg_nrrd(segmentation, path, names=names, styles=styles)
         return (path,)
     if not is_dicom_output(path):
         _require_labelmap(path)
-        return write_labelmap(segmentation, path, names=names)
+        return write_labelmap(segmentation, path, names=names, styles=styles)
     scan = require_writable(path, source, append_to=append_to)
     assert scan is not None
     if _has_suffix(path, _RTSTRUCT):
@@ -94,6 +98,7 @@ def write_result(
             short_names=short_names,
             append_to=append_to,
             presentation=presentation,
+            styles=styles,
         )
     else:
         from textsegment.files.dicom_seg.writer import write_dicom_seg
@@ -105,6 +110,7 @@ def write_result(
             names=names,
             presentation=presentation,
             segmentation_type=segmentation_type,
+            styles=styles,
         )
     for sentence in warnings:
         on_warning(sentence)

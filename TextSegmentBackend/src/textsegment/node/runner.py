@@ -44,8 +44,9 @@ from textsegment.node.spool import Spool
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, Segmenter
 from textsegment.server.logs import describe_defect, log
+from textsegment.templates import template_named
 from textsegment.vocabulary.selection import find_structures
-from textsegment.vocabulary.template import Template, template_named
+from textsegment.vocabulary.template import Template
 
 _STRUCTURE_SET, _SEGMENTATION, _REPORT = "plan.rtstruct.dcm", "plan.seg.dcm", "report.sr.dcm"
 _PAGE, _FIGURES = "report.html", "report.json"
@@ -219,6 +220,7 @@ class Runner:
                 short_names=rule.short_names,
                 append_to=previous.append_to,
                 presentation=shown,
+                styles=plan.styles,
                 on_warning=said.append,
             )
             files.append(name)

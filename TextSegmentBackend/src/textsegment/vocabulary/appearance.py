@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 
 from textsegment.vocabulary.structures import REGION_LIST, STRUCTURE_LIST, Code, find_structure
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 TISSUE = Code("SCT", "85756007", "Tissue")
 """Code used for a structure that is not in the vocabulary."""
@@ -33,6 +34,11 @@ def appearance_of(structure: str) -> Appearance:
     if known is not None:
         return Appearance(known.color, known.terminology.rstrip("|"))
     return Appearance(_color_of_name(structure), _UNKNOWN_TERMINOLOGY)
+
+
+def color_of(structure: str, style: RegionStyle = USUAL_STYLE) -> tuple[int, int, int]:
+    """Return the color of a structure: that of a style, or else the usual one."""
+    return style.color or appearance_of(structure).color
 
 
 def _color_of_name(structure: str) -> tuple[int, int, int]:

@@ -7,14 +7,12 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from textsegment.errors import InputNotFoundError, InputUnreadableError, UnknownStructureError
 from textsegment.vocabulary.availability import missing_from
 from textsegment.vocabulary.language.words import bag_key, clean, raw_key, read_data, tokens
-from textsegment.vocabulary.structures import find_structure, load_structures, nearest_structures
+from textsegment.vocabulary.structures import load_structures
 
 OAR_WORDS = {"oar", "oars", "risikoorgane", "risikoorgan"}
 OAR_PHRASES = (
@@ -47,6 +45,45 @@ FULL_WORDS = {"full", "all", "complete", "extended", "optional", "alle"}
 
 
 @dataclass(frozen=True)
+class Finishing:
+    """What is done to a mask after the model, in the order of the attributes. The default changes nothing.
+
+    Attributes:
+        keep_largest: Whether only the largest connected part is kept.
+        smallest_part_ml: Connected parts smaller than this are removed, in millilitres.
+        fill_holes: Whether holes are filled in each slice along the third axis of the image.
+        smooth_mm: Standard deviation of the smoothing of the surface, in millimetres; 0 for none.
+    """
+
+    keep_largest: bool = False
+    smallest_part_ml: float = 0.0
+    fill_holes: bool = False
+    smooth_mm: float = 0.0
+
+
+@dataclass(frozen=True)
+class RegionStyle:
+    """How a structure is written, beyond its name.
+
+    Attributes:
+        roi_type: RT ROI interpreted type in a structure set, such as ``ORGAN`` or ``AVOIDANCE``; None for the
+            usual one.
+        color: Red, green and blue, each 0 to 255; None for the usual color.
+        smallest_contour_mm2: Contours of a smaller area are left out of a structure set.
+        most_points: Largest number of points of a contour in a structure set; 0 for any number.
+    """
+
+    roi_type: str | None = None
+    color: tuple[int, int, int] | None = None
+    smallest_contour_mm2: float = 0.0
+    most_points: int = 0
+
+
+NO_FINISHING = Finishing()
+USUAL_STYLE = RegionStyle()
+
+
+@dataclass(frozen=True)
 class TemplateEntry:
     """One line of a template.
 
@@ -54,9 +91,15 @@ class TemplateEntry:
         output: Name of the result; in OAR sets a TG-263 name such as ``Parotid_L``.
         prompts: Structures of the model that make up the result; empty if the model has none.
         core: Whether the line belongs to the core of the set rather than being optional.
-        relation: ``exact``, ``parts`` (all prompts together), ``broader`` (approximate, so not run) or
-            ``none``.
+        relation: ``exact``, ``parts`` (all prompts together), ``broader`` (approximate, so not run),
+            ``derived`` or ``none``.
         note: Sentences for the user; may be empty.
+        text: Words by which the structures were named; empty for the names of the model.
+        recipe: Expression that derives the result from others, such as ``SpinalCord margin 5``; empty if it
+            is not derived.
+        required: Whether the whole template is worthless without this line.
+        finishing: What is done to the mask.
+        style: How it is written.
     """
 
     output: str
@@ -64,6 +107,11 @@ class TemplateEntry:
     core: bool = True
     relation: str = "exact"
     note: str = ""
+    text: str = ""
+    recipe: str = ""
+    required: bool = False
+    finishing: Finishing = NO_FINISHING
+    style: RegionStyle = USUAL_STYLE
 
 
 @dataclass(frozen=True)
@@ -93,6 +141,8 @@ class Template:
 
     def chosen(self, modality: str, available: Collection[str] | None = None) -> tuple[TemplateEntry, ...]:
         """Return the lines that run in a modality: requested, exact, and with all prompts supported in it.
+
+        Whether a derived line can be carried out is known only to the plan.
 
         Args:
             modality: ``CT``, ``MR`` or ``PT``.
@@ -125,6 +175,8 @@ class Template:
 def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None) -> str:
     """Return why a line does not run; empty if it does."""
     structures = load_structures()
+    if entry.recipe:
+        return ""
     if entry.relation == "none" or not entry.prompts:
         return "Not in the model"
     if entry.relation not in ("exact", "parts"):
@@ -185,75 +237,3 @@ def find_template(text: str) -> Template | None:
         return None
     template = load_templates()[found]
     return template.with_optional() if FULL_WORDS & set(words) else template
-
-
-def template_named(name: str) -> Template:
-    """Return the template that a user requested by name or file.
-
-    Args:
-        name: Identifier of a built-in template, words that name one ("prostate", "full head and neck"), or
-            the path of a template file (see ``read_template``).
-
-    Raises:
-        UnknownStructureError: There is no such template.
-        TextSegmentError: The file does not exist or is not a valid template.
-
-    Example:
-        >>> template = template_named("prostate")
-        >>> template.id, len(template.wanted) > 5
-        ('oar_pelvis_prostate', True)
-    """
-    if built_in := load_templates().get(name):
-        return built_in
-    if name.lower().endswith(".json"):
-        return read_template(Path(name))
-    found = find_template(name) or find_template(f"OAR {name}")
-    if found is not None:
-        return found
-    known = tuple(load_templates())
-    raise UnknownStructureError("There is no such template.", f"There are: {', '.join(known)}.", known)
-
-
-def read_template(path: Path) -> Template:
-    """Read a user-written template from a file.
-
-    The file is JSON: ``{"label": "My set", "structures": {"Kidney_L": "left kidney", "Ring": ["liver"]}}``,
-    with the exact names of structures on the right.
-
-    Raises:
-        InputNotFoundError: The file does not exist.
-        InputUnreadableError: The file is not a template.
-        UnknownStructureError: The template names a structure that is not in the vocabulary.
-    """
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise InputNotFoundError("There is no such template file.", "Check the path.") from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputUnreadableError("The template file is not JSON.", TEMPLATE_HINT) from error
-    structures = data.get("structures") if isinstance(data, dict) else None
-    if not isinstance(structures, dict) or not structures or not isinstance(data.get("label", ""), str):
-        raise InputUnreadableError("The template file has no structures.", TEMPLATE_HINT)
-    entries = tuple(_user_entry(output, named) for output, named in structures.items())
-    return Template(path.stem, data.get("label") or path.stem, entries)
-
-
-def _user_entry(output: str, named: object) -> TemplateEntry:
-    names = [named] if isinstance(named, str) else named
-    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
-        raise InputUnreadableError(f"The template line {output!r} names no structure.", TEMPLATE_HINT)
-    prompts = []
-    for name in names:
-        structure = find_structure(name)
-        if structure is None:
-            near = nearest_structures(name)
-            raise UnknownStructureError(
-                f"The template line {output!r} names a structure that the model does not have.",
-                "Use the exact name; textsegment terms search finds it.",
-                near,
-            )
-        prompts.append(structure.name)
-    return TemplateEntry(output, tuple(prompts), relation="exact" if len(prompts) == 1 else "parts")
-
-
-TEMPLATE_HINT = 'Write {"label": "My set", "structures": {"Kidney_L": "left kidney"}}.'

@@ -44,8 +44,8 @@ def segment_command(
     template: Annotated[
         str | None,
         typer.Option(
-            help="Set of structures: prostate, 'full head and neck', oar_breast, or a file of your own; "
-            "`textsegment terms templates` shows them."
+            help="Set of structures: prostate, 'full head and neck', oar_breast, or a file of your own "
+            "(docs/templates.md); `textsegment terms templates` shows them."
         ),
     ] = None,
     derive: Annotated[

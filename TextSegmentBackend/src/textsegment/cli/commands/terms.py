@@ -18,7 +18,9 @@ from textsegment.errors import (
     InputUnreadableError,
     ModalityError,
     PromptError,
+    SettingsError,
 )
+from textsegment.templates import template_named, template_text
 from textsegment.vocabulary.answers import with_suggestions
 from textsegment.vocabulary.description import (
     describe_branch,
@@ -29,7 +31,7 @@ from textsegment.vocabulary.description import (
 from textsegment.vocabulary.resolve import MODALITIES, Resolution, resolve
 from textsegment.vocabulary.search import search_terms, term_named
 from textsegment.vocabulary.structures import load_structures
-from textsegment.vocabulary.template import Template, load_templates, template_named
+from textsegment.vocabulary.template import Template, load_templates
 from textsegment.vocabulary.tree import Term, load_tree
 
 terms_app = typer.Typer(no_args_is_help=True, help="Names of anatomy: resolve, search, browse, templates.")
@@ -207,9 +209,17 @@ def templates_command(
     modality: Modality = "CT",
     full: Annotated[bool, typer.Option("--full", help="With the optional structures of an OAR set.")] = False,
     as_json: AsJson = False,
+    as_toml: Annotated[
+        bool, typer.Option("--toml", help="Print one as a file, to change and give to --template.")
+    ] = False,
 ) -> None:
     """List the templates, or show what one of them runs and what the model lacks."""
     chosen = _modality(modality)
+    if as_toml:
+        if name is None:
+            raise SettingsError("--toml prints one template.", "Name it.")
+        typer.echo(template_text(template_named(name)), nl=False)
+        return
     templates = [template_named(name)] if name else list(load_templates().values())
     if full:
         templates = [template.with_optional() for template in templates]

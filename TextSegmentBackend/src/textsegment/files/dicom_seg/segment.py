@@ -13,15 +13,20 @@ import textsegment
 from textsegment.files.description import description_of
 from textsegment.files.dicom.generation import generation_of
 from textsegment.segmentation import StructureMask
-from textsegment.vocabulary.appearance import appearance_of
+from textsegment.vocabulary.appearance import color_of
 from textsegment.vocabulary.structures import Code, Codes, find_structure
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 _TISSUE = Code("SCT", "85756007", "Tissue")
 _UNKNOWN = Codes(_TISSUE, _TISSUE, exact=False)
 
 
 def describe_segment(
-    number: int, mask: StructureMask, label: str, provenance: Mapping[str, Any]
+    number: int,
+    mask: StructureMask,
+    label: str,
+    provenance: Mapping[str, Any],
+    style: RegionStyle = USUAL_STYLE,
 ) -> hd.seg.SegmentDescription:
     """Return the Segment Sequence item (PS3.3 C.8.20.2) for a structure.
 
@@ -30,6 +35,7 @@ def describe_segment(
         mask: Mask of the structure; a structure that the vocabulary does not know is coded as tissue.
         label: Label to display, at most 64 characters.
         provenance: Provenance of the segmentation.
+        style: Color of the segment, if it is not the usual one.
     """
     structure = mask.structure
     known = find_structure(structure)
@@ -54,7 +60,7 @@ def describe_segment(
         tracking_uid=generate_uid(prefix=None),
         tracking_id=label,
         anatomic_regions=regions,
-        display_color=hd.color.CIELabColor.from_rgb(*appearance_of(structure).color),
+        display_color=hd.color.CIELabColor.from_rgb(*color_of(structure, style)),
     )
     description.SegmentDescription = description_of(mask).replace("\\", "/").removesuffix(".")
     return description

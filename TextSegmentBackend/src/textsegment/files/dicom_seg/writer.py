@@ -27,6 +27,7 @@ from textsegment.files.dicom_seg.segment import describe_segment
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 _DESCRIPTION = "machine-made, unapproved"
 _LABELMAP = (
@@ -46,6 +47,7 @@ def write_dicom_seg(
     names: Mapping[str, str] | None = None,
     presentation: Presentation = _USUAL,
     segmentation_type: str = "auto",
+    styles: Mapping[str, RegionStyle] | None = None,
 ) -> tuple[str, ...]:
     """Write all non-empty masks as one DICOM segmentation that refers to the scan.
 
@@ -58,6 +60,7 @@ def write_dicom_seg(
         segmentation_type: ``binary`` for one bit per voxel and structure, so that structures may overlap;
             ``labelmap`` for one number per voxel, compressed; ``auto`` for binary up to 32 MB, and beyond
             that a label map if nothing overlaps. Larger binary segmentations are deflated.
+        styles: Colors of segments by structure; structures not listed have the usual ones.
 
     Returns:
         Messages to show to the user: which structures were left out, and whether it is a label map.
@@ -76,7 +79,7 @@ def write_dicom_seg(
         raise OutputError("None of the structures was found, so there is nothing to write.")
     kind = choose_type(segmentation_type, found, segmentation.geometry)
     with quiet_pydicom():
-        dataset = _without_frames(kind, found, segmentation, source, names or {}, presentation)
+        dataset = _without_frames(kind, found, segmentation, source, names or {}, presentation, styles or {})
         _add_patient_and_study(dataset, source)
         _refer_to_images(dataset, source)
         add_frames = add_label_frames if kind == "LABELMAP" else add_bit_frames
@@ -105,6 +108,7 @@ def _without_frames(
     source: SourceSeries,
     names: Mapping[str, str],
     presentation: Presentation,
+    styles: Mapping[str, RegionStyle],
 ) -> Dataset:
     """Create the object with all its modules, and one frame of zeros as a placeholder."""
     columns, rows, _ = source.geometry.spatial_shape
@@ -120,7 +124,9 @@ def _without_frames(
         pixel_array=plane,
         segmentation_type=hd.seg.SegmentationTypeValues(kind),
         segment_descriptions=[
-            describe_segment(number, mask, label, segmentation.provenance)
+            describe_segment(
+                number, mask, label, segmentation.provenance, styles.get(mask.structure, USUAL_STYLE)
+            )
             for number, (mask, label) in enumerate(zip(found, labels, strict=True), start=1)
         ],
         series_instance_uid=generate_uid(prefix=None),

@@ -16,7 +16,8 @@ from textsegment.files.file_names import file_stems
 from textsegment.files.images.itk_image import write_itk_image
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, write_nifti
 from textsegment.segmentation import Segmentation
-from textsegment.vocabulary.appearance import appearance_of
+from textsegment.vocabulary.appearance import color_of
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 LABELMAP_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
 _TABLE_SUFFIX = ".labels.json"
@@ -57,7 +58,11 @@ def write_mask_folder(
 
 
 def write_labelmap(
-    segmentation: Segmentation, path: Path | str, *, names: Mapping[str, str] | None = None
+    segmentation: Segmentation,
+    path: Path | str,
+    *,
+    names: Mapping[str, str] | None = None,
+    styles: Mapping[str, RegionStyle] | None = None,
 ) -> tuple[Path, ...]:
     """Write one image whose voxels are 0 or the number of a structure, with a table of numbers next to it.
 
@@ -68,6 +73,7 @@ def write_labelmap(
         segmentation: Masks, no two of which may share a voxel.
         path: Output file with the suffix ``.nii.gz``, ``.nii``, ``.nrrd`` or ``.mha``.
         names: Output names keyed by structure; other structures keep their own.
+        styles: Colors keyed by structure; other structures have the usual one.
 
     Returns:
         Paths of the image and the table.
@@ -86,7 +92,7 @@ def write_labelmap(
             write_nifti(image_part, labelmap, affine, _description(segmentation))
         else:
             write_itk_image(image_part, labelmap, affine)
-        content = _label_table(segmentation, segmentation.named(names))
+        content = _label_table(segmentation, segmentation.named(names), styles or {})
         table_part.write_text(json.dumps(content, indent=1, ensure_ascii=False), "utf-8")
     return (path, table)
 
@@ -124,9 +130,12 @@ def _labelmap(segmentation: Segmentation) -> NDArray[Any]:
     return labelmap
 
 
-def _label_table(segmentation: Segmentation, names: Sequence[str]) -> dict[str, Any]:
+def _label_table(
+    segmentation: Segmentation, names: Sequence[str], styles: Mapping[str, RegionStyle]
+) -> dict[str, Any]:
+    colors = [color_of(mask.structure, styles.get(mask.structure, USUAL_STYLE)) for mask in segmentation]
     labels = [
-        {"value": number, "name": name, "color": list(appearance_of(mask.structure).color)}
+        {"value": number, "name": name, "color": list(colors[number - 1])}
         | ({"warnings": list(mask.warnings)} if mask.warnings else {})
         for number, (mask, name) in enumerate(zip(segmentation, names, strict=True), start=1)
     ]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from textsegment.files.rtstruct.limits import shared_out, simplified_to
 from textsegment.segmentation import StructureMask
 
 Points = NDArray[np.float64]
@@ -27,7 +28,9 @@ _STRAIGHT = 1e-4
 _SAME_PLACE = 1e-3
 
 
-def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float]) -> list[Points]:
+def outlines_at(
+    mask: StructureMask, place: float, spacing: tuple[float, float], most_points: int = 0
+) -> list[Points]:
     """Return the outlines of a mask in a plane perpendicular to the third grid axis.
 
     Args:
@@ -35,6 +38,8 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
         place: Position of the plane along the third axis of the whole grid, in voxels. Between two slices the
             outline is interpolated from both.
         spacing: Pixel spacing along i and j, in millimetres.
+        most_points: Largest number of points of a polygon, which then no longer follows the mask exactly; 0
+            for any number.
 
     Returns:
         One polygon per connected part, of shape ``(n, 2)``, without repeating the first point. Holes are
@@ -47,10 +52,10 @@ def outlines_at(mask: StructureMask, place: float, spacing: tuple[float, float])
         below = int(np.floor(place))
         signed = between(_slice(mask, below), _slice(mask, below + 1), place - below, spacing)
     offset = np.array(mask.box.start[:2], dtype=np.float64) - 1
-    return [outline + offset for outline in _outlines(signed)]
+    return [outline + offset for outline in _outlines(signed, most_points)]
 
 
-def _outlines(signed: NDArray[np.floating]) -> list[Points]:
+def _outlines(signed: NDArray[np.floating], most_points: int) -> list[Points]:
     """Return the outlines of the area where a field ``[i, j]`` is positive; its rim must be negative."""
     generator = contourpy.contour_generator(
         z=signed.T, name="serial", fill_type=contourpy.FillType.OuterOffset
@@ -59,7 +64,11 @@ def _outlines(signed: NDArray[np.floating]) -> list[Points]:
     found = []
     for polygon, ends in zip(polygons, offsets, strict=True):
         # contourpy repeats the first point of each ring at its end.
-        outer, *holes = (_simplified(polygon[a : b - 1]) for a, b in pairwise(ends))
+        rings = [_simplified(polygon[a : b - 1]) for a, b in pairwise(ends)]
+        if most_points:
+            shares = shared_out([len(ring) for ring in rings], most_points)
+            rings = [simplified_to(ring, most) for ring, most in zip(rings, shares, strict=True)]
+        outer, *holes = rings
         for hole in sorted(holes, key=lambda ring: float(ring[:, 0].min())):
             outer = _with_keyhole(outer, hole)
         found.append(outer)

@@ -9,21 +9,39 @@ from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from textsegment.caution import Caution
 from textsegment.files.dicom.source import SourcePlane, SourceSeries
 from textsegment.files.rtstruct.contours import Points, outlines_at
+from textsegment.files.rtstruct.limits import area_mm2
 from textsegment.segmentation import StructureMask
-from textsegment.vocabulary.appearance import appearance_of
+from textsegment.vocabulary.appearance import color_of
 from textsegment.vocabulary.structures import Code, Codes, find_structure
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 _CONTOUR_DATA = Tag("ContourData")
 _EXTERNAL = {"body", "external"}
 
 
-def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
-    """Return the contours of a mask on the planes of the scan, each with a reference to its image."""
+def contour_items(
+    mask: StructureMask, source: SourceSeries, style: RegionStyle = USUAL_STYLE
+) -> tuple[list[Dataset], tuple[Caution, ...]]:
+    """Return the contours of a mask on the planes of the scan, each with a reference to its image.
+
+    Args:
+        mask: Mask of the structure.
+        source: Scan.
+        style: Smallest area and largest number of points of a contour.
+
+    Returns:
+        The contours, and cautions about those that were left out or simplified.
+    """
     items: list[Dataset] = []
+    tiny = 0
     for plane in source.planes:
-        for outline in outlines_at(mask, plane.place, plane.plane.spacing):
+        for outline in outlines_at(mask, plane.place, plane.plane.spacing, style.most_points):
+            if area_mm2(outline, plane.plane.spacing) < style.smallest_contour_mm2:
+                tiny += 1
+                continue
             item = Dataset()
             item.ContourImageSequence = [_image_reference(plane)]
             item.ContourGeometricType = "CLOSED_PLANAR"
@@ -32,7 +50,10 @@ def contour_items(mask: StructureMask, source: SourceSeries) -> list[Dataset]:
             item[_CONTOUR_DATA] = _contour_data(outline, plane)
             item.set_original_encoding(True, True, default_encoding)  # so the bytes stay unchanged
             items.append(item)
-    return items
+    said = [Caution("contours_tiny", smallest_mm2=style.smallest_contour_mm2, count=tiny)] if tiny else []
+    if style.most_points:
+        said.append(Caution("contours_limited", most=style.most_points))
+    return items, tuple(said)
 
 
 def roi_item(
@@ -50,17 +71,21 @@ def roi_item(
     return item
 
 
-def roi_contour_item(number: int, structure: str, contours: Sequence[Dataset]) -> Dataset:
+def roi_contour_item(
+    number: int, structure: str, contours: Sequence[Dataset], style: RegionStyle = USUAL_STYLE
+) -> Dataset:
     """Return an item of the ROI Contour Sequence."""
     item = Dataset()
-    item.ROIDisplayColor = list(appearance_of(structure).color)
+    item.ROIDisplayColor = list(color_of(structure, style))
     if contours:
         item.ContourSequence = list(contours)
     item.ReferencedROINumber = number
     return item
 
 
-def observation_item(observation: int, number: int, mask: StructureMask, name: str) -> Dataset:
+def observation_item(
+    observation: int, number: int, mask: StructureMask, name: str, style: RegionStyle = USUAL_STYLE
+) -> Dataset:
     """Return an item of the RT ROI Observations Sequence, with codes from the vocabulary.
 
     Args:
@@ -68,11 +93,12 @@ def observation_item(observation: int, number: int, mask: StructureMask, name: s
         number: ROI number.
         mask: Mask of the structure.
         name: Name of the region.
+        style: Type of the region, if it is not the usual one.
     """
     item = Dataset()
     item.ObservationNumber = observation
     item.ReferencedROINumber = number
-    item.RTROIInterpretedType = _interpreted_type(mask, name)
+    item.RTROIInterpretedType = (style.roi_type or _interpreted_type(mask, name)).removeprefix("NONE")
     item.ROIInterpreter = ""
     known = find_structure(mask.structure)
     if known is not None:

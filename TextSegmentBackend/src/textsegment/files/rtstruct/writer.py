@@ -16,7 +16,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_
 
 from textsegment import __version__
 from textsegment.ascii_text import in_ascii
-from textsegment.caution import Caution
+from textsegment.caution import Caution, about
 from textsegment.errors import GeometryError, OutputError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
@@ -32,6 +32,7 @@ from textsegment.files.rtstruct.regions import number_of
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
+from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 
 _PROGRAM = "TextSegment"
 _CUT_OFF = "Reaches the border of the image: perhaps cut off."
@@ -51,6 +52,7 @@ def write_rtstruct(
     append_to: Path | str | None = None,
     keep_empty: bool = False,
     presentation: Presentation = _USUAL,
+    styles: Mapping[str, RegionStyle] | None = None,
 ) -> tuple[str, ...]:
     """Write masks as an RT structure set with outlines on the planes of the scan.
 
@@ -65,6 +67,7 @@ def write_rtstruct(
         keep_empty: Whether to keep structures that were not found, as regions without contours.
         presentation: Label and description of the series, and whether names may be in any script. If not,
             names that are not ASCII are replaced by the TG-263 name or the name of the model.
+        styles: How structures are written beyond their names, by structure: color, type, limits of contours.
 
     Returns:
         Messages to show to the user.
@@ -83,7 +86,11 @@ def write_rtstruct(
     source.require_referable()
     with quiet_pydicom():
         dataset, said = (_new_set(source), ()) if append_to is None else copy_to_extend(append_to, source)
-        outlined = [(mask, contour_items(mask, source)) for mask in segmentation]
+        outlined = []
+        for mask in segmentation:
+            contours, limited = contour_items(mask, source, (styles or {}).get(mask.structure, USUAL_STYLE))
+            outlined.append((mask, contours))
+            said += tuple(about(mask.structure, each) for each in limited if contours)
         missing = [mask for mask, contours in outlined if not contours]
         kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
         if not kept:
@@ -107,7 +114,8 @@ def write_rtstruct(
             if old != new and not (short_names and old.isascii())
         ]
         for name, (mask, contours) in zip(unique, kept, strict=True):
-            _add_roi(dataset, name, mask, contours, segmentation)
+            style = (styles or {}).get(mask.structure, USUAL_STYLE)
+            _add_roi(dataset, name, mask, contours, segmentation, style)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     if presentation.unicode_names and not is_unicode:
@@ -178,7 +186,12 @@ def _algorithm(segmentation: Segmentation) -> str:
 
 
 def _add_roi(
-    dataset: Dataset, name: str, mask: StructureMask, contours: list[Dataset], segmentation: Segmentation
+    dataset: Dataset,
+    name: str,
+    mask: StructureMask,
+    contours: list[Dataset],
+    segmentation: Segmentation,
+    style: RegionStyle,
 ) -> None:
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
     # Contours by other programs may refer to a region that does not exist.
@@ -192,8 +205,8 @@ def _add_roi(
     generation = generation_of(mask.origin)
     algorithm = _algorithm(segmentation) if generation else ""
     regions.append(roi_item(number, name, frame, description, generation, algorithm))
-    dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours))
-    observations.append(observation_item(observation, number, mask, name))
+    dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours, style))
+    observations.append(observation_item(observation, number, mask, name, style))
 
 
 def _new_number(used: Iterable[int | None]) -> int:

@@ -14,9 +14,9 @@ from textsegment.errors import TextSegmentError
 from textsegment.files.dicom.presentation import Presentation
 from textsegment.node.rules.facts import SeriesFacts
 from textsegment.node.tables import ItemName, Table, Texts
+from textsegment.templates import template_named
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.selection import check_text
-from textsegment.vocabulary.template import template_named
 
 Order = Literal["thinnest", "thickest", "most_slices", "first", "latest"]
 Output = Literal["rtstruct", "seg", "report"]
