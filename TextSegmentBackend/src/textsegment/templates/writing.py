@@ -16,12 +16,8 @@ def template_text(template: Template) -> str:
 
     Example:
         >>> from textsegment.vocabulary.template import load_templates
-        >>> print(template_text(load_templates()["thoracic_organs"])[:80])
-        label = "Organs of the chest"
-        <BLANKLINE>
-        [[structure]]
-        name = "heart"
-        text = "heart"
+        >>> template_text(load_templates()["thoracic_organs"]).splitlines()[2:5]
+        ['[[structure]]', 'name = "heart"', 'text = "heart"']
     """
     parts = [f"label = {_quoted(template.label)}\n"]
     parts += [_block(entry) for entry in template.entries]

@@ -220,6 +220,10 @@ def find_template(text: str) -> Template | None:
     """Return the template that a text names ("OAR prostate", "all abdominal organs"), or None.
 
     "full", "all" or "complete" before the name of an OAR set includes its optional lines.
+
+    Example:
+        >>> find_template("full OAR prostate").id, find_template("prostate") is None
+        ('oar_pelvis_prostate', True)
     """
     phrases, sites = _index()
     raw = raw_key(text)
