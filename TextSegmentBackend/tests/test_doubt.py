@@ -15,32 +15,60 @@ CALIBRATION = Calibration(0.3, 0.4, 12, 200)
 
 def a_mask(structure="left lung", **measured):
     mask = FakeSegmenter().segment(phantom(), [structure])[structure]
-    return replace(mask, statistics=replace(mask.statistics, volume_ml=900.0, **measured))
+    usual = {"volume_ml": 900.0, "touches_border": False}
+    return replace(mask, statistics=replace(mask.statistics, **usual | measured))
+
+
+NONE, CHECK, ABSENT = Verdict.NONE, Verdict.CHECK, Verdict.PROBABLY_ABSENT
 
 
 @pytest.mark.parametrize(
     ("measured", "codes", "verdict"),
     [
-        ({}, [], Verdict.NONE),
-        ({"unsure_share": 0.29}, [], Verdict.NONE),
-        ({"unsure_share": 0.35}, ["unsure"], Verdict.NONE),
-        ({"unsure_share": 0.45}, ["unsure"], Verdict.CHECK),
-        ({"unsure_share": 0.35, "claimed_share": 0.5}, ["claimed", "unsure"], Verdict.CHECK),
-        ({"claimed_share": 0.5}, ["claimed"], Verdict.NONE),
-        ({"wrong_side_share": 0.6}, ["wrong_side"], Verdict.CHECK),
-        ({"whole_agreement": 0.2}, ["parts_disagree"], Verdict.CHECK),
-        ({"shift_agreement": 0.2}, ["unstable"], Verdict.CHECK),
-        ({"part_count": 2, "second_part_share": 0.34}, ["distant_parts"], Verdict.CHECK),
-        ({"height_offset_mm": 240}, ["misplaced"], Verdict.PROBABLY_ABSENT),
-        ({"height_offset_mm": -240}, ["misplaced"], Verdict.PROBABLY_ABSENT),
+        ({}, [], NONE),
+        ({"unsure_share": 0.29}, [], NONE),
+        ({"unsure_share": 0.35}, ["unsure"], NONE),
+        ({"unsure_share": 0.45}, ["unsure"], CHECK),
+        ({"claimed_share": 0.3}, ["claimed"], NONE),
+        ({"claimed_share": 0.5, "unsure_share": 0.35}, ["claimed", "unsure"], CHECK),
+        ({"wrong_side_share": 0.3}, ["wrong_side"], NONE),
+        ({"wrong_side_share": 0.6}, ["wrong_side"], CHECK),
+        ({"whole_agreement": 0.73}, ["parts_disagree"], NONE),
+        ({"whole_agreement": 0.2}, ["parts_disagree"], CHECK),
+        ({"shift_agreement": 0.75}, ["unstable"], NONE),
+        ({"shift_agreement": 0.2}, ["unstable"], CHECK),
+        ({"part_count": 2, "second_part_share": 0.4}, ["distant_parts"], NONE),
+        ({"part_count": 2, "second_part_share": 0.7}, ["distant_parts"], CHECK),
+        ({"part_count": 2, "second_part_share": 0.7, "touches_border": True}, ["distant_parts"], NONE),
+        ({"height_offset_mm": 150}, ["misplaced"], NONE),
+        ({"height_offset_mm": 240}, ["misplaced"], ABSENT),
+        ({"height_offset_mm": -240}, ["misplaced"], ABSENT),
+        ({"wrong_side_share": 0.3, "height_offset_mm": -240}, ["misplaced", "wrong_side"], ABSENT),
+        ({"unsure_share": 0.45, "wrong_side_share": 0.3}, ["unsure", "wrong_side"], CHECK),
+        ({"volume_ml": 400.0}, ["too_small"], CHECK),
+        ({"volume_ml": 40.0}, ["too_small"], ABSENT),
+        ({"volume_ml": 40.0, "touches_border": True}, [], NONE),
+        ({"volume_ml": 9000.0, "touches_border": True}, ["too_large"], CHECK),
     ],
 )
-def test_reasons_and_verdict(measured, codes, verdict):
-    doubt = of(a_mask(**measured), CALIBRATION)
+def test_reasons_and_verdict_of_a_left_lung(measured, codes, verdict):
+    mask = a_mask(**measured)
+    doubt = of(mask, CALIBRATION)
     assert [reason.code for reason in doubt.reasons] == codes
     assert doubt.verdict is verdict
-    assert bool(doubt) is (verdict is not Verdict.NONE)
-    assert of(a_mask(**measured), None).verdict is Verdict.NONE
+    assert bool(doubt) is (verdict is not NONE)
+    assert of(mask, None).verdict is NONE
+
+
+def test_what_is_normal_for_one_structure_is_odd_for_another():
+    parts = {"part_count": 2, "second_part_share": 0.9}
+    assert of(a_mask("kidney", **parts), CALIBRATION) == NO_DOUBT
+    assert of(a_mask("left kidney", volume_ml=200.0, **parts), CALIBRATION)
+    high = {"height_offset_mm": 240.0, "volume_ml": 90.0}
+    assert of(a_mask("spinal cord", **high), CALIBRATION) == NO_DOUBT
+    assert of(a_mask("left kidney", **high), CALIBRATION).verdict is ABSENT
+    assert of(a_mask("left kidney", volume_ml=1200.0), CALIBRATION).verdict is CHECK
+    assert of(a_mask("lung nodule", volume_ml=0.001), CALIBRATION) == NO_DOUBT
 
 
 def test_what_nobody_measured_is_no_reason():
@@ -51,10 +79,12 @@ def test_what_nobody_measured_is_no_reason():
 
 
 def test_in_words():
-    doubt = of(a_mask(part_count=2, second_part_share=0.344, second_part_distance_mm=41.2), CALIBRATION)
-    assert str(doubt) == "check: 2 separate parts (the second 34 % of the first, 41 mm away)"
-    doubt = of(a_mask(height_offset_mm=-243.0), CALIBRATION)
-    assert str(doubt) == "probably not in this image: 24 cm below where the other structures put it"
+    doubt = of(a_mask(part_count=2, second_part_share=0.644, second_part_distance_mm=41.2), CALIBRATION)
+    assert str(doubt) == "check: 2 separate parts (the second 64 % as large as the first, 41 mm away)"
+    doubt = of(a_mask(height_offset_mm=-243.0, volume_ml=6.04), CALIBRATION)
+    assert str(doubt) == (
+        "probably not in this image: 24 cm below where the other structures put it; only 6 ml"
+    )
 
 
 def test_without_calibration_reasons_are_said_and_not_judged():

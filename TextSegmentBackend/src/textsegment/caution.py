@@ -87,8 +87,8 @@ _PHRASES = {
     "{names}.",
     "fast": "The fast mode was used: masks may be worse, at most where patches meet.",
     "unsure": "the model is unsure of {percent:g} % of it",
-    "distant_parts": "{count} separate parts (the second {percent:g} % of the first, {distance_mm:g} mm "
-    "away)",
+    "distant_parts": "{count} separate parts (the second {percent:g} % as large as the first, "
+    "{distance_mm:g} mm away)",
     "wrong_side": "{percent:g} % of it lies on the other side of the body",
     "too_small": "only {volume_ml:g} ml",
     "too_large": "as much as {volume_ml:g} ml",

@@ -10,26 +10,39 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from textsegment.caution import Caution
 from textsegment.origin import Maker
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
-
-# A mask is odd beyond these limits, whatever its structure and the weights.
-_UNSURE_SHARE = 0.5
-_SECOND_PART_SHARE = 0.25
-_WRONG_SIDE_SHARE = 0.5
-_CLAIMED_SHARE = 0.4
-_HEIGHT_OFFSET_MM = 200.0
-_WHOLE_AGREEMENT = 0.5
-_SHIFT_AGREEMENT = 0.7
+from textsegment.vocabulary.anatomy import Anatomy, Form, anatomy_of
 
 _FEWEST_MASKS = 4
 _MOSTLY = 0.3
+# So many times smaller than in any adult, it is a speck and not a small organ.
+_SPECK = 10.0
+# Where there is no calibration, a reason is given for masks of which the model is unsure by half.
+_UNSURE_SHARE = 0.5
 
-_ABSENCE = frozenset({"misplaced", "too_small"})
-_MINOR = frozenset({"unsure", "claimed"})
+
+class _Limit(NamedTuple):
+    """Limits of a measurement: beyond the first it is worth mentioning, beyond the second it decides.
+
+    They hold for all weights, and were chosen on labelled scans so that hardly any good mask lies beyond the
+    second (docs/doubt.md).
+    """
+
+    notable: float
+    decisive: float
+
+
+_HEIGHT_MM = _Limit(130.0, 200.0)
+_WRONG_SIDE = _Limit(0.25, 0.5)
+_SECOND_PART = _Limit(0.35, 0.6)
+_CLAIMED = _Limit(0.25, 0.4)
+# These two are agreements, and odd if they are low.
+_WHOLE = _Limit(0.75, 0.7)
+_SHIFT = _Limit(0.8, 0.7)
 
 
 class Verdict(str, Enum):
@@ -125,6 +138,8 @@ _PREFIX = {
     Verdict.PROBABLY_ABSENT: "probably not in this image: ",
 }
 
+_WEIGHT = {verdict: weight for weight, verdict in enumerate(Verdict)}
+
 NO_DOUBT = Doubt()
 """Doubt about a mask that nothing speaks against."""
 
@@ -142,12 +157,13 @@ def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
         >>> mask = FakeSegmenter().segment(phantom(), ["left lung"])["left lung"]
         >>> odd = replace(mask, statistics=replace(mask.statistics, wrong_side_share=0.8))
         >>> print(of(odd, Calibration(0.3, 0.4, 12, 200)))
-        check: 80 % of it lies on the other side of the body
+        probably not in this image: only 6.2 ml; 80 % of it lies on the other side of the body
     """
     if mask.statistics.is_empty or mask.origin.maker is not Maker.MODEL or mask.origin.is_derived:
         return NO_DOUBT
-    reasons = tuple(_reasons(mask.statistics, calibration))
-    return Doubt(reasons, _verdict(mask.statistics, reasons, calibration))
+    findings = sorted(_findings(mask, calibration), key=lambda finding: -_WEIGHT[finding.verdict])
+    verdict = findings[0].verdict if findings and calibration is not None else Verdict.NONE
+    return Doubt(tuple(finding.reason for finding in findings), verdict)
 
 
 def of_all(segmentation: Segmentation) -> tuple[Doubt, ...]:
@@ -165,39 +181,67 @@ def about_most(masks: Iterable[StructureMask], calibration: Calibration | None) 
     return Caution("mostly_doubtful", count=doubtful, total=len(doubts))
 
 
-def _reasons(given: MaskStatistics, calibration: Calibration | None) -> Iterator[Caution]:
-    if abs(given.height_offset_mm) > _HEIGHT_OFFSET_MM:
-        direction = "above" if given.height_offset_mm > 0 else "below"
-        distance_cm = round(abs(given.height_offset_mm) / 10)
-        yield Caution("misplaced", distance_cm=distance_cm, direction=direction)
-    if given.wrong_side_share > _WRONG_SIDE_SHARE:
-        yield Caution("wrong_side", percent=_percent(given.wrong_side_share))
-    if given.second_part_share > _SECOND_PART_SHARE:
-        yield Caution(
-            "distant_parts",
-            count=given.part_count or 2,
-            percent=_percent(given.second_part_share),
-            distance_mm=_rounded(given.second_part_distance_mm),
-        )
-    if given.whole_agreement < _WHOLE_AGREEMENT:
-        yield Caution("parts_disagree", percent=_percent(given.whole_agreement))
-    if given.shift_agreement < _SHIFT_AGREEMENT:
-        yield Caution("unstable", percent=_percent(given.shift_agreement))
-    if given.claimed_share > _CLAIMED_SHARE:
-        yield Caution("claimed", percent=_percent(given.claimed_share))
+class _Finding(NamedTuple):
+    """A reason, and the verdict to which it leads by itself."""
+
+    reason: Caution
+    verdict: Verdict
+
+
+def _findings(mask: StructureMask, calibration: Calibration | None) -> Iterator[_Finding]:
+    given, facts = mask.statistics, anatomy_of(mask.structure)
+    yield from _about_place(given, facts)
+    yield from _about_volume(given, facts)
+    if facts.form is Form.SOLID and given.second_part_share > _SECOND_PART.notable:
+        values: dict[str, Any] = {
+            "count": given.part_count or 2,
+            "percent": _percent(given.second_part_share),
+            "distance_mm": _rounded(given.second_part_distance_mm),
+        }
+        # What is cut off by the border may rightly lie on the image in two pieces, such as an arch.
+        is_odd = given.second_part_share > _SECOND_PART.decisive and not given.touches_border
+        yield _Finding(Caution("distant_parts", **values), _check_if(is_odd))
+    if given.whole_agreement < _WHOLE.notable:
+        caution = Caution("parts_disagree", percent=_percent(given.whole_agreement))
+        yield _Finding(caution, _check_if(given.whole_agreement < _WHOLE.decisive))
+    if given.shift_agreement < _SHIFT.notable:
+        caution = Caution("unstable", percent=_percent(given.shift_agreement))
+        yield _Finding(caution, _check_if(given.shift_agreement < _SHIFT.decisive))
+    if given.claimed_share > _CLAIMED.notable:
+        caution = Caution("claimed", percent=_percent(given.claimed_share))
+        yield _Finding(caution, _check_if(given.claimed_share > _CLAIMED.decisive))
     if given.unsure_share > (_UNSURE_SHARE if calibration is None else calibration.unsure_95):
-        yield Caution("unsure", percent=_percent(given.unsure_share))
+        caution = Caution("unsure", percent=_percent(given.unsure_share))
+        is_odd = calibration is not None and given.unsure_share > calibration.unsure_98
+        yield _Finding(caution, _check_if(is_odd))
 
 
-def _verdict(given: MaskStatistics, reasons: tuple[Caution, ...], calibration: Calibration | None) -> Verdict:
-    if calibration is None or not reasons:
-        return Verdict.NONE
-    codes = {reason.code for reason in reasons}
-    if codes & _ABSENCE:
-        return Verdict.PROBABLY_ABSENT
-    if len(codes) > 1 or codes - _MINOR or given.unsure_share > calibration.unsure_98:
-        return Verdict.CHECK
-    return Verdict.NONE
+def _about_place(given: MaskStatistics, facts: Anatomy) -> Iterator[_Finding]:
+    distance_mm = abs(given.height_offset_mm)
+    if distance_mm - facts.spread_mm > _HEIGHT_MM.notable:
+        direction = "above" if given.height_offset_mm > 0 else "below"
+        caution = Caution("misplaced", distance_cm=round(distance_mm / 10), direction=direction)
+        is_far_off = distance_mm - facts.spread_mm > _HEIGHT_MM.decisive
+        yield _Finding(caution, Verdict.PROBABLY_ABSENT if is_far_off else Verdict.NONE)
+    if given.wrong_side_share > _WRONG_SIDE.notable:
+        caution = Caution("wrong_side", percent=_percent(given.wrong_side_share))
+        yield _Finding(caution, _check_if(given.wrong_side_share > _WRONG_SIDE.decisive))
+
+
+def _about_volume(given: MaskStatistics, facts: Anatomy) -> Iterator[_Finding]:
+    if facts.volume_ml is None:
+        return
+    low, high = facts.volume_ml
+    if given.volume_ml > high:
+        yield _Finding(Caution("too_large", volume_ml=_rounded(given.volume_ml)), Verdict.CHECK)
+    elif given.volume_ml < low and not given.touches_border:
+        is_speck = given.volume_ml < low / _SPECK
+        verdict = Verdict.PROBABLY_ABSENT if is_speck else Verdict.CHECK
+        yield _Finding(Caution("too_small", volume_ml=_rounded(given.volume_ml)), verdict)
+
+
+def _check_if(is_odd: bool) -> Verdict:
+    return Verdict.CHECK if is_odd else Verdict.NONE
 
 
 def _percent(share: float) -> int:

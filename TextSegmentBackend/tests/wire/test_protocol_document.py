@@ -13,16 +13,23 @@ import pytest
 from wire_samples import decoded
 
 from textsegment.caution import Caution
+from textsegment.correction import Correction, Edit
 from textsegment.effort import Effort
 from textsegment.errors import StreamBrokenError
 from textsegment.geometry import Box, Geometry
 from textsegment.modality import MODALITIES
 from textsegment.prompt import Prompt
-from textsegment.segmentation import MaskStatistics
+from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.volume import Volume
 from textsegment.wire import contract
 from textsegment.wire.caution_codec import warning_fields
+from textsegment.wire.correction_codec import (
+    MAX_EDITS,
+    MAX_HEAD_BYTES,
+    decode_correction,
+    encode_correction,
+)
 from textsegment.wire.failures import ErrorReport, error_classes, status_of
 from textsegment.wire.frames import Done, FrameDecoder, encode_frame
 from textsegment.wire.limits import Limits
@@ -115,6 +122,45 @@ def test_request_with_a_region():
     assert SegmentRequest.from_json(body, Limits()) == request
 
 
+def drawn() -> Correction:
+    """The correction of the example."""
+    volume = example()
+    mask = np.array([[[True, True]], [[False, True]]])
+    base = StructureMask.measured("Liver", mask, volume.geometry, start=(0, 0, 1))
+    slice_ = Edit.slice_of(np.array([[[0, 0, 0]], [[0, 1, 0]]], dtype=bool), 2, 1)
+    marked = Edit(Box((0, 0, 0), (1, 1, 3)), np.array([[[True, False, False]]]), np.zeros((1, 1, 3), bool))
+    return Correction.of(volume, [slice_, marked], base=base, prompt="liver")
+
+
+def test_correction_as_the_code_makes_and_reads_it():
+    body = bytes_of("correction")
+    ours = encode_correction(drawn(), block("text digest"))
+    assert (ours[:233], zlib.decompress(ours[233:])) == (body[:233], zlib.decompress(body[233:]))
+    read = decode_correction(body, example(), Limits())
+    assert (read.name, read.prompt, read.base.box) == ("Liver", Prompt("liver"), drawn().base.box)
+    assert np.array_equal(read.base.mask, drawn().base.mask)
+    for one, other in zip(read.edits, drawn().edits, strict=True):
+        assert one.box == other.box
+        assert np.array_equal(one.known, other.known)
+        assert np.array_equal(one.inside, other.inside)
+
+
+def test_correction_as_a_stranger_reads_it():
+    body = bytes_of("correction")
+    assert body[:4] == b"TSC1"
+    (length,) = struct.unpack_from("<I", body, 4)
+    head = json.loads(body[8 : 8 + length])
+    fields_of_head = {names(row[0])[0] for row in table("Field of a correction")}
+    assert fields_of_head == {*head, "within"}
+    bits = zlib.decompress(body[8 + length :])
+    sizes = [int(np.prod(np.subtract(box["stop"], box["start"]))) for box in (head["base"], *head["edits"])]
+    planes = [sizes[0], *(size for size in sizes[1:] for _ in range(2))]
+    assert len(bits) == sum(-(-size // 8) for size in planes)
+    assert [f"{byte:08b}"[:size] for byte, size in zip(bits, planes, strict=True)] == [
+        "1101", "11", "01", "100", "000",
+    ]  # fmt: skip
+
+
 def test_answer_as_the_code_reads_it():
     decoder = FrameDecoder((2, 1, 3))
     queued, progress, liver, spleen, done = decoder.push(bytes_of("answer"))
@@ -176,6 +222,7 @@ def test_routes_and_headers():
         f"POST {contract.SEARCH_ROUTE}",
         f"GET {contract.TREE_ROUTE}",
         f"GET {contract.TEMPLATES_ROUTE}",
+        f"POST {contract.CORRECT_ROUTE}",
     ]
     for text in (
         f"# The protocol, version {contract.PROTOCOL_VERSION} ",
@@ -185,6 +232,9 @@ def test_routes_and_headers():
         f"`{contract.VOLUME_TYPE}`",
         f"`{contract.ANSWER_TYPE}`",
         f"`{contract.JSON_TYPE}`",
+        f"`{contract.CORRECTION_TYPE}`",
+        f"head, at most {MAX_HEAD_BYTES}",
+        f"at most {MAX_EDITS} edits",
         f"every {contract.HEARTBEAT_S} seconds",
         f"**{CHUNK_BYTES} bytes**",
         f"header of {HEADER_BYTES} bytes",

@@ -1,4 +1,4 @@
-"""Remote jobs: one segmentation request, from upload to last mask, resilient to network failures."""
+"""Remote jobs: one request, from upload to last mask, resilient to network failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 
 from textsegment.client.progress import RequestProgress
-from textsegment.client.request import PreparedRequest
+from textsegment.client.request import PreparedCorrection, PreparedRequest
 from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import LEAST_BYTES_PER_S, Transport
 from textsegment.client.upload import upload
@@ -22,9 +22,7 @@ from textsegment.errors import (
 )
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import Estimated, Event, MaskReady, Progress, Queued
-from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE
 from textsegment.wire.frames import Done, Failed, Frame, FrameDecoder
-from textsegment.wire.messages import SegmentRequest
 from textsegment.wire.volume_codec import wire_volume
 from textsegment.wire.volume_header import Encoding
 
@@ -51,7 +49,7 @@ class RemoteJob:
 
     def __init__(
         self,
-        request: PreparedRequest,
+        request: PreparedRequest | PreparedCorrection,
         transport: Transport,
         retry: RetryPolicy,
         emit: Callable[[Event], None],
@@ -69,7 +67,7 @@ class RemoteJob:
         self._masks: dict[str, StructureMask] = {}
 
     def run(self) -> Segmentation:
-        """Run the job and return the masks in the order of the prompts.
+        """Run the job and return the masks in the order in which they were asked for.
 
         Raises:
             TextSegmentError: The failure is permanent or persisted through all retries.
@@ -103,20 +101,15 @@ class RemoteJob:
 
     def _ask(self) -> Done:
         """Request the missing masks once, and process the response."""
-        # If all masks have arrived, only the last frame is missing: one prompt is requested again to get it.
-        wanted = self._request.prompts
-        prompts = tuple(p for p in wanted if p.text not in self._masks) or wanted[:1]
-        request = SegmentRequest(
-            self._request.identity.digest,
-            prompts,
-            self._request.request.effort,
-            self._wants_estimate,
-            self._wants_details,
-        ).to_json()
+        # If all masks have arrived, only the last frame is missing: one is requested again to get it.
+        wanted = self._request.wanted
+        asked = tuple(name for name in wanted if name not in self._masks) or wanted[:1]
         decoder = FrameDecoder(self._request.volume.geometry.spatial_shape)
-        missing = {prompt.text for prompt in prompts}
+        missing = set(asked)
         done = None
-        with self._transport.ask("POST", SEGMENT_ROUTE, body=request, media_type=JSON_TYPE) as answer:
+        route, media_type = self._request.route
+        body = self._request.body(asked, estimate=self._wants_estimate, details=self._wants_details)
+        with self._transport.ask("POST", route, body=body, media_type=media_type) as answer:
             self._retry.reached()
             end = time.monotonic() + self._transport.silence_s
             for piece in answer.pieces():
@@ -157,14 +150,15 @@ class RemoteJob:
             raise StreamBrokenError("The answer holds a mask twice, or one that nobody asked for.")
         missing.remove(structure)
         if structure not in self._masks:
-            self._masks[structure] = frame.mask
+            mask = self._request.received(frame.mask)
+            self._masks[structure] = mask
             self._retry.progressed()
-            self._emit(frame)
+            self._emit(MaskReady(mask))
 
     def _result(self, done: Done) -> Segmentation:
         return Segmentation(
             geometry=self._request.volume.geometry,
-            masks=tuple(self._masks[prompt.text] for prompt in self._request.prompts),
+            masks=tuple(self._masks[name] for name in self._request.wanted),
             provenance=MappingProxyType(dict(done.provenance)),
-            warnings=tuple(dict.fromkeys((*self._request.request.warnings, *done.warnings))),
+            warnings=tuple(dict.fromkeys((*self._request.warnings, *done.warnings))),
         )

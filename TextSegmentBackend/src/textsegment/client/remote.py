@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from types import TracebackType
 from textsegment.client.address import Address, checked_key
 from textsegment.client.background import BackgroundCall, run_in_background
 from textsegment.client.job import RemoteJob
-from textsegment.client.request import PreparedRequest, VolumeIdentities
+from textsegment.client.request import PreparedCorrection, PreparedRequest, VolumeIdentities
 from textsegment.client.retry import RetryPolicy
 from textsegment.client.transport import Timeouts, Transport, no_server
 from textsegment.correction import Correction, Edit
@@ -24,7 +24,6 @@ from textsegment.errors import (
     RequestError,
     SettingsError,
     TextSegmentError,
-    VersionMismatchError,
     VolumeUnknownError,
 )
 from textsegment.geometry import Box
@@ -143,26 +142,13 @@ class RemoteSegmenter:
         In addition to the stages of the engine, progress events may have the stage ``"uploading"`` or, for a
         busy server, ``"waiting"``. ``cancel`` takes effect within 100 ms, regardless of the network.
         """
-        encoding = Encoding.RAW if self._address.is_loopback else Encoding.DEFLATED
-        with self._transport() as transport:
 
-            def work(call: BackgroundCall) -> Segmentation:
-                request = PreparedRequest(
-                    Request.of(volume, prompts, effort), self._identities.of(volume), encoding
-                )
-                retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
-                info = self._require_accepted(request, transport, retry)
-                job = RemoteJob(
-                    request,
-                    transport,
-                    retry,
-                    call.emit,
-                    wants_estimate="estimate" in info.features,
-                    wants_details="details" in info.features,
-                )
-                return job.run()
+        def prepared() -> PreparedRequest:
+            return PreparedRequest(
+                Request.of(volume, prompts, effort), self._identities.of(volume), self._encoding
+            )
 
-            return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
+        return self._run(prepared, on_event, cancel)
 
     def correct(
         self,
@@ -177,13 +163,45 @@ class RemoteSegmenter:
         cancel: CancelToken | None = None,
     ) -> StructureMask:
         """Carry edits to the rest of the image on the server; see ``Segmenter.correct``."""
-        Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
-        raise VersionMismatchError(
-            "The server is too old to correct masks.", "Update it, or correct on this computer."
-        )
+
+        def prepared() -> PreparedCorrection:
+            correction = Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
+            return PreparedCorrection(correction, self._identities.of(volume), self._encoding)
+
+        (mask,) = self._run(prepared, on_event, cancel)
+        return mask
+
+    @property
+    def _encoding(self) -> Encoding:
+        return Encoding.RAW if self._address.is_loopback else Encoding.DEFLATED
+
+    def _run(
+        self,
+        prepared: Callable[[], PreparedRequest | PreparedCorrection],
+        on_event: EventCallback,
+        cancel: CancelToken | None,
+    ) -> Segmentation:
+        """Prepare a request in a thread, and run it."""
+        with self._transport() as transport:
+
+            def work(call: BackgroundCall) -> Segmentation:
+                request = prepared()
+                retry = RetryPolicy(self._timeouts.recovery_s, self._timeouts.busy_s, call.pause)
+                info = self._require_accepted(request, transport, retry)
+                job = RemoteJob(
+                    request,
+                    transport,
+                    retry,
+                    call.emit,
+                    wants_estimate="estimate" in info.features,
+                    wants_details="details" in info.features,
+                )
+                return job.run()
+
+            return run_in_background(work, on_event, cancel or CancelToken(), transport.cut)
 
     def _require_accepted(
-        self, request: PreparedRequest, transport: Transport, retry: RetryPolicy
+        self, request: PreparedRequest | PreparedCorrection, transport: Transport, retry: RetryPolicy
     ) -> ServerInfo:
         known = self._known  # another thread may reset it meanwhile
         if known is not None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from textsegment.correction import Correction
 from textsegment.effort import WHOLE_IMAGE
-from textsegment.errors import VersionMismatchError
+from textsegment.errors import LimitExceededError, VersionMismatchError
+from textsegment.origin import Maker, Origin
 from textsegment.prompt import Prompt
 from textsegment.request import Request
+from textsegment.segmentation import StructureMask
 from textsegment.volume import Volume
-from textsegment.wire.messages import ServerInfo
+from textsegment.wire.contract import CORRECT_ROUTE, CORRECTION_TYPE, JSON_TYPE, SEGMENT_ROUTE
+from textsegment.wire.correction_codec import encode_correction, max_correction_bytes
+from textsegment.wire.messages import SegmentRequest, ServerInfo
 from textsegment.wire.volume_codec import wire_volume
 from textsegment.wire.volume_header import Encoding, VolumeHeader
 
@@ -50,7 +57,7 @@ class VolumeIdentities:
 
 @dataclass(frozen=True, eq=False)
 class PreparedRequest:
-    """A request on its way to a server.
+    """A request for masks on its way to a server.
 
     Attributes:
         request: Validated request.
@@ -62,6 +69,8 @@ class PreparedRequest:
     identity: VolumeIdentity
     encoding: Encoding
 
+    route = (SEGMENT_ROUTE, JSON_TYPE)
+
     @property
     def volume(self) -> Volume:
         """Scan to segment."""
@@ -71,6 +80,32 @@ class PreparedRequest:
     def prompts(self) -> tuple[Prompt, ...]:
         """Structures to segment, without duplicates."""
         return self.request.prompts
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Names of the masks that the server is to send, in the order of the result."""
+        return tuple(prompt.text for prompt in self.prompts)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Messages for the user that are known before anything is sent."""
+        return self.request.warnings
+
+    def received(self, mask: StructureMask) -> StructureMask:
+        """Return a mask as it came from the server."""
+        return mask
+
+    def body(self, names: Sequence[str], *, estimate: bool, details: bool) -> bytes:
+        """Return the body of a request for some of the wanted masks.
+
+        Args:
+            names: Names of the masks.
+            estimate: Whether to ask for an estimate, which the server must support.
+            details: Whether to ask for cautions with codes and further statistics, likewise.
+        """
+        prompts = tuple(prompt for prompt in self.prompts if prompt.text in names)
+        effort = self.request.effort
+        return SegmentRequest(self.identity.digest, prompts, effort, estimate, details).to_json()
 
     def require_accepted(self, info: ServerInfo) -> None:
         """Check that a server accepts the request, to avoid a long upload in vain.
@@ -82,9 +117,8 @@ class PreparedRequest:
                 suggestions.
             VersionMismatchError: The server does not support regions, the fast mode or a check.
         """
-        header = self.identity.header
-        info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)
-        info.limits.require_prompts(tuple(prompt.text for prompt in self.prompts))
+        _require_volume(self.identity, info)
+        info.limits.require_prompts(self.wanted)
         self.request.require_known(info.model)
         if self.request.effort != WHOLE_IMAGE and "effort" not in info.features:
             raise VersionMismatchError(
@@ -92,3 +126,70 @@ class PreparedRequest:
             )
         if self.request.effort.check and "check" not in info.features:
             raise VersionMismatchError("The server is too old for a check.", "Leave it out, or update it.")
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedCorrection:
+    """A correction on its way to a server.
+
+    Attributes:
+        correction: Validated correction.
+        identity: Identity of its volume.
+        encoding: Encoding in which the volume is uploaded.
+    """
+
+    correction: Correction
+    identity: VolumeIdentity
+    encoding: Encoding
+
+    route = (CORRECT_ROUTE, CORRECTION_TYPE)
+
+    @property
+    def volume(self) -> Volume:
+        """Scan to which the mask belongs."""
+        return self.correction.volume
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Name of the mask that the server is to send."""
+        return (self.correction.name,)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Nothing: the mask brings its warnings along."""
+        return ()
+
+    @cached_property
+    def _encoded(self) -> bytes:
+        return encode_correction(self.correction, self.identity.digest)
+
+    def received(self, mask: StructureMask) -> StructureMask:
+        """Return a mask that came from the server with its origin, which does not travel."""
+        return replace(mask, origin=Origin(Maker.EDITED))
+
+    def body(self, names: Sequence[str], *, estimate: bool, details: bool) -> bytes:
+        """Return the body of the request, which always asks for everything."""
+        return self._encoded
+
+    def require_accepted(self, info: ServerInfo) -> None:
+        """Check that a server accepts the correction, to avoid a long upload in vain.
+
+        Raises:
+            LimitExceededError: The volume or the edits are too large.
+            ModalityError: The model has no structures for this modality.
+            UnknownStructureError: The model does not know the prompt in this modality.
+            VersionMismatchError: The server cannot correct masks.
+        """
+        if "correct" not in info.features:
+            raise VersionMismatchError(
+                "The server is too old to correct masks.", "Update it, or correct on this computer."
+            )
+        _require_volume(self.identity, info)
+        info.model.require_known(self.correction.prompts, self.volume.modality)
+        if len(self._encoded) > max_correction_bytes(info.limits):
+            raise LimitExceededError("The edits are larger than the server accepts.", "Merge some of them.")
+
+
+def _require_volume(identity: VolumeIdentity, info: ServerInfo) -> None:
+    header = identity.header
+    info.limits.require_volume(header.geometry.spatial_shape, header.voxel_bytes)

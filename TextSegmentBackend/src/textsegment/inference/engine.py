@@ -7,7 +7,7 @@ decoded in groups over all patches, so that memory does not grow with the number
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ from textsegment.correction.result import propagated
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
+from textsegment.inference.correct.cells import CellGrid
+from textsegment.inference.correct.corrector import Corrector
+from textsegment.inference.correct.gather import CellFeatures
+from textsegment.inference.correct.network_view import seen_by_network
 from textsegment.inference.device import (
     choose_device,
     computing,
@@ -116,7 +120,7 @@ class LocalSegmenter:
         orientation = choose_orientation(self._orientation, volume, request.prompts)
         job = LocalJob(request, orientation, Reporter(on_event), on_event, cancel)
         with self._my_turn(cancel):
-            plan = self._run_down_the_ladder(job)
+            plan = self._run_down_the_ladder(job, self._pipeline.run)
         job.reporter.done()
         return Segmentation(
             geometry=volume.geometry,
@@ -141,17 +145,68 @@ class LocalSegmenter:
         cancel = cancel or CancelToken()
         correction = Correction.of(volume, edits, base=base, prompt=prompt, name=name, within=within)
         self.info().require_known(correction.prompts, volume.modality)
-        cancel.raise_if_cancelled()
         reporter = Reporter(on_event)
         reporter.advance(0.0, "preparing")
-        if correction.base is None and correction.prompt is not None:
-            (found,) = self.segment(volume, correction.prompts, cancel=cancel)
-            correction = correction.with_base(found)
-        mask = propagated(correction)
+        with self._my_turn(cancel):
+            cancel.raise_if_cancelled()
+            correction = self._with_base(correction, cancel)
+            mask = self._corrected(correction, reporter, on_event, cancel)
         cancel.raise_if_cancelled()
         reporter.done()
         on_event(MaskReady(mask))
         return mask
+
+    def _with_base(self, correction: Correction, cancel: CancelToken) -> Correction:
+        """Let the model find the old mask if there is only its prompt."""
+        if correction.base is not None or correction.prompt is None:
+            return correction
+        request = Request.of(correction.volume, correction.prompts)
+        orientation = choose_orientation(self._orientation, correction.volume, correction.prompts)
+        job = LocalJob(request, orientation, Reporter(ignore_events), ignore_events, cancel)
+        self._run_down_the_ladder(job, self._pipeline.run)
+        return correction.with_base(job.masks[correction.prompt])
+
+    def _corrected(
+        self, correction: Correction, reporter: Reporter, on_event: EventCallback, cancel: CancelToken
+    ) -> StructureMask:
+        region = correction.region()
+        if region is None:
+            return propagated(correction)
+        cells = CellGrid.over(region, correction.volume.geometry)
+        corrector = Corrector(correction, cells)
+        seen: list[CellFeatures | None] = []
+
+        def work(job: LocalJob, plan: MemoryPlan) -> None:
+            seen.append(seen_by_network(self._pipeline, job, plan, cells))
+
+        try:
+            self._run_down_the_ladder(self._view(correction, region, reporter, on_event, cancel), work)
+        except OutOfMemoryError:
+            seen.append(None)
+        return corrector.mask(seen[-1])
+
+    def _view(
+        self,
+        correction: Correction,
+        region: Box,
+        reporter: Reporter,
+        on_event: EventCallback,
+        cancel: CancelToken,
+    ) -> LocalJob:
+        """Return a job for the features of a region: of a kind that is kept already, if there is one."""
+        usual = choose_orientation(self._orientation, correction.volume, correction.prompts)
+        jobs = [
+            LocalJob(
+                Request(correction.volume, correction.prompts, (), Effort(region, fast)),
+                orientation,
+                reporter,
+                on_event,
+                cancel,
+            )
+            for orientation in dict.fromkeys((usual, *ORIENTATIONS))
+            for fast in (False, True)
+        ]
+        return next((job for job in jobs if self._pipeline.knows(job)), jobs[0])
 
     @contextmanager
     def _my_turn(self, cancel: CancelToken) -> Iterator[None]:
@@ -162,13 +217,13 @@ class LocalSegmenter:
         finally:
             self._turn.release()
 
-    def _run_down_the_ladder(self, job: LocalJob) -> MemoryPlan:
+    def _run_down_the_ladder(self, job: LocalJob, work: Callable[[LocalJob, MemoryPlan], None]) -> MemoryPlan:
         for plan in ladder(self.device, self.precision):
             try:
                 if not plan.keeps_features:
                     self.cache.clear()
                 with computing(self.device, torch.float32), watched(self.network, self._hook(job)):
-                    self._pipeline.run(job, plan)
+                    work(job, plan)
                 return plan
             except (RuntimeError, MemoryError, OSError) as error:
                 if not is_out_of_memory(error):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from textsegment.geometry import Box
 from textsegment.inference.accumulate import Accumulator, ProbabilityBox
 from textsegment.inference.decode import decode_patch
 from textsegment.inference.device import CPU, free_bytes
@@ -52,30 +51,33 @@ class Pipeline:
         model: Model whose network is on the device, in evaluation mode.
         device: Device on which the network computes.
         cache: Cache of prepared scans and their features.
+
+    Attributes:
+        network: Network of the model.
     """
 
     def __init__(self, model: LoadedModel, device: torch.device, cache: FeatureCache) -> None:
         self._model = model
-        self._network = model.network
+        self.network = model.network
         self._config = model.network.config
         self._device = device
         self._cache = cache
         self._queries: dict[tuple[str, str], Tensor] = {}
-        self._timings = PatchTimings(self._network, model.digest, device)
+        self._timings = PatchTimings(self.network, model.digest, device)
 
     def run(self, job: LocalJob, plan: MemoryPlan) -> None:
         """Compute the missing masks of a job; after a failure, it may be called again with another plan."""
-        scan = self._prepared(job, plan)
-        queries = self._embedded(job.request.prompts, job.request.volume.modality)
+        scan = self.prepared(job, plan)
+        queries = self.queries(job.request.prompts, job.request.volume.modality)
         embeddings: dict[int, Tensor] = {}
         groups = self._groups(job.missing, scan.grid, plan, once=job.request.effort.check)
-        numbers = _patches_in(scan, job)
+        numbers = patches_in(scan, job)
         patches = len(numbers)
         to_encode = sum(number not in scan.patches for number in numbers)
         context = MaskContext(scan, job.request, self._offered(job.request.volume.modality))
         moved = _shifted(scan) if job.request.effort.check else None
         again = 0 if moved is None else patches * len(groups)
-        job.on_event(self._estimate(to_encode + again, scan, plan))
+        job.on_event(self.estimate(to_encode + again, scan, plan))
         rounds = len(groups) * (1 if moved is None else 2)
         job.reporter.expect(to_encode + again + _DECODING * patches * rounds + _FINISHING * len(job.missing))
         for group, device in groups:
@@ -91,14 +93,24 @@ class Pipeline:
             self._finish(job, scan, group, found, second, context)
         job.midline_mm = context.midline_mm
         if to_encode:
-            self._timings.keep()
+            self.keep_timings()
 
-    def _estimate(self, patches: int, scan: PreparedScan, plan: MemoryPlan) -> Estimated:
+    def keep_timings(self) -> None:
+        """Remember how long patches took, for the estimates of later jobs."""
+        self._timings.keep()
+
+    def knows(self, job: LocalJob) -> bool:
+        """Return whether features of this volume, orientation and overlap are kept."""
+        scan = self._cache.get(self._key(job))
+        return scan is not None and bool(scan.patches)
+
+    def estimate(self, patches: int, scan: PreparedScan, plan: MemoryPlan) -> Estimated:
+        """Estimate what it takes to encode a number of patches of a scan."""
         one = self._timings.seconds(plan.precision) if patches else 0.0
         stored = self._storable(scan.grid, plan) if plan.keeps_features else None
         kept = 0 if stored is None else features_bytes(self._config, stored) * len(scan.grid.boxes)
         busy = unet_bytes(self._config, self._device, plan.precision) if patches else 0
-        weights = sum(parameter.nbytes for parameter in self._network.parameters())
+        weights = sum(parameter.nbytes for parameter in self.network.parameters())
         memory = weights + busy + kept + accumulator_bytes(self._config, plan.precision)
         return Estimated(patches, None if one is None else one * patches, memory)
 
@@ -127,12 +139,12 @@ class Pipeline:
         """
         accumulator = Accumulator(len(rows), scan.grid, device)
         weight = torch.tensor(patch_weight(scan.grid.patch_size), device=device)
-        for number in _patches_in(scan, job):
+        for number in patches_in(scan, job):
             box = scan.grid.boxes[number]
             job.cancel.raise_if_cancelled()
-            features = self._features(scan, number, box, plan)
+            features = self.features(scan, number, plan)
             if number not in embeddings:
-                embeddings[number] = self._network.mask_embeddings(features, queries)
+                embeddings[number] = self.network.mask_embeddings(features, queries)
             here = weight[tuple(slice(n) for n in box.shape)]
             accumulator.begin_patch(box, here)
             pixels = features.pixel_features
@@ -147,16 +159,16 @@ class Pipeline:
     ) -> CoarseDecoder | None:
         if not context.missing:
             return None
-        queries = self._embedded([Prompt(name) for name in context.missing], scan.image.modality)
+        queries = self.queries([Prompt(name) for name in context.missing], scan.image.modality)
         device = plan.accumulates_on
-        return CoarseDecoder(context.missing, queries, self._network, scan.grid, context.step, device)
+        return CoarseDecoder(context.missing, queries, self.network, scan.grid, context.step, device)
 
     def _offered(self, modality: str) -> frozenset[str]:
         return frozenset(structures_of(self._model.text_encoder, modality))
 
-    def _prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
-        overlap = FAST_OVERLAP if job.request.effort.fast else OVERLAP
-        key: Hashable = (job.request.volume.fingerprint, self._model.digest, job.orientation, overlap)
+    def prepared(self, job: LocalJob, plan: MemoryPlan) -> PreparedScan:
+        """Return the scan of a job, prepared for the network and kept if the plan says so."""
+        key = self._key(job)
         scan = self._cache.get(key)
         if scan is None:
             job.reporter.expect(1.0)
@@ -166,7 +178,7 @@ class Pipeline:
                 job.request.volume, spacing=self._config.spacing, orientation=job.orientation
             )
             image = replace(image, voxels=normalize(image.voxels, image.modality))
-            grid = PatchGrid(image.geometry.spatial_shape, self._config.patch_size, overlap)
+            grid = PatchGrid(image.geometry.spatial_shape, self._config.patch_size, _overlap(job))
             scan = PreparedScan(image, grid)
             job.reporter.advance(_PREPARING, "preparing")
             if plan.keeps_features:
@@ -174,7 +186,10 @@ class Pipeline:
         job.warnings = scan.image.warnings
         return scan
 
-    def _embedded(self, prompts: Sequence[Prompt], modality: str) -> Tensor:
+    def _key(self, job: LocalJob) -> Hashable:
+        return (job.request.volume.fingerprint, self._model.digest, job.orientation, _overlap(job))
+
+    def queries(self, prompts: Sequence[Prompt], modality: str) -> Tensor:
         """Return the queries (N, width) on the device; each prompt is encoded once per engine."""
         new = [p.text for p in prompts if (p.text, modality) not in self._queries]
         if new:
@@ -205,13 +220,14 @@ class Pipeline:
                 return dtype
         return None
 
-    def _features(self, scan: PreparedScan, number: int, box: Box, plan: MemoryPlan) -> PatchFeatures:
+    def features(self, scan: PreparedScan, number: int, plan: MemoryPlan) -> PatchFeatures:
+        """Return the features of a patch, which is encoded if they are not kept."""
         kept = self._cache.patch(scan, number)
         if kept is not None:
             return kept
-        patch = cut_patch(scan.image.voxels, box, scan.grid.patch_size)
+        patch = cut_patch(scan.image.voxels, scan.grid.boxes[number], scan.grid.patch_size)
         begin = perf_counter()
-        features = encode_patch(self._network, patch, self._device, plan.precision)
+        features = encode_patch(self.network, patch, self._device, plan.precision)
         self._timings.note(plan.precision, perf_counter() - begin)
         if plan.keeps_features:
             half = self._storable(scan.grid, plan) != plan.precision
@@ -245,7 +261,11 @@ def _shifted(scan: PreparedScan) -> PreparedScan:
     return PreparedScan(replace(scan.image, voxels=shifted(scan.image.voxels)), scan.grid)
 
 
-def _patches_in(scan: PreparedScan, job: LocalJob) -> list[int]:
+def _overlap(job: LocalJob) -> float:
+    return FAST_OVERLAP if job.request.effort.fast else OVERLAP
+
+
+def patches_in(scan: PreparedScan, job: LocalJob) -> list[int]:
     """Return the indices of the required patches: those that touch the region to segment."""
     region = job.request.effort.region
     if region is None:

@@ -16,7 +16,7 @@ from textsegment.server.engines.engine import Engine
 from textsegment.server.http import openapi
 from textsegment.server.http.admission import AdmissionMiddleware
 from textsegment.server.http.errors import ErrorMiddleware, error_response
-from textsegment.server.http.segment_route import SegmentResponse
+from textsegment.server.http.job_routes import CorrectResponse, SegmentResponse
 from textsegment.server.http.term_routes import browse_tree, list_templates, resolve_text, search_text
 from textsegment.server.http.volume_routes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
@@ -25,6 +25,7 @@ from textsegment.server.settings import ServerSettings
 from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.wire.contract import (
     CALIBRATION_HEADER,
+    CORRECT_ROUTE,
     FEATURES,
     FEATURES_HEADER,
     HEALTH_ROUTE,
@@ -134,6 +135,10 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
     @app.get(TEMPLATES_ROUTE, **openapi.TEMPLATES)
     async def templates(request: Request) -> Response:
         return await list_templates(_service(request), request.query_params, _known(request))
+
+    @app.post(CORRECT_ROUTE, **openapi.CORRECT)
+    async def correct(request: Request) -> Response:
+        return CorrectResponse(_service(request), request.state.client)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

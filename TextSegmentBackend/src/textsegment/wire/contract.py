@@ -18,6 +18,7 @@ RESOLVE_ROUTE = "/v1/terms/resolve"
 SEARCH_ROUTE = "/v1/terms/search"
 TREE_ROUTE = "/v1/terms/tree"
 TEMPLATES_ROUTE = "/v1/terms/templates"
+CORRECT_ROUTE = "/v1/correct"
 
 PROTOCOL_HEADER = "TextSegment-Protocol"
 """Header of every request and response under ``/v1``: the protocol version in decimal digits."""
@@ -25,10 +26,10 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
-FEATURES = ("effort", "estimate", "details", "check")
+FEATURES = ("effort", "estimate", "details", "check", "correct")
 """Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame;
 ``details``: its field, cautions with codes, and the statistics by which a mask is judged; ``check``: its
-field."""
+field; ``correct``: the route of corrections."""
 CALIBRATION_HEADER = "TextSegment-Calibration"
 """Header of responses to ``GET /v1/info``, if the weights are calibrated: four numbers with commas between
 them, the 95 % and 98 % quantiles of the unsure share, scans and masks."""
@@ -40,6 +41,7 @@ HEARTBEAT_S = 10
 
 JSON_TYPE = "application/json"
 VOLUME_TYPE = "application/vnd.textsegment.volume"
+CORRECTION_TYPE = "application/vnd.textsegment.correction"
 ANSWER_TYPE = "application/vnd.textsegment.answer"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -37,6 +37,11 @@ class Fields:
         """Read a string."""
         return self._text(self._take(name), name, max_characters)
 
+    def text_or_null(self, name: str, max_characters: int) -> str | None:
+        """Read a string, or None, which is encoded as ``null``."""
+        value = self._take(name)
+        return None if value is None else self._text(value, name, max_characters)
+
     def texts(self, name: str, max_count: int, max_characters: int) -> tuple[str, ...]:
         """Read a list of strings."""
         return tuple(self._text(v, name, max_characters) for v in self._list(name, max_count))
@@ -71,6 +76,12 @@ class Fields:
     def fields(self, name: str) -> Fields:
         """Read a nested object."""
         return Fields(self._object(name), f"{self._what}.{name}")
+
+    def fields_or_null(self, name: str) -> Fields | None:
+        """Read a nested object, or None, which is encoded as ``null``."""
+        if self._fields.get(name, ...) is None:
+            return self._take(name)  # type: ignore[no-any-return]
+        return self.fields(name)
 
     def objects(self, name: str, max_count: int) -> tuple[Fields | None, ...]:
         """Read a list of objects, some of which may be null."""

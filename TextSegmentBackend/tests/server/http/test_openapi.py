@@ -22,7 +22,7 @@ _CHECKS = [
 ]
 
 
-@schemathesis.serializer("application/vnd.textsegment.volume")
+@schemathesis.serializer("application/vnd.textsegment.volume", "application/vnd.textsegment.correction")
 def _as_it_is(context, value):
     return value if isinstance(value, bytes) else value.data
 
@@ -54,6 +54,7 @@ def test_describes_every_route_and_nothing_else(schema):
         ("POST", "/v1/terms/search"),
         ("GET", "/v1/terms/tree"),
         ("GET", "/v1/terms/templates"),
+        ("POST", "/v1/correct"),
     }
 
 
@@ -82,6 +83,7 @@ def test_says_that_a_key_is_needed(server):
         ("POST", "/v1/terms/search"),
         ("GET", "/v1/terms/tree"),
         ("GET", "/v1/terms/templates"),
+        ("POST", "/v1/correct"),
     ],
 )
 def test_no_answer_contradicts_the_description(schema, method, path):

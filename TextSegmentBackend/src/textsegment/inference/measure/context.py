@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.features import PreparedScan
@@ -47,9 +45,11 @@ class MaskContext:
 
     @property
     def midline_mm(self) -> float | None:
-        """R coordinate of the midline of the body in millimetres; None if no landmarks were decoded."""
+        """R coordinate of the midline of the body in millimetres; None if it is not known."""
         surroundings = self._look()
-        return None if surroundings is None else surroundings.midline_mm
+        if surroundings is None or math.isnan(surroundings.midline_mm):
+            return None
+        return surroundings.midline_mm
 
     def add(self, found: dict[str, ProbabilityBox | None]) -> None:
         """Keep what was decoded on the coarse grid."""
@@ -82,14 +82,5 @@ class MaskContext:
 
     def _look(self) -> Surroundings | None:
         if self._surroundings is None and self._scan.coarse:
-            geometry = self._scan.image.geometry
-            middle = geometry.to_ras(_middle(self._scan.image.voxels, self.step))
-            self._surroundings = Surroundings(self._scan.coarse, geometry, self.step, middle)
+            self._surroundings = Surroundings(self._scan.coarse, self._scan.image.geometry, self.step)
         return self._surroundings
-
-
-def _middle(voxels: NDArray[np.float32], step: tuple[int, int, int]) -> NDArray[np.float64]:
-    """Return the mean index of the voxels of the body: those above the mean of the normalised image."""
-    body = voxels[tuple(slice(None, None, s) for s in step)] > 0
-    where = np.argwhere(body).mean(axis=0) if body.any() else np.divide(body.shape, 2)
-    return np.asarray(where * step, dtype=np.float64)

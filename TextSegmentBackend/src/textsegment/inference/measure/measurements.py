@@ -12,10 +12,9 @@ from textsegment.geometry import Box, Geometry
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
 from textsegment.inference.measure.coarse import Step, thinned
 from textsegment.inference.measure.parts import parts_of
-from textsegment.inference.measure.surroundings import Surroundings
+from textsegment.inference.measure.surroundings import SURE, Surroundings
 from textsegment.vocabulary.anatomy import anatomy_of
 
-_SURE = 0.7
 _MIDLINE_MM = 5.0
 _MOST_POINTS = 2**16
 
@@ -49,7 +48,7 @@ def measure(
     count = int(np.count_nonzero(inside))
     if count == 0:
         return {}
-    unsure = int(np.count_nonzero(levels[inside] < _SURE * LEVELS))
+    unsure = int(np.count_nonzero(levels[inside] < SURE * LEVELS))
     found = parts_of(inside, geometry.spacing)
     measured: dict[str, Any] = {
         "unsure_share": unsure / count,
@@ -85,7 +84,7 @@ def _points(inside: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _wrong_side_share(side: str | None, right_mm: NDArray[np.float64], midline_mm: float) -> float:
-    if side is None:
+    if side is None or math.isnan(midline_mm):
         return math.nan
     beyond = right_mm - midline_mm if side == "left" else midline_mm - right_mm
     return float((beyond > _MIDLINE_MM).mean())

@@ -9,28 +9,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.geometry import Box, Geometry
+from textsegment.geometry import Box, Geometry, closest_axes
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
 from textsegment.inference.measure.coarse import Step
 from textsegment.vocabulary.anatomy import anatomy_of, load_anatomy, may_overlap
 
+SURE = 0.7
+"""Probability from which the model counts as sure of a voxel."""
+
 _FEWEST_LANDMARKS = 2
+# Share of unsure voxels beyond which a structure tells nothing about where the image lies.
+_MOST_UNSURE = 0.35
 _MOST_PARTS = 12
 
 
 @dataclass(frozen=True)
 class Landmark:
-    """A structure that was found on the coarse grid.
+    """A structure that was found on the coarse grid, and of which the model is sure.
 
     Attributes:
         name: Name of the structure.
         centre: Its centre (R, A, S) in millimetres.
         weight: How much its place is worth: more if it is large and the model is sure of it.
+        is_cut: Whether it reaches the left or right border of the image.
     """
 
     name: str
     centre: NDArray[np.float64]
     weight: float
+    is_cut: bool
 
 
 class Surroundings:
@@ -40,7 +47,11 @@ class Surroundings:
         found: Probabilities by name, on the coarse grid; None where a structure was not found.
         geometry: Grid of all voxels of the canonical image.
         step: Step of the coarse grid.
-        middle: Centre of the body (R, A, S) in millimetres, for images without any landmark on the midline.
+
+    Attributes:
+        midline_mm: R coordinate of the midline of the body in millimetres, between the halves of pairs and
+            in unpaired structures that lie on it; NaN if none of them was found, or all are cut off at the
+            side.
     """
 
     def __init__(
@@ -48,12 +59,10 @@ class Surroundings:
         found: Mapping[str, ProbabilityBox | None],
         geometry: Geometry,
         step: Step,
-        middle: NDArray[np.float64],
     ) -> None:
         self._found = found
         self._landmarks = tuple(_landmarks(found, geometry, step))
-        self.midline_mm = _midline(self._landmarks, float(middle[0]))
-        """R coordinate of the midline of the body, in millimetres."""
+        self.midline_mm = _midline(self._landmarks)
 
     def height_offset_mm(self, name: str, height: float) -> float:
         """Return how far above its usual place a structure lies, as the other structures place it.
@@ -78,20 +87,24 @@ class Surroundings:
         return height - usual - _weighted_median(others)
 
     def claimed_share(self, name: str, coarse: ProbabilityBox) -> float:
-        """Return the fraction of a mask that a structure which may not overlap it claims more strongly.
+        """Return the fraction of a mask that a landmark which may not overlap it claims more strongly.
 
         Args:
             name: Name of the structure.
             coarse: Its probabilities on the coarse grid.
         """
         inside = coarse.levels > THRESHOLD
-        others = [name_ for name_ in self._found if name_ != name and not may_overlap(name, name_)]
+        others = [
+            probability
+            for other, probability in self._found.items()
+            if other != name and anatomy_of(other).is_landmark and not may_overlap(name, other)
+        ]
         if not others or not inside.any():
             return math.nan
         highest = np.zeros_like(coarse.levels)
-        for other in others:
-            if (claim := self._found[other]) is not None:
-                _raise_to(highest, coarse.box, claim)
+        for probability in others:
+            if probability is not None:
+                _raise_to(highest, coarse.box, probability)
         return float((highest[inside] > coarse.levels[inside]).mean())
 
     def whole_agreement(self, parts: Sequence[str], coarse: ProbabilityBox) -> float:
@@ -135,27 +148,33 @@ def _landmarks(
     found: Mapping[str, ProbabilityBox | None], geometry: Geometry, step: Step
 ) -> Iterator[Landmark]:
     voxel_ml = geometry.voxel_volume_ml * math.prod(step)
+    across = closest_axes(geometry.affine).index(0)
+    last = (geometry.spatial_shape[across] - 1) // step[across]
     for name, probability in found.items():
         if probability is None or not anatomy_of(name).is_landmark:
             continue
         inside = probability.levels > THRESHOLD
         where = np.argwhere(inside).mean(axis=0) + probability.box.start
-        sure = float(probability.levels[inside].sum()) / LEVELS
-        expected_dice = 2 * sure / (float(probability.levels.sum()) / LEVELS + inside.sum())
-        weight = expected_dice * math.log1p(inside.sum() * voxel_ml)
-        yield Landmark(name, geometry.to_ras(where * step), weight)
+        levels = probability.levels[inside]
+        if (levels < SURE * LEVELS).mean() > _MOST_UNSURE:
+            continue
+        total = float(levels.sum()) / LEVELS
+        expected_dice = 2 * total / (float(probability.levels.sum()) / LEVELS + len(levels))
+        weight = expected_dice * math.log1p(len(levels) * voxel_ml)
+        sides = np.flatnonzero(np.any(inside, axis=tuple(axis for axis in range(3) if axis != across)))
+        ends = sides[[0, -1]] + probability.box.start[across]
+        yield Landmark(name, geometry.to_ras(where * step), weight, bool(ends[0] == 0 or ends[1] == last))
 
 
-def _midline(landmarks: Sequence[Landmark], otherwise: float) -> float:
-    """Return the R coordinate of the midline: of unpaired structures on it, and between the pairs."""
-    by_name = {landmark.name: landmark for landmark in landmarks}
+def _midline(landmarks: Sequence[Landmark]) -> float:
+    by_name = {landmark.name: landmark for landmark in landmarks if not landmark.is_cut}
     on_it = [(mark.centre[0], mark.weight) for name, mark in by_name.items() if name in _ON_THE_MIDLINE]
     for name, mark in by_name.items():
         twin = by_name.get(anatomy_of(name).twin or "")
         if name.startswith("left ") and twin is not None:
             between = (mark.centre[0] + twin.centre[0]) / 2
             on_it.append((between, min(mark.weight, twin.weight)))
-    return _weighted_median(on_it) if on_it else otherwise
+    return _weighted_median(on_it) if on_it else math.nan
 
 
 _ON_THE_MIDLINE = ("vertebrae", "spinal cord", "sacrum", "brainstem", "brain")

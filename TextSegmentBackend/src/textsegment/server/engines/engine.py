@@ -24,6 +24,7 @@ class StoredRequest:
         voxels: File with the raw voxels, little-endian in C order; it exists as long as the job runs.
         prompts: Prompts, each once.
         effort: How much of the volume to compute.
+        correction: Body of ``POST /v1/correct``; empty if the prompts are to be segmented.
     """
 
     digest: str
@@ -31,6 +32,7 @@ class StoredRequest:
     voxels: Path
     prompts: tuple[Prompt, ...]
     effort: Effort = WHOLE_IMAGE
+    correction: bytes = b""
 
 
 class Engine(Protocol):
@@ -63,7 +65,7 @@ class Engine(Protocol):
 
         Yields:
             Encoded frames (``wire.frames.encode_frame``): progress and other events, exactly one MASK for
-            each prompt and, last, DONE.
+            each prompt, or for the correction, and, last, DONE.
 
         Closing the iterator (``aclose``, or cancelling the task that awaits it) cancels the job, and returns
         once the slot is free again.

@@ -16,6 +16,7 @@ The child exits when the pipe is closed, so that it never outlives its parent.
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import logging
@@ -32,20 +33,17 @@ from typing import Any
 from textsegment.errors import DependencyMissingError, OutOfMemoryError, TextSegmentError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, Event, Segmenter
+from textsegment.server.engines.computation import NO_LIMITS, compute
 from textsegment.server.logs import describe_defect, log, use_json_logs
 from textsegment.server.volumes.stored_file import map_voxels
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import Done, encode_frame
-from textsegment.wire.limits import Limits
+from textsegment.wire.frames import encode_frame
 from textsegment.wire.messages import read_effort
 from textsegment.wire.strict_json import Fields
 from textsegment.wire.volume_header import read_header
 
 INFO, FRAME, END, PONG = b"I", b"F", b"E", b"P"
-
-# The parent has enforced the limits already.
-_NO_LIMITS = Limits(max_volume_bytes=2**48, max_voxels=2**48)
 
 
 def load_segmenter(factory: str, arguments: Mapping[str, Any]) -> Segmenter:
@@ -108,15 +106,14 @@ class _Worker:
 
     def _run(self, job: dict[str, Any], cancel: CancelToken) -> bytes:
         try:
-            header, _, _ = read_header(bytes.fromhex(job["header"]), _NO_LIMITS)
+            header, _, _ = read_header(bytes.fromhex(job["header"]), NO_LIMITS)
             voxels = map_voxels(Path(job["voxels"]), header)
             volume = Volume(voxels, header.geometry, header.modality, known_digest=job["digest"])
             prompts = [Prompt(text) for text in job["prompts"]]
             effort = read_effort(Fields(job, "The job"))
-            result = self._segmenter.segment(
-                volume, prompts, effort=effort, on_event=self._send, cancel=cancel
-            )
-            self._pipe.send_bytes(FRAME + encode_frame(Done(result.provenance, result.warnings)))
+            correction = base64.b64decode(job["correction"])
+            done = compute(self._segmenter, volume, prompts, effort, correction, self._send, cancel)
+            self._pipe.send_bytes(FRAME + encode_frame(done))
         except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
             return report_of(error)
         return b""

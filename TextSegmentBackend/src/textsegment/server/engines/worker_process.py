@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import multiprocessing
@@ -130,6 +131,7 @@ class WorkerProcess:
                 "digest": work.digest,
                 "voxels": str(work.voxels),
                 "prompts": [prompt.text for prompt in work.prompts],
+                "correction": base64.b64encode(work.correction).decode("ascii"),
             }
             | effort_fields(work.effort)
         )

@@ -12,6 +12,8 @@ from textsegment.server.keys import KeyRing
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.admission import require_length, require_media_type, require_version
 from textsegment.wire.contract import (
+    CORRECT_ROUTE,
+    CORRECTION_TYPE,
     HEALTH_ROUTE,
     INFO_ROUTE,
     JSON_TYPE,
@@ -19,6 +21,7 @@ from textsegment.wire.contract import (
     READY_ROUTE,
     VOLUME_TYPE,
 )
+from textsegment.wire.correction_codec import max_correction_bytes
 
 
 @dataclass(frozen=True)
@@ -80,5 +83,7 @@ class AdmissionMiddleware:
             require_media_type(headers.get("content-type"), VOLUME_TYPE)
             require_length(headers.get("content-length"), limits.max_upload_bytes)
         elif method == "POST":
-            require_media_type(headers.get("content-type"), JSON_TYPE)
-            require_length(headers.get("content-length"), limits.max_request_bytes)
+            is_correction = path == CORRECT_ROUTE
+            most = max_correction_bytes(limits) if is_correction else limits.max_request_bytes
+            require_media_type(headers.get("content-type"), CORRECTION_TYPE if is_correction else JSON_TYPE)
+            require_length(headers.get("content-length"), most)

@@ -16,6 +16,7 @@ from textsegment.server.http.body import ClientGoneError
 from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.contract import (
+    CORRECT_ROUTE,
     HEALTH_ROUTE,
     INFO_ROUTE,
     JSON_TYPE,
@@ -35,7 +36,7 @@ from textsegment.wire.failures import ErrorReport, status_of
 
 _QUIET = (HEALTH_ROUTE, READY_ROUTE, METRICS_ROUTE)
 _TERMS = (RESOLVE_ROUTE, SEARCH_ROUTE, TREE_ROUTE, TEMPLATES_ROUTE)
-_ROUTES = (*_QUIET, *_TERMS, INFO_ROUTE, SEGMENT_ROUTE)
+_ROUTES = (*_QUIET, *_TERMS, INFO_ROUTE, SEGMENT_ROUTE, CORRECT_ROUTE)
 _METHODS = ("GET", "HEAD", "PUT", "POST")
 
 

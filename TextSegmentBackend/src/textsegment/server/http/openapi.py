@@ -9,7 +9,14 @@ from fastapi.openapi.utils import get_openapi
 
 import textsegment
 from textsegment.server.http.openapi_schemas import DIGEST, MODALITY, schemas
-from textsegment.wire.contract import ANSWER_TYPE, JSON_TYPE, NEXT_CHUNK_HEADER, PROTOCOL_HEADER, VOLUME_TYPE
+from textsegment.wire.contract import (
+    ANSWER_TYPE,
+    CORRECTION_TYPE,
+    JSON_TYPE,
+    NEXT_CHUNK_HEADER,
+    PROTOCOL_HEADER,
+    VOLUME_TYPE,
+)
 
 _REASONS = {
     401: "The access key is missing or wrong.",
@@ -126,6 +133,13 @@ SEGMENT: dict[str, Any] = {
         "parameters": [_VERSION],
         "requestBody": _body(JSON_TYPE, {"$ref": "#/components/schemas/SegmentRequest"}),
     },
+}
+
+CORRECT: dict[str, Any] = {
+    "summary": "Carry edits of a mask to the rest of an uploaded volume",
+    "operation_id": "correct",
+    "responses": SEGMENT["responses"],
+    "openapi_extra": {"parameters": [_VERSION], "requestBody": _body(CORRECTION_TYPE, _BINARY)},
 }
 
 

@@ -77,7 +77,9 @@ class RayEngine:
         yield encode_frame(Progress(0.0, "preparing"))  # a replica may have to start first
         voxels = await asyncio.to_thread(_share, work)
         handle = self._handle.options(stream=True, session_id=work.digest)
-        response = handle.segment.remote(voxels, work.header, work.digest, work.prompts, work.effort)
+        response = handle.segment.remote(
+            voxels, work.header, work.digest, work.prompts, work.effort, work.correction
+        )
         try:
             async for frame in response:
                 kind, payload = split_frame(frame)

@@ -13,12 +13,13 @@ from textsegment.effort import Effort
 from textsegment.errors import DeviceError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import CancelToken, ModelInfo
+from textsegment.server.engines.computation import compute
 from textsegment.server.engines.engine import took_too_long
 from textsegment.server.engines.worker import load_segmenter, report_of
 from textsegment.server.logs import use_json_logs
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import Done, Failed, encode_frame
+from textsegment.wire.frames import Failed, encode_frame
 from textsegment.wire.volume_header import VolumeHeader
 
 
@@ -61,6 +62,7 @@ class SegmenterReplica:
         digest: str,
         prompts: tuple[Prompt, ...],
         effort: Effort,
+        correction: bytes,
     ) -> AsyncIterator[bytes]:
         """Run a job and stream its frames; cancelling the call stops the job at the next patch.
 
@@ -70,6 +72,7 @@ class SegmenterReplica:
             digest: Digest of the volume, known from its upload.
             prompts: Prompts, each once.
             effort: How much of the volume to compute.
+            correction: Body of ``POST /v1/correct``; empty if the prompts are to be segmented.
 
         Yields:
             Encoded frames, the last of which is ``DONE`` or ``ERRO``.
@@ -82,7 +85,7 @@ class SegmenterReplica:
             loop.call_soon_threadsafe(frames.put_nowait, frame)
 
         cancel = CancelToken()
-        job = loop.run_in_executor(None, self._run, volume, prompts, effort, send, cancel)
+        job = loop.run_in_executor(None, self._run, volume, prompts, effort, correction, send, cancel)
         overtime = loop.call_later(self._job_time_s, self._end_late, send)
         try:
             while (frame := await frames.get()) is not None:
@@ -104,18 +107,24 @@ class SegmenterReplica:
         volume: Volume,
         prompts: tuple[Prompt, ...],
         effort: Effort,
+        correction: bytes,
         send: Callable[[bytes | None], None],
         cancel: CancelToken,
     ) -> None:
         try:
-            result = self._segmenter.segment(
-                volume,
-                prompts,
-                effort=effort,
-                on_event=lambda event: send(encode_frame(event)),
-                cancel=cancel,
+            send(
+                encode_frame(
+                    compute(
+                        self._segmenter,
+                        volume,
+                        prompts,
+                        effort,
+                        correction,
+                        lambda event: send(encode_frame(event)),
+                        cancel,
+                    )
+                )
             )
-            send(encode_frame(Done(result.provenance, result.warnings)))
         except DeviceError:
             # A failed device stays failed in this process. Serve starts another one, and the engine repeats
             # the job as after a crash.

@@ -1,0 +1,67 @@
+"""Learns from drawn slices what belongs to a structure: extremely randomised trees."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_TREES = 40
+_SMALLEST_LEAF = 5
+# Cells to learn from: drawn ones, and ones of the old mask, which together weigh this much of the drawn ones.
+_MOST_DRAWN = 6000
+_MOST_OLD = 4000
+_WEIGHT_OF_OLD = 0.3
+
+
+def learn_and_decide(
+    columns: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    old: NDArray[np.bool_] | None,
+    wanted: NDArray[np.bool_],
+) -> NDArray[np.float32]:
+    """Return the probability of each cell to belong to the structure.
+
+    Args:
+        columns: (cells, n): what to look at.
+        known: (cells): whether a cell was drawn.
+        inside: (cells): whether it belongs to the structure, where it was drawn.
+        old: (cells): whether it belongs to the old mask; None if there is none.
+        wanted: (cells): which cells to decide about; others get 0.
+
+    Returns:
+        float32 (cells); the drawn cells have their truth.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    rng = np.random.default_rng(0)
+    rows = _some(np.flatnonzero(known), _MOST_DRAWN, rng)
+    truth = inside[rows]
+    weight = _balanced(truth)
+    weight /= weight.sum()
+    if old is not None:
+        more = _some(np.flatnonzero(~known), _MOST_OLD, rng)
+        if len(more):
+            rows = np.concatenate([rows, more])
+            truth = np.concatenate([truth, old[more]])
+            weight = np.concatenate([weight, np.full(len(more), _WEIGHT_OF_OLD / len(more))])
+    found = np.zeros(len(columns), dtype=np.float32)
+    if truth.all() or not truth.any():
+        found[wanted] = truth[0]
+    else:
+        trees = ExtraTreesClassifier(_TREES, min_samples_leaf=_SMALLEST_LEAF, n_jobs=1, random_state=0)
+        trees.fit(columns[rows], truth, sample_weight=weight / weight.max())
+        ask = wanted & ~known
+        if ask.any():
+            found[ask] = trees.predict_proba(columns[ask])[:, 1]
+    return np.where(known, inside, found).astype(np.float32)
+
+
+def _some(numbers: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    return numbers if len(numbers) <= most else np.sort(rng.choice(numbers, most, replace=False))
+
+
+def _balanced(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return weights that lift the rarer class, by the square root of its rarity."""
+    share = min(max(float(truth.mean()), 1e-3), 1 - 1e-3)
+    return np.sqrt(np.where(truth, 0.5 / share, 0.5 / (1 - share)))
