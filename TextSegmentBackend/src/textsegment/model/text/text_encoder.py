@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from textsegment.errors import ModalityError
 from textsegment.model.config import MODALITY_INDEX
 from textsegment.model.text.mpnet import MPNet, MPNetConfig
-from textsegment.model.text.tokenizer import tokenize
+from textsegment.model.text.tokenizer import WordPieces, published_pieces
 
 PROMPTS_AT_ONCE = 64
 """Number of prompts encoded at once, which limits the memory of a call."""
@@ -56,10 +56,16 @@ def modality_index(modality: str) -> int:
 
 
 class KnowledgeEncoder(nn.Module):
-    """SAT's own text encoder: MPNet in the layout of BioLORD, projection, modality embedding."""
+    """SAT's own text encoder: MPNet in the layout of BioLORD, projection, modality embedding.
 
-    def __init__(self, config: MPNetConfig) -> None:
+    Args:
+        config: Size of the transformer.
+        pieces: Tokenizer; by default that of the published encoder.
+    """
+
+    def __init__(self, config: MPNetConfig, pieces: WordPieces | None = None) -> None:
         super().__init__()
+        self.pieces = pieces or published_pieces()
         width = config.width
         self.config = config
         self.mpnet = MPNet(config)
@@ -81,17 +87,22 @@ class KnowledgeEncoder(nn.Module):
         """Embed prompts; see :meth:`TextEncoder.encode`."""
         index = modality_index(modality)
         parts = [
-            self(*tokenize(prompts[start : start + PROMPTS_AT_ONCE]), index)
+            self(*self.pieces.encode(prompts[start : start + PROMPTS_AT_ONCE]), index)
             for start in range(0, len(prompts), PROMPTS_AT_ONCE)
         ]
         return torch.cat(parts) if parts else torch.empty(0, self.width)
 
     def forward(self, ids: Tensor, mask: Tensor, index: int) -> Tensor:
         """Map tokens (N, T) to queries (N, width) on the CPU for one row of the modality embedding."""
+        queries: Tensor = self.projection_layer(self.pooled(ids, mask)) + self.modality_embed.weight[index]
+        return queries.float().cpu()
+
+    def pooled(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Map tokens (N, T) to the means of their hidden states, (N, width), before the projection."""
         device = self.modality_embed.weight.device
         ids, mask = ids.to(device), mask.to(device)
         hidden = self.mpnet(ids, mask)  # (N, T, W)
         weight = mask.unsqueeze(-1).to(hidden.dtype)
-        mean = (hidden * weight).sum(1) / weight.sum(1)  # never zero: [CLS] and [SEP] are always present
-        queries: Tensor = self.projection_layer(mean) + self.modality_embed.weight[index]
-        return queries.float().cpu()
+        # Never divided by zero: start and end are always present.
+        mean: Tensor = (hidden * weight).sum(1) / weight.sum(1)
+        return mean
