@@ -25,6 +25,7 @@ from textsegment.cli.commands.segment import segment_command
 from textsegment.cli.commands.serve import serve_command
 from textsegment.cli.commands.terms import terms_app
 from textsegment.cli.commands.train import train_command
+from textsegment.cli.commands.train_text import train_text_command
 from textsegment.cli.commands.weights import weights_app
 from textsegment.cli.errors import CANCELLED, exit_code, missing_package, show_defect, show_error
 from textsegment.cli.interrupts import raise_on_interrupt
@@ -95,6 +96,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(data_app, name="data")
 app.add_typer(node_app, name="node")
 app.command("train")(train_command)
+app.command("train-text")(train_text_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -95,7 +95,11 @@ class TextTower(nn.Module):
         return min(MAX_TOKENS, self.encoder.config.positions - 2) - 2
 
     def features(self, texts: Sequence[str], random: np.random.Generator | None = None) -> Tensor:
-        """Return features before the projection, L2-normalised, (N, width).
+        """Return ``pooled`` features, L2-normalised, (N, width)."""
+        return F.normalize(self.pooled(texts, random), dim=1)
+
+    def pooled(self, texts: Sequence[str], random: np.random.Generator | None = None) -> Tensor:
+        """Return features before the projection, (N, width).
 
         Args:
             texts: Texts; case is ignored.
@@ -108,7 +112,7 @@ class TextTower(nn.Module):
         chunks = [order[start : start + _TOGETHER] for start in range(0, len(order), _TOGETHER)]
         pieces = self.encoder.pieces
         parts = [self.encoder.pooled(*pieces.enclosed([rows[n] for n in chunk])) for chunk in chunks]
-        return F.normalize(torch.cat(parts), dim=1)[torch.tensor(order).argsort()]
+        return torch.cat(parts)[torch.tensor(order).argsort()]
 
     def _window(self, row: list[int], random: np.random.Generator | None) -> list[int]:
         spare = len(row) - self.most_pieces

@@ -48,7 +48,7 @@ class TextSettings:
         seed: Seed of weights and pairs.
     """
 
-    steps: int = 3000
+    steps: int = 1500
     batch_size: int = 128
     learning_rate: float = 1e-3
     warm_up_share: float = 0.1

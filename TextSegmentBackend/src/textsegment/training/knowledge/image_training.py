@@ -1,0 +1,208 @@
+"""Stage 2: images of structures and their names come to the same vectors; in every second step, texts do.
+
+A run that goes on after an interruption equals one that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.model.checkpoints.text_file import save_text_encoder
+from textsegment.model.text.text_encoder import modality_index
+from textsegment.training.knowledge.image_tower import ImageTower
+from textsegment.training.knowledge.knowledge import Knowledge
+from textsegment.training.knowledge.loss import image_text_loss, text_text_loss
+from textsegment.training.knowledge.pairs import PairSampler
+from textsegment.training.knowledge.structure_crops import StructureCrop, StructureSampler
+from textsegment.training.knowledge.text_tower import FIRST_SCALE, LARGEST_SCALE, TextTower
+from textsegment.training.knowledge.text_training import (
+    CHECKPOINT_FILE,
+    ENCODER_FILE,
+    Report,
+    TextSettings,
+    apply,
+    load_state,
+)
+
+IMAGE_ENCODER_FILE, IMAGE_RETRIEVAL_FILE = "image-encoder.safetensors", "image-retrieval.json"
+_CROPS = 2
+"""Number of crops a step, as in the published recipe."""
+_REPORT_EVERY = 10
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTextData:
+    """What stage 2 learns from, and what it is measured on.
+
+    Attributes:
+        knowledge: Texts.
+        training: Crops to learn from.
+        validation: Crops of patients that are not learnt from; None if there are none.
+    """
+
+    knowledge: Knowledge
+    training: StructureSampler
+    validation: StructureSampler | None
+
+
+class ImageTextTrainer:
+    """A run of stage 2 in a folder.
+
+    Args:
+        text: Text encoder, which is changed.
+        image: Image encoder, which is changed.
+        data: What to learn.
+        folder: Folder of the run; an unfinished run in it goes on.
+        settings: Settings of the run.
+        report: Callback for messages about progress.
+        checkpoint_every: Steps between two checkpoints.
+
+    Raises:
+        SettingsError: The folder holds a run with other settings, knowledge or structures.
+        CheckpointError: Its checkpoint is damaged.
+    """
+
+    def __init__(
+        self,
+        text: TextTower,
+        image: ImageTower,
+        data: ImageTextData,
+        folder: Path,
+        settings: TextSettings,
+        report: Report,
+        checkpoint_every: int = 100,
+    ) -> None:
+        self.text, self.image, self.data, self.folder, self.settings = text, image, data, folder, settings
+        self._report, self._checkpoint_every = report, checkpoint_every
+        self._log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+        self._pairs = PairSampler(data.knowledge, settings.batch_size, settings.seed)
+        self._ids = {label: number for number, label in enumerate(data.training.labels)}
+        learnt = [*text.parameters(), *image.parameters(), self._log_scale]
+        self._optimizer = torch.optim.AdamW(learnt, settings.learning_rate, weight_decay=0.0)
+        self._identity = json.dumps(
+            [asdict(settings), asdict(text.encoder.config), data.knowledge.digest, data.training.labels],
+            sort_keys=True,
+        )
+        self.step = 0
+        make_folder(folder)
+        state = load_state(folder / CHECKPOINT_FILE, self._identity)
+        if state is not None:
+            self._restore(state)
+
+    def run(self) -> Path:
+        """Train to the last step, measure what was learnt, and return the path of the text encoder."""
+        while self.step < self.settings.steps:
+            kind = "texts" if self.step % 2 else "images"
+            loss = self.train_step()
+            if self.step % _REPORT_EVERY in (0, 1):
+                self._report(f"step {self.step} loss of {kind} {loss:.3f}")
+            if self.step % self._checkpoint_every == 0:
+                self._save()
+        self._save()
+        return self._finish()
+
+    def train_step(self) -> float:
+        """Take one step and return its loss: images and texts in even steps, texts alone in odd ones."""
+        loss = self._text_loss() if self.step % 2 else self._image_loss()
+        apply(loss, self._optimizer, self.settings.rate(self.step))
+        self.step += 1
+        return float(loss.detach())
+
+    def _image_loss(self) -> Tensor:
+        crops = self.data.training.draw(self.step, _CROPS)
+        images = torch.cat([self.image(crop.image, crop.masks) for crop in crops])
+        texts = torch.cat([self.names(crop.structures, crop.modality) for crop in crops])
+        ids = [self._ids[name, crop.modality] for crop in crops for name in crop.structures]
+        scale = self._log_scale.exp().clamp(max=LARGEST_SCALE)
+        return image_text_loss(images, texts, torch.tensor(ids), scale)
+
+    def _text_loss(self) -> Tensor:
+        """Return the loss of stage 1 before and after the projection, added."""
+        pairs = self._pairs.draw(self.step)
+        random = np.random.default_rng((self.settings.seed, self.step, 1))
+        ids = torch.from_numpy(pairs.ids)
+        total = torch.zeros(())
+        first, second = (self.text.pooled(texts, random) for texts in (pairs.first, pairs.second))
+        project = self.text.encoder.projection_layer
+        for a, b in ((first, second), (project(first), project(second))):
+            total = total + text_text_loss(F.normalize(a, dim=1), F.normalize(b, dim=1), ids, self.text.scale)
+        return total
+
+    def names(self, structures: tuple[str, ...], modality: str) -> Tensor:
+        """Return the vectors of names in a modality, L2-normalised, (N, width)."""
+        encoder = self.text.encoder
+        projected = encoder.projection_layer(self.text.pooled(structures))
+        return F.normalize(projected + encoder.modality_embed.weight[modality_index(modality)], dim=1)
+
+    @torch.no_grad()
+    def measured(self, crops: list[StructureCrop]) -> dict[str, float]:
+        """Return how well structures in images are named, of all names in the sets and modalities."""
+        labels = self.data.training.labels
+        bank = torch.cat([self.names((name,), modality) for name, modality in labels])
+        ranks = []
+        for crop in crops:
+            for vector, name in zip(self.image(crop.image, crop.masks), crop.structures, strict=True):
+                if (name, crop.modality) in self._ids:
+                    similarity = bank @ vector
+                    own = similarity[self._ids[name, crop.modality]]
+                    ranks.append(int((similarity >= own).sum()))
+        found = np.array(ranks)
+        shares = {f"recall_at_{k}": round(float((found <= k).mean()), 4) for k in (1, 5, 10)}
+        return {
+            **shares,
+            "mean_rank": round(float(found.mean()), 4),
+            "median_rank": float(np.median(found)),
+            "structures": len(found),
+            "bank": len(labels),
+        }
+
+    def _finish(self) -> Path:
+        content = {"settings": asdict(self.settings)}
+        for split, sampler in (("train", self.data.training), ("validation", self.data.validation)):
+            if sampler is not None:
+                content[split] = self.measured(sampler.every_structure())
+                self._report(f"{split}: {json.dumps(content[split])}")
+        with atomic_output(self.folder / IMAGE_RETRIEVAL_FILE) as temporary:
+            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        encoder = {
+            f"backbone.encoder.{name}": t.detach().contiguous()
+            for name, t in self.image.encoder.state_dict().items()
+        }
+        with atomic_output(self.folder / IMAGE_ENCODER_FILE) as temporary:
+            save_file(encoder, temporary)
+        path = self.folder / ENCODER_FILE
+        save_text_encoder(
+            self.text.encoder, path, {"stage": "2", "knowledge_sha256": self.data.knowledge.digest}
+        )
+        return path
+
+    def _save(self) -> None:
+        state = {
+            "identity": self._identity,
+            "step": self.step,
+            "text": self.text.state_dict(),
+            "image": self.image.state_dict(),
+            "log_scale": self._log_scale.detach(),
+            "optimizer": self._optimizer.state_dict(),
+        }
+        with atomic_output(self.folder / CHECKPOINT_FILE) as path:
+            torch.save(state, path)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.step = int(state["step"])
+        self.text.load_state_dict(state["text"])
+        self.image.load_state_dict(state["image"])
+        self._log_scale.data.copy_(state["log_scale"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._report(f"goes on at step {self.step}")
