@@ -14,21 +14,19 @@ be read without knowing the model:
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from textsegment.errors import CheckpointError, DiskFullError, OutputError
+from textsegment.errors import CheckpointError
 from textsegment.model.checkpoints.published import load_published, read_published
 from textsegment.model.checkpoints.strict_load import assign
+from textsegment.model.checkpoints.writing import write_weights
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingTable
@@ -174,20 +172,7 @@ def _save(
         "source": json.dumps(dict(source)),
         **text,
     }
-    partial = path.with_name(path.name + ".partial")
-    needed = sum(tensor.nbytes for tensor in tensors.values())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if shutil.disk_usage(path.parent).free < needed:
-            raise DiskFullError(f"The weights file needs {needed / 1e9:.2f} GB of room.", "Free some.")
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial, metadata)
-        partial.chmod(0o644)  # safetensors creates files that only their owner may read
-        partial.replace(path)
-    except (SafetensorError, OSError) as error:
-        raise OutputError("The weights file cannot be written.", "Check the folder and its disk.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+    write_weights(tensors, metadata, path)
 
 
 def _json(metadata: dict[str, str], key: str, path: Path) -> Any:

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from textsegment.errors import CheckpointError
-from textsegment.files.atomic import atomic_output
 from textsegment.model.checkpoints.strict_load import assign
+from textsegment.model.checkpoints.writing import write_weights
 from textsegment.model.text.mpnet import MPNetConfig
 from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.model.text.tokenizer import WordPieces
@@ -45,11 +44,9 @@ def save_text_encoder(encoder: KnowledgeEncoder, path: Path, source: Mapping[str
         "source": json.dumps(dict(source)),
     }
     tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous()
-        for name, tensor in encoder.state_dict().items()
+        name: tensor.detach().to("cpu", torch.float16) for name, tensor in encoder.state_dict().items()
     }
-    with atomic_output(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    write_weights(tensors, metadata, path)
 
 
 def load_text_encoder(path: Path) -> KnowledgeEncoder:

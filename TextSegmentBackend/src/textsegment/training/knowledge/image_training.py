@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from textsegment.files.atomic import atomic_output, make_folder
 from textsegment.model.checkpoints.text_file import save_text_encoder
+from textsegment.model.checkpoints.writing import write_weights
 from textsegment.model.text.text_encoder import modality_index
 from textsegment.training.knowledge.image_tower import ImageTower
 from textsegment.training.knowledge.knowledge import Knowledge
@@ -175,12 +175,9 @@ class ImageTextTrainer:
                 self._report(f"{split}: {json.dumps(content[split])}")
         with atomic_output(self.folder / IMAGE_RETRIEVAL_FILE) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        encoder = {
-            f"backbone.encoder.{name}": t.detach().contiguous()
-            for name, t in self.image.encoder.state_dict().items()
-        }
-        with atomic_output(self.folder / IMAGE_ENCODER_FILE) as temporary:
-            save_file(encoder, temporary)
+        encoder = self.image.encoder.state_dict()
+        named = {f"backbone.encoder.{name}": tensor for name, tensor in encoder.items()}
+        write_weights(named, {}, self.folder / IMAGE_ENCODER_FILE)
         path = self.folder / ENCODER_FILE
         save_text_encoder(
             self.text.encoder, path, {"stage": "2", "knowledge_sha256": self.data.knowledge.digest}
