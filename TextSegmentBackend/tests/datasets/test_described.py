@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_phantom import phantom
 
-from tests.datasets.conftest import phantom
 from textsegment.datasets.case import Truth
 from textsegment.datasets.data_set import DataSet
 from textsegment.datasets.preparation import PreparationSettings, prepare
@@ -130,7 +130,7 @@ def test_splits_do_not_depend_on_order() -> None:
 
 def test_an_odd_volume_is_named_in_the_report(described: Path) -> None:
     """A contour that was filled by mistake: 14 times as large as in every other patient."""
-    from tests.datasets.conftest import write_labels, write_scan
+    from labelled_phantom import write_labels, write_scan
 
     entries = []
     for number in range(5):

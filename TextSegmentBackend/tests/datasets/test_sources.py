@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labelled_phantom import AFFINE, SHAPE, phantom, write_labels, write_scan
 
-from tests.datasets.conftest import AFFINE, SHAPE, phantom, write_labels, write_scan
 from textsegment.datasets.case import Truth
 from textsegment.datasets.data_set import DataSet
 from textsegment.datasets.meanings import UnclearNamesError

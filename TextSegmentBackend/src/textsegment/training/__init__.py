@@ -1,1 +1,1 @@
-"""Training of the demonstration model."""
+"""Training: of the published recipe, of the demonstration model, and of models for a site."""

@@ -14,17 +14,34 @@ from monai.transforms import (
     RandAffined,
     RandBiasFieldd,
     RandGaussianNoised,
+    RandGaussianSharpend,
     RandGaussianSmoothd,
     RandScaleIntensityd,
     RandShiftIntensityd,
     RandSimulateLowResolutiond,
+    RandZoomd,
 )
 from torch import Tensor
 
 _DEGREES = np.pi / 180
 
 
-def spatial() -> Compose:
+def published() -> Compose:
+    """Return the augmentation that SAT was trained with: zoom, noise, sharpening, brightness and contrast."""
+    both, image = ("image", "labels"), ("image",)
+    return Compose(
+        [
+            RandZoomd(both, prob=0.2, min_zoom=0.7, max_zoom=1.4, mode=("trilinear", "nearest")),
+            RandGaussianNoised(image, prob=0.1, std=0.1),
+            RandGaussianSharpend(image, prob=0.2),
+            RandScaleIntensityd(image, factors=0.25, prob=0.15),
+            RandAdjustContrastd(image, gamma=(0.7, 1.5), prob=0.1),
+            RandAdjustContrastd(image, gamma=(0.7, 1.5), prob=0.3, invert_image=True, retain_stats=True),
+        ]
+    )
+
+
+def rotated() -> Compose:
     """Return random rotation, scaling and shearing of image and labels."""
     return Compose(
         [
@@ -41,7 +58,7 @@ def spatial() -> Compose:
     )
 
 
-def intensity() -> Compose:
+def rescanned() -> Compose:
     """Return random changes of contrast, bias field, noise, blur and resolution for a normalised image."""
     keys = ("image",)
     return Compose(
@@ -64,7 +81,7 @@ def recolour(
 
     Args:
         image: Normalised image (1, h, w, d).
-        labels: Label map (1, h, w, d) of integers; structures are positive.
+        labels: Map of atoms (1, h, w, d); 0 and below belong to no structure.
         random: Random number generator.
         spread: Standard deviation of the added offset.
         share: Fraction of images that are changed.

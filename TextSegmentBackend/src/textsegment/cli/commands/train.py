@@ -1,43 +1,71 @@
-"""``textsegment train``: trains a small model from labeled scans."""
+"""``textsegment train``: trains a model on prepared sets of labelled scans."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 
 def train_command(
-    dataset: Annotated[Path, typer.Argument(metavar="DATASET.json", help="Describes scans and structures.")],
-    scans: Annotated[Path, typer.Option(help="Folder that the paths in DATASET.json are relative to.")],
+    sets: Annotated[
+        list[Path], typer.Argument(metavar="SET…", help="Folders that `textsegment data prepare` made.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Folder of the run; an unfinished run in it goes on.")
     ],
+    model: Annotated[
+        str, typer.Option(help="Architecture and recipe: sat-nano, sat-pro, sat-demo, or a .toml file.")
+    ] = "sat-nano",
     start_from: Annotated[
-        Path | None,
-        typer.Option(help="Trained weights (.safetensors) to begin with, instead of random ones."),
+        str | None,
+        typer.Option("--from", metavar="WEIGHTS", help="Trained weights to begin with: a name or a file."),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Patches in all.")] = 4000,
-    warm_up_steps: Annotated[int, typer.Option(min=0, help="Patches with the softmax loss alone.")] = 600,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest.")] = 2e-3,
-    checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between two checkpoints.")] = 200,
-    seed: Annotated[int, typer.Option(help="Of weights and augmentation.")] = 0,
+    replay: Annotated[
+        list[Path] | None, typer.Option(help="Set to train on beside, against forgetting. Repeatable.")
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option("--train", help="Parts that learn: backbone, query, mask, text, with commas. All else."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps in all.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Patches in a step, over all processes.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=0.0, help="At its highest.")] = None,
+    validate_every: Annotated[
+        int | None, typer.Option(min=0, help="Steps between validations on held-out patients; 0: none.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=0, help="Validations without a better result before it stops; 0: never.")
+    ] = None,
+    checkpoint_every: Annotated[int | None, typer.Option(min=1, help="Steps between checkpoints.")] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes on this machine, each with a GPU or a share of the cores.")
+    ] = 1,
+    seed: Annotated[int | None, typer.Option(help="Of weights, sampling and augmentation.")] = None,
 ) -> None:
-    """Train a model of the architecture of sat-demo from labelled scans.
+    """Train a model.
 
-    A run that was broken off goes on at its last checkpoint when the command is given again.
+    By default everything is as SAT was trained. A run that was broken off goes on at its last checkpoint when
+    the command is given again. What was trained is used with `--model OUTPUT/NAME.safetensors` everywhere.
     """
-    from textsegment.model.config import SAT_DEMO
-    from textsegment.training.dataset import read_description
-    from textsegment.training.train import Trainer, TrainingSettings
+    from dataclasses import replace
 
-    settings = TrainingSettings(
-        steps=steps,
-        warm_up_steps=warm_up_steps,
-        learning_rate=learning_rate,
-        checkpoint_every=checkpoint_every,
-        seed=seed,
-    )
-    trainer = Trainer(SAT_DEMO, read_description(dataset, scans), output, settings, typer.echo, start_from)
-    typer.echo(f"The model is trained: {trainer.run()}")
+    from textsegment.training.run import Run, train
+    from textsegment.training.settings import read_model
+
+    config, recipe = read_model(model)
+    changes: dict[str, Any] = {
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "validate_every": validate_every,
+        "patience": patience,
+        "checkpoint_every": checkpoint_every,
+        "seed": seed,
+        "train": tuple(part.strip() for part in parts.split(",")) if parts else None,
+    }
+    given = {name: value for name, value in changes.items() if value is not None}
+    settings = replace(recipe, **given)
+    run = Run(config, settings, tuple(sets), output, start_from, tuple(replay or ()))
+    typer.echo(f"The model is trained: {train(run, typer.echo, processes=processes)}")

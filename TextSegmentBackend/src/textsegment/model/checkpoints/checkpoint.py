@@ -79,6 +79,26 @@ def save_demo(
     _save(halves, network.config, {"prompts": json.dumps(table.prompts)}, source or {}, path)
 
 
+def save_knowledge(
+    network: SAT, text_encoder: KnowledgeEncoder, path: Path, source: Mapping[str, str] | None = None
+) -> None:
+    """Write a network and SAT's text encoder to a weights file in float32.
+
+    Args:
+        network: Trained network.
+        text_encoder: Text encoder that belongs to it.
+        path: Target file, replaced if it exists.
+        source: Origin of the weights, stored in the file.
+
+    Raises:
+        OutputError: The target cannot be written.
+    """
+    tensors = _prefixed("network.", network) | _prefixed("text.", text_encoder)
+    singles = {name: tensor.to("cpu", torch.float32) for name, tensor in tensors.items()}
+    described = {"text_config": json.dumps(asdict(text_encoder.config))}
+    _save(singles, network.config, described, source or {}, path)
+
+
 def convert(
     network_file: Path,
     text_file: Path,

@@ -1,0 +1,64 @@
+"""What a run leaves to read: ``steps.csv``, ``validation.csv`` and the time left."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from textsegment.training.validation import Score
+
+STEPS, VALIDATION = "steps.csv", "validation.csv"
+_STEP_FIELDS = ("step", "loss", "dice", "learning_rate", "seconds")
+_SCORE_FIELDS = ("step", "case", "modality", "structure", "dice")
+
+
+class RunLog:
+    """Files of a run, which grow line by line; lines after the step that a run resumes at are dropped.
+
+    Args:
+        folder: Folder of the run.
+        step: Step that the run begins or goes on at.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._folder = folder
+        for name, fields in ((STEPS, _STEP_FIELDS), (VALIDATION, _SCORE_FIELDS)):
+            kept = [row for row in read_rows(folder / name) if int(row["step"]) <= step]
+            with (folder / name).open("w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, fields)
+                writer.writeheader()
+                writer.writerows(kept)
+
+    def add_step(self, step: int, loss: float, dice: float, learning_rate: float, seconds: float) -> None:
+        """Add a line to ``steps.csv``."""
+        values = (step, f"{loss:.4f}", f"{dice:.4f}", f"{learning_rate:.3g}", f"{seconds:.2f}")
+        self._append(STEPS, [values])
+
+    def add_scores(self, step: int, scores: Sequence[Score]) -> None:
+        """Add the scores of a validation to ``validation.csv``."""
+        self._append(VALIDATION, [(step, s.case, s.modality, s.structure, f"{s.dice:.4f}") for s in scores])
+
+    def _append(self, name: str, rows: Sequence[Sequence[object]]) -> None:
+        with (self._folder / name).open("a", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read the lines of one of the files; none if it does not exist."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in words.
+
+    >>> duration(42), duration(600), duration(8000)
+    ('42 s', '10 min', '2 h 13 min')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
