@@ -1,9 +1,9 @@
 """Measure what tidying does to the masks of a model: Dice before and after, over labelled scans.
 
-    python tools/evaluate_tidy.py SCANS_FOLDER [--model sat-demo] [--description DATASET.json ...]
+    textsegment data prepare tools/demo_held_out.json --scans SCANS_FOLDER --model sat-demo -o SET
+    python tools/evaluate_tidy.py SET... [--model sat-demo]
 
-The scans are those of the descriptions (by default the demo model's, trained on and held out) that are in the
-folder; what is missing is named. Prints Markdown: one line for each structure, then all pairs of image and
+Prints Markdown: one line for each structure, then all pairs of image and
 structure that changed, then the sums. A pair counts as better or worse from a difference of 0.005 on.
 """
 
@@ -17,18 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from textsegment.compare.metrics import dice
+from textsegment.datasets.case import LabelledCase
+from textsegment.datasets.data_set import DataSet
 from textsegment.derive.tidy import tidy
 from textsegment.derive.tidy_segment import segment_tidily
-from textsegment.files.reading import read_volume
-from textsegment.geometry import Geometry
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.inference.image.canonical import resample
-from textsegment.training.dataset import CaseDescription, DatasetDescription, read_description
-from textsegment.volume import Volume
 
-DESCRIPTIONS = [Path(__file__).with_name(name) for name in ("demo_held_out.json", "demo_dataset.json")]
 NOTABLE = 0.005
 
 
@@ -50,69 +46,30 @@ class Pair(NamedTuple):
 def main() -> None:
     """Evaluate all scans and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("scans", type=Path)
-    parser.add_argument("--description", type=Path, action="append")
+    parser.add_argument("sets", type=Path, nargs="+")
     parser.add_argument("--model", default="sat-demo")
     arguments = parser.parse_args()
     segmenter = LocalSegmenter(arguments.model)
-    pairs: list[Pair] = []
-    for path in arguments.description or DESCRIPTIONS:
-        data = read_description(path, arguments.scans)
-        for case in data.cases:
-            if case.image.exists() and case.labels.exists():
-                pairs += evaluate(case, data, segmenter)
-            else:
-                print(f"Not there: {case.image.relative_to(arguments.scans)} with its labels.")
+    pairs = [pair for path in arguments.sets for case in DataSet(path) for pair in evaluate(case, segmenter)]
     print_tables(pairs)
 
 
-def evaluate(case: CaseDescription, data: DatasetDescription, segmenter: LocalSegmenter) -> Iterator[Pair]:
+def evaluate(case: LabelledCase, segmenter: LocalSegmenter) -> Iterator[Pair]:
     """Yield the pairs of one image, for structures of which its labels show something."""
-    volume = read_volume(case.image, modality=case.modality)
-    truth = drawn_masks(case, data, volume)
-    raw, _ = segment_tidily(segmenter, volume, segmenter.info().structures[case.modality])
+    volume = case.volume()
+    offered = segmenter.info().structures[case.modality]
+    raw, _ = segment_tidily(segmenter, volume, offered)
     begun = time.perf_counter()
     tidied = tidy(raw, modality=case.modality, voxels=volume.voxels)
     seconds = time.perf_counter() - begun
-    print(f"{case.image.parent.name}: {len(raw)} masks of {volume.geometry.spatial_shape}, {seconds:.2f} s")
-    for name, drawn in truth.items():
-        before, after = raw.full_mask(name), tidied.full_mask(name)
+    print(f"{case.sample_id}: {len(raw)} masks of {volume.geometry.spatial_shape}, {seconds:.2f} s")
+    for name in (each for each in case.structures if each in offered):
+        known = case.known(name, volume.geometry)
+        drawn = case.mask(name) & known
+        before, after = raw.full_mask(name) & known, tidied.full_mask(name) & known
         said = "; ".join(tidied[name].warnings) if tidied[name].origin.tidied else ""
         structure = f"{name} ({case.modality})"
-        yield Pair(case.image.parent.name, structure, dice(drawn, before), dice(drawn, after), said)
-
-
-def drawn_masks(
-    case: CaseDescription, data: DatasetDescription, image: Volume
-) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks of the model's structures that the scan's labels show, unions included."""
-    on_grid = labels_on_grid(read_volume(case.labels, modality=case.modality), image.geometry)
-    truth = {
-        name: np.isin(on_grid, [number for number, drawn in case.names.items() if drawn == name])
-        for name in dict.fromkeys(case.names.values())
-    }
-    for group, parts in data.groups.items():
-        drawn = [part for part in parts if part in truth]
-        if len(drawn) > 1:
-            truth[group] = np.any([truth[part] for part in drawn], axis=0)
-    offered = {name for name, modality in set(data.prompts) - data.hidden if modality == case.modality}
-    return {name: mask for name, mask in truth.items() if mask.any() and name in offered}
-
-
-def labels_on_grid(labels: Volume, geometry: Geometry) -> NDArray[np.int32]:
-    """Resample a label map to another grid (nearest neighbor); unchanged if the grids are the same."""
-    numbers = labels.voxels.astype(np.int32)
-    if numbers.shape == geometry.spatial_shape and np.allclose(
-        labels.geometry.affine, geometry.affine, atol=1e-3
-    ):
-        return numbers
-    matrix = np.linalg.inv(labels.geometry.affine) @ geometry.affine
-    return resample(numbers, matrix, geometry.spatial_shape, order=0, dtype=np.int32, outside="zero")
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the Dice coefficient of two masks of the same shape."""
-    return float(2 * (first & second).sum() / (first.sum() + second.sum()))
+        yield Pair(case.sample_id, structure, dice(drawn, before), dice(drawn, after), said)
 
 
 def print_tables(pairs: list[Pair]) -> None:

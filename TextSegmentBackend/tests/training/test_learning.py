@@ -15,12 +15,12 @@ import torch
 from safetensors.torch import load_file
 from spheres import QUICK, TINY, TOY_TOML, train_in_a_process, trainer, write_source
 
+from textsegment.compare.metrics import dice
 from textsegment.datasets.data_set import DataSet
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.model.checkpoints import checkpoint
 from textsegment.training.parallel import launch
 from textsegment.training.run import Run, train
-from textsegment.training.validation import dice
 
 
 def textsegment(*arguments: object) -> subprocess.CompletedProcess[str]:

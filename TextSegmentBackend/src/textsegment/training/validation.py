@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-import numpy as np
 import torch
 
+from textsegment.compare.metrics import dice
 from textsegment.datasets.case import LabelledCase
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.training.export import as_model
@@ -55,12 +55,6 @@ def validate(learner: Learner, cases: Iterable[LabelledCase]) -> list[Score]:
         torch.set_num_threads(threads)
         learner.train(was_training)
     return scores
-
-
-def dice(mask: np.typing.NDArray[np.bool_], truth: np.typing.NDArray[np.bool_]) -> float:
-    """Return the Dice coefficient of two masks; 1 if both are empty."""
-    total = int(np.count_nonzero(mask)) + int(np.count_nonzero(truth))
-    return 2 * int(np.count_nonzero(mask & truth)) / total if total else 1.0
 
 
 def mean_dice(scores: Sequence[Score]) -> float:
