@@ -29,7 +29,7 @@ def textsegment(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_spheres_are_learnt_by_the_commands_that_people_use(tmp_path: Path) -> None:
-    """15.2: Dice above 0.95 on a held-out case within a minute of processor time; used at once by path."""
+    """15.2, tr1: Dice above 0.95 on a held-out case in a minute of processor time; used at once by path."""
     source = write_source(tmp_path)
     (tmp_path / "toy.toml").write_text(TOY_TOML)
     textsegment("data", "prepare", source, "-o", tmp_path / "set", "--model", "sat-demo")
