@@ -17,6 +17,7 @@ from textsegment.server.http import openapi
 from textsegment.server.http.admission import AdmissionMiddleware
 from textsegment.server.http.errors import ErrorMiddleware, error_response
 from textsegment.server.http.job_routes import CorrectResponse, SegmentResponse
+from textsegment.server.http.page import FOLDER, START, page_file
 from textsegment.server.http.term_routes import browse_tree, list_templates, resolve_text, search_text
 from textsegment.server.http.volume_routes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
@@ -139,6 +140,14 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
     @app.post(CORRECT_ROUTE, **openapi.CORRECT)
     async def correct(request: Request) -> Response:
         return CorrectResponse(_service(request), request.state.client)
+
+    @app.api_route(START, methods=["GET", "HEAD"], include_in_schema=False)
+    @app.api_route(FOLDER + "{name}", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page(request: Request, name: str = "") -> Response:
+        found = page_file(name, _known(request))
+        if found is None:
+            raise HTTPException(404)
+        return found
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:

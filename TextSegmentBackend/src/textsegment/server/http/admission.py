@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from textsegment.server.http.page import is_page
 from textsegment.server.http.security import NOBODY, HostCheck, KeyCheck, client_address
 from textsegment.server.keys import KeyRing
 from textsegment.server.settings import ServerSettings
@@ -65,7 +66,7 @@ class AdmissionMiddleware:
         headers = Headers(scope=scope)
         path: str = scope["path"]
         self._hosts.require(headers.get("host"))
-        if path in (HEALTH_ROUTE, READY_ROUTE):
+        if path in (HEALTH_ROUTE, READY_ROUTE) or is_page(path):
             return
         address = client_address(scope.get("client"), headers, behind_proxy=self._settings.behind_proxy)
         key = self._keys.key(headers.get("authorization"), address)

@@ -13,6 +13,7 @@ from textsegment.errors import TextSegmentError
 from textsegment.server.audit import AuditFile, AuditNote
 from textsegment.server.http.admission import Client
 from textsegment.server.http.body import ClientGoneError
+from textsegment.server.http.page import is_page
 from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.contract import (
@@ -107,6 +108,8 @@ def _route(path: str) -> str:
     """Return the pattern of a route, since a path may contain a digest or arbitrary text."""
     if path.startswith(VOLUME_ROUTE.format(digest="")):
         return VOLUME_ROUTE
+    if is_page(path):
+        return "page"
     return path if path in _ROUTES else "other"
 
 

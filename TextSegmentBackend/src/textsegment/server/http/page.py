@@ -1,0 +1,73 @@
+"""The web workspace: a fixed set of files, served without a key, that may load nothing from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+
+from starlette.responses import Response
+
+FOLDER = "/app/"
+START = "/"
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_HEADERS = {
+    # Everything from this server; pictures may also be made by the page itself.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src 'self' blob:; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True)
+class _File:
+    content: bytes
+    media_type: str
+    etag: str
+
+
+def is_page(path: str) -> bool:
+    """Return whether a path belongs to the page, which holds nothing secret and needs no key."""
+    return path == START or path.startswith(FOLDER)
+
+
+def page_file(name: str, known: str | None) -> Response | None:
+    """Return a file of the page, 304 if the client has it, or None if there is no such file.
+
+    Args:
+        name: File name; empty for the page itself. It is looked up, never joined to a path.
+        known: ``If-None-Match`` header of the request.
+    """
+    file = _files().get(name or "index.html")
+    if file is None:
+        return None
+    headers = {**_HEADERS, "ETag": file.etag}
+    if known == file.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(file.content, headers=headers, media_type=file.media_type)
+
+
+@lru_cache(maxsize=1)
+def _files() -> Mapping[str, _File]:
+    found = {}
+    for file in (resources.files("textsegment") / "web").iterdir():
+        suffix = "." + file.name.rpartition(".")[2]
+        if suffix in _TYPES:
+            content = file.read_bytes()
+            etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+            found[file.name] = _File(content, _TYPES[suffix], etag)
+    return MappingProxyType(found)

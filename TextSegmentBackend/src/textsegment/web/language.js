@@ -1,0 +1,59 @@
+/** The words of the page, in English and German. */
+
+const GERMAN = {
+  "Drop a scan here": "Scan hier ablegen",
+  "or choose a file": "oder Datei wählen",
+  ".nii, .nii.gz or .nrrd. It stays on this computer and the server that you see in the address.":
+    ".nii, .nii.gz oder .nrrd. Er bleibt auf diesem Rechner und dem Server in der Adresszeile.",
+  "Name the structures": "Strukturen nennen",
+  "liver, spleen, left kidney": "Leber, Milz, linke Niere",
+  Modality: "Modalität",
+  "by its values": "nach den Werten",
+  "by its name": "nach dem Namen",
+  "chosen by you": "von Ihnen gewählt",
+  Segment: "Segmentieren",
+  Cancel: "Abbrechen",
+  Window: "Fenster",
+  Sets: "Sätze",
+  Structures: "Strukturen",
+  "soft tissue": "Weichteil",
+  lung: "Lunge",
+  bone: "Knochen",
+  brain: "Gehirn",
+  all: "alles",
+  "Save for 3D Slicer": "Für 3D Slicer speichern",
+  "Save label map": "Label-Karte speichern",
+  "not found": "nicht gefunden",
+  "cut off": "angeschnitten",
+  "Access key": "Zugangsschlüssel",
+  "This server asks for an access key.": "Dieser Server verlangt einen Zugangsschlüssel.",
+  Use: "Verwenden",
+  "Not for clinical decisions: look at every mask.": "Nicht für klinische Entscheidungen: jede Maske prüfen.",
+  uploading: "wird übertragen",
+  preparing: "wird vorbereitet",
+  encoding: "Bild wird ausgewertet",
+  decoding: "Strukturen werden gesucht",
+  finishing: "wird abgeschlossen",
+  waiting: "wartet",
+  "jobs before this one": "Aufträge davor",
+  "Did you mean": "Meinten Sie",
+  "Another file": "Andere Datei",
+  Volume: "Volumen",
+  Show: "Zeigen",
+  Structure: "Struktur",
+  about: "etwa",
+};
+
+const words = navigator.language.toLowerCase().startsWith("de") ? GERMAN : {};
+
+/** A word or sentence of the page in the user's language. */
+export function say(text) {
+  return words[text] ?? text;
+}
+
+/** Put the user's language into the elements that name their text. */
+export function translate(root) {
+  document.documentElement.lang = words === GERMAN ? "de" : "en";
+  for (const element of root.querySelectorAll("[data-say]")) element.textContent = say(element.dataset.say);
+  for (const element of root.querySelectorAll("[data-hint]")) element.placeholder = say(element.dataset.hint);
+}

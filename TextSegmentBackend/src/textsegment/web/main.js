@@ -1,0 +1,255 @@
+/** The web workspace: drop a scan, type, see, save. */
+
+import { say, translate } from "./language.js";
+import { WINDOWS, windowOf } from "./planes.js";
+import { Results } from "./results.js";
+import { labelMap, segNrrd } from "./save.js";
+import { guessModality, readScan } from "./scan_file.js";
+import { Server } from "./server.js";
+import { Viewer } from "./viewer.js";
+import { Volume } from "./volume_codec.js";
+
+const RUNNING = new Set(["resolved", "group", "template"]);
+const TYPING_MS = 250;
+
+const find = (id) => document.getElementById(id);
+const server = new Server();
+const state = { scan: null, name: "", volume: null, provenance: {}, job: null, terms: [] };
+const viewer = new Viewer({ axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") }, showPlace);
+const results = new Results(find("rows"), {
+  onGo: (index) => viewer.moveTo(index),
+  onChange: () => { viewer.draw(); find("saving").hidden = results.isEmpty; },
+  axis: () => state.volume.grid.axes[2].axis,
+});
+
+start();
+
+async function start() {
+  translate(document);
+  takeKey();
+  listen();
+  await guarded(connect);
+}
+
+/** The key comes in the part of the address that is never sent, and does not stay there. */
+function takeKey() {
+  const key = new URLSearchParams(location.hash.slice(1)).get("key");
+  if (!key) return;
+  server.key = key;
+  history.replaceState(null, "", location.pathname);
+}
+
+async function connect() {
+  const info = await server.info();
+  find("model").textContent = `${info.model} · ${info.device}`;
+  find("unlock").hidden = true;
+  find("work").hidden = false;
+}
+
+function listen() {
+  const drop = find("drop");
+  find("file").addEventListener("change", () => open(find("file").files[0]));
+  for (const kind of ["dragenter", "dragover"]) {
+    drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    drop.classList.remove("over");
+    open(event.dataTransfer.files[0]);
+  });
+  find("unlock").addEventListener("submit", (event) => {
+    event.preventDefault();
+    server.key = find("key").value;
+    find("key").value = "";
+    guarded(connect);
+  });
+  find("number").addEventListener("change", () => open(state.file, Number(find("number").value)));
+  find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
+  find("window").addEventListener("change", () => setWindow(find("window").value));
+  let typing = 0;
+  find("text").addEventListener("input", () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => guarded(resolve), TYPING_MS);
+  });
+  find("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    guarded(segment);
+  });
+  find("cancel").addEventListener("click", () => state.job?.abort());
+  find("save_slicer").addEventListener("click", () => guarded(() => save(segNrrd, "segmentation.seg.nrrd")));
+  find("save_labels").addEventListener("click", () => guarded(() => save(labelMap, "labels.nii.gz")));
+}
+
+async function open(file, number = null) {
+  if (!file) return;
+  state.job?.abort();
+  await guarded(async () => {
+    state.file = file;
+    try {
+      state.scan = await readScan(file, number);
+    } catch (problem) {
+      if (problem.code !== "several_volumes") throw problem;
+      askForVolume(problem.count);
+      return;
+    }
+    if (number === null) find("volumes").hidden = true;
+    const guess = guessModality(state.scan, file.name);
+    find("modality").value = guess.code;
+    await use(guess.code, guess.source === "name" ? "by its name" : "by its values");
+    find("drop").classList.add("small");
+    find("controls").hidden = false;
+    find("planes").hidden = false;
+    viewer.draw();
+    find("text").focus();
+  });
+}
+
+function askForVolume(count) {
+  const numbers = Array.from({ length: count }, (_, n) => new Option(`${n + 1} / ${count}`, n + 1));
+  find("number").replaceChildren(new Option("…", ""), ...numbers);
+  find("volumes").hidden = false;
+}
+
+/** Take the scan as one of a modality; masks of another are forgotten. */
+async function use(modality, reason) {
+  state.volume = new Volume(state.scan.grid, state.scan.voxels, modality);
+  find("reason").textContent = say(reason);
+  results.clear();
+  warn(state.scan.warnings);
+  viewer.show(state.volume, () => results.shown());
+  setWindow(modality === "CT" ? "soft" : "all");
+  find("window").value = modality === "CT" ? "soft" : "all";
+  await offerSets(modality);
+  await resolve();
+}
+
+async function offerSets(modality) {
+  const sets = (await server.templates(modality)).filter((set) => set.structures.length);
+  find("sets").replaceChildren(...sets.map((set) => {
+    const option = document.createElement("option");
+    option.value = [...new Set(set.structures.flatMap((line) => line.prompts))].join(", ");
+    option.label = set.label;
+    return option;
+  }));
+}
+
+function setWindow(name) {
+  viewer.window = WINDOWS[name] ?? windowOf(state.volume.voxels);
+  viewer.draw();
+}
+
+/** Show what each word comes to; only the answer to the latest text counts. */
+async function resolve() {
+  const text = find("text").value;
+  state.typing?.abort();
+  state.terms = [];
+  if (!text.trim() || !state.volume) {
+    showTerms();
+    return;
+  }
+  state.typing = new AbortController();
+  try {
+    state.terms = (await server.resolve(text, state.volume.modality, state.typing.signal)).terms;
+  } catch (problem) {
+    if (problem.code !== "cancelled") throw problem;
+    return;
+  }
+  showTerms();
+}
+
+function showTerms() {
+  find("terms").replaceChildren(...state.terms.map((term) => {
+    const item = document.createElement("li");
+    const runs = RUNNING.has(term.status);
+    item.className = runs ? "runs" : "asks";
+    item.append(runs ? `${term.term} → ${term.prompts.join(", ")}` : `${term.term}: ${term.warnings.join(" ") || say("not found")} `);
+    if (!runs && term.suggestions.length) item.append(`${say("Did you mean")} `, ...term.suggestions.map((name) => suggestion(term, name)));
+    return item;
+  }));
+  find("segment").disabled = !state.terms.length || state.terms.some((term) => !RUNNING.has(term.status));
+}
+
+function suggestion(term, name) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = name;
+  button.addEventListener("click", () => {
+    find("text").value = find("text").value.replace(term.term, name);
+    guarded(resolve);
+  });
+  return button;
+}
+
+async function segment() {
+  await resolve();
+  if (find("segment").disabled) return;
+  const prompts = [...new Set(state.terms.flatMap((term) => term.prompts))];
+  state.job = new AbortController();
+  busy(true);
+  try {
+    const done = await server.segment(state.volume, prompts, {
+      queued: (position) => showProgress(0, `${position} ${say("jobs before this one")}`),
+      estimated: (patches, seconds) => {
+        if (seconds !== null) showProgress(0, `${say("about")} ${Math.max(1, Math.round(seconds))} s`);
+      },
+      progress: (fraction, stage) => showProgress(fraction, say(stage)),
+      mask: (mask) => results.add(mask),
+    }, state.job.signal);
+    state.provenance = done.provenance;
+    warn([...state.scan.warnings, ...done.warnings]);
+  } finally {
+    state.job = null;
+    busy(false);
+  }
+}
+
+async function save(format, name) {
+  const blob = await format(state.volume.grid, results.toSave(), state.provenance);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function busy(is) {
+  find("progress").hidden = !is;
+  find("cancel").hidden = !is;
+  find("segment").hidden = is;
+}
+
+function showProgress(fraction, stage) {
+  find("bar").value = fraction;
+  find("stage").textContent = stage;
+}
+
+function showPlace(index) {
+  const { grid, voxels, range } = state.volume;
+  const [i, j, k] = index;
+  const value = voxels[i * grid.strides[0] + j * grid.strides[1] + k];
+  const world = grid.toWorld(index).map((mm) => mm.toFixed(1));
+  const shown = Number.isInteger(range[0]) && Number.isInteger(range[1]) ? value : value.toPrecision(4);
+  find("place").textContent = `R ${world[0]}  A ${world[1]}  S ${world[2]} mm · ${shown}${state.volume.modality === "CT" ? " HU" : ""}`;
+}
+
+function warn(sentences) {
+  find("warnings").textContent = [...new Set(sentences)].join(" ");
+}
+
+/** Run something, and tell the user what went wrong. */
+async function guarded(action) {
+  find("problem").hidden = true;
+  try {
+    await action();
+  } catch (problem) {
+    if (problem.code === "cancelled") return;
+    if (problem.code === "unauthorized") {
+      find("unlock").hidden = false;
+      find("work").hidden = true;
+    }
+    find("problem").textContent = problem.code ? `${problem.message} ${problem.hint}`.trim() : "This is a defect of the page.";
+    find("problem").hidden = false;
+    if (!problem.code) console.error(problem);
+  }
+}

@@ -1,0 +1,96 @@
+/** The table of masks: eye, colour, name, millilitres, what to know about each. */
+
+import { say } from "./language.js";
+
+const COLORS = [
+  [230, 85, 75], [86, 160, 211], [120, 190, 90], [240, 190, 70], [170, 120, 200], [90, 200, 190], [240, 130, 180],
+  [160, 140, 100], [130, 130, 240], [200, 220, 110],
+];
+
+/** Masks by structure, with what the user chose for each. */
+export class Results {
+  #rows = new Map();
+
+  /**
+   * @param {HTMLTableSectionElement} body Where the rows go.
+   * @param {(index: number[]) => void} onGo Called with the voxel to look at when a structure is clicked.
+   * @param {() => void} onChange Called when something is shown or hidden.
+   * @param {() => number} axis Voxel axis along which the largest slice is looked for.
+   */
+  constructor(body, { onGo, onChange, axis }) {
+    this.body = body;
+    Object.assign(this, { onGo, onChange, axis });
+  }
+
+  /** Forget everything. */
+  clear() {
+    this.#rows.clear();
+    this.body.replaceChildren();
+  }
+
+  /** Add a mask, in place of an earlier one of the same structure. */
+  add(mask) {
+    const earlier = this.#rows.get(mask.structure);
+    const color = earlier?.color ?? COLORS[this.#rows.size % COLORS.length];
+    const row = { mask, color, visible: earlier?.visible ?? true, element: this.#element(mask, color) };
+    if (earlier) earlier.element.replaceWith(row.element);
+    else this.body.append(row.element);
+    this.#rows.set(mask.structure, row);
+    this.onChange();
+  }
+
+  /** Masks to draw, with their colours. */
+  shown() {
+    return [...this.#rows.values()].filter((row) => row.visible && !row.mask.isEmpty);
+  }
+
+  /** Masks to save: all that are not hidden. */
+  toSave() {
+    const kept = [...this.#rows.values()].filter((row) => row.visible);
+    return kept.map(({ mask, color }) => ({ mask, color, name: mask.structure }));
+  }
+
+  get isEmpty() {
+    return this.#rows.size === 0;
+  }
+
+  #element(mask, color) {
+    const row = document.createElement("tr");
+    row.dataset.structure = mask.structure;
+    const eye = document.createElement("input");
+    eye.type = "checkbox";
+    eye.checked = this.#rows.get(mask.structure)?.visible ?? true;
+    eye.setAttribute("aria-label", `${say("Show")}: ${mask.structure}`);
+    eye.addEventListener("change", () => {
+      this.#rows.get(mask.structure).visible = eye.checked;
+      this.onChange();
+    });
+    const swatch = document.createElement("canvas");
+    swatch.width = swatch.height = 1;
+    const context = swatch.getContext("2d");
+    context.fillStyle = `rgb(${color.join(" ")})`;
+    context.fillRect(0, 0, 1, 1);
+    const go = document.createElement("button");
+    go.type = "button";
+    go.textContent = mask.structure;
+    go.disabled = mask.isEmpty;
+    go.addEventListener("click", () => this.onGo(mask.largestSlice(this.axis())));
+    row.append(cell(eye), cell(swatch), cell(go), cell(amount(mask)), cell(notes(mask)));
+    return row;
+  }
+}
+
+function amount({ isEmpty, statistics }) {
+  return isEmpty ? "" : `${statistics.volume_ml.toFixed(statistics.volume_ml < 10 ? 1 : 0)} ml`;
+}
+
+function notes({ isEmpty, statistics, warnings }) {
+  if (isEmpty) return say("not found");
+  return [...(statistics.touches_border ? [say("cut off")] : []), ...warnings].join(" ");
+}
+
+function cell(content) {
+  const made = document.createElement("td");
+  made.append(content);
+  return made;
+}

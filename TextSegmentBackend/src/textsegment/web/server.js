@@ -1,0 +1,130 @@
+/** The server that this page came from. */
+
+import { fromReport, readAnswer } from "./answer_codec.js";
+import { Problem } from "./problem.js";
+
+const VERSION = "1";
+const MOST_TRIES = 5;
+// Failures after which an upload is tried again.
+const PASSING = new Set(["server_unreachable", "upload_out_of_step", "checksum_mismatch", "request_timeout", "busy"]);
+
+/** What the page asks of its server, with the access key in memory only. */
+export class Server {
+  #key = "";
+  #uploaded = new Set();
+
+  /** Use an access key from now on; an empty one for none. */
+  set key(key) {
+    this.#key = key;
+  }
+
+  /** Model, limits and structures. */
+  async info() {
+    return (await this.#ask("GET", "/v1/info")).json();
+  }
+
+  /** What each term of a text stands for. */
+  async resolve(text, modality, signal) {
+    return (await this.#post("/v1/terms/resolve", { text, modality }, signal)).json();
+  }
+
+  /** Terms of the anatomy tree below one of it, or its top. */
+  async tree(modality, under = "") {
+    const query = new URLSearchParams(under ? { modality, under } : { modality });
+    return (await (await this.#ask("GET", `/v1/terms/tree?${query}`)).json()).terms;
+  }
+
+  /** Sets of structures. */
+  async templates(modality) {
+    const query = new URLSearchParams({ modality });
+    return (await (await this.#ask("GET", `/v1/terms/templates?${query}`)).json()).templates;
+  }
+
+  /**
+   * Segment structures; the volume is uploaded unless this page has done so before.
+   *
+   * @param {Volume} volume The scan.
+   * @param {string[]} prompts Structures, in the words of the model.
+   * @param {object} on As for `readAnswer`; `progress` also with the stage "uploading".
+   * @param {AbortSignal} signal Cancels the job.
+   */
+  async segment(volume, prompts, on, signal) {
+    const digest = await volume.digest();
+    const request = { volume: digest, prompts, estimate: true, details: true };
+    for (let tries = 1; ; tries += 1) {
+      if (!this.#uploaded.has(digest)) await this.#upload(volume, digest, on, signal);
+      this.#uploaded.add(digest);
+      try {
+        const answer = await this.#post("/v1/segment", request, signal);
+        return await readAnswer(answer.body, volume.grid, on);
+      } catch (problem) {
+        // Servers keep volumes for a while only, and a new server at this address has none.
+        if (problem.code !== "volume_unknown" || tries === MOST_TRIES) throw problem;
+        this.#uploaded.delete(digest);
+      }
+    }
+  }
+
+  async #upload(volume, digest, on, signal) {
+    const path = `/v1/volumes/${digest}`;
+    const packed = !["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
+    let first = 0;
+    for (let tries = 1; ; tries += 1) {
+      on.progress(0, "uploading");
+      try {
+        const body = await volume.upload(first, packed);
+        await (await this.#ask("PUT", path, body, "application/vnd.textsegment.volume", signal)).arrayBuffer();
+        return;
+      } catch (problem) {
+        if (signal.aborted || tries === MOST_TRIES || !PASSING.has(problem.code)) throw problem;
+        await wait(problem.retryAfterS || tries, signal);
+      }
+      // What has arrived is not sent again.
+      const found = await this.#request("HEAD", path, null, "", signal);
+      if (found.status === 200) return;
+      first = Number(found.headers.get("TextSegment-Next-Chunk") ?? 0);
+    }
+  }
+
+  #post(path, fields, signal) {
+    return this.#ask("POST", path, JSON.stringify(fields), "application/json", signal);
+  }
+
+  async #ask(method, path, body = null, type = "", signal = undefined) {
+    const answer = await this.#request(method, path, body, type, signal);
+    if (!answer.ok) throw await problemOf(answer);
+    return answer;
+  }
+
+  async #request(method, path, body, type, signal) {
+    const headers = { "TextSegment-Protocol": VERSION };
+    if (this.#key) headers.Authorization = `Bearer ${this.#key}`;
+    if (type) headers["Content-Type"] = type;
+    try {
+      return await fetch(path, { method, headers, body, signal, credentials: "omit", redirect: "error" });
+    } catch (error) {
+      if (signal?.aborted) throw new Problem("cancelled", "Cancelled.");
+      throw new Problem("server_unreachable", "The server does not answer.", "Start it again, then try again.");
+    }
+  }
+}
+
+async function problemOf(answer) {
+  try {
+    return fromReport(await answer.json());
+  } catch {
+    // An answer to HEAD has no body.
+    if (answer.status === 401) return new Problem("unauthorized", "The access key is missing or wrong.");
+    return new Problem("request_invalid", `The server refused with status ${answer.status}.`, "");
+  }
+}
+
+function wait(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, 1000 * seconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new Problem("cancelled", "Cancelled."));
+    });
+  });
+}

@@ -1,0 +1,169 @@
+/** Three linked planes of a scan with its masks: crosshair, wheel, window, letters. */
+
+import { Plane, PLANES, drawMask, drawSlice } from "./planes.js";
+
+/** The three planes in their canvases. */
+export class Viewer {
+  #views;
+  #volume = null;
+  #shown = () => [];
+  #waiting = false;
+
+  /**
+   * @param {Record<string, HTMLElement>} frames Element of each plane, with a canvas and an output for the slice.
+   * @param {(index: number[]) => void} onMove Called with the voxel under the crosshair when it moves.
+   */
+  constructor(frames, onMove) {
+    this.onMove = onMove;
+    this.window = { level: 40, width: 400 };
+    this.cursor = [0, 0, 0];
+    this.#views = Object.keys(PLANES).map((name) => new View(name, frames[name], this));
+    new ResizeObserver(() => this.draw()).observe(frames.axial);
+  }
+
+  /**
+   * Show a scan.
+   *
+   * @param {Volume} volume The scan.
+   * @param {() => {mask: Mask, color: number[]}[]} shown What to draw over it, asked for at each drawing.
+   */
+  show(volume, shown) {
+    this.#volume = volume;
+    this.#shown = shown;
+    this.#views.forEach((view) => view.use(volume.grid));
+    this.moveTo(volume.grid.shape.map((n) => n >> 1));
+  }
+
+  /** Move the crosshair to a voxel. */
+  moveTo(index) {
+    this.cursor = index.map((n, axis) => Math.min(Math.max(n, 0), this.#volume.grid.shape[axis] - 1));
+    this.onMove(this.cursor);
+    this.draw();
+  }
+
+  /** Draw everything at the next frame. */
+  draw() {
+    if (this.#waiting || !this.#volume) return;
+    this.#waiting = true;
+    requestAnimationFrame(() => {
+      this.#waiting = false;
+      const shown = this.#shown();
+      this.#views.forEach((view) => view.draw(this.#volume, shown, this.window, this.cursor));
+    });
+  }
+}
+
+/** One plane in its canvas. */
+class View {
+  #plane = null;
+  #picture = null;
+  #buffer = document.createElement("canvas");
+
+  constructor(name, frame, viewer) {
+    this.name = name;
+    this.canvas = frame.querySelector("canvas");
+    this.caption = frame.querySelector("output");
+    this.letters = frame.querySelectorAll("[data-side]");
+    this.#listen(viewer);
+  }
+
+  use(grid) {
+    this.#plane = new Plane(grid, this.name);
+    this.#buffer.width = this.#plane.width;
+    this.#buffer.height = this.#plane.height;
+    this.#picture = new ImageData(this.#plane.width, this.#plane.height);
+    for (const letter of this.letters) letter.textContent = this.#plane.letters[letter.dataset.side];
+  }
+
+  draw(volume, shown, window, cursor) {
+    const plane = this.#plane;
+    const slice = cursor[plane.axis];
+    drawSlice(this.#picture, volume, plane, slice, window);
+    for (const { mask, color } of shown) drawMask(this.#picture, mask, plane, slice, color);
+    this.#buffer.getContext("2d").putImageData(this.#picture, 0, 0);
+    const place = this.#fit();
+    const context = this.canvas.getContext("2d");
+    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    context.drawImage(this.#buffer, place.left, place.top, place.width, place.height);
+    this.#drawCrosshair(context, place, plane.pixelOf(cursor));
+    this.caption.value = `${slice + 1} / ${plane.slices}`;
+  }
+
+  #fit() {
+    const { clientWidth, clientHeight } = this.canvas;
+    const ratio = devicePixelRatio || 1;
+    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    const { pixel } = this.#plane;
+    const [mmX, mmY] = [this.#plane.width * pixel[0], this.#plane.height * pixel[1]];
+    const scale = Math.min(width / mmX, height / mmY);
+    return {
+      left: (width - mmX * scale) / 2, top: (height - mmY * scale) / 2, width: mmX * scale, height: mmY * scale, ratio,
+    };
+  }
+
+  #drawCrosshair(context, place, [x, y]) {
+    const at = [
+      place.left + ((x + 0.5) / this.#plane.width) * place.width,
+      place.top + ((y + 0.5) / this.#plane.height) * place.height,
+    ];
+    context.strokeStyle = "rgba(255, 214, 102, 0.6)";
+    context.lineWidth = place.ratio;
+    context.beginPath();
+    context.moveTo(at[0], place.top);
+    context.lineTo(at[0], place.top + place.height);
+    context.moveTo(place.left, at[1]);
+    context.lineTo(place.left + place.width, at[1]);
+    context.stroke();
+  }
+
+  #listen(viewer) {
+    const { canvas } = this;
+    const point = (event) => {
+      if (!this.#plane) return;
+      const place = this.#fit();
+      const x = Math.floor(((event.offsetX * place.ratio - place.left) / place.width) * this.#plane.width);
+      const y = Math.floor(((event.offsetY * place.ratio - place.top) / place.height) * this.#plane.height);
+      viewer.moveTo(this.#plane.voxel(x, y, viewer.cursor[this.#plane.axis]));
+    };
+    const drag = { from: null };
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      canvas.focus();
+      if (event.button === 2) drag.from = [event.clientX, event.clientY, viewer.window];
+      else point(event);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (event.buttons & 2 && drag.from) {
+        const [x, y, { level, width }] = drag.from;
+        const unit = Math.max(width, 1e-6) / 200;
+        viewer.window = {
+          level: level + (event.clientY - y) * unit, width: Math.max(width + (event.clientX - x) * unit, 1e-6),
+        };
+        viewer.draw();
+      } else if (event.buttons & 1) point(event);
+    });
+    canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.#step(viewer, Math.sign(event.deltaY));
+    }, { passive: false });
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: -1, PageUp: -5, ArrowDown: 1, PageDown: 5 }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      this.#step(viewer, step);
+    });
+  }
+
+  /** Step through the slices: down is towards the feet, the back, or the patient's left. */
+  #step(viewer, count) {
+    if (!this.#plane) return;
+    const index = [...viewer.cursor];
+    index[this.#plane.axis] -= count * this.#plane.sign;
+    viewer.moveTo(index);
+  }
+}
