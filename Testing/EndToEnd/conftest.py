@@ -43,7 +43,7 @@ def _engine_ends_with_the_session():
 @pytest.fixture(scope="session")
 def scan(module):
     """Path of the sample CT."""
-    from textsegment.cli.commands.demo import sample_scan
+    from textsegment.files.sample import sample_scan
 
     return sample_scan()
 

@@ -38,7 +38,7 @@ def running(hands, fresh_volume_node):
 
 def works_again(hands):
     """Checks that the panel and the engine can still segment."""
-    from textsegment.cli.commands.demo import sample_scan
+    from textsegment.files.sample import sample_scan
 
     volume_node = slicer.util.loadVolume(str(sample_scan()))
     hands.ui.inputSelector.setCurrentNode(volume_node)

@@ -32,7 +32,7 @@ class Photographer:
 
     def empty_panel(self) -> None:
         """The panel as it opens, with an image chosen."""
-        from textsegment.cli.commands.demo import sample_scan
+        from textsegment.files.sample import sample_scan
 
         self.volume_node = slicer.util.loadVolume(str(sample_scan()), {"name": "CT chest"})
         display_node = self.volume_node.GetDisplayNode()

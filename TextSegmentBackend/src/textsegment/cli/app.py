@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 import textsegment
+from textsegment.cli.commands.app import app_command
 from textsegment.cli.commands.compare import compare_command
 from textsegment.cli.commands.correct import correct_command
 from textsegment.cli.commands.data import data_app
@@ -90,6 +91,7 @@ app.command("correct")(correct_command)
 app.command("inspect")(inspect_command)
 app.command("compare")(compare_command)
 app.command("demo")(demo_command)
+app.command("app")(app_command)
 app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")
 app.add_typer(weights_app, name="weights")

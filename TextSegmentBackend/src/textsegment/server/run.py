@@ -12,9 +12,11 @@ import signal
 import socket
 import sys
 import threading
+import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,6 +30,7 @@ from textsegment.server.http.acceptor import Acceptor
 from textsegment.server.http.certificate import Certificate
 from textsegment.server.http.connection import bounded_connection
 from textsegment.server.http.descriptors import fitted_bounds
+from textsegment.server.keys import KeyRing
 from textsegment.server.logs import log, use_json_logs
 from textsegment.server.settings import ServerSettings
 
@@ -38,7 +41,12 @@ _STOP_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGBREAK"
 
 
 def run_server(
-    engine: Engine, settings: ServerSettings, *, announce_json: bool = False, stop_with_stdin: bool = False
+    engine: Engine,
+    settings: ServerSettings,
+    *,
+    announce_json: bool = False,
+    stop_with_stdin: bool = False,
+    open_page: bool = False,
 ) -> None:
     """Run the server until a signal or the end of stdin stops it.
 
@@ -47,6 +55,7 @@ def run_server(
         settings: Settings of the server.
         announce_json: Whether to print one line of JSON to stdout once the server answers requests.
         stop_with_stdin: Whether to stop at the end of stdin, which comes when the parent process exits.
+        open_page: Whether to open the web workspace in the browser once the server answers requests.
 
     Raises:
         PortInUseError: If another program listens on the port.
@@ -57,7 +66,8 @@ def run_server(
     use_json_logs()
     with listen(settings) as listener:
         server = Server(create_app(engine, settings), settings)
-        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin))
+        on_ready = _open_page if open_page else _leave_closed
+        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin, on_ready))
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -128,9 +138,13 @@ class Server(uvicorn.Server):
         self._settings = settings
 
     async def run_until_stopped(
-        self, listener: socket.socket, announce_json: bool, stop_with_stdin: bool
+        self,
+        listener: socket.socket,
+        announce_json: bool,
+        stop_with_stdin: bool,
+        on_ready: Callable[[str], object],
     ) -> None:
-        """Start, serve and stop; see ``run_server`` for the arguments."""
+        """Start, serve and stop; ``on_ready`` gets the page's address, for the rest see ``run_server``."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
         is_up = was_interrupted = False
@@ -152,6 +166,7 @@ class Server(uvicorn.Server):
                 url = self._url(listener)
                 with announced(self._settings, url, self._app.state.service.info.model.model):
                     self._announce(url, listener, as_json=announce_json)
+                    on_ready(self._page_address(url))
                     await self.serve(sockets=[listener])
         if was_interrupted:
             raise KeyboardInterrupt
@@ -217,6 +232,11 @@ class Server(uvicorn.Server):
         scheme = "http" if self._settings.certfile is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
+    def _page_address(self, url: str) -> str:
+        """Return where the web workspace is, with an access key in the part that is never sent."""
+        keys = KeyRing(self._settings.keys, self._settings.token_file).keys()
+        return f"{url}/#key={quote(keys[0].key)}" if keys else f"{url}/"
+
     def _announce(self, url: str, listener: socket.socket, *, as_json: bool) -> None:
         settings, service = self._settings, self._app.state.service
         host, port = listener.getsockname()[:2]
@@ -232,6 +252,16 @@ class Server(uvicorn.Server):
         )
         if as_json:
             print(json.dumps({"url": url, "host": host, "port": port, "pid": os.getpid()}), flush=True)
+
+
+def _open_page(address: str) -> None:
+    print(f"Open {address}", file=sys.stderr, flush=True)
+    # Where there is no browser the address stands on the terminal.
+    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+
+
+def _leave_closed(address: str) -> None:
+    """Open nothing."""
 
 
 @contextmanager

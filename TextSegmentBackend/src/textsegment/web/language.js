@@ -40,6 +40,7 @@ const GERMAN = {
   "Another file": "Andere Datei",
   Volume: "Volumen",
   Show: "Zeigen",
+  "Try it with a sample chest CT": "Mit einem Beispiel-Thorax-CT ausprobieren",
   Structure: "Struktur",
   about: "etwa",
 };

@@ -64,6 +64,7 @@ function listen() {
     find("key").value = "";
     guarded(connect);
   });
+  find("sample").addEventListener("click", () => guarded(openSample));
   find("number").addEventListener("change", () => open(state.file, Number(find("number").value)));
   find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
   find("window").addEventListener("change", () => setWindow(find("window").value));
@@ -79,6 +80,12 @@ function listen() {
   find("cancel").addEventListener("click", () => state.job?.abort());
   find("save_slicer").addEventListener("click", () => guarded(() => save(segNrrd, "segmentation.seg.nrrd")));
   find("save_labels").addEventListener("click", () => guarded(() => save(labelMap, "labels.nii.gz")));
+}
+
+async function openSample() {
+  await open(new File([await server.sample()], "CTChest.nrrd"));
+  find("text").value = "lungs, heart, liver, aorta, spine";
+  await guarded(resolve);
 }
 
 async function open(file, number = null) {

@@ -23,6 +23,11 @@ export class Server {
     return (await this.#ask("GET", "/v1/info")).json();
   }
 
+  /** A chest CT to try the page with. */
+  async sample() {
+    return (await this.#ask("GET", "/app/sample.nrrd")).arrayBuffer();
+  }
+
   /** What each term of a text stands for. */
   async resolve(text, modality, signal) {
     return (await this.#post("/v1/terms/resolve", { text, modality }, signal)).json();
@@ -58,6 +63,7 @@ export class Server {
         const answer = await this.#post("/v1/segment", request, signal);
         return await readAnswer(answer.body, volume.grid, on);
       } catch (problem) {
+        if (signal.aborted) throw cancelled();
         // Servers keep volumes for a while only, and a new server at this address has none.
         if (problem.code !== "volume_unknown" || tries === MOST_TRIES) throw problem;
         this.#uploaded.delete(digest);
@@ -103,10 +109,14 @@ export class Server {
     try {
       return await fetch(path, { method, headers, body, signal, credentials: "omit", redirect: "error" });
     } catch (error) {
-      if (signal?.aborted) throw new Problem("cancelled", "Cancelled.");
+      if (signal?.aborted) throw cancelled();
       throw new Problem("server_unreachable", "The server does not answer.", "Start it again, then try again.");
     }
   }
+}
+
+function cancelled() {
+  return new Problem("cancelled", "Cancelled.");
 }
 
 async function problemOf(answer) {
@@ -124,7 +134,7 @@ function wait(seconds, signal) {
     const timer = setTimeout(resolve, 1000 * seconds);
     signal.addEventListener("abort", () => {
       clearTimeout(timer);
-      reject(new Problem("cancelled", "Cancelled."));
+      reject(cancelled());
     });
   });
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +11,8 @@ from textsegment.cli.outputs import OutputOptions
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.session import Session
-from textsegment.errors import DependencyMissingError
 from textsegment.files.atomic import make_folder
+from textsegment.files.sample import sample_scan
 from textsegment.vocabulary.selection import check_text
 
 TEXT = "left lung, right lung, heart, aorta, vertebrae, liver"
@@ -50,19 +49,3 @@ def demo_command(
     ):
         typer.echo(f"{path}  ({what})")
     print_facts(report)
-
-
-def sample_scan() -> Path:
-    """Return the path of 3D Slicer's sample chest CT in the slicerio package.
-
-    Raises:
-        DependencyMissingError: If the package is not installed or does not contain the scan.
-    """
-    spec = find_spec("slicerio")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        scan = Path(folder) / "data" / "CTChest4.nrrd"
-        if scan.is_file():
-            return scan
-    raise DependencyMissingError(
-        "The package slicerio, which holds the sample scan, is not installed.", "Run `pip install slicerio`."
-    )

@@ -68,6 +68,9 @@ def serve_command(
         typer.Option(help="Where volumes are kept while the server runs; by default a temporary folder."),
     ] = None,
     stop_grace_seconds: Annotated[float, typer.Option(help="For running jobs when told to stop.")] = 10.0,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Open the web workspace in the browser when ready.")
+    ] = False,
     announce_json: Annotated[
         bool,
         typer.Option(
@@ -128,7 +131,13 @@ def serve_command(
         if ray
         else _local_engine(arguments, segmenter, max_job_seconds, max_silence_seconds)
     )
-    run_server(engine, settings, announce_json=announce_json, stop_with_stdin=stop_with_stdin)
+    run_server(
+        engine,
+        settings,
+        announce_json=announce_json,
+        stop_with_stdin=stop_with_stdin,
+        open_page=open_page,
+    )
 
 
 def _local_engine(

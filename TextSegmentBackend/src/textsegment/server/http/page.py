@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
 
 from starlette.responses import Response
+
+from textsegment.errors import DependencyMissingError
+from textsegment.files.sample import sample_scan
 
 FOLDER = "/app/"
 START = "/"
@@ -68,6 +72,12 @@ def _files() -> Mapping[str, _File]:
         suffix = "." + file.name.rpartition(".")[2]
         if suffix in _TYPES:
             content = file.read_bytes()
-            etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-            found[file.name] = _File(content, _TYPES[suffix], etag)
+            found[file.name] = _File(content, _TYPES[suffix], _etag(content))
+    with suppress(DependencyMissingError):
+        content = sample_scan().read_bytes()
+        found["sample.nrrd"] = _File(content, "application/octet-stream", _etag(content))
     return MappingProxyType(found)
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'

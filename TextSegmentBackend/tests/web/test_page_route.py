@@ -1,0 +1,68 @@
+"""The page as files: who gets them, and what they may do."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+import requests
+
+NAMES = sorted(file.name for file in (resources.files("textsegment") / "web").iterdir() if "." in file.name)
+
+
+@pytest.mark.parametrize("path", ["/", *(f"/app/{name}" for name in NAMES)])
+def test_page_needs_no_key_and_may_load_nothing_from_elsewhere(keyed_server, path):
+    answer = requests.get(keyed_server.url + path, timeout=60)
+    assert answer.status_code == 200
+    policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    sources = {source for key, value in policy.items() if key.endswith("-src") for source in value.split()}
+    assert sources <= {"'none'", "'self'", "blob:"}
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    head = requests.head(keyed_server.url + path, timeout=60)
+    assert (head.status_code, head.content) == (200, b"")
+    again = requests.get(
+        keyed_server.url + path, headers={"If-None-Match": answer.headers["ETag"]}, timeout=60
+    )
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_nothing_is_inline_and_nothing_foreign_is_named():
+    for name in NAMES:
+        text = (resources.files("textsegment") / "web" / name).read_text("utf-8")
+        assert "innerHTML" not in text
+        assert " style=" not in text
+        urls = [
+            word
+            for word in text.split()
+            if "://" in word and "w3.org" not in word and "teem.source" not in word
+        ]
+        assert urls == [], name
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/app/", 404),
+        ("GET", "/app/other.js", 404),
+        ("GET", "/app/__init__.py", 404),
+        ("GET", "/app/..%2f..%2fpyproject.toml", 404),
+        ("GET", "/app/%2e%2e/errors.py", 404),
+        ("POST", "/app/main.js", 405),
+        ("PUT", "/", 405),
+        ("GET", "/v1/info", 401),
+        ("GET", "/openapi.json", 401),
+    ],
+)
+def test_only_those_files_are_open(keyed_server, method, path, status):
+    session = requests.Session()
+    request = requests.Request(method, keyed_server.url + path).prepare()
+    request.url = keyed_server.url + path  # as it is written, not as requests would tidy it
+    assert session.send(request, timeout=60).status_code == status
+
+
+def test_page_is_refused_under_another_name(keyed_server):
+    """A foreign site whose name points at this computer gets nothing (DNS rebinding)."""
+    answer = requests.get(keyed_server.url, headers={"Host": "evil.example"}, timeout=60)
+    assert answer.status_code == 403
