@@ -5,7 +5,7 @@ set -euo pipefail
 # Python's venv; rendering without a screen, Qt and a font; the proxy of the deployment tests; an archive and the
 # tools of a scanner for the tests of the DICOM node.
 packages=(python3-venv libosmesa6 libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 fonts-dejavu-core nginx-light
-  orthanc orthanc-dicomweb dcmtk iproute2)
+  orthanc orthanc-dicomweb dcmtk iproute2 chromium)
 
 missing() {
   for package in "${packages[@]}"; do

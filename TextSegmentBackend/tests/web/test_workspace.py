@@ -55,7 +55,8 @@ def test_from_a_dropped_scan_to_saved_masks(watched: Watched, tmp_path):
     page.wait_for_selector("#rows tr:nth-child(3)")
     page.wait_for_selector("#segment:visible")
     volume = read_volume(sample_scan(), modality="CT")
-    expected = RemoteSegmenter(watched.server.url).segment(volume, ["lung", "heart", "liver"])
+    with RemoteSegmenter(watched.server.url) as segmenter:
+        expected = segmenter.segment(volume, ["lung", "heart", "liver"])
     found = read_seg_nrrd(saved(page, "#save_slicer", tmp_path / "page.seg.nrrd"))
     assert [mask.structure for mask in found] == [mask.structure for mask in expected]
     np.testing.assert_allclose(found.geometry.affine, expected.geometry.affine, atol=1e-9)
@@ -74,7 +75,8 @@ def test_click_on_a_structure_goes_to_its_largest_slice(watched: Watched):
     page.wait_for_selector("#segment:visible")
     page.click("#rows button")
     volume = read_volume(sample_scan(), modality="CT")
-    mask = RemoteSegmenter(watched.server.url).segment(volume, ["liver"]).full_mask("liver")
+    with RemoteSegmenter(watched.server.url) as segmenter:
+        mask = segmenter.segment(volume, ["liver"]).full_mask("liver")
     largest = int(mask.sum(axis=(0, 1)).argmax())
     height = volume.geometry.to_ras([[0, 0, largest]])[0][2]
     assert float(PLACE.search(page.inner_text("#place"))[3]) == pytest.approx(height, abs=0.06)
