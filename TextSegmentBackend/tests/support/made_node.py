@@ -53,7 +53,7 @@ def made_settings(
         "receive": {"port": port or free_port(), "peers": peers},
         "rules": [RULE],
         "limits": {
-            "quiet_s": 0.6,
+            "quiet_s": 0.4,
             "resume_s": 30.0,
             "retry_first_s": 0.2,
             "retry_longest_s": 0.5,

@@ -64,6 +64,7 @@ class Receive(Table):
         ae_title: Our AE title.
         peers: Systems that may send; all others are refused.
         max_associations: Number of associations at once, and of connections of one address.
+        handshake_s: Longest time until a connection has become an association.
         idle_s: Longest silence within an association.
         tls: TLS; None for plain TCP.
     """
@@ -73,6 +74,7 @@ class Receive(Table):
     ae_title: AeTitle = "TEXTSEGMENT"
     peers: Annotated[tuple[Peer, ...], Field(min_length=1)]
     max_associations: Annotated[int, Field(ge=1, le=200)] = 16
+    handshake_s: Seconds = 10.0
     idle_s: Seconds = 60.0
     tls: Tls | None = None
 

@@ -132,6 +132,11 @@ class Intake:
         self.taken = self.repeated = 0
         self.refused: Counter[str] = Counter()
 
+    @property
+    def largest_bytes(self) -> int:
+        """Size of the largest object that is taken."""
+        return self._limits.object_mb * _MEGABYTE
+
     def identifier(self, uid: str) -> str:
         """Return the form of a UID in the journal."""
         return self._spool.key(uid) if self._hashed else uid
@@ -154,7 +159,7 @@ class Intake:
             JournalError: The journal cannot be used.
         """
         try:
-            if len(content) > self._limits.object_mb * _MEGABYTE:
+            if len(content) > self.largest_bytes:
                 raise LimitExceededError("The object is larger than is accepted.", "Raise limits.object_mb.")
             image = ReceivedImage.of(content)
             self._take(image, sender, session)

@@ -7,19 +7,15 @@ are or as keyed hashes; names, descriptions and dates of patients are never stor
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-from textsegment.errors import JournalError, TextSegmentError
+from textsegment.errors import TextSegmentError
+from textsegment.node.journal.database import Database
 from textsegment.node.journal.entries import Delivery, Entry, State
-from textsegment.node.journal.schema import SCHEMA, VERSION
 
 
-class Journal:
+class Journal(Database):
     """The journal; may be used by several threads.
 
     Args:
@@ -31,75 +27,14 @@ class Journal:
         JournalError: The file is not a journal, is damaged, or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, hashed: bool = False, read_only: bool = False) -> None:
-        self._lock = threading.RLock()
-        if read_only and not path.is_file():
-            raise JournalError("There is no journal yet.", "Start the node first: textsegment node run.")
-        try:
-            where = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-            self._database = sqlite3.connect(
-                where, uri=True, check_same_thread=False, isolation_level=None, timeout=30.0
-            )
-            self._database.row_factory = sqlite3.Row
-            if not read_only:
-                self._prepare(2 if hashed else 1)
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            (mode,) = self._database.execute("PRAGMA application_id").fetchone()
-        except sqlite3.Error as error:
-            raise _unusable(error) from error
-        if version != VERSION:
-            raise JournalError("The journal was written by another version.", "Update TextSegment.")
-        if not read_only and mode != (2 if hashed else 1):
-            raise JournalError(
-                "The journal holds identifiers in the other form.",
-                "Set identifiers as before, or a new folder.",
-            )
-
-    def _prepare(self, mode: int) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        # Every transaction is on the disk before it counts, even if power fails.
-        self._database.execute("PRAGMA synchronous = FULL")
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._database.executescript(
-                f"{SCHEMA}PRAGMA application_id = {mode}; PRAGMA user_version = {VERSION};"
-            )
-
-    def close(self) -> None:
-        """Close the journal."""
-        with self._lock:
-            self._database.close()
-
-    @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
-        """Run one transaction."""
-        with self._lock:
-            try:
-                self._database.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._database
-                except BaseException:
-                    self._database.execute("ROLLBACK")
-                    raise
-                self._database.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise _unusable(error) from error
-
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        with self._lock:
-            try:
-                return self._database.execute(query, values).fetchall()
-            except sqlite3.Error as error:
-                raise _unusable(error) from error
-
     def latest(self, uid: str) -> Entry | None:
         """Return the latest version of a series, or None."""
-        rows = self._rows("SELECT * FROM series WHERE uid = ? ORDER BY version DESC LIMIT 1", (uid,))
+        rows = self.rows("SELECT * FROM series WHERE uid = ? ORDER BY version DESC LIMIT 1", (uid,))
         return _entry(rows[0]) if rows else None
 
     def entry(self, number: int) -> Entry:
         """Return an entry by number."""
-        return _entry(self._rows("SELECT * FROM series WHERE id = ?", (number,))[0])
+        return _entry(self.rows("SELECT * FROM series WHERE id = ?", (number,))[0])
 
     def entries(self, *states: State, study: str | None = None, limit: int = -1) -> tuple[Entry, ...]:
         """Return the entries in some states, the oldest first; all entries if no state is given.
@@ -113,12 +48,12 @@ class Journal:
         of_study = "" if study is None else "AND study = ?"
         query = f"SELECT * FROM series WHERE state IN ({marks}) {of_study} ORDER BY id DESC LIMIT ?"  # noqa: S608
         values = (*(state.value for state in states), *(() if study is None else (study,)), limit)
-        return tuple(_entry(row) for row in reversed(self._rows(query, values)))
+        return tuple(_entry(row) for row in reversed(self.rows(query, values)))
 
     def begin(self, uid: str, study: str, sender: str, *, interrupted: bool = False) -> Entry:
         """Add a new version of a series, in the state ``receiving``."""
         now = time.time()
-        with self._change() as database:
+        with self.change() as database:
             (last,) = database.execute("SELECT max(version) FROM series WHERE uid = ?", (uid,)).fetchone()
             cursor = database.execute(
                 "INSERT INTO series (uid, version, study, state, sender, interrupted, received_at, "
@@ -131,26 +66,26 @@ class Journal:
 
     def set_interrupted(self, number: int, interrupted: bool) -> None:
         """Record whether the sender of a series broke off, or may have."""
-        with self._change() as database:
+        with self.change() as database:
             database.execute("UPDATE series SET interrupted = ? WHERE id = ?", (int(interrupted), number))
 
     def expect(self, number: int, images: int) -> None:
         """Record how many images the archive has of a series."""
-        with self._change() as database:
+        with self.change() as database:
             database.execute("UPDATE series SET expected = ? WHERE id = ?", (images, number))
 
     def knows_image(self, series: str, image: str) -> bool:
         """Return whether an image belongs to a version of a series that was complete."""
-        return bool(self._rows("SELECT 1 FROM images WHERE series = ? AND uid = ?", (series, image)))
+        return bool(self.rows("SELECT 1 FROM images WHERE series = ? AND uid = ?", (series, image)))
 
     def images(self, series: str, version: int) -> frozenset[str]:
         """Return the images of a version of a series, which include those of earlier versions."""
         query = "SELECT uid FROM images WHERE series = ? AND version <= ?"
-        return frozenset(str(row["uid"]) for row in self._rows(query, (series, version)))
+        return frozenset(str(row["uid"]) for row in self.rows(query, (series, version)))
 
     def add_images(self, entry: Entry, images: Iterable[str]) -> int:
         """Record that a version of a series is complete; returns the number of its images."""
-        with self._change() as database:
+        with self.change() as database:
             rows = [(image, entry.uid, entry.version) for image in images]
             database.executemany("INSERT OR IGNORE INTO images VALUES (?, ?, ?)", rows)
             (count,) = database.execute(
@@ -182,7 +117,7 @@ class Journal:
         now = time.time()
         code, hint = ("", "") if error is None else (error.code, error.hint)
         reason = reason or ("" if error is None else error.message)
-        with self._change() as database:
+        with self.change() as database:
             database.execute(
                 "UPDATE series SET state = ?, changed_at = ?, rule = coalesce(?, rule), reason = ?, "
                 "code = ?, hint = ?, attempts = attempts + ?, next_at = ? WHERE id = ?",
@@ -202,7 +137,7 @@ class Journal:
         """Record the results of an entry and where they go; without destinations it counts as delivered."""
         now = time.time()
         state = State.SEGMENTED if destinations else State.DELIVERED
-        with self._change() as database:
+        with self.change() as database:
             database.executemany(
                 "INSERT INTO deliveries (series, file, destination, state, changed_at) "
                 "VALUES (?, ?, ?, ?, ?)",
@@ -220,7 +155,7 @@ class Journal:
 
     def fingerprints(self, series: str) -> frozenset[str]:
         """Return the fingerprints of all regions that this node has ever made for a series."""
-        rows = self._rows("SELECT fingerprint FROM regions WHERE series = ?", (series,))
+        rows = self.rows("SELECT fingerprint FROM regions WHERE series = ?", (series,))
         return frozenset(str(row["fingerprint"]) for row in rows)
 
     def deliveries(
@@ -231,7 +166,7 @@ class Journal:
         given = {name: value for name, value in wanted.items() if value is not None}
         where = " AND ".join(f"{name} = ?" for name in given) or "1"
         query = f"SELECT * FROM deliveries WHERE {where} ORDER BY series, rowid"  # noqa: S608
-        return tuple(Delivery(**dict(row)) for row in self._rows(query, list(given.values())))
+        return tuple(Delivery(**dict(row)) for row in self.rows(query, list(given.values())))
 
     def set_delivered(self, delivery: Delivery) -> bool:
         """Record that a file has arrived; returns whether all results of its entry have."""
@@ -246,7 +181,7 @@ class Journal:
     def _end(self, delivery: Delivery, state: str, error: TextSegmentError | None, next_at: float) -> bool:
         now = time.time()
         code, reason = ("", "") if error is None else (error.code, error.message)
-        with self._change() as database:
+        with self.change() as database:
             database.execute(
                 "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, code = ?, "
                 "reason = ?, changed_at = ? WHERE series = ? AND file = ? AND destination = ?",
@@ -267,17 +202,17 @@ class Journal:
     def history(self, number: int) -> tuple[tuple[float, str, str, str], ...]:
         """Return the states of an entry, each with time, state, code and reason."""
         query = "SELECT at, state, code, reason FROM history WHERE series = ? ORDER BY rowid"
-        return tuple(tuple(row) for row in self._rows(query, (number,)))
+        return tuple(tuple(row) for row in self.rows(query, (number,)))
 
     def counts(self) -> dict[str, int]:
         """Return the number of entries in each state."""
-        found = self._rows("SELECT state, count(*) AS n FROM series GROUP BY state")
+        found = self.rows("SELECT state, count(*) AS n FROM series GROUP BY state")
         counted = {str(row["state"]): int(row["n"]) for row in found}
         return {state.value: counted.get(state.value, 0) for state in State}
 
     def last_delivery_at(self) -> float | None:
         """Return the time of the last successful delivery, or None."""
-        (row,) = self._rows("SELECT max(changed_at) AS at FROM deliveries WHERE state = 'delivered'")
+        (row,) = self.rows("SELECT max(changed_at) AS at FROM deliveries WHERE state = 'delivered'")
         return None if row["at"] is None else float(row["at"])
 
     def forget(self, before: float) -> None:
@@ -285,7 +220,7 @@ class Journal:
         final = ", ".join(f"'{state.value}'" for state in State if state.is_final)
         old = f"(SELECT id FROM series WHERE changed_at < ? AND state IN ({final}))"  # noqa: S608
         gone = "series NOT IN (SELECT uid FROM series)"
-        with self._change() as database:
+        with self.change() as database:
             database.execute(f"DELETE FROM deliveries WHERE series IN {old}", (before,))  # noqa: S608
             database.execute(f"DELETE FROM history WHERE series IN {old}", (before,))  # noqa: S608
             database.execute(f"DELETE FROM series WHERE id IN {old}", (before,))  # noqa: S608
@@ -302,9 +237,3 @@ def _remember(
 def _entry(row: sqlite3.Row) -> Entry:
     values = dict(row)
     return Entry(**{**values, "state": State(values["state"]), "interrupted": bool(values["interrupted"])})
-
-
-def _unusable(error: sqlite3.Error) -> JournalError:
-    if "full" in str(error):
-        return JournalError("The disk of the journal is full.", "Free some room.")
-    return JournalError("The journal cannot be used.", "Is its folder there, writable, and on a local disk?")

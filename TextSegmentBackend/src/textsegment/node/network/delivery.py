@@ -11,8 +11,8 @@ from textsegment.errors import DestinationUnreachableError, InputNotFoundError, 
 from textsegment.node.connections import Destination, DicomDestination
 from textsegment.node.journal.entries import Delivery
 from textsegment.node.journal.journal import Journal
-from textsegment.node.network.associations import send_files
 from textsegment.node.network.dicomweb import store_files
+from textsegment.node.network.sending import send_files
 from textsegment.node.settings import Limits
 from textsegment.node.spool import Spool
 from textsegment.server.logs import log

@@ -16,14 +16,12 @@ import requests
 from dicomweb_client.web import DICOMwebClient
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from requests.adapters import HTTPAdapter
 
 from textsegment.errors import (
     DestinationRefusedError,
     DestinationUnreachableError,
     InputUnreadableError,
     ServerUnreachableError,
-    SettingsError,
     StreamBrokenError,
     TextSegmentError,
     TlsError,
@@ -33,6 +31,7 @@ from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.values import DAMAGE
 from textsegment.node.connections import Poll, Web, WebDestination
 from textsegment.node.intake import IMAGE_CLASSES, MODALITIES
+from textsegment.node.network.web_session import open_session
 
 _PAGE = 200
 _COUNT = "NumberOfSeriesRelatedInstances"
@@ -67,19 +66,9 @@ class WebArchive:
 
     def __init__(self, web: Web) -> None:
         self._name = web.name
-        session = requests.Session()
-        session.trust_env = False  # no credentials from .netrc, no proxies by chance
-        for scheme in ("http://", "https://"):
-            session.mount(scheme, _PlainWildcards())
-        if web.user is not None:
-            session.auth = (web.user, _secret(web.password_file))
-        if web.token_file is not None:
-            session.headers["Authorization"] = f"Bearer {_secret(web.token_file)}"
-        if web.ca_file is not None:
-            session.verify = str(web.ca_file)
         # Addresses contain identifiers of studies.
         logging.getLogger("dicomweb_client").setLevel(logging.CRITICAL + 1)
-        self._client = DICOMwebClient(web.url, session=session, timeout=web.timeout_s)
+        self._client = DICOMwebClient(web.url, session=open_session(web), timeout=web.timeout_s)
         self._client.set_http_retry_params(retry=False)
 
     def find_series(self, poll: Poll) -> Iterator[FoundSeries]:
@@ -250,16 +239,6 @@ class WebArchive:
             ) from error
 
 
-class _PlainWildcards(HTTPAdapter):
-    """Sends wildcards as they are, which URLs permit: Orthanc's plugin does not decode them."""
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request."""
-        path, mark, query = (request.url or "").partition("?")
-        request.url = path + mark + query.replace("%2A", "*").replace("%3F", "?")
-        return super().send(request, *args, **kwargs)
-
-
 _SERIES_KEYS = {
     "Modality", "SeriesDescription", "SeriesInstanceUID", "SeriesNumber", "BodyPartExamined", "ProtocolName",
     "PerformedProcedureStepStartDate", "StationName", "Manufacturer",
@@ -292,15 +271,6 @@ def _as_file(dataset: Dataset) -> bytes:
     with BytesIO() as stream:
         dataset.save_as(stream, enforce_file_format=True)
         return stream.getvalue()
-
-
-def _secret(path: Path | None) -> str:
-    if path is None:
-        raise SettingsError("There is a user without a password.", "Give password_file.")
-    try:
-        return path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError("A file with a password or token cannot be read.", "Check its path.") from error
 
 
 def _of_status(name: str, error: requests.HTTPError) -> TextSegmentError:
