@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from archive import AE_TITLE, storescu
+from archive import AE_TITLE, STORESCU, storescu
 from command_line import CHEST, demo_engine, share_engine, textsegment
 from made_dicom import write_series
 from made_node import RULE, made_series, made_settings, running, states, wait_for
@@ -170,7 +170,7 @@ def test_two_series_interleaved(tmp_path, archive, node_port):
 
 
 def send(paths, port):
-    command = ["/usr/bin/storescu", "-aet", "SCANNER", "-aec", "TEXTSEGMENT", "127.0.0.1", str(port)]
+    command = [STORESCU, "-aet", "SCANNER", "-aec", "TEXTSEGMENT", "127.0.0.1", str(port)]
     return subprocess.run([*command, *map(str, paths)], check=False, capture_output=True).returncode
 
 

@@ -24,7 +24,7 @@ from bridge import Bridge
 
 _SUPPORT = Path(__file__).parent
 # pynetdicom brings a program of the same name into the virtual environment.
-_STORESCU = shutil.which("storescu", path="/usr/bin:/usr/local/bin") or "storescu"
+STORESCU = shutil.which("storescu", path="/usr/bin:/usr/local/bin") or "storescu"
 _PLUGIN = "/usr/share/orthanc/plugins/libOrthancDicomWeb.so"
 _ROUTE = """
 function OnStableSeries(seriesId, tags, metadata)
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 def has_archive() -> bool:
     """Whether the programs of the archive are installed."""
-    return bool(shutil.which("Orthanc")) and Path(_STORESCU).exists() and Path(_PLUGIN).exists()
+    return bool(shutil.which("Orthanc")) and Path(STORESCU).exists() and Path(_PLUGIN).exists()
 
 
 class Archive:
@@ -165,7 +165,7 @@ def storescu(
     more: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Send all files of a folder with dcmtk, as a scanner does."""
-    command = [_STORESCU, "-aet", calling, "-aec", called, *more, "+sd", "127.0.0.1", str(port), str(folder)]
+    command = [STORESCU, "-aet", calling, "-aec", called, *more, "+sd", "127.0.0.1", str(port), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -57,7 +57,7 @@ def run_command(
     node = Node(settings, _made(segmenter) if segmenter else _segmenter(settings))
     node.start()
     if announce:
-        typer.echo("ready")
+        print("ready", flush=True)
     stopped.wait()
     node.stop()
 

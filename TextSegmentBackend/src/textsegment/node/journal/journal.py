@@ -181,11 +181,14 @@ class Journal(Database):
     def _end(self, delivery: Delivery, state: str, error: TextSegmentError | None, next_at: float) -> bool:
         now = time.time()
         code, reason = ("", "") if error is None else (error.code, error.message)
+        key = (delivery.series, delivery.file, delivery.destination)
         with self.change() as database:
             database.execute(
                 "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, code = ?, "
-                "reason = ?, changed_at = ? WHERE series = ? AND file = ? AND destination = ?",
-                (state, next_at, code, reason, now, delivery.series, delivery.file, delivery.destination),
+                "reason = ?, changed_at = ? WHERE series = ? AND file = ? AND destination = ? "
+                # What was given up meanwhile stays so, unless it has arrived after all.
+                "AND (state = 'waiting' OR ? = 'delivered')",
+                (state, next_at, code, reason, now, *key, state),
             )
             rows = database.execute("SELECT state FROM deliveries WHERE series = ?", (delivery.series,))
             states = {str(row["state"]) for row in rows}
@@ -193,8 +196,9 @@ class Journal(Database):
                 return False
             outcome = State.FAILED if "failed" in states else State.DELIVERED
             database.execute(
-                "UPDATE series SET state = ?, changed_at = ?, code = ?, reason = ? WHERE id = ?",
-                (outcome.value, now, code, reason, delivery.series),
+                "UPDATE series SET state = ?, changed_at = ?, code = ?, reason = coalesce(?, reason) "
+                "WHERE id = ? AND state != ?",
+                (outcome.value, now, code, reason or None, delivery.series, outcome.value),
             )
             _remember(database, delivery.series, now, outcome, code, reason)
         return outcome is State.DELIVERED
