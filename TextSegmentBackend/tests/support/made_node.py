@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import sys
@@ -102,7 +103,7 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, (str, Path)) else str(value)
+    return json.dumps(str(value)) if isinstance(value, (str, Path)) else str(value)
 
 
 @contextmanager

@@ -220,6 +220,13 @@ class Intake:
                 if well and not was_refused:
                     self._journal.set_interrupted(number, False)
 
+    def release(self, uid: str) -> None:
+        """Remove the images of a series from the spool, unless they are needed or new ones are coming."""
+        with self._lock:
+            latest = self._journal.latest(uid)
+            if latest is not None and latest.state.is_final:
+                self._spool.remove_images(self.spool_key(latest))
+
     def complete(self) -> list[Entry]:
         """Return the entries that have become complete, and fail those that will not."""
         found = []

@@ -111,11 +111,13 @@ class Keeper:
         for number in self._spool.prepared():
             if number not in needed:
                 self._spool.remove_results(number)
-        keys = {self._intake.spool_key(entry) for entry in entries if entry.id in needed}
+        kept = {entry.uid for entry in entries if entry.id in needed}
+        for uid in {entry.uid for entry in entries} - kept:
+            self._intake.release(uid)
         known = {self._intake.spool_key(entry) for entry in entries}
         for key in self._spool.incoming():
-            # A folder without an entry was made by a process that ended before it could write the journal.
-            if key not in keys and (key in known or self._spool.last_change(key) < old):
+            # Images of which the journal knows nothing, since it has forgotten them or was lost.
+            if key not in known and self._spool.last_change(key) < old:
                 self._spool.remove_images(key)
 
     def _make_room(self) -> None:
@@ -124,17 +126,11 @@ class Keeper:
         if self._spool.size_bytes < limit and not self._spool.is_full:
             return
         entries = self._journal.entries()
-        busy = {
-            self._intake.spool_key(entry)
-            for entry in entries
-            if entry.state not in (State.DELIVERED, State.IGNORED)
-        }
-        for entry in entries:
+        busy = {entry.uid for entry in entries if entry.state not in (State.DELIVERED, State.IGNORED)}
+        for uid in dict.fromkeys(entry.uid for entry in entries if entry.uid not in busy):
             if self._spool.size_bytes < limit / 2:
                 return
-            key = self._intake.spool_key(entry)
-            if key not in busy:
-                self._spool.remove_images(key)
+            self._intake.release(uid)
 
 
 def _last_error(entry: Entry) -> TextSegmentError | None:

@@ -52,6 +52,10 @@ def status_of(journal: Journal, *, limit: int = 20) -> dict[str, Any]:
                 "changed_at": entry.changed_at,
                 "seconds": entry.seconds,
                 "engine_seconds": entry.engine_seconds,
+                "history": [
+                    {"at": at, "state": state, "code": code, "reason": reason}
+                    for at, state, code, reason in journal.history(entry.id)
+                ],
             }
             for entry in journal.entries(limit=limit)
         ],

@@ -73,7 +73,7 @@ class Node:
         self._pollers = [
             Poller(poll, self.intake, self.journal, settings.limits.quiet_s) for poll in settings.polls
         ]
-        self._runner.recover()
+        self.spool.clean()
         self.service = None if settings.receive is None else ImageService(settings.receive, self.intake)
         self._monitor = (
             None

@@ -108,11 +108,13 @@ class Runner:
         self._cancel = CancelToken()
 
     def recover(self) -> None:
-        """Take up what a process that ended in the middle has left."""
-        self._spool.clean()
+        """Take up series that were left in the middle, by a process that ended or a journal that was full.
+
+        There is one runner, so nothing runs while this is called.
+        """
         for entry in self._journal.entries(State.RUNNING):
             if entry.attempts < self._settings.limits.attempts:
-                self._journal.set_state(entry.id, State.DECIDED, reason="The node ended in the middle of it.")
+                self._journal.set_state(entry.id, State.DECIDED, reason="It ended in the middle.")
                 continue
             error = EngineLostError("The node did not survive this series.", "See docs/node.md.")
             self._journal.set_state(entry.id, State.FAILED, error=error)
@@ -123,6 +125,7 @@ class Runner:
 
     def run_next(self) -> bool:
         """Segment the next series that is due; returns whether there was one."""
+        self.recover()
         now = time.time()
         due = (entry for entry in self._journal.entries(State.DECIDED) if entry.next_at <= now)
         entry = next(due, None)
@@ -149,9 +152,10 @@ class Runner:
         return True
 
     def _fail(self, entry: Entry, error: TextSegmentError) -> None:
-        is_final = isinstance(error, (InputError, PromptError, SettingsError)) or (
-            isinstance(error, OutputError) and not isinstance(error, DiskFullError)
-        )
+        is_final = isinstance(error, (InputError, PromptError, SettingsError, OutputError))
+        # What the disk or the system does not permit now may be possible later.
+        if isinstance(error, DiskFullError) or isinstance(error.__cause__, OSError):
+            is_final = False
         log("segmentation_failed", entry=entry.id, code=error.code, is_final=is_final)
         if is_final:
             self._journal.set_state(entry.id, State.FAILED, error=error)

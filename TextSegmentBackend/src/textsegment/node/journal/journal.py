@@ -206,7 +206,10 @@ class Journal(Database):
     def history(self, number: int) -> tuple[tuple[float, str, str, str], ...]:
         """Return the states of an entry, each with time, state, code and reason."""
         query = "SELECT at, state, code, reason FROM history WHERE series = ? ORDER BY rowid"
-        return tuple(tuple(row) for row in self.rows(query, (number,)))
+        return tuple(
+            (float(row["at"]), str(row["state"]), str(row["code"]), str(row["reason"]))
+            for row in self.rows(query, (number,))
+        )
 
     def counts(self) -> dict[str, int]:
         """Return the number of entries in each state."""
