@@ -173,8 +173,11 @@ def run_batch(found: ScanSearch, targets: OutputOptions, session: Session) -> No
 def _checked_layout(targets: OutputOptions) -> _Layout:
     """Return the layout, after refusing what would fail for every image and creating the folder."""
     layout = _Layout.of(targets)
-    if targets.append_to is not None:
-        raise OutputError("A structure set to extend belongs to one patient.", "Leave --append-to out.")
+    if targets.earlier_set is not None:
+        raise OutputError(
+            "An earlier structure set belongs to one patient.",
+            "Leave --append-to and --replace out.",
+        )
     for what, path, suffix in (("preview", targets.preview, ".png"), ("report", targets.page, ".html")):
         if path is not None and (path.name != str(path) or path.suffix.lower() != suffix):
             raise OutputError(

@@ -25,6 +25,7 @@ class OutputOptions:
         page: HTML file for the human-readable report, or None.
         short_names: Whether names in structure sets are limited to 16 characters.
         append_to: Existing structure set that new ones extend, or None.
+        replace: Structure set of an earlier run, whose machine-made regions new ones replace, or None.
         presentation: Label, series description and script of names in DICOM objects.
         segmentation_type: Kind of DICOM segmentations: ``auto``, ``binary`` or ``labelmap``.
     """
@@ -37,6 +38,12 @@ class OutputOptions:
     append_to: Path | None = None
     presentation: Presentation = field(default_factory=Presentation)
     segmentation_type: str = "auto"
+    replace: Path | None = None
+
+    @property
+    def earlier_set(self) -> Path | None:
+        """Existing structure set that is read, to be extended or replaced."""
+        return self.append_to or self.replace
 
     def files(self, names: Sequence[str]) -> tuple[Path, ...]:
         """Return all files that will be written.
@@ -77,9 +84,9 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
         raise OutputError("The preview is a PNG picture.", "Give it a name that ends in .png.")
     if targets.page is not None and targets.page.suffix.lower() != ".html":
         raise OutputError("The report is an HTML page.", "Give it a name that ends in .html.")
-    if (targets.short_names or targets.append_to) and not any(map(is_structure_set, targets.results)):
+    if (targets.short_names or targets.earlier_set) and not any(map(is_structure_set, targets.results)):
         raise OutputError(
-            "Short names and extending concern structure sets, and there is none among the outputs.",
+            "Short names and earlier sets concern structure sets, and there is none among the outputs.",
             "Add one: -o plan.rtstruct.dcm",
         )
     if targets.segmentation_type not in ("auto", "binary", "labelmap"):
@@ -92,7 +99,7 @@ def require_usable(targets: OutputOptions, *inputs: Path | None) -> None:
     folders = [_absolute(Path(result)) for result in targets.results if is_folder(result)]
     files = [_absolute(path) for path in targets.files(())]
     require_distinct([*files, *folders])
-    read = [path for path in (*inputs, targets.append_to) if path is not None]
+    read = [path for path in (*inputs, targets.earlier_set) if path is not None]
     if any(_absolute(path) in files for path in read):
         raise OutputError("The output is the image itself, or another input.", "Give it another name.")
     for folder in folders:

@@ -110,7 +110,7 @@ class Session:
                 image, modality=self.modality, series=self.series, volume_number=self.volume_number
             )
             for path in targets.results:
-                require_writable(path, scan.source, append_to=targets.append_to)
+                require_writable(path, scan.source, append_to=targets.earlier_set)
             given = None if self.request.given is None else read_masks(self.request.given, scan)
         volume = scan.volume
         region = None if self.roi is None else read_region(self.roi, scan)

@@ -7,39 +7,16 @@ wrote, and nobody has edited them. Everything else is kept. A set that a person 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from textsegment.caution import Caution
 from textsegment.errors import InputError
 from textsegment.files.dicom.match import references_of_structure_set, require_same_scan
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.dicom.values import convert_values
-from textsegment.files.rtstruct.revision import fingerprints, region_names, write_without
-
-
-@dataclass(frozen=True)
-class Previous:
-    """What becomes of the earlier structure set.
-
-    Attributes:
-        append_to: File with its regions that are kept, which the new set extends; None if it extends none.
-        kept: Names of the regions that are kept, which are not made again.
-        kept_fingerprints: Fingerprints of the regions that are kept.
-        cautions: What the user should know.
-    """
-
-    append_to: Path | None = None
-    kept: tuple[str, ...] = ()
-    kept_fingerprints: frozenset[str] = frozenset()
-    cautions: tuple[Caution, ...] = ()
-
-    @property
-    def reason(self) -> str:
-        """What was done, for the journal: without names, which a person may have given."""
-        return " ".join(caution for caution in self.cautions if caution.code != "regions_kept")
+from textsegment.files.rtstruct.previous import Previous, prepare
+from textsegment.files.rtstruct.revision import fingerprints
 
 
 def revise(
@@ -57,18 +34,8 @@ def revise(
     if not ours:
         return Previous()
     latest = max(ours, key=_made_at)
-    if str(latest.get("ApprovalStatus") or "") == "APPROVED":
-        return Previous(cautions=(Caution("approved_set_kept"),))
-    found = fingerprints(latest)
-    replaced = {number for number, digest in found.items() if digest in known}
-    names = region_names(latest, _numbers(latest) - replaced)
-    cautions = [Caution("regions_replaced", count=len(replaced))] if replaced else []
-    if names:
-        cautions.append(Caution("regions_kept", names=", ".join(names)))
-    path = folder / "previous.part"
-    write_without(latest, replaced, path)
-    kept = frozenset(digest for number, digest in found.items() if number not in replaced)
-    return Previous(path, names, kept, tuple(cautions))
+    replaced = {number for number, digest in fingerprints(latest).items() if digest in known}
+    return prepare(latest, replaced, folder)
 
 
 def _is_of(dataset: Dataset, source: SourceSeries) -> bool:
@@ -107,7 +74,3 @@ def _predecessors(dataset: Dataset) -> set[str]:
 def _made_at(dataset: Dataset) -> tuple[str, ...]:
     moments = ("StructureSetDate", "StructureSetTime", "InstanceCreationDate", "InstanceCreationTime")
     return tuple(str(dataset.get(keyword) or "") for keyword in moments)
-
-
-def _numbers(dataset: Dataset) -> set[int]:
-    return {int(roi.ROINumber) for roi in dataset.get("StructureSetROISequence") or ()}

@@ -30,6 +30,7 @@ from textsegment.files.report.page import write_report_page
 from textsegment.files.report.structured import write_structured_report
 from textsegment.files.report.summary import make_report, write_json
 from textsegment.files.results import write_result
+from textsegment.files.rtstruct.previous import Previous
 from textsegment.files.rtstruct.revision import fingerprints, read_set
 from textsegment.files.scan import Scan
 from textsegment.node.connections import WebDestination
@@ -37,7 +38,7 @@ from textsegment.node.intake import Intake
 from textsegment.node.journal.entries import Entry, State
 from textsegment.node.journal.journal import Journal
 from textsegment.node.network.dicomweb import WebArchive
-from textsegment.node.previous import Previous, revise
+from textsegment.node.previous import revise
 from textsegment.node.rules.rule import Rule
 from textsegment.node.settings import NodeSettings
 from textsegment.node.spool import Spool
@@ -213,7 +214,11 @@ class Runner:
         files: list[str] = []
         shown = Presentation(rule.label, rule.series_description)
         for output, name in (("rtstruct", _STRUCTURE_SET), ("seg", _SEGMENTATION)):
-            masks = result if output == "seg" else _without(result, plan, previous.kept)
+            masks = (
+                result
+                if output == "seg"
+                else previous.left_to_write(result, plan.names, short_names=rule.short_names)
+            )
             if output not in rule.outputs or not len(masks):
                 continue
             write_result(
@@ -266,12 +271,3 @@ class Runner:
             path = self._spool.results(earlier.id) / _STRUCTURE_SET
             if earlier.uid == entry.uid and earlier.version < entry.version and path.is_file():
                 yield read_set(path)
-
-
-def _without(result: Segmentation, plan: DerivationPlan, names: tuple[str, ...]) -> Segmentation:
-    """Return the masks whose output names are not taken by regions that a person has edited."""
-    taken = {name.casefold() for name in names}
-    masks = tuple(
-        mask for mask in result if plan.names.get(mask.structure, mask.structure).casefold() not in taken
-    )
-    return replace(result, masks=masks)

@@ -8,7 +8,13 @@ from made_dicom import write_series
 from textsegment.errors import InputUnreadableError
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.reader import read_dicom
-from textsegment.files.rtstruct.revision import fingerprints, read_set, region_names, write_without
+from textsegment.files.rtstruct.revision import (
+    fingerprints,
+    read_set,
+    region_names,
+    untouched,
+    write_without,
+)
 from textsegment.files.rtstruct.writer import write_rtstruct
 from textsegment.testing import FakeSegmenter
 
@@ -51,6 +57,28 @@ def test_what_is_only_written_again_is_the_same(path):
     assert len(before) == 2
 
 
+def test_marks_tell_what_nobody_has_changed_wherever_it_has_been(path):
+    assert untouched(read_set(path)) == {1, 2}
+    regions = pydicom.dcmread(path).StructureSetROISequence
+    assert all(len(roi.ROIGenerationDescription) <= 64 for roi in regions)
+
+    def through_another_system(dataset):
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+        for item in dataset.ROIContourSequence:
+            for contour in item.ContourSequence:
+                contour.ContourData = [f"{float(value):.3f}" for value in contour.ContourData]
+
+    assert untouched_after(path, through_another_system) == {1, 2}
+
+
+def untouched_after(path, change):
+    dataset = pydicom.dcmread(path)
+    with quiet_pydicom():
+        change(dataset)
+        dataset.save_as(path)
+    return untouched(read_set(path))
+
+
 def edit_point(dataset):
     data = dataset.ROIContourSequence[0].ContourSequence[0].ContourData
     data[0] = float(data[0]) + 0.05
@@ -70,6 +98,27 @@ def say_edited(dataset):
 
 def break_points(dataset):
     dataset.ROIContourSequence[0].ContourSequence[0].add_new("ContourData", "OB", b"?\\?\\?")
+
+
+def drop_mark(dataset):
+    dataset.StructureSetROISequence[0].ROIGenerationDescription = "TextSegment"
+
+
+def copy_mark(dataset):
+    first, second = dataset.StructureSetROISequence
+    first.ROIGenerationDescription = second.ROIGenerationDescription
+
+
+def double(dataset):
+    for roi in dataset.StructureSetROISequence:
+        roi.ROINumber = 1
+
+
+@pytest.mark.parametrize(
+    "change", [edit_point, remove_contour, rename, say_edited, break_points, drop_mark, copy_mark, double]
+)
+def test_what_a_person_has_changed_is_theirs(path, change):
+    assert untouched_after(path, change) == (set() if change is double else {2})
 
 
 @pytest.mark.parametrize("change", [edit_point, remove_contour, rename, say_edited, break_points])

@@ -107,6 +107,14 @@ def segment_command(
     append_to: Annotated[
         Path | None, typer.Option(help="Structure set whose regions the new one shall have too.")
     ] = None,
+    replace: Annotated[
+        Path | None,
+        typer.Option(
+            help="Structure set of an earlier run: the new one has its regions too, but for machine-made "
+            "ones that nobody has edited. What a person has edited is kept and not made again; an approved "
+            "set is left alone."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -225,8 +233,10 @@ def segment_command(
     )
     presentation = Presentation(label, series_description, unicode_names)
     targets = OutputOptions(
-        tuple(output), preview, json, report, short_names, append_to, presentation, segmentation_type
+        tuple(output), preview, json, report, short_names, append_to, presentation, segmentation_type, replace
     )
+    if append_to is not None and replace is not None:
+        raise SettingsError("--append-to and --replace cannot go together.", "Leave one out.")
     if server is None:
         _require_none("without --server", token_file=token_file, ca_file=ca_file)
         _segment(images, targets, session)

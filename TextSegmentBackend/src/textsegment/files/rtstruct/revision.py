@@ -2,15 +2,19 @@
 
 A region is known by its *fingerprint*: name, maker and every point of its contours, to a hundredth of a
 millimetre. A person who edits or renames a region changes it, whatever the program used says about it.
+What this program writes carries a *mark*: the beginning of its fingerprint, behind its maker. A region whose
+mark and fingerprint agree is untouched. Programs that drop the mark make it somebody's own, which is kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
@@ -21,6 +25,9 @@ from textsegment.files.dicom.values import DAMAGE, convert_values, text_of
 from textsegment.files.rtstruct.regions import number_of
 
 _STEP_MM = 0.01
+_LONGEST = 64  # characters of a long string (VR LO)
+_MARK_DIGITS = 16
+_MARK = re.compile(rf" #([0-9a-f]{{{_MARK_DIGITS}}})\Z")
 
 
 def read_set(path: Path) -> Dataset:
@@ -65,6 +72,33 @@ def fingerprints(dataset: Dataset) -> dict[int, str]:
     return {number: digest for number, digest in found.items() if number not in doubled}
 
 
+def mark(roi: Dataset, item: Dataset) -> None:
+    """Mark a region as it is now.
+
+    Args:
+        roi: Item of the Structure Set ROI Sequence, with the name of its maker.
+        item: Item of the ROI Contour Sequence.
+    """
+    maker = str(roi.ROIGenerationDescription)[: _LONGEST - _MARK_DIGITS - 2]
+    roi.ROIGenerationDescription = f"{maker} #{_digest(roi, [item])[:_MARK_DIGITS]}"
+
+
+def untouched(dataset: Dataset) -> set[int]:
+    """Return the numbers of the regions that this program made and nobody has changed since.
+
+    Args:
+        dataset: Structure set with converted values.
+    """
+    found = fingerprints(dataset)
+    numbers = set()
+    for roi in dataset.get("StructureSetROISequence") or ():
+        number = number_of(roi, "ROINumber")
+        said = _MARK.search(text_of(roi.get("ROIGenerationDescription")))
+        if number in found and said and found[number].startswith(said[1]):
+            numbers.add(number)
+    return numbers
+
+
 def region_names(dataset: Dataset, numbers: Collection[int]) -> tuple[str, ...]:
     """Return the names of the regions with these numbers, in the order of the set."""
     regions = dataset.get("StructureSetROISequence") or ()
@@ -105,9 +139,18 @@ def _digest(roi: Dataset, items: list[Dataset]) -> str:
     try:
         with quiet_pydicom():
             for contour in (each for item in items for each in item.get("ContourSequence") or ()):
-                points = np.asarray(contour.ContourData, dtype=np.float64)
+                points = _numbers(contour)
                 total.update(str(contour.get("ContourGeometricType")).encode())
                 total.update(np.rint(points / _STEP_MM).astype(np.int64).tobytes())
     except DAMAGE:
         return ""
     return total.hexdigest()
+
+
+def _numbers(contour: Dataset) -> NDArray[np.float64]:
+    """Return the numbers of a contour; those that we wrote are still bytes, and faster to read as such."""
+    element = contour.get_item("ContourData")
+    value = getattr(element, "value", None)
+    if isinstance(value, bytes) and getattr(element, "VR", "") == "DS":
+        return np.array(value.decode("ascii").split("\\"), dtype=np.float64)
+    return np.asarray(contour.ContourData, dtype=np.float64)

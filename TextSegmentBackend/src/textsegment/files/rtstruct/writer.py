@@ -29,6 +29,7 @@ from textsegment.files.dicom.values import is_declared, text_of
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
 from textsegment.files.rtstruct.regions import number_of
+from textsegment.files.rtstruct.revision import mark
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
@@ -204,8 +205,12 @@ def _add_roi(
     frame = dataset.FrameOfReferenceUID
     generation = generation_of(mask.origin)
     algorithm = _algorithm(segmentation) if generation else ""
-    regions.append(roi_item(number, name, frame, description, generation, algorithm))
-    dataset.ROIContourSequence.append(roi_contour_item(number, mask.structure, contours, style))
+    region = roi_item(number, name, frame, description, generation, algorithm)
+    outlines = roi_contour_item(number, mask.structure, contours, style)
+    if generation == "AUTOMATIC":
+        mark(region, outlines)
+    regions.append(region)
+    dataset.ROIContourSequence.append(outlines)
     observations.append(observation_item(observation, number, mask, name, style))
 
 
