@@ -18,8 +18,10 @@ from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.training.prompts import FrozenText, PromptTable, most_alike
-from textsegment.training.settings import DEMO_RECIPE, PUBLISHED_RECIPE, read_model
+from textsegment.training.settings import DEMO_RECIPE, PUBLISHED_RECIPE, fine_tuning, read_model
 from textsegment.training.trainer import Trainer
+from textsegment.training.validation import Score
+from textsegment.training.verdict import judge
 
 KNOWING = replace(TINY, width=12, heads=2, text_encoder="knowledge")
 
@@ -166,3 +168,49 @@ def test_models_and_recipes_are_read_from_toml(tmp_path: Path) -> None:
         read_model(str(path))
     with pytest.raises(SettingsError, match="no model"):
         read_model("sat-huge")
+
+
+def test_fine_tuning_keeps_what_the_model_knew_and_says_whether_it_is_better(
+    spheres: DataSet, trained: Path, tmp_path: Path
+) -> None:
+    """15.3: structures that the set does not show stay; before and after on held-out patients."""
+    from textsegment.training.run import Run, train
+
+    torch.manual_seed(1)
+    known = [("left kidney", "CT"), ("spleen", "CT")]
+    checkpoint.save_demo(SAT(TINY), known, torch.randn(2, TINY.width), trained)
+    settings = replace(fine_tuning(QUICK), steps=2, validate_every=2, learning_rate=0.0)
+    lines: list[str] = []
+    weights = train(Run(TINY, settings, (spheres.folder,), tmp_path / "run", str(trained)), lines.append)
+    offered = checkpoint.load(weights).text_encoder.supported("CT")
+    assert offered is not None
+    assert set(offered) == {"left kidney", "right kidney", "kidney", "liver", "spleen"}
+    assert lines[-1].startswith("Not better: the mean Dice changed by +0.000 on 1 held-out patient.")
+    page = (tmp_path / "run" / "training.html").read_text()
+    assert "<tr><td>right kidney</td><td>CT</td><td>–</td><td>" in page
+    backbone = checkpoint.load(trained).network.backbone.state_dict()
+    after = checkpoint.load(weights).network.backbone.state_dict()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in backbone.items())
+
+
+def scores(values: list[float]) -> list[Score]:
+    return [Score(f"case {n}", f"patient {n}", "CT", "liver", value) for n, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("gains", "is_better", "said"),
+    [
+        ([0.05] * 7, True, "Better"),
+        ([0.05] * 3, None, "too few to say"),
+        ([-0.05] * 7, False, "Keep the model"),
+        ([0.3, -0.2, 0.2, -0.3, 0.1, 0.05, -0.1], None, "may be chance"),
+        ([], None, "nothing can be said"),
+    ],
+)
+def test_a_model_is_not_called_better_unless_it_is(gains: list[float], is_better: object, said: str) -> None:
+    """15.3"""
+    before = [0.5 + 0.001 * n for n in range(len(gains))]
+    after = [value + gain + 0.001 * n for n, (value, gain) in enumerate(zip(before, gains, strict=True))]
+    verdict = judge(scores(before), scores(after))
+    assert verdict.is_better is is_better
+    assert said in verdict.sentence

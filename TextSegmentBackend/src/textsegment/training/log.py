@@ -10,7 +10,7 @@ from textsegment.training.validation import Score
 
 STEPS, VALIDATION = "steps.csv", "validation.csv"
 _STEP_FIELDS = ("step", "loss", "dice", "learning_rate", "seconds")
-_SCORE_FIELDS = ("step", "case", "modality", "structure", "dice")
+_SCORE_FIELDS = ("step", "case", "patient", "modality", "structure", "dice")
 
 
 class RunLog:
@@ -37,11 +37,22 @@ class RunLog:
 
     def add_scores(self, step: int, scores: Sequence[Score]) -> None:
         """Add the scores of a validation to ``validation.csv``."""
-        self._append(VALIDATION, [(step, s.case, s.modality, s.structure, f"{s.dice:.4f}") for s in scores])
+        self._append(
+            VALIDATION, [(step, s.case, s.patient, s.modality, s.structure, f"{s.dice:.4f}") for s in scores]
+        )
 
     def _append(self, name: str, rows: Sequence[Sequence[object]]) -> None:
         with (self._folder / name).open("a", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(rows)
+
+
+def read_scores(folder: Path) -> dict[int, list[Score]]:
+    """Read the scores of all validations of a run, keyed by step."""
+    rounds: dict[int, list[Score]] = {}
+    for row in read_rows(folder / VALIDATION):
+        score = Score(row["case"], row["patient"], row["modality"], row["structure"], float(row["dice"]))
+        rounds.setdefault(int(row["step"]), []).append(score)
+    return rounds
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

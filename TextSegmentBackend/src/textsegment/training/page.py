@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
-from statistics import mean
 
 from textsegment.files.atomic import atomic_output
 from textsegment.files.report.style import STYLE
-from textsegment.training.log import STEPS, VALIDATION, read_rows
+from textsegment.training.log import STEPS, read_rows, read_scores
 from textsegment.training.settings import TrainingSettings
+from textsegment.training.validation import Score, by_structure, mean_dice
+from textsegment.training.verdict import Verdict, judge
 
 PAGE = "training.html"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 180, 50, 20
@@ -21,59 +21,59 @@ _MOST_POINTS, _MOST_CASES = 400, 20
 Point = tuple[float, float]
 
 
-def write_page(folder: Path, model: str, settings: TrainingSettings) -> Path:
-    """Write the page of a run from its log, and return its path."""
-    steps, scores = read_rows(folder / STEPS), read_rows(folder / VALIDATION)
-    rounds: dict[int, list[dict[str, str]]] = defaultdict(list)
-    for row in scores:
-        rounds[int(row["step"])].append(row)
+def write_page(folder: Path, model: str, settings: TrainingSettings) -> Verdict | None:
+    """Write the page of a run from its log.
+
+    Returns:
+        Comparison with the model that the run started from; None if that was not validated.
+    """
+    steps, rounds = read_rows(folder / STEPS), read_scores(folder)
+    best = max(rounds, key=lambda step: mean_dice(rounds[step]), default=0)
+    verdict = judge(rounds[0], rounds[best]) if 0 in rounds and len(rounds) > 1 else None
     sections = [
         f"<h1>Training of {escape(model)}</h1>",
+        _before_and_after(verdict) if verdict else "",
         _curve("Loss of the training patches", [(float(r["step"]), float(r["loss"])) for r in steps]),
         _curve("Dice of the training patches", [(float(r["step"]), float(r["dice"])) for r in steps]),
-        _curve(
-            "Dice of held-out patients", [(float(s), _mean_of_structures(rows)) for s, rows in rounds.items()]
-        ),
+        _curve("Dice of held-out patients", [(float(s), mean_dice(scores)) for s, scores in rounds.items()]),
+        _held_out(best, rounds[best]) if rounds else "",
+        "<h2>Settings</h2>",
+        _table(("setting", "value"), asdict(settings).items()),
     ]
-    if rounds:
-        best = max(rounds, key=lambda step: _mean_of_structures(rounds[step]))
-        sections += [
-            f"<h2>Held-out patients at step {best}: Dice {_mean_of_structures(rounds[best]):.3f}</h2>",
-            _table(("structure", "modality", "cases", "mean Dice"), _by_structure(rounds[best])),
-            "<h2>Worst cases</h2>",
-            _table(
-                ("case", "structure", "Dice"),
-                [
-                    (row["case"], row["structure"], row["dice"])
-                    for row in sorted(rounds[best], key=lambda row: float(row["dice"]))[:_MOST_CASES]
-                ],
-            ),
-        ]
-    sections += ["<h2>Settings</h2>", _table(("setting", "value"), asdict(settings).items())]
-    path = folder / PAGE
-    with atomic_output(path) as temporary:
+    with atomic_output(folder / PAGE) as temporary:
         temporary.write_text(
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Training</title>'
             f"<style>{STYLE}</style></head>\n<body>\n{''.join(sections)}</body></html>\n",
             encoding="utf-8",
         )
-    return path
+    return verdict
 
 
-def _groups(rows: Iterable[dict[str, str]]) -> dict[tuple[str, str], list[float]]:
-    found: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for row in rows:
-        found[row["structure"], row["modality"]].append(float(row["dice"]))
-    return found
+def _before_and_after(verdict: Verdict) -> str:
+    rows = [
+        (each.structure, each.modality, _shown(each.before), _shown(each.after)) for each in verdict.changes
+    ]
+    title = f'<p class="banner">{escape(verdict.sentence)}</p>'
+    return title + _table(("structure", "modality", "before", "after"), rows)
 
 
-def _mean_of_structures(rows: Iterable[dict[str, str]]) -> float:
-    return mean(mean(values) for values in _groups(rows).values())
+def _shown(dice: float | None) -> str:
+    return "–" if dice is None else f"{dice:.3f}"
 
 
-def _by_structure(rows: Iterable[dict[str, str]]) -> list[tuple[str, str, int, str]]:
-    groups = sorted(_groups(rows).items(), key=lambda item: mean(item[1]))
-    return [(name, modality, len(values), f"{mean(values):.3f}") for (name, modality), values in groups]
+def _held_out(step: int, scores: Sequence[Score]) -> str:
+    structures = sorted(by_structure(scores).items(), key=lambda item: item[1])
+    worst = sorted(scores, key=lambda score: score.dice)[:_MOST_CASES]
+    return "".join(
+        (
+            f"<h2>Held-out patients at step {step}: Dice {mean_dice(scores):.3f}</h2>",
+            _table(
+                ("structure", "modality", "Dice"), [(name, of, f"{d:.3f}") for (name, of), d in structures]
+            ),
+            "<h2>Worst cases</h2>",
+            _table(("case", "structure", "Dice"), [(s.case, s.structure, f"{s.dice:.3f}") for s in worst]),
+        )
+    )
 
 
 def _curve(title: str, points: Sequence[Point]) -> str:

@@ -69,7 +69,9 @@ def _trained(processes: Processes, run: Run, report: Callable[[str], None]) -> P
     )
     weights = trainer.run()
     if processes.is_first:
-        write_page(run.folder, run.config.name, run.settings)
+        verdict = write_page(run.folder, run.config.name, run.settings)
+        if verdict is not None:
+            report(verdict.sentence)
     return weights
 
 

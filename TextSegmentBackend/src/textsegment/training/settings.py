@@ -114,6 +114,26 @@ DEMO_RECIPE = TrainingSettings(
 """Recipe of the demonstration model, for hours on two processor cores instead of days on many GPUs."""
 
 
+def fine_tuning(recipe: TrainingSettings) -> TrainingSettings:
+    """Return a recipe for few cases of a site, starting from trained weights.
+
+    The U-Net keeps its weights: what it sees does not change, only what it is asked to make of it.
+    """
+    return replace(
+        recipe,
+        steps=1000,
+        warm_up_steps=50,
+        learning_rate=recipe.learning_rate / 4,
+        exclusive_only_steps=0,
+        train=("query", "mask", "text"),
+        average_decay=0.99,
+        checkpoint_every=100,
+        validate_every=100,
+        patience=5,
+        revive=False,
+    )
+
+
 def read_model(name: str) -> tuple[SATConfig, TrainingSettings]:
     """Return architecture and recipe of a model.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,10 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.datasets.data_set import DataSet
-from textsegment.errors import CheckpointError, InputError
+from textsegment.errors import CheckpointError
 from textsegment.files.atomic import make_folder
 from textsegment.model.bfloat16 import has_fast_bfloat16
-from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
-from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.training.cases import TrainingCases
 from textsegment.training.export import card_of, export, load_start
 from textsegment.training.learner import Learner
@@ -27,8 +26,9 @@ from textsegment.training.log import RunLog, duration
 from textsegment.training.objective import Objective
 from textsegment.training.parallel import Processes, device_of
 from textsegment.training.patches import PatchSource
-from textsegment.training.prompts import FrozenText, Prompt, PromptTable, choose, most_alike, table_of
+from textsegment.training.prompts import Prompt, PromptTable, choose, most_alike
 from textsegment.training.settings import TrainingSettings
+from textsegment.training.starting import known_to, make_learner, require_grid
 from textsegment.training.state import read_state, save_state
 from textsegment.training.validation import Score, mean_dice, validate
 
@@ -70,7 +70,7 @@ class Trainer:
         processes: Processes = _ALONE,
     ) -> None:
         for data in (*sets, *replay):
-            _require_grid(data, config)
+            require_grid(data, config)
         self.config, self.settings, self.sets, self.folder, self.report = (
             config,
             settings,
@@ -85,7 +85,9 @@ class Trainer:
         self.replay = TrainingCases(replay, crop, cache_bytes) if replay else None
         self.held_out = [case for data in sets for case in data.of_split("validation")]
         torch.manual_seed(settings.seed)
-        self.learner = _learner(config, [*sets, *replay], start_from).to(self.device)
+        start = load_start(start_from) if start_from is not None else None
+        self.known_at_start = known_to(start)
+        self.learner = make_learner(config, [*sets, *replay], start).to(self.device)
         self.learning = self.learner.freeze_all_but(settings.train)
         self.module = processes.wrapped(self.learner)
         mean_of = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]  # torch's
@@ -117,6 +119,8 @@ class Trainer:
         """Train to the last step, or until validation no longer improves; return the weights file."""
         make_folder(self.folder)
         log = RunLog(self.folder, self.step) if self.processes.is_first else None
+        if self.step == 0 and self.start_from is not None and self._validates:
+            self._validate(log)  # what there is to be better than
         losses: list[float] = []
         began, first = time.monotonic(), self.step
         self.report(
@@ -131,14 +135,18 @@ class Trainer:
                 losses = []
             if self._is_due(REVIVE_EVERY) and self.settings.revive:
                 self.revive()
-            if self._is_due(self.settings.validate_every) and self.held_out:
+            if self._is_due(self.settings.validate_every) and self._validates:
                 self._validate(log)
             if self._is_due(self.settings.checkpoint_every):
                 self._save()
-        if self.held_out and self.settings.validate_every and self.step % self.settings.validate_every:
+        if self._validates and self.step % self.settings.validate_every:
             self._validate(log)
         self._save()
         return self.weights_path
+
+    @property
+    def _validates(self) -> bool:
+        return self.settings.validate_every > 0 and bool(self.held_out)
 
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
@@ -197,17 +205,22 @@ class Trainer:
 
     def _validate(self, log: RunLog | None) -> None:
         scores: list[Score] = validate(self.averaged, self.held_out) if self.processes.is_first else []
+        if self.step == 0:  # what it did not know, it cannot find
+            scores = [s if self._knew(s) else replace(s, dice=0.0) for s in scores]
         value = self.processes.from_first(mean_dice(scores))
-        self.since_best += 1
+        self.since_best += self.step > 0
         if value > self.best:
             self.best, self.best_step, self.since_best = value, self.step, 0
             if self.processes.is_first:
                 self._export()
         if log is not None:
-            log.add_scores(self.step, scores)
+            log.add_scores(self.step, [s for s in scores if self.step > 0 or self._knew(s)])
             self.report(
                 f"held-out patients: dice {value:.3f} (best {self.best:.3f} at step {self.best_step})"
             )
+
+    def _knew(self, score: Score) -> bool:
+        return self.known_at_start is None or (score.structure, score.modality) in self.known_at_start
 
     def _export(self) -> None:
         card = card_of(self.sets, self.step, self.start_from)
@@ -268,34 +281,3 @@ class Trainer:
                 assert isinstance(text, PromptTable)
                 torch.manual_seed(self.settings.seed + self.step)  # the same noise in every process
                 text.copy(model, prompt, noise=0.1)
-
-
-def _learner(config: SATConfig, sets: Sequence[DataSet], start_from: str | None) -> Learner:
-    start = load_start(start_from) if start_from is not None else None
-    learner = Learner(config, _text(config, sets, start))
-    if start is None:
-        learner.start_as_background()
-    else:
-        learner.start_from(start)
-    return learner
-
-
-def _text(config: SATConfig, sets: Sequence[DataSet], start: Checkpoint | None) -> PromptTable | FrozenText:
-    if config.text_encoder == "knowledge":
-        if start is None or not isinstance(start.text_encoder, KnowledgeEncoder):
-            raise InputError(
-                f"{config.name} needs a trained text encoder.",
-                "Give weights that have one, as --from sat-nano.",
-            )
-        return FrozenText(start.text_encoder)
-    prompts = ((name, case.modality) for data in sets for case in data for name in case.record.annotated)
-    return table_of(prompts, config.width)
-
-
-def _require_grid(data: DataSet, config: SATConfig) -> None:
-    if not np.allclose(data.card.spacing, config.spacing):
-        grid, ours = (" × ".join(f"{size:g}" for size in s) for s in (data.card.spacing, config.spacing))
-        raise InputError(
-            f"The set {data.folder.name} is on a grid of {grid} mm, the model is on one of {ours} mm.",
-            f"Prepare it with --model {config.name}, or a model of that grid.",
-        )

@@ -21,12 +21,14 @@ class Score:
 
     Attributes:
         case: Name of the case.
+        patient: Pseudonym of its patient.
         modality: DICOM code of its modality.
         structure: Name of the structure.
         dice: Dice coefficient on the grid of the scan, where the truth is known.
     """
 
     case: str
+    patient: str
     modality: str
     structure: str
     dice: float
@@ -50,7 +52,11 @@ def validate(learner: Learner, cases: Iterable[LabelledCase]) -> list[Score]:
             for structure in structures:
                 truth, certain = case.mask(structure), case.known(structure, volume.geometry)
                 mask = found.full_mask(structure) & certain
-                scores.append(Score(case.sample_id, case.modality, structure, dice(mask, truth & certain)))
+                scores.append(
+                    Score(
+                        case.sample_id, case.patient_id, case.modality, structure, dice(mask, truth & certain)
+                    )
+                )
     finally:
         torch.set_num_threads(threads)
         learner.train(was_training)

@@ -22,6 +22,10 @@ def train_command(
         str | None,
         typer.Option("--from", metavar="WEIGHTS", help="Trained weights to begin with: a name or a file."),
     ] = None,
+    is_fine_tuning: Annotated[
+        bool,
+        typer.Option("--fine-tune", help="For few cases of a site: short, U-Net frozen, stops by itself."),
+    ] = False,
     replay: Annotated[
         list[Path] | None, typer.Option(help="Set to train on beside, against forgetting. Repeatable.")
     ] = None,
@@ -52,9 +56,11 @@ def train_command(
     from dataclasses import replace
 
     from textsegment.training.run import Run, train
-    from textsegment.training.settings import read_model
+    from textsegment.training.settings import fine_tuning, read_model
 
     config, recipe = read_model(model)
+    if is_fine_tuning:
+        recipe = fine_tuning(recipe)
     changes: dict[str, Any] = {
         "steps": steps,
         "batch": batch,
