@@ -9,6 +9,7 @@ from typing import Any
 import slicer
 from slicer.i18n import tr as _
 from textsegment.errors import BusyError, CancelledError
+from textsegment.geometry import Box
 from textsegment.modality import ModalityGuess, modality_code
 from textsegment.prompt import unique_prompts
 from textsegment.segmenter import ModelInfo, Segmenter
@@ -16,6 +17,9 @@ from textsegment.vocabulary.availability import as_available
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.selection import Selection, check_text, find_structures
 
+from TextSegmentLib.correction.correcting import CorrectionOrder
+from TextSegmentLib.correction.correction_run import CorrectionRun
+from TextSegmentLib.correction.edited_segment import EditedSegment, Mark
 from TextSegmentLib.engine.default import default_segmenter
 from TextSegmentLib.history.history import Step
 from TextSegmentLib.scene.finding import Request
@@ -213,6 +217,48 @@ class TextSegmentLogic:
     def _require_idle(self) -> None:
         if self._run is not None and self._run.is_active:
             raise BusyError(_("A run is not over."), _("Wait for its end, or cancel it."))
+
+    def correct(
+        self,
+        results: Results,
+        segment_id: str,
+        *,
+        segmenter: Segmenter,
+        modality: str = "",
+        marks: Sequence[Mark] = (),
+        box: Box | None = None,
+        anew: bool = False,
+        on_event: Callable[[CorrectionRun], None] = lambda run: None,
+    ) -> CorrectionRun:
+        """Carry what the user has drawn in a segment to the rest of it; no segment is changed yet.
+
+        Args:
+            results: Results of the segmentation that holds the segment, which may be the user's own.
+            segment_id: Identifier of the segment.
+            segmenter: Segmenter that carries the edits on.
+            modality: DICOM modality code; empty for that of the run that made the segment, or a guess.
+            marks: Points that the user has placed.
+            box: Box of voxels that may change; None for all.
+            anew: Whether to look for the structure again in the box, rather than to carry edits on.
+            on_event: Callback that gets the correction after every change.
+
+        Returns:
+            The correction, whose ``process_events`` has to be called until it returns False; ``take_over``
+            then puts its outcome in the place of the segment.
+
+        Raises:
+            TextSegmentError: The nodes or the segment cannot be used, or the segment was accepted.
+        """
+        volume_node, segmentation_node = results.volume_node, results.segmentation_node
+        if volume_node is None or segmentation_node is None:
+            raise CancelledError(_("The volume or the segmentation was deleted."), _("Choose another one."))
+        source = read_volume_node(volume_node)
+        segment = EditedSegment.take(segmentation_node, volume_node, segment_id)
+        if not modality:
+            record = segment.record
+            modality = record.modality if record is not None else self.guess_modality(volume_node).code
+        order = CorrectionOrder(segment, modality_code(modality), tuple(marks), box, anew)
+        return CorrectionRun(source, results, order, segmenter, on_event=on_event)
 
     def results_of(self, volumeNode: Any, segmentationNode: Any) -> Results:
         """Return the results that a segmentation holds, also those of earlier sessions."""

@@ -20,8 +20,9 @@ from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
 from TextSegmentLib.scene.alignment import volume_to_segmentation
-from TextSegmentLib.scene.content import Content, LabelImage, corners_of, whole_shift
+from TextSegmentLib.scene.content import Content, LabelImage, corners_of, has_voxels, whole_shift
 from TextSegmentLib.scene.record import tag_of
+from TextSegmentLib.scene.rows import RowState
 from TextSegmentLib.scene.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
@@ -39,6 +40,7 @@ class SegmentRegion:
         model: Name of the model that found it; empty for a segment that this module did not make.
         original: Content of its label map when it was made, see ``Content.to_text``; empty without a model.
         note: Warnings given when it was made; may be empty.
+        is_corrected: Whether the engine has corrected it from what the user drew.
     """
 
     segment_id: str
@@ -47,6 +49,7 @@ class SegmentRegion:
     model: str
     original: str
     note: str
+    is_corrected: bool = False
 
 
 def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
@@ -64,8 +67,9 @@ def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
     return regions
 
 
-def _made(segment: Any) -> tuple[str, str, str]:
-    return tag_of(segment, "model"), tag_of(segment, "content"), tag_of(segment, "warnings")
+def _made(segment: Any) -> tuple[str, str, str, bool]:
+    is_corrected = tag_of(segment, "state") == RowState.CORRECTED
+    return tag_of(segment, "model"), tag_of(segment, "content"), tag_of(segment, "warnings"), is_corrected
 
 
 def _structure_of(name: str, prompt: str) -> str:
@@ -106,14 +110,17 @@ class RegionSource:
                 _("Start again."),
             )
 
-    def is_edited(self) -> bool:
-        """Return whether a person edited what a model had found; slow, so call it in a worker."""
-        if not self.region.model:
-            return False
-        try:
-            original = Content.from_text(self.region.original)
-        except ValueError:  # unknown original: assume an edit
+    def is_on(self, geometry: Geometry) -> bool:
+        """Return whether the voxels lie on a grid in the volume's space; an empty segment does."""
+        if not has_voxels(self.image):
             return True
+        to_index = (
+            np.linalg.inv(geometry.affine) @ self.to_volume @ matrix_of(self.image.GetImageToWorldMatrix)
+        )
+        return whole_shift(to_index, self.image.GetExtent()) is not None
+
+    def is_edited(self, original: Content) -> bool:
+        """Return whether a person has edited the content that was made; slow, so call it in a worker."""
         now = LabelImage(self.image).content(self.label)
         # The place does not count: moving an image and its segments together is not an edit.
         return now is None or now.digest != original.digest

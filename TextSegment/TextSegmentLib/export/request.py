@@ -23,9 +23,10 @@ from textsegment.wire.export_order import ExportOrder, VoxelSample
 from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.engine.interpreter import Interpreter
 from TextSegmentLib.engine.requirements import requirements_named
-from TextSegmentLib.export.regions import SegmentRegion, list_regions, take_region
+from TextSegmentLib.export.regions import RegionSource, SegmentRegion, list_regions, take_region
 from TextSegmentLib.export.sources import dicom_files, require_there
 from TextSegmentLib.export.writer import write
+from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
 _READER = ("pydicom", "SimpleITK", "scipy")
@@ -170,7 +171,7 @@ class Export:
         geometry = self._volume.geometry
         masks = []
         for source in self._sources:
-            maker = _maker(source.region, source.is_edited())
+            maker = _maker(source)
             mask = _said_whose(source.to_mask(geometry), source.region, maker)
             masks.append(replace(mask, origin=Origin(maker)))
         for source in self._sources:
@@ -202,10 +203,16 @@ def _moved_note() -> str:
     )
 
 
-def _maker(region: SegmentRegion, is_edited: bool) -> Maker:
+def _maker(source: RegionSource) -> Maker:
+    """Return who made a segment; slow, so call it in a worker."""
+    region = source.region
     if not region.model:
         return Maker.UNKNOWN
-    return Maker.EDITED if is_edited else Maker.MODEL
+    try:
+        original = Content.from_text(region.original)
+    except ValueError:  # unknown original: assume an edit
+        return Maker.EDITED
+    return Maker.EDITED if region.is_corrected or source.is_edited(original) else Maker.MODEL
 
 
 def _said_whose(mask: StructureMask, region: SegmentRegion, maker: Maker) -> StructureMask:

@@ -24,7 +24,8 @@ class Step:
     """One change that can be undone.
 
     Attributes:
-        name: What was done, as a key for the user's words: ``run``, ``stroke``, ``correction``, ``delete``.
+        name: What was done, as a key for the user's words: ``run``, ``stroke``, ``correction``,
+            ``delete``, ``new``.
         run_id: Identifier of the run, for ``run``; else empty.
         before: Segments before the step, by identifier; None for one that was not there.
         after: Segments after it.

@@ -67,9 +67,9 @@ class PackedMask:
         try:
             packed = zlib.decompressobj().decompress(self.bits, (count + 7) // 8 + 1)
         except zlib.error as error:
-            raise ValueError("A stored mask is damaged.") from error
+            raise ValueError from error
         if len(packed) != (count + 7) // 8:
-            raise ValueError("A stored mask has another size than it says.")
+            raise ValueError
         return np.unpackbits(np.frombuffer(packed, np.uint8), count=count).view(bool).reshape(k, j, i)
 
     @property
@@ -119,12 +119,12 @@ class PackedMask:
         *head, bits = text.split(" ")
         i, j, k = (int(part) for part in head[4:7])
         if min(i, j, k) < 1 or i * j * k > _MOST_VOXELS:
-            raise ValueError("A stored mask has an impossible size.")
+            raise ValueError
         axes = np.array([float(part) for part in head[7:]]).reshape(3, 3)
         try:
             data = base64.b64decode(bits, validate=True)
         except binascii.Error as error:
-            raise ValueError("A stored mask is damaged.") from error
+            raise ValueError from error
         return cls(Content.from_text(" ".join(head[:4]), (i, j, k)), data, axes)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from slicer.i18n import tr as _
 from textsegment.segmenter import Estimated
 
+from TextSegmentLib.correction.correction_run import CorrectionRun
 from TextSegmentLib.panel.numbers import number
 from TextSegmentLib.scene.rows import RunState
 from TextSegmentLib.scene.run import Run
@@ -21,6 +22,12 @@ def progress_of(run: Run) -> str:
     if run.estimate is not None and run.estimate.patches:
         lines.append(cost_of(run.estimate))
     return "\n".join(lines)
+
+
+def progress_of_correction(run: CorrectionRun) -> str:
+    """Return the progress of a correction in one line."""
+    text = _("Correcting {name}: {stage}, {time}")
+    return text.format(name=run.order.segment.name, stage=_stage(run.stage), time=_time(run.elapsed_s))
 
 
 def cost_of(estimate: Estimated) -> str:

@@ -14,13 +14,13 @@ from TextSegmentLib.panel.export.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
 from TextSegmentLib.panel.results_note import ResultsNote
 from TextSegmentLib.panel.results_table import ResultsTable
+from TextSegmentLib.panel.shortcuts import Keys, bind_keys
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow
 
 # Changes in quick succession, such as the strokes of a brush, are shown together.
 _TOGETHER_MS = 100
 _EVENTS = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SourceRepresentationModified")
-_KEYS = ("Space", "A", "Del")
 
 
 class ResultsSection:
@@ -54,16 +54,17 @@ class ResultsSection:
         self._pump: Pump | None = None
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
         self._note = ResultsNote(ui.resultsNoteLabel, on_redo)
-        for key, does in zip(_KEYS, (self._toggle_eyes, self._accept_and_go_on, self._delete), strict=True):
-            shortcut = qt.QShortcut(qt.QKeySequence(key), self._table.view)
-            shortcut.setContext(qt.Qt.WidgetShortcut)
-            shortcut.connect("activated()", does)
+        self.bind_keys({"Space": self._toggle_eyes, "A": self._accept_and_go_on, "Del": self._delete})
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
         ui.deleteButton.connect("clicked()", self._delete)
         ui.editorButton.connect("clicked()", self._edit)
         ui.exportButton.connect("clicked()", self._export)
         self.show(None)
+
+    def bind_keys(self, keys: Keys) -> None:
+        """Bind keys to functions while the table has the focus."""
+        bind_keys(self._table.view, keys, qt.Qt.WidgetShortcut)
 
     def show(self, results: Results | None, *, is_active: bool = False) -> None:
         """Show results and update the actions.
@@ -147,6 +148,20 @@ class ResultsSection:
         self._ui.editorButton.enabled = is_there
         self._ui.exportButton.enabled = has_image
         self.on_offered()
+
+    @property
+    def rows(self) -> Sequence[ResultRow]:
+        """Rows as last shown."""
+        return self._rows
+
+    @property
+    def selected_ids(self) -> list[str]:
+        """Identifiers of the selected segments, whoever made them."""
+        return self._table.selected
+
+    def select(self, segment_id: str) -> None:
+        """Select a segment."""
+        self._table.select_next([segment_id])
 
     @property
     def selected(self) -> list[ResultRow]:

@@ -126,7 +126,14 @@ def _state(row: ResultRow) -> str:
         RowState.DONE: _("done"),
         RowState.CUT_OFF: _("cut off"),
         RowState.EDITED: _("edited"),
+        RowState.CORRECTED: _("corrected"),
     }.get(row.state, "")
+
+
+def _edited(row: ResultRow) -> str:
+    if row.edited_slices is None:
+        return _("Edited since it was found.")
+    return _("Edited since it was found, slices: {count}.").format(count=row.edited_slices)
 
 
 def _volume(row: ResultRow) -> str:
@@ -143,7 +150,8 @@ def _tool_tip(row: ResultRow) -> str:
     sentences = {
         RowState.DONE: _("Found."),
         RowState.CUT_OFF: _("Cut off by the border of the image: the volume is that of the visible part."),
-        RowState.EDITED: _("Edited since it was found."),
+        RowState.EDITED: _edited(row),
+        RowState.CORRECTED: _("Corrected from what you drew; what you drew is in it unchanged."),
     }
     lines = [
         f"<b>{escape(row.structure)}</b>",

@@ -9,7 +9,8 @@ from typing import Any
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
-from TextSegmentLib.panel.progress_text import progress_of
+from TextSegmentLib.correction.correction_run import CorrectionRun
+from TextSegmentLib.panel.progress_text import progress_of, progress_of_correction
 from TextSegmentLib.panel.theme import colors_of
 from TextSegmentLib.scene.run import Run
 
@@ -59,6 +60,15 @@ class RunSection:
         if run is not None:
             self._ui.progressBar.value = round(run.fraction * _STEPS)
             self._ui.progressLabel.text = progress_of(run)
+
+    def show_correction(self, run: CorrectionRun | None) -> None:
+        """Show the progress of a correction; None, or one that is over, shows nothing."""
+        is_active = run is not None and run.is_active
+        self._ui.progressBar.visible = is_active
+        self._ui.progressLabel.visible = is_active
+        if run is not None and run.is_active:
+            self._ui.progressBar.value = round(run.fraction * _STEPS)
+            self._ui.progressLabel.text = progress_of_correction(run)
 
     def show_error(self, error: TextSegmentError, *sentences: str) -> None:
         """Show the message and hint of an error, followed by further sentences."""

@@ -32,7 +32,6 @@ class Undo:
         self._pump: Pump | None = None
         self._is_busy = False
         self._work: Generator[None, None, None] | None = None
-        results.on_offered = self.offer
         self.offer()
 
     def undo(self) -> None:
@@ -126,5 +125,6 @@ def _tip(text: str, step: Step | None) -> str:
         "stroke": _("what was drawn"),
         "correction": _("the correction"),
         "delete": _("what was deleted"),
+        "new": _("the new segment"),
     }
     return text.format(step=names[step.name]) if step is not None else _("Nothing was done yet.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -17,6 +16,7 @@ from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.anatomy.anatomy_tree import AnatomyTree
 from TextSegmentLib.panel.anatomy.coverage import Coverage
 from TextSegmentLib.panel.anatomy.sets_menu import SetsMenu
+from TextSegmentLib.panel.correction.section import CorrectionSection
 from TextSegmentLib.panel.engine.section import EngineSection
 from TextSegmentLib.panel.input_section import InputSection
 from TextSegmentLib.panel.prompt.prompt_box import PromptBox
@@ -24,13 +24,13 @@ from TextSegmentLib.panel.prompt.recent_menu import RecentMenu
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.panel.runs import RunRequest, Runs
+from TextSegmentLib.panel.shortcuts import WindowKeys, bind_keys
 from TextSegmentLib.panel.shown_image import ShownImage
 from TextSegmentLib.panel.undo import Undo
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.run import Run
 
-_RUN_KEYS = ("Ctrl+Return", "Ctrl+Enter")
 _MOST_TERMS = 3
 _LONGEST_TERM = 40
 
@@ -65,6 +65,9 @@ class Panel(VTKObservationMixin):
             on_started=self._run_started,
             on_changed=self._offer,
         )
+        self.correction = CorrectionSection(
+            ui, logic, self.engine, self.results, run_section, lambda: self.inputs.modality
+        )
         self.tree = AnatomyTree(
             ui.anatomyTree, ui.anatomySearchBox, ui.anatomyViewBox, ui.availableOnlyBox, self._term_toggled
         )
@@ -79,13 +82,20 @@ class Panel(VTKObservationMixin):
         ui.cancelButton.connect("clicked()", self.runs.cancel)
         ui.undoButton.connect("clicked()", self._undo)
         ui.redoStepButton.connect("clicked()", self.undo.redo)
-        for keys in _RUN_KEYS:
-            shortcut = qt.QShortcut(qt.QKeySequence(keys), root)
-            shortcut.setContext(qt.Qt.WidgetWithChildrenShortcut)
-            shortcut.connect("activated()", self.prompt.enter)
+        enter = self.prompt.enter
+        keys = {"Ctrl+Return": enter, "Ctrl+Enter": enter, "Ctrl+Z": self._undo, "Ctrl+Y": self.undo.redo}
+        bind_keys(root, keys)
+        self.results.bind_keys({"C": self.correction.apply, "B": self.correction.toggle_blink})
+        self._window_keys = WindowKeys(
+            slicer.util.mainWindow(),
+            {"Z": self._undo, "Y": self.undo.redo, "Ctrl+Shift+Return": self.correction.apply},
+        )
+        self.results.on_offered = self._offer_actions
+        ui.correctButton.connect("contentsCollapsed(bool)", lambda _collapsed: self._offer_actions())
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._scene_closing)
         self.addObserver(scene, scene.EndCloseEvent, self._scene_changed)
+        self.addObserver(scene, scene.NodeRemovedEvent, lambda *_event: self.correction.drop_if_gone())
         self.addObserver(scene, scene.EndImportEvent, self._scene_changed)
         selection = slicer.app.applicationLogic().GetSelectionNode()
         self.addObserver(selection, vtk.vtkCommand.ModifiedEvent, self._shown_volume_changed)
@@ -98,21 +108,33 @@ class Panel(VTKObservationMixin):
         self.inputs.choose_shown_volume()
         self.shown_image.start()
         self.results.refresh()
+        self.correction.enter()
         self.engine.enter()
 
     def exit(self) -> None:
         """Pause the panel when the user leaves the module; a run continues."""
         self._is_entered = False
         self.shown_image.stop()
+        self.correction.leave()
+        self._window_keys.enable(False)
         self.engine.leave()
 
     def cleanup(self) -> None:
         """Stop everything and remove all observers, because the panel is being destroyed."""
         self.runs.stop()
         self._let_go()
+        self._window_keys.remove()
         self.removeObservers()
         self.inputs.bind(None)  # a reload only hides the widgets, which keep following the scene
-        for part in (self.prompt, self.tree, self.results, self.undo, self.engine, self.shown_image):
+        for part in (
+            self.prompt,
+            self.tree,
+            self.correction,
+            self.results,
+            self.undo,
+            self.engine,
+            self.shown_image,
+        ):
             part.stop()
 
     def segment(self) -> None:
@@ -129,8 +151,14 @@ class Panel(VTKObservationMixin):
                 )
             )
 
+    def _offer_actions(self) -> None:
+        self.undo.offer()
+        self.correction.offer()
+        self._window_keys.enable(self.correction.is_open)
+
     def _undo(self) -> None:
         self.runs.cancel()
+        self.correction.discard()
         self.undo.undo()
 
     def _run_started(self, run: Run) -> None:
@@ -237,6 +265,7 @@ class Panel(VTKObservationMixin):
 
     def _scene_closing(self, _caller: Any, _event: str) -> None:
         self.runs.cancel()
+        self.correction.scene_closing()
         self._let_go()
         self.inputs.bind(None)
         self.results.show(None)

@@ -6,6 +6,7 @@ restored elsewhere need no notification. The segments carry what is needed after
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -68,6 +69,7 @@ class Results:
         self._volume, self._segmentation = WeakNode(volume_node), WeakNode(segmentation_node)
         self._asked: list[_Asked] = []
         self._take_up()
+        self._own: set[str] = set()
         self._targets: dict[str, Target] = {}
         self.history: History = history_of(segmentation_node)
 
@@ -102,6 +104,10 @@ class Results:
             if row.key == key:
                 return row
         raise KeyError(key)
+
+    def watch_own(self, segment_id: str) -> None:
+        """Look for strokes in a segment of the user's own, too, so that they can be undone here."""
+        self._own.add(segment_id)
 
     def look(self) -> bool:
         """Check which segments were edited; never blocks.
@@ -266,7 +272,13 @@ class Results:
             content = made.record.content
             return Suspect(made.segment_id, made.segment, content, lambda: stored.find(Kind.RESULT, content))
 
-        return [suspect(made) for made in self._made().values()]
+        made = self._made()
+        own = [
+            Suspect(segment_id, segment, None)
+            for segment_id, segment in segments_of(node)
+            if segment_id in self._own and segment_id not in made
+        ]
+        return [*map(suspect, made.values()), *own]
 
     def _rows_of(self, run_id: str, segments: list[_Made]) -> Iterator[ResultRow]:
         left = {each.segment_id: each for each in segments}
@@ -293,7 +305,7 @@ class Results:
             state=record.state,
             segment_id=made.segment_id,
             volume_ml=record.volume_ml,
-            confidence=record.confidence,
+            confidence=None if math.isnan(record.confidence) else record.confidence,
             warnings=record.warnings,
             accepted=is_completed(segment),
             model=record.model,
@@ -314,8 +326,10 @@ class Results:
         return next((each for each in same if each.structure == structure), None)
 
     def _is_users_own(self, row: ResultRow) -> bool:
-        """Return whether the segment of a row was edited or accepted by the user."""
-        return row.segment_id is not None and (row.accepted or row.state is RowState.EDITED)
+        """Return whether the segment of a row was edited, corrected or accepted by the user."""
+        return row.segment_id is not None and (
+            row.accepted or row.state in (RowState.EDITED, RowState.CORRECTED)
+        )
 
     def _verdict(self, made: _Made) -> Verdict | None:
         return self.history.watch.verdict(made.segment_id, made.segment)

@@ -21,7 +21,8 @@ class RunState(StrEnum):
 class RowState(StrEnum):
     """State of one structure of a run.
 
-    ``edited`` means that a person has changed the segment, ``removed`` that it no longer exists.
+    ``edited`` means that a person has changed the segment, ``corrected`` that the engine has carried such a
+    change to the rest of it, ``removed`` that it no longer exists.
     """
 
     WAITING = "waiting"
@@ -29,6 +30,7 @@ class RowState(StrEnum):
     NOT_FOUND = "not_found"
     CUT_OFF = "cut_off"
     EDITED = "edited"
+    CORRECTED = "corrected"
     REMOVED = "removed"
 
 

@@ -99,11 +99,20 @@ CPP_MEMBERS = {
         signals="filterModified()",
     ),
     "qMRMLSegmentEditorWidget": _members(
+        properties="segmentationNodeSelectorVisible sourceVolumeNodeSelectorVisible maskingSectionVisible"
+        " specifyGeometryButtonVisible show3DButtonVisible addRemoveSegmentButtonsVisible"
+        " autoShowSourceVolumeNode switchToSegmentationsButtonVisible undoEnabled maximumNumberOfUndoStates"
+        " readOnly effectButtonStyle effectColumnCount unorderedEffectsVisible jumpToSelectedSegmentEnabled"
+        " defaultTerminologyEntrySettingsKey defaultTerminologyEntry",
         invokables="mrmlSegmentEditorNode segmentationNode segmentationNodeID sourceVolumeNode"
-        " sourceVolumeNodeID currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames",
+        " sourceVolumeNodeID currentSegmentID activeEffect setActiveEffect effectByName availableEffectNames"
+        " setEffectNameOrder effectNameOrder effectCount effectByIndex setupViewObservations"
+        " removeViewObservations interactionNode setEffectCursor",
         slots="setMRMLSegmentEditorNode(vtkMRMLSegmentEditorNode*) setSegmentationNode(vtkMRMLNode*)"
         " setSegmentationNodeID(QString) setSourceVolumeNode(vtkMRMLNode*) setSourceVolumeNodeID(QString)"
-        " setCurrentSegmentID(QString) setActiveEffectByName(QString) saveStateForUndo() undo() redo()",
+        " setCurrentSegmentID(QString) setActiveEffectByName(QString) saveStateForUndo() undo() redo()"
+        " installKeyboardShortcuts(QWidget*) installKeyboardShortcuts() uninstallKeyboardShortcuts()"
+        " updateWidgetFromMRML() updateEffectList() jumpSlices() selectPreviousSegment() selectNextSegment()",
         signals="currentSegmentIDChanged(QString) sourceVolumeNodeChanged(vtkMRMLVolumeNode*)"
         " segmentationNodeChanged(vtkMRMLSegmentationNode*)",
     ),

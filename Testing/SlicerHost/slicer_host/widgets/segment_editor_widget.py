@@ -1,9 +1,20 @@
-"""qMRMLSegmentEditorWidget: which segment of which segmentation is edited; no tools."""
+"""qMRMLSegmentEditorWidget: which segment is edited; buttons of tools that do nothing."""
 
 import slicer
+from PySide6 import QtWidgets
 from PySide6.QtCore import Signal
 
 from slicer_host.widgets.scene_widget import qMRMLWidget
+from slicer_host.widgets.stand_in import cpp_property
+
+
+def _switch(part: str):
+    """Returns a property that shows or hides a part; it is only kept, since the part is missing here."""
+    return cpp_property(
+        "bool",
+        lambda self: self._shown.get(part, True),
+        lambda self, shown: self._shown.update({part: shown}),
+    )
 
 
 class qMRMLSegmentEditorWidget(qMRMLWidget):
@@ -15,6 +26,48 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         super().__init__(parent)
         self._node = None
         self._history = slicer.vtkSegmentationHistory()
+        self._shown: dict[str, bool] = {}
+        self._effects = QtWidgets.QHBoxLayout()
+        self._effects.setContentsMargins(0, 0, 0, 0)
+        self.setLayout(self._effects)
+
+    segmentationNodeSelectorVisible = _switch("segmentationNodeSelector")
+    sourceVolumeNodeSelectorVisible = _switch("sourceVolumeNodeSelector")
+    maskingSectionVisible = _switch("maskingSection")
+    specifyGeometryButtonVisible = _switch("specifyGeometryButton")
+    show3DButtonVisible = _switch("show3DButton")
+    addRemoveSegmentButtonsVisible = _switch("addRemoveSegmentButtons")
+    switchToSegmentationsButtonVisible = _switch("switchToSegmentationsButton")
+    unorderedEffectsVisible = _switch("unorderedEffects")
+    undoEnabled = _switch("undo")
+
+    def setEffectNameOrder(self, names) -> None:
+        """Sets which tools come first; here there are no others."""
+        while self._effects.count():
+            self._effects.takeAt(0).widget().deleteLater()
+        for name in names:
+            button = QtWidgets.QToolButton()
+            button.setText(name)
+            button.setCheckable(True)
+            button.clicked.connect(lambda _checked=False, name=name: self.setActiveEffectByName(name))
+            self._effects.addWidget(button)
+
+    def setActiveEffectByName(self, name: str) -> None:
+        """Chooses a tool."""
+        self._node.SetActiveEffectName(name)
+        for number in range(self._effects.count()):
+            button = self._effects.itemAt(number).widget()
+            button.setChecked(button.text == name)
+
+    def setActiveEffect(self, effect) -> None:
+        """Puts the tool down; there are no objects for the tools here."""
+        if effect is not None:
+            raise NotImplementedError("the stand-in has no effects")
+        if self._node is not None:
+            self.setActiveEffectByName("")
+
+    def removeViewObservations(self) -> None:
+        """Lets go of the views, which this stand-in does not observe."""
 
     def setMRMLSegmentEditorNode(self, node) -> None:
         """Sets the node that holds what is edited."""

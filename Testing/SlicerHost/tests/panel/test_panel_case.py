@@ -186,8 +186,10 @@ def test_results_are_shown_again_with_their_scene(hands, tmp_path):
     driver.click(hands.ui.redoButton)
     hands.wait_for_end()
     assert sorted(hands.states()) == [["aorta", "accepted"], ["liver", "done"]]
+    driver.click(hands.ui.undoButton)  # the liver of before is back
+    driver.wait_until(lambda: hands.ui.redoStepButton.enabled, "the first step undone")
     driver.click(hands.ui.undoButton)
-    assert "aorta" in hands.ui.messageLabel.text
+    driver.wait_until(lambda: "aorta" in hands.ui.messageLabel.text, "what was kept")
     assert hands.states() == [["aorta", "accepted"]]
     assert hands.note == "Removed: liver"
 

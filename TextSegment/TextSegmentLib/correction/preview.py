@@ -1,0 +1,65 @@
+"""Preview of a corrected mask in the views, over the segment that it may replace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+from TextSegmentLib.correction.correcting import CorrectedMask
+from TextSegmentLib.scene.alignment import volume_to_segmentation
+from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.weak_node import WeakNode
+
+_COLORS = {"corrected": (1.0, 0.9, 0.1), "removed": (0.9, 0.1, 0.1)}
+_FILL_OPACITY = 0.8
+
+
+class Preview:
+    """Segmentation of its own that is neither listed nor saved; no node of the user's is changed by it.
+
+    It shows the corrected mask, and apart from it the voxels of the segment that would go.
+
+    Args:
+        segmentation_node: Segmentation that holds the segment.
+        volume_node: Volume that was segmented.
+        outcome: Corrected mask, which is not empty.
+    """
+
+    def __init__(self, segmentation_node: Any, volume_node: Any, outcome: CorrectedMask) -> None:
+        node = slicer.vtkMRMLSegmentationNode()
+        node.SetHideFromEditors(True)
+        node.SetSaveWithScene(False)
+        node.SetName("TextSegment preview")
+        node = segmentation_node.GetScene().AddNode(node)
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetSaveWithScene(False)
+        node.GetDisplayNode().SetOpacity2DFill(_FILL_OPACITY)
+        node.SetAndObserveTransformNodeID(segmentation_node.GetTransformNodeID())
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
+        matrix = volume_to_segmentation(volume_node, segmentation_node)
+        for name, mask in (("corrected", outcome.packed), ("removed", outcome.removed)):
+            if mask is not None:
+                segment = slicer.vtkSegment()
+                segment.SetName(name)
+                segment.SetColor(_COLORS[name])
+                segment.AddRepresentation(BINARY_LABELMAP, mask.moved(matrix).to_labelmap())
+                node.GetSegmentation().AddSegment(segment, name)
+        self._node = WeakNode(node)
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether the corrected mask is visible rather than the segment as it is."""
+        node = self._node.node
+        return bool(node is not None and node.GetDisplayVisibility())
+
+    def show(self, visible: bool) -> None:
+        """Show the corrected mask over the segment, or the segment as it is."""
+        if self._node.node is not None:
+            self._node.node.SetDisplayVisibility(visible)
+
+    def close(self) -> None:
+        """Remove the preview; harmless if it is gone."""
+        node = self._node.node
+        if node is not None:
+            node.GetScene().RemoveNode(node)

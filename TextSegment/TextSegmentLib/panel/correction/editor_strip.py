@@ -1,0 +1,104 @@
+"""Slicer's Segment Editor in the panel, cut down to the tools that a correction needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import slicer
+
+_TAG = "TextSegmentCorrection"
+_EFFECTS = ["Paint", "Draw", "Erase", "Scissors"]
+# The panel has these itself, or they are of no use here. Not all of them are in every version of Slicer.
+_HIDDEN = (
+    "segmentationNodeSelectorVisible",
+    "sourceVolumeNodeSelectorVisible",
+    "maskingSectionVisible",
+    "specifyGeometryButtonVisible",
+    "show3DButtonVisible",
+    "addRemoveSegmentButtonsVisible",
+    "switchToSegmentationsButtonVisible",
+    "unorderedEffectsVisible",
+    "undoEnabled",
+)
+_TABLE = "SegmentsTableResizableFrame"
+
+
+class EditorStrip:
+    """Paint, draw, erase and scissors for one segment at a time; made when it is first needed.
+
+    Args:
+        layout: Layout that receives the editor.
+    """
+
+    def __init__(self, layout: Any) -> None:
+        self._layout = layout
+        self._editor: Any = None
+
+    @property
+    def editor(self) -> Any:
+        """The ``qMRMLSegmentEditorWidget``; None until it is first needed."""
+        return self._editor
+
+    def edit(self, segmentation_node: Any, volume_node: Any, segment_id: str, *, can_edit: bool) -> None:
+        """Offer the tools for a segment.
+
+        Args:
+            segmentation_node: Segmentation that holds the segment.
+            volume_node: Volume that it was made on.
+            segment_id: Identifier of the segment.
+            can_edit: Whether it may be changed; accepted segments may not.
+        """
+        editor = self._editor or self._make()
+        editor.setMRMLSegmentEditorNode(_editor_node())  # does nothing if it is the same
+        if editor.segmentationNode() is not segmentation_node:
+            editor.setSegmentationNode(segmentation_node)
+        if editor.sourceVolumeNode() is not volume_node:
+            editor.setSourceVolumeNode(volume_node)
+        if editor.currentSegmentID() != segment_id:
+            editor.setCurrentSegmentID(segment_id)
+        if not can_edit:
+            self.put_down()
+        editor.enabled = can_edit
+
+    def put_down(self) -> None:
+        """Deactivate the current tool."""
+        if self._editor is not None:
+            self._editor.setActiveEffect(None)
+
+    def leave(self) -> None:
+        """Deactivate the tools and let go of the views, because the user does something else."""
+        if self._editor is not None:
+            self.put_down()
+            self._editor.removeViewObservations()
+
+    def close(self) -> None:
+        """Let go of the segmentation, because the scene is being closed."""
+        if self._editor is not None:
+            self.leave()
+            self._editor.setSegmentationNode(None)
+
+    def _make(self) -> Any:
+        editor = slicer.qMRMLSegmentEditorWidget()
+        for name in _HIDDEN:
+            if hasattr(editor, name):
+                setattr(editor, name, False)
+        editor.setEffectNameOrder(_EFFECTS)
+        editor.setMRMLSegmentEditorNode(_editor_node())  # before the scene, whose nodes it would choose
+        editor.setMRMLScene(slicer.mrmlScene)
+        for table in slicer.util.findChildren(editor, name=_TABLE):
+            table.visible = False  # the panel's own table chooses the segment
+        self._layout.addWidget(editor)
+        self._editor = editor
+        return editor
+
+
+def _editor_node() -> Any:
+    """Return the editor's node of the scene, which keeps drawing from erasing other segments."""
+    scene = slicer.mrmlScene
+    node = scene.GetSingletonNode(_TAG, "vtkMRMLSegmentEditorNode")
+    if node is None:
+        node = slicer.vtkMRMLSegmentEditorNode()
+        node.SetSingletonTag(_TAG)
+        node = scene.AddNode(node)
+    node.SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
+    return node
