@@ -43,6 +43,7 @@ NONE, CHECK, ABSENT = Verdict.NONE, Verdict.CHECK, Verdict.PROBABLY_ABSENT
         ({"height_offset_mm": 150}, ["misplaced"], NONE),
         ({"height_offset_mm": 240}, ["misplaced"], ABSENT),
         ({"height_offset_mm": -240}, ["misplaced"], ABSENT),
+        ({"height_offset_mm": -240, "touches_border": True}, ["misplaced"], NONE),
         ({"wrong_side_share": 0.3, "height_offset_mm": -240}, ["misplaced", "wrong_side"], ABSENT),
         ({"unsure_share": 0.45, "wrong_side_share": 0.3}, ["unsure", "wrong_side"], CHECK),
         ({"volume_ml": 400.0}, ["too_small"], CHECK),

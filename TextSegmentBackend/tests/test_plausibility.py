@@ -54,6 +54,9 @@ WRONG_UNITS = {
     "times 10": (lambda hu: hu * 10, "not_hounsfield"),
     "rescaled twice": (lambda hu: hu - 1024, "not_hounsfield"),
     "inverted": (lambda hu: -hu, "not_hounsfield_shifted"),
+    "cut off below fat": (lambda hu: hu.clip(-100, 300), "not_hounsfield_clipped"),
+    "a window in its own unit": (lambda hu: hu.clip(-160, 240), "not_hounsfield_clipped"),
+    "air taken away": (lambda hu: hu.clip(-400, None).astype(np.int16), "not_hounsfield_clipped"),
 }
 
 
@@ -74,7 +77,7 @@ def test_an_inverted_image():
 ])  # fmt: skip
 @pytest.mark.parametrize("change", [
     lambda hu: hu, lambda hu: hu.astype(np.int16), lambda hu: hu.clip(-1000, None),
-    lambda hu: hu.clip(-1024, 3071),
+    lambda hu: hu.clip(-1024, 3071), lambda hu: np.where(hu < -300, 0, hu), lambda hu: hu.clip(-600, None),
     lambda hu: hu + np.random.default_rng(0).normal(0, 30, hu.shape).astype(np.float32),
 ])  # fmt: skip
 def test_a_ct_and_parts_of_it_are_plausible(part, change):

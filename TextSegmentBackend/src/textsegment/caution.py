@@ -52,6 +52,8 @@ _PHRASES = {
     "not_hounsfield_shifted": "The values ({low:g} to {high:g}) are no Hounsfield units, but seem to be "
     "shifted by about 1000: in another unit the masks of a CT are wrong. Subtract it, or use the "
     "original image.",
+    "not_hounsfield_clipped": "The values begin at {low:g}: those of air and fat are cut off, or they are no "
+    "Hounsfield units. The masks of such a CT are wrong: use the original image.",
     "not_hounsfield_wrapped": "The values ({low:g} to {high:g}) are no Hounsfield units: negative ones "
     "seem to have lost their sign, and lie just below 65536. The masks of such a CT are wrong: use the "
     "original image.",
@@ -96,6 +98,9 @@ _PHRASES = {
     "claimed": "other structures claim {percent:g} % of it",
     "parts_disagree": "only {percent:g} % agreement with its parts",
     "unstable": "only {percent:g} % agreement with a second computation",
+    "check": "Check: {reasons}.",
+    "probably_absent": "Probably not in this image: {reasons}.",
+    "not_judged": "Not judged, since the weights are not calibrated: {reasons}.",
     "mostly_doubtful": "Most results look doubtful ({count} of {total}): check modality, unit and "
     "orientation.",
     "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",

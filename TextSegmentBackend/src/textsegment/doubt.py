@@ -37,6 +37,8 @@ class _Limit(NamedTuple):
 
 
 _HEIGHT_MM = _Limit(130.0, 200.0)
+# The centre of what is cut off by the border is that of the visible part.
+_CUT_OFF_MM = 50.0
 _WRONG_SIDE = _Limit(0.25, 0.5)
 _SECOND_PART = _Limit(0.35, 0.6)
 _CLAIMED = _Limit(0.25, 0.4)
@@ -113,6 +115,7 @@ class Doubt:
     Attributes:
         reasons: Cautions with codes and values, the weightiest first; their phrases are fragments.
         verdict: What to make of the mask.
+        is_judged: Whether there was a calibration by which to reach a verdict.
 
     Example:
         >>> reasons = (Caution("too_small", volume_ml=6), Caution("claimed", percent=71))
@@ -122,6 +125,13 @@ class Doubt:
 
     reasons: tuple[Caution, ...] = ()
     verdict: Verdict = Verdict.NONE
+    is_judged: bool = True
+
+    @property
+    def caution(self) -> Caution | None:
+        """What is to be said to the user about the mask; None if it was judged and found good."""
+        code = _CODES[self.verdict] if self.is_judged else "not_judged"
+        return Caution(code, reasons="; ".join(self.reasons)) if code and self.reasons else None
 
     def __bool__(self) -> bool:
         """Whether the mask should be looked at: whether there is a verdict."""
@@ -132,6 +142,7 @@ class Doubt:
         return _PREFIX[self.verdict] + "; ".join(self.reasons)
 
 
+_CODES = {Verdict.NONE: "", Verdict.CHECK: "check", Verdict.PROBABLY_ABSENT: "probably_absent"}
 _PREFIX = {
     Verdict.NONE: "",
     Verdict.CHECK: "check: ",
@@ -163,13 +174,24 @@ def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
         return NO_DOUBT
     findings = sorted(_findings(mask, calibration), key=lambda finding: -_WEIGHT[finding.verdict])
     verdict = findings[0].verdict if findings and calibration is not None else Verdict.NONE
-    return Doubt(tuple(finding.reason for finding in findings), verdict)
+    return Doubt(tuple(finding.reason for finding in findings), verdict, calibration is not None)
 
 
 def of_all(segmentation: Segmentation) -> tuple[Doubt, ...]:
     """Judge all masks of a segmentation by the calibration in its provenance, in the order of the masks."""
     calibration = Calibration.of(segmentation.provenance)
     return tuple(of(mask, calibration) for mask in segmentation)
+
+
+def notes_on(mask: StructureMask, provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return all that is to be said about a mask in a file: the verdict on it, then its warnings.
+
+    Args:
+        mask: Mask of a segmentation.
+        provenance: Provenance of the segmentation.
+    """
+    doubt = of(mask, Calibration.of(provenance))
+    return (doubt.caution, *mask.warnings) if doubt and doubt.caution else mask.warnings
 
 
 def about_most(masks: Iterable[StructureMask], calibration: Calibration | None) -> Caution | None:
@@ -190,7 +212,7 @@ class _Finding(NamedTuple):
 
 def _findings(mask: StructureMask, calibration: Calibration | None) -> Iterator[_Finding]:
     given, facts = mask.statistics, anatomy_of(mask.structure)
-    yield from _about_place(given, facts)
+    yield from _about_place(given, facts, is_tidied=mask.origin.tidied)
     yield from _about_volume(given, facts)
     if facts.form is Form.SOLID and given.second_part_share > _SECOND_PART.notable:
         values: dict[str, Any] = {
@@ -216,14 +238,16 @@ def _findings(mask: StructureMask, calibration: Calibration | None) -> Iterator[
         yield _Finding(caution, _check_if(is_odd))
 
 
-def _about_place(given: MaskStatistics, facts: Anatomy) -> Iterator[_Finding]:
+def _about_place(given: MaskStatistics, facts: Anatomy, *, is_tidied: bool) -> Iterator[_Finding]:
     distance_mm = abs(given.height_offset_mm)
-    if distance_mm - facts.spread_mm > _HEIGHT_MM.notable:
+    beyond_mm = distance_mm - facts.spread_mm - (_CUT_OFF_MM if given.touches_border else 0.0)
+    if beyond_mm > _HEIGHT_MM.notable:
         direction = "above" if given.height_offset_mm > 0 else "below"
         caution = Caution("misplaced", distance_cm=round(distance_mm / 10), direction=direction)
-        is_far_off = distance_mm - facts.spread_mm > _HEIGHT_MM.decisive
-        yield _Finding(caution, Verdict.PROBABLY_ABSENT if is_far_off else Verdict.NONE)
-    if given.wrong_side_share > _WRONG_SIDE.notable:
+        verdict = Verdict.PROBABLY_ABSENT if beyond_mm > _HEIGHT_MM.decisive else Verdict.NONE
+        yield _Finding(caution, verdict)
+    # Tidying removed the smaller share on the other side; the measurements are those of the mask before.
+    if given.wrong_side_share > (_WRONG_SIDE.decisive if is_tidied else _WRONG_SIDE.notable):
         caution = Caution("wrong_side", percent=_percent(given.wrong_side_share))
         yield _Finding(caution, _check_if(given.wrong_side_share > _WRONG_SIDE.decisive))
 

@@ -25,6 +25,11 @@ _LEAST_SOFT = 0.03
 _SOFT_HU = (-150.0, 200.0)
 # Negative numbers stored without their sign end up just below this.
 _WRAPPED_AT = 65536.0
+# No scan in Hounsfield units lacks everything darker than fat; one without it is in another unit, or cut off.
+_LEAST_MINIMUM_HU = -100.0
+# A window of soft tissue begins above this, with at least this fraction of the voxels at its lowest value.
+_WINDOW_HU = -500.0
+_LEAST_CLIPPED = 0.01
 # Largest fraction of voxels that resampling leaves between padding and the rest of the image.
 _MOST_SMEAR = 0.03
 # A value range this narrow has been rescaled, to 0 … 1 or 0 … 255.
@@ -141,6 +146,8 @@ def _about_unit(sample: NDArray[np.float64]) -> Caution | None:
         return Caution("not_hounsfield_scaled", low=low, high=high)
     if np.mean(sample < _LUNG_HU) < _MOST_SMEAR and above_bone >= _MOST_BONE and high < _HIGHEST_HU:
         return Caution("not_hounsfield_shifted", low=low, high=high)
+    if below_fat >= _LEAST_FAT_OR_AIR and _is_clipped(sample):
+        return Caution("not_hounsfield_clipped", low=low, high=high)
     odd = (
         below_fat < _LEAST_FAT_OR_AIR,
         above_bone >= _MOST_BONE,
@@ -149,6 +156,13 @@ def _about_unit(sample: NDArray[np.float64]) -> Caution | None:
         low < _LOWEST_HU,
     )
     return Caution("not_hounsfield", low=low, high=high) if any(odd) else None
+
+
+def _is_clipped(sample: NDArray[np.float64]) -> bool:
+    """Whether the values of a CT begin where those of fat or lung should still be."""
+    lowest = sample.min()
+    at_lowest = np.mean(sample == lowest)
+    return bool(lowest >= _LEAST_MINIMUM_HU or (lowest > _WINDOW_HU and at_lowest >= _LEAST_CLIPPED))
 
 
 def _has_lost_signs(sample: NDArray[np.float64]) -> bool:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 import textsegment
 from textsegment.cli.commands.app import app_command
+from textsegment.cli.commands.calibrate import calibrate_command
 from textsegment.cli.commands.compare import compare_command
 from textsegment.cli.commands.correct import correct_command
 from textsegment.cli.commands.data import data_app
@@ -99,6 +100,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(node_app, name="node")
 app.command("train")(train_command)
 app.command("train-text")(train_text_command)
+app.command("calibrate")(calibrate_command)
 
 
 def run(arguments: Sequence[str] | None = None) -> None:

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from textsegment.caution import Caution
+from textsegment.files.report.summary import verdict_of
 
+_VERDICTS = {"": "", "check": ", check", "probably absent": ", absent?"}
 _STYLES = {"found": "green", "cut off": "yellow", "not found": "red"}
 
 
@@ -27,7 +29,7 @@ def print_table(report: Mapping[str, Any]) -> None:
         state = entry["state"]
         table.add_row(
             Text(_shown_name(entry)),
-            Text(state, style=_STYLES[state]),
+            Text(state, style=_STYLES[state]) + Text(_VERDICTS[verdict_of(entry)], style="yellow"),
             _millilitres(entry["volume_ml"]) if entry["voxels"] else "–",
             _plain(entry["mean_intensity"], form),
             _plain(entry["mean_confidence"], ".2f"),
@@ -58,11 +60,16 @@ def _shown_name(entry: Mapping[str, Any]) -> str:
 
 
 def remarks(report: Mapping[str, Any]) -> list[str]:
-    """Return the warnings of a report, about the image and about structures, each once.
+    """Return the doubts and warnings of a report, about the image and about structures, each once.
 
     That a structure was not found is shown as its state, not as a warning.
     """
-    own = [
+    doubts = [
+        f"{_shown_name(entry)}: {entry['doubt']['text']}"
+        for entry in report["structures"]
+        if entry["doubt"] and entry["doubt"]["text"]
+    ]
+    own = doubts + [
         warning
         for entry in report["structures"]
         for warning in entry["warnings"]

@@ -5,7 +5,11 @@ The format allows warnings to be read back, so that a structure taken from a fil
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from textsegment.caution import Caution
+from textsegment.doubt import notes_on
 from textsegment.segmentation import StructureMask
 
 # Length of a DICOM Short Text (VR ST).
@@ -14,15 +18,16 @@ _NOTE = "Note: "
 _MORE = "And more: see the report."
 
 
-def description_of(mask: StructureMask, *remarks: str) -> str:
+def description_of(mask: StructureMask, provenance: Mapping[str, Any], *remarks: str) -> str:
     """Return the description of a structure; warnings that do not fit are replaced by a note saying so.
 
     Args:
         mask: Mask of the structure.
-        remarks: Sentences to put before the warnings.
+        provenance: Provenance of its segmentation, by which the mask is judged.
+        remarks: Sentences to put before doubt and warnings.
     """
     words = " ".join([f"{mask.origin.recipe or mask.structure}.", *remarks])
-    if note := joined(mask.warnings, LONGEST_DESCRIPTION - len(words) - len(_NOTE) - 1):
+    if note := joined(notes_on(mask, provenance), LONGEST_DESCRIPTION - len(words) - len(_NOTE) - 1):
         words = f"{words} {_NOTE}{note}"
     return words[:LONGEST_DESCRIPTION]
 

@@ -16,6 +16,7 @@ import torch
 import textsegment
 from textsegment.correction import Correction, Edit
 from textsegment.correction.result import propagated
+from textsegment.doubt import about_most
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
@@ -102,7 +103,8 @@ class LocalSegmenter:
     def info(self) -> ModelInfo:
         """Describe the model and its engine; see ``Segmenter.info``."""
         structures = {m: structures_of(self.model.text_encoder, m) for m in MODALITY_INDEX}
-        return ModelInfo(self.model.name, self.model.digest, self.device.type, structures)
+        calibration = self.model.calibration
+        return ModelInfo(self.model.name, self.model.digest, self.device.type, structures, calibration)
 
     def segment(
         self,
@@ -122,11 +124,13 @@ class LocalSegmenter:
         with self._my_turn(cancel):
             plan = self._run_down_the_ladder(job, self._pipeline.run)
         job.reporter.done()
+        masks = tuple(job.masks[prompt] for prompt in request.prompts)
+        doubt = about_most(masks, self.model.calibration)
         return Segmentation(
             geometry=volume.geometry,
-            masks=tuple(job.masks[prompt] for prompt in request.prompts),
+            masks=masks,
             provenance=self._provenance(job, plan),
-            warnings=(*request.warnings, *job.warnings),
+            warnings=(*request.warnings, *job.warnings, *([doubt] if doubt else ())),
         )
 
     def correct(
@@ -255,7 +259,12 @@ class LocalSegmenter:
             "orientation": job.orientation,
             **({} if job.midline_mm is None else {"midline_mm": round(job.midline_mm, 1)}),
             **_effort_of(job),
+            **_calibration_of(self.model),
         }
+
+
+def _calibration_of(model: LoadedModel) -> dict[str, Any]:
+    return {} if model.calibration is None else {"calibration": model.calibration.to_values()}
 
 
 def _effort_of(job: LocalJob) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def describe_segment(
         anatomic_regions=regions,
         display_color=hd.color.CIELabColor.from_rgb(*color_of(structure, style)),
     )
-    description.SegmentDescription = description_of(mask).replace("\\", "/").removesuffix(".")
+    description.SegmentDescription = description_of(mask, provenance).replace("\\", "/").removesuffix(".")
     return description
 
 

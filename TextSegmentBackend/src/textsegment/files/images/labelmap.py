@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.doubt import notes_on
 from textsegment.errors import OutputError, OverlapError
 from textsegment.files.atomic import atomic_output, make_folder
 from textsegment.files.file_names import file_stems
@@ -136,7 +137,7 @@ def _label_table(
     colors = [color_of(mask.structure, styles.get(mask.structure, USUAL_STYLE)) for mask in segmentation]
     labels = [
         {"value": number, "name": name, "color": list(colors[number - 1])}
-        | ({"warnings": list(mask.warnings)} if mask.warnings else {})
+        | ({"warnings": list(notes)} if (notes := notes_on(mask, segmentation.provenance)) else {})
         for number, (mask, name) in enumerate(zip(segmentation, names, strict=True), start=1)
     ]
     return {"labels": labels, "provenance": {key: str(v) for key, v in segmentation.provenance.items()}}

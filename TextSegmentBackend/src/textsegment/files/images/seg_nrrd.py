@@ -22,6 +22,7 @@ from slicerio.segmentation import terminology_entry_from_string
 
 from textsegment.ascii_text import in_ascii
 from textsegment.caution import Caution
+from textsegment.doubt import notes_on
 from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, joined
@@ -85,7 +86,7 @@ def write_seg_nrrd(
                 "layer": layer,
                 "extent": extent,
                 "terminology": terminology_entry_from_string(_plain(look.terminology)),
-                "tags": tags | _own_tags(mask),
+                "tags": tags | _own_tags(mask, segmentation.provenance),
             }
         )
     content = {
@@ -248,8 +249,9 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
     return {f"{_PREFIX}{key}": _plain(str(value)) for key, value in segmentation.provenance.items()}
 
 
-def _own_tags(mask: StructureMask) -> dict[str, str]:
-    warnings = {_WARNINGS: _plain(joined(mask.warnings, LONGEST_DESCRIPTION))} if mask.warnings else {}
+def _own_tags(mask: StructureMask, provenance: Mapping[str, Any]) -> dict[str, str]:
+    notes = notes_on(mask, provenance)
+    warnings = {_WARNINGS: _plain(joined(notes, LONGEST_DESCRIPTION))} if notes else {}
     recipe = {_RECIPE: _plain(mask.origin.recipe)} if mask.origin.is_derived else {}
     maker = {_MAKER: mask.origin.maker.value} if mask.origin.maker is Maker.EDITED else {}
     return warnings | recipe | maker

@@ -109,10 +109,14 @@ def _row(entry: Mapping[str, Any], color: str) -> str:
         f'<td class="{"recipe" if entry["recipe"] else ""}">{escape(made_of)}</td>',
         f'<td class="number">{_millilitres(entry["volume_ml"]) if entry["voxels"] else "–"}</td>',
         f'<td class="number">{"–" if confidence is None else f"{confidence:.2f}"}</td>',
-        f'<td class="{_CLASSES[entry["state"]]}">{entry["state"]}</td>',
+        f'<td><span class="{_CLASSES[entry["state"]]}">{entry["state"]}</span>{_doubt(entry["doubt"])}</td>',
         '<td class="box">☐</td>',
     )
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _doubt(doubt: Mapping[str, Any] | None) -> str:
+    return f'<div class="doubt">{escape(doubt["text"])}</div>' if doubt and doubt["text"] else ""
 
 
 def _missing(missing: Mapping[str, Sequence[str]]) -> str:

@@ -17,6 +17,7 @@ from textsegment.files.dicom.inherited import now_for
 from textsegment.files.dicom.presentation import series_number
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.dicom.values import is_declared
+from textsegment.files.report.summary import verdict_of
 
 _PROGRAM = "TextSegment"
 # Concepts of DICOM's own terminology (PS3.16).
@@ -117,7 +118,8 @@ def _finding(entry: Mapping[str, Any]) -> str:
         parts.append(f"confidence {entry['mean_confidence']:.2f}")
     if entry["state"] != "found":
         parts.append(str(entry["state"]))
-    return f"{name}: {', '.join(parts)}."
+    doubt = f" {entry['doubt']['text']}" if verdict_of(entry) else ""
+    return f"{name}: {', '.join(parts)}.{doubt}"
 
 
 def _evidence(source: SourceSeries) -> Dataset:

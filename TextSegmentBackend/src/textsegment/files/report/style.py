@@ -29,6 +29,7 @@ tr { break-inside: avoid; }
 .found { color: #1b6e3c; white-space: nowrap; }
 .cut { color: #a05a00; font-weight: 600; white-space: nowrap; }
 .none { color: #a3262a; font-weight: 600; white-space: nowrap; }
+.doubt { color: #a05a00; font-size: 8.5pt; }
 .box { text-align: center; font-size: 12pt; line-height: 1; }
 .missing { background: #fdeeee; border-left: 1.2mm solid #a3262a; }
 .missing { padding: 0.5mm 3.5mm 1.5mm; margin-top: 5mm; }

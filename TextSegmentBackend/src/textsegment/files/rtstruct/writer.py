@@ -201,7 +201,7 @@ def _add_roi(
     number = _new_number(used)
     observation = _new_number(number_of(item, "ObservationNumber") for item in observations)
     remarks = [_CUT_OFF] if mask.statistics.touches_border else []
-    description = _plain(description_of(mask, *remarks), LONGEST_DESCRIPTION)
+    description = _plain(description_of(mask, segmentation.provenance, *remarks), LONGEST_DESCRIPTION)
     frame = dataset.FrameOfReferenceUID
     generation = generation_of(mask.origin)
     algorithm = _algorithm(segmentation) if generation else ""

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import torch
 
+from textsegment.doubt import Calibration
 from textsegment.errors import WeightsMissingError
+from textsegment.inference.weights.calibrations import calibration_of
 from textsegment.inference.weights.hub import sha256_of
 from textsegment.inference.weights.registry import DEMO, PUBLISHED, published_model
 from textsegment.inference.weights.store import FileRecord, Store
@@ -34,6 +36,7 @@ class LoadedModel:
         network: Network in evaluation mode, on the chosen device.
         text_encoder: Text encoder that belongs to the network, with a cache.
         digest: SHA-256 of the weights file, in hexadecimal.
+        calibration: How unsure the model is of good masks; None if it was never calibrated.
     """
 
     name: str
@@ -41,6 +44,7 @@ class LoadedModel:
     network: SAT
     text_encoder: TextEncoder
     digest: str
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,8 @@ def load_model(
     else:
         path, digest = _packaged() if name == DEMO else _checked(published_model(name).name)
     network, text_encoder, _ = checkpoint.load(path, device=device, dtype=dtype)
-    return LoadedModel(name, network.config, network, EmbeddingCache(text_encoder, digest), digest)
+    encoder, calibration = EmbeddingCache(text_encoder, digest), calibration_of(digest)
+    return LoadedModel(name, network.config, network, encoder, digest, calibration)
 
 
 def _trained(path: Path) -> tuple[Path, str]:
