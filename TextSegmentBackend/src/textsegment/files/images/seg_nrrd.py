@@ -171,7 +171,9 @@ def replace_segment(source: Path | str, path: Path | str, mask: StructureMask) -
         layers = np.concatenate([layers, np.zeros_like(layers[:1])])
     own["layer"] = layer
     layers[layer][mask.box.slices][mask.mask] = own["labelValue"]
-    own["tags"] = {**own.get("tags", {}), **_own_tags(mask)}
+    # What was said about the mask that was there need not be true of this one.
+    kept = {key: value for key, value in own.get("tags", {}).items() if key != _WARNINGS}
+    own["tags"] = kept | _own_tags(mask, {})
     content["voxels"] = layers if len(layers) > 1 else layers[0]
     with atomic_output(path) as temporary, temporary.open("wb") as stream:
         slicerio.write_segmentation(stream, content, compression_level=1)
