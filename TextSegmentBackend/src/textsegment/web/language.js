@@ -43,6 +43,17 @@ const GERMAN = {
   "Try it with a sample chest CT": "Mit einem Beispiel-Thorax-CT ausprobieren",
   Structure: "Struktur",
   about: "etwa",
+  "kept as it was corrected.": "bleibt, wie korrigiert.",
+  "All of these are corrected, and stay as they are.": "Alle sind korrigiert und bleiben, wie sie sind.",
+  Correct: "Korrigieren",
+  corrected: "korrigiert",
+  Draw: "Zeichnen",
+  Erase: "Radieren",
+  Size: "Größe",
+  Undo: "Zurück",
+  Done: "Fertig",
+  "Apply to the rest": "Auf den Rest anwenden",
+  "Draw in a slice first.": "Zeichnen Sie zuerst in eine Schicht.",
 };
 
 const words = navigator.language.toLowerCase().startsWith("de") ? GERMAN : {};

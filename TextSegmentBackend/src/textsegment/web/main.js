@@ -1,7 +1,9 @@
 /** The web workspace: drop a scan, type, see, save. */
 
 import { say, translate } from "./language.js";
+import { Pen } from "./pen.js";
 import { WINDOWS, windowOf } from "./planes.js";
+import { Problem } from "./problem.js";
 import { Results } from "./results.js";
 import { labelMap, segNrrd } from "./save.js";
 import { guessModality, readScan } from "./scan_file.js";
@@ -14,12 +16,21 @@ const TYPING_MS = 250;
 
 const find = (id) => document.getElementById(id);
 const server = new Server();
-const state = { scan: null, name: "", volume: null, provenance: {}, job: null, terms: [] };
+const state = { scan: null, name: "", volume: null, provenance: {}, job: null, terms: [], warnings: [], unsaved: false };
 const viewer = new Viewer({ axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") }, showPlace);
 const results = new Results(find("rows"), {
   onGo: (index) => viewer.moveTo(index),
+  onEdit: (structure) => correct(structure),
   onChange: () => { viewer.draw(); find("saving").hidden = results.isEmpty; },
   axis: () => state.volume.grid.axes[2].axis,
+});
+const pen = new Pen({
+  viewer,
+  results,
+  grid: () => state.volume.grid,
+  isErasing: () => find("pen").elements.tool.value === "erase",
+  radiusMm: () => Number(find("radius").value) / 2,
+  correct: carry,
 });
 
 start();
@@ -78,6 +89,14 @@ function listen() {
     guarded(segment);
   });
   find("cancel").addEventListener("click", () => state.job?.abort());
+  find("undo").addEventListener("click", () => pen.undo());
+  find("apply").addEventListener("click", () => guarded(() => pen.apply()));
+  find("done").addEventListener("click", () => correct(""));
+  find("pen").addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("keydown", onKey);
+  window.addEventListener("beforeunload", (event) => {
+    if (state.unsaved || pen.hasStrokes) event.preventDefault();
+  });
   find("save_slicer").addEventListener("click", () => guarded(() => save(segNrrd, "segmentation.seg.nrrd")));
   find("save_labels").addEventListener("click", () => guarded(() => save(labelMap, "labels.nii.gz")));
 }
@@ -122,9 +141,10 @@ function askForVolume(count) {
 async function use(modality, reason) {
   state.volume = new Volume(state.scan.grid, state.scan.voxels, modality);
   find("reason").textContent = say(reason);
+  correct("");
   results.clear();
   warn(state.scan.warnings);
-  viewer.show(state.volume, () => results.shown());
+  viewer.show(state.volume, shown);
   setWindow(modality === "CT" ? "soft" : "all");
   find("window").value = modality === "CT" ? "soft" : "all";
   await offerSets(modality);
@@ -191,11 +211,23 @@ function suggestion(term, name) {
 async function segment() {
   await resolve();
   if (find("segment").disabled) return;
-  const prompts = [...new Set(state.terms.flatMap((term) => term.prompts))];
+  correct("");
+  const wanted = [...new Set(state.terms.flatMap((term) => term.prompts))];
+  // What a person has corrected is not computed anew.
+  const kept = wanted.filter((name) => results.get(name)?.edited);
+  const prompts = wanted.filter((name) => !kept.includes(name));
+  if (!prompts.length) throw new Problem("prompt_invalid", "All of these are corrected, and stay as they are.");
+  const done = await run((on, signal) => server.segment(state.volume, prompts, on, signal));
+  state.provenance = done.provenance;
+  warn([...state.scan.warnings, ...done.warnings, ...kept.map((name) => `${name}: ${say("kept as it was corrected.")}`)]);
+}
+
+/** Run a job, with its progress shown, until it ends or is cancelled. */
+async function run(job) {
   state.job = new AbortController();
   busy(true);
   try {
-    const done = await server.segment(state.volume, prompts, {
+    return await job({
       queued: (position) => showProgress(0, `${position} ${say("jobs before this one")}`),
       estimated: (patches, seconds) => {
         if (seconds !== null) showProgress(0, `${say("about")} ${Math.max(1, Math.round(seconds))} s`);
@@ -203,20 +235,55 @@ async function segment() {
       progress: (fraction, stage) => showProgress(fraction, say(stage)),
       mask: (mask) => results.add(mask),
     }, state.job.signal);
-    state.provenance = done.provenance;
-    warn([...state.scan.warnings, ...done.warnings]);
   } finally {
     state.job = null;
     busy(false);
   }
 }
 
+/** Masks to draw; of the structure that is being corrected, what was drawn. */
+function shown() {
+  return results.shown().map((row) => ({ ...row, mask: pen.shownFor(row.mask.structure) ?? row.mask }));
+}
+
+/** Begin to correct a structure, or end with an empty name. */
+function correct(structure) {
+  state.unsaved ||= pen.hasStrokes;
+  if (structure) pen.begin(structure);
+  else pen.end();
+  find("pen").hidden = !structure;
+  find("pen_structure").textContent = structure;
+  viewer.draw();
+}
+
+async function carry(drawing) {
+  const found = [];
+  await run((on, signal) => server.correct(state.volume, drawing, { ...on, mask: (mask) => found.push(mask) }, signal));
+  const [mask] = found;
+  // Those about the image stand above the table.
+  mask.warnings = mask.warnings.filter((sentence) => !state.warnings.includes(sentence));
+  state.unsaved = true;
+  return mask;
+}
+
+function onKey(event) {
+  const isTyping = ["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "radio" && event.target.type !== "range";
+  if (!pen.structure || isTyping) return;
+  if ((event.ctrlKey || event.metaKey) && event.key === "z") pen.undo();
+  else if (event.key === "d") find("pen").elements.tool.value = "draw";
+  else if (event.key === "e") find("pen").elements.tool.value = "erase";
+  else return;
+  event.preventDefault();
+}
+
 async function save(format, name) {
+  correct("");
   const blob = await format(state.volume.grid, results.toSave(), state.provenance);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = name;
   link.click();
+  state.unsaved = false;
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
@@ -224,6 +291,7 @@ function busy(is) {
   find("progress").hidden = !is;
   find("cancel").hidden = !is;
   find("segment").hidden = is;
+  find("apply").disabled = is;
 }
 
 function showProgress(fraction, stage) {
@@ -241,6 +309,7 @@ function showPlace(index) {
 }
 
 function warn(sentences) {
+  state.warnings = sentences;
   find("warnings").textContent = [...new Set(sentences)].join(" ");
 }
 
@@ -255,7 +324,7 @@ async function guarded(action) {
       find("unlock").hidden = false;
       find("work").hidden = true;
     }
-    find("problem").textContent = problem.code ? `${problem.message} ${problem.hint}`.trim() : "This is a defect of the page.";
+    find("problem").textContent = problem.code ? `${say(problem.message)} ${problem.hint}`.trim() : "This is a defect of the page.";
     find("problem").hidden = false;
     if (!problem.code) console.error(problem);
   }

@@ -14,12 +14,13 @@ export class Results {
   /**
    * @param {HTMLTableSectionElement} body Where the rows go.
    * @param {(index: number[]) => void} onGo Called with the voxel to look at when a structure is clicked.
+   * @param {(structure: string) => void} onEdit Called when a structure is to be drawn in.
    * @param {() => void} onChange Called when something is shown or hidden.
    * @param {() => number} axis Voxel axis along which the largest slice is looked for.
    */
-  constructor(body, { onGo, onChange, axis }) {
+  constructor(body, { onGo, onEdit, onChange, axis }) {
     this.body = body;
-    Object.assign(this, { onGo, onChange, axis });
+    Object.assign(this, { onGo, onEdit, onChange, axis });
   }
 
   /** Forget everything. */
@@ -28,11 +29,17 @@ export class Results {
     this.body.replaceChildren();
   }
 
+  /** The mask of a structure, and whether a person has drawn in it; nothing if there is none. */
+  get(structure) {
+    const row = this.#rows.get(structure);
+    return row && { mask: row.mask, edited: row.edited };
+  }
+
   /** Add a mask, in place of an earlier one of the same structure. */
-  add(mask) {
+  add(mask, edited = false) {
     const earlier = this.#rows.get(mask.structure);
     const color = earlier?.color ?? COLORS[this.#rows.size % COLORS.length];
-    const row = { mask, color, visible: earlier?.visible ?? true, element: this.#element(mask, color) };
+    const row = { mask, color, edited, visible: earlier?.visible ?? true, element: this.#element(mask, color, edited) };
     if (earlier) earlier.element.replaceWith(row.element);
     else this.body.append(row.element);
     this.#rows.set(mask.structure, row);
@@ -47,14 +54,14 @@ export class Results {
   /** Masks to save: all that are not hidden. */
   toSave() {
     const kept = [...this.#rows.values()].filter((row) => row.visible);
-    return kept.map(({ mask, color }) => ({ mask, color, name: mask.structure }));
+    return kept.map(({ mask, color, edited }) => ({ mask, color, edited, name: mask.structure }));
   }
 
   get isEmpty() {
     return this.#rows.size === 0;
   }
 
-  #element(mask, color) {
+  #element(mask, color, edited) {
     const row = document.createElement("tr");
     row.dataset.structure = mask.structure;
     const eye = document.createElement("input");
@@ -75,7 +82,12 @@ export class Results {
     go.textContent = mask.structure;
     go.disabled = mask.isEmpty;
     go.addEventListener("click", () => this.onGo(mask.largestSlice(this.axis())));
-    row.append(cell(eye), cell(swatch), cell(go), cell(amount(mask)), cell(notes(mask)));
+    const edit = document.createElement("button");
+    edit.type = "button";
+    edit.textContent = "✎";
+    edit.setAttribute("aria-label", `${say("Correct")}: ${mask.structure}`);
+    edit.addEventListener("click", () => this.onEdit(mask.structure));
+    row.append(cell(eye), cell(swatch), cell(go), cell(amount(mask)), cell(notes(mask, edited)), cell(edit));
     return row;
   }
 }
@@ -84,9 +96,9 @@ function amount({ isEmpty, statistics }) {
   return isEmpty ? "" : `${statistics.volume_ml.toFixed(statistics.volume_ml < 10 ? 1 : 0)} ml`;
 }
 
-function notes({ isEmpty, statistics, warnings }) {
+function notes({ isEmpty, statistics, warnings }, edited) {
   if (isEmpty) return say("not found");
-  return [...(statistics.touches_border ? [say("cut off")] : []), ...warnings].join(" ");
+  return [...(edited ? [say("corrected")] : []), ...(statistics.touches_border ? [say("cut off")] : []), ...warnings].join(", ");
 }
 
 function cell(content) {

@@ -33,8 +33,9 @@ export async function segNrrd(grid, results, provenance) {
     "Segmentation_MasterRepresentation:=Binary labelmap",
     "Segmentation_ReferenceImageExtentOffset:=0 0 0",
   ];
-  results.forEach(({ mask, name, color }, n) => {
+  results.forEach(({ mask, name, color, edited }, n) => {
     const tags = [...Object.entries(provenance).map(([key, value]) => [key, String(value)])];
+    if (edited) tags.push(["maker", "edited"]);
     if (mask.warnings.length) tags.push(["warnings", mask.warnings.join(" ")]);
     lines.push(
       `Segment${n}_ID:=Segment_${n + 1}`,

@@ -1,6 +1,7 @@
 /** The server that this page came from. */
 
 import { fromReport, readAnswer } from "./answer_codec.js";
+import { encodeCorrection } from "./correction_codec.js";
 import { Problem } from "./problem.js";
 
 const VERSION = "1";
@@ -55,12 +56,30 @@ export class Server {
    */
   async segment(volume, prompts, on, signal) {
     const digest = await volume.digest();
-    const request = { volume: digest, prompts, estimate: true, details: true };
+    const body = JSON.stringify({ volume: digest, prompts, estimate: true, details: true });
+    return this.#compute(volume, digest, "/v1/segment", body, "application/json", on, signal);
+  }
+
+  /**
+   * Carry what was drawn into a mask to the rest of the image; the answer is one mask.
+   *
+   * @param {Volume} volume The scan.
+   * @param {Drawing} drawing The mask, and what was drawn in it.
+   * @param {object} on As for `segment`.
+   * @param {AbortSignal} signal Cancels the job.
+   */
+  async correct(volume, drawing, on, signal) {
+    const digest = await volume.digest();
+    const body = await encodeCorrection(digest, drawing);
+    return this.#compute(volume, digest, "/v1/correct", body, "application/vnd.textsegment.correction", on, signal);
+  }
+
+  async #compute(volume, digest, route, body, type, on, signal) {
     for (let tries = 1; ; tries += 1) {
       if (!this.#uploaded.has(digest)) await this.#upload(volume, digest, on, signal);
       this.#uploaded.add(digest);
       try {
-        const answer = await this.#post("/v1/segment", request, signal);
+        const answer = await this.#ask("POST", route, body, type, signal);
         return await readAnswer(answer.body, volume.grid, on);
       } catch (problem) {
         if (signal.aborted) throw cancelled();

@@ -16,6 +16,8 @@ export class Viewer {
   constructor(frames, onMove) {
     this.onMove = onMove;
     this.window = { level: 40, width: 400 };
+    /** What the left button does instead of moving the crosshair: `down`, `move` and `up`, with plane, slice and pixel. */
+    this.tool = null;
     this.cursor = [0, 0, 0];
     this.#views = Object.keys(PLANES).map((name) => new View(name, frames[name], this));
     new ResizeObserver(() => this.draw()).observe(frames.axial);
@@ -122,19 +124,21 @@ class View {
 
   #listen(viewer) {
     const { canvas } = this;
-    const point = (event) => {
+    const point = (event, phase) => {
       if (!this.#plane) return;
       const place = this.#fit();
       const x = Math.floor(((event.offsetX * place.ratio - place.left) / place.width) * this.#plane.width);
       const y = Math.floor(((event.offsetY * place.ratio - place.top) / place.height) * this.#plane.height);
-      viewer.moveTo(this.#plane.voxel(x, y, viewer.cursor[this.#plane.axis]));
+      const slice = viewer.cursor[this.#plane.axis];
+      if (viewer.tool) viewer.tool[phase](this.#plane, slice, x, y);
+      else if (phase !== "up") viewer.moveTo(this.#plane.voxel(x, y, slice));
     };
     const drag = { from: null };
     canvas.addEventListener("pointerdown", (event) => {
       canvas.setPointerCapture(event.pointerId);
       canvas.focus();
       if (event.button === 2) drag.from = [event.clientX, event.clientY, viewer.window];
-      else point(event);
+      else if (event.button === 0) point(event, "down");
     });
     canvas.addEventListener("pointermove", (event) => {
       if (event.buttons & 2 && drag.from) {
@@ -144,7 +148,10 @@ class View {
           level: level + (event.clientY - y) * unit, width: Math.max(width + (event.clientX - x) * unit, 1e-6),
         };
         viewer.draw();
-      } else if (event.buttons & 1) point(event);
+      } else if (event.buttons & 1) point(event, "move");
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      if (event.button === 0) point(event, "up");
     });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => {
