@@ -77,6 +77,10 @@ def test_scores_and_the_rule_for_absent_structures(tmp_path):
     assert by["a", "heart"].truth_is_empty
     assert summary["cases"] == 2
     assert summary["overall"]["count"] == 4
+    # Two structures are present, and two are not: an empty answer does not raise the mean of the former.
+    assert summary["present"]["count"] == 2
+    shown = [score.measures.dice for score in found if not score.truth_is_empty]
+    assert summary["present"]["dice"] == pytest.approx(sum(shown) / 4, abs=1e-6)
     rows = list(csv.DictReader((tmp_path / "scores.csv").read_text("utf-8").splitlines()))
     assert len(rows) == 8
     assert float(rows[0]["dice"]) == found[0].measures.dice

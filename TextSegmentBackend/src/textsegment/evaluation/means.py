@@ -79,6 +79,8 @@ class Means:
         by_structure: Mean over all cases of all data sets, keyed by (modality, structure).
         by_region: Mean over the structures of a region, without lesions, which have an entry of their own.
         overall: Mean over all structures and modalities; None without scores.
+        present: The same over the cases that show the structure, without those in which it is absent; None if
+            nothing is shown.
     """
 
     by_label: dict[tuple[str, str, str], Mean]
@@ -86,6 +88,7 @@ class Means:
     by_structure: dict[tuple[str, str], Mean]
     by_region: dict[str, Mean]
     overall: Mean | None
+    present: Mean | None
 
     @classmethod
     def of(cls, scores: Sequence[Score]) -> Means:
@@ -106,12 +109,14 @@ class Means:
             by_structure,
             {name: Mean.of_means(by_structure[key] for key in keys) for name, keys in regions.items()},
             Mean.of_means(by_structure.values()) if by_structure else None,
+            _mean_of_present(scores),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return all means as JSON-compatible values."""
         return {
             "overall": self.overall and self.overall.to_json(),
+            "present": self.present and self.present.to_json(),
             "regions": {name: mean.to_json() for name, mean in self.by_region.items()},
             "data_sets": {name: mean.to_json() for name, mean in self.by_dataset.items()},
             "structures": [
@@ -123,6 +128,11 @@ class Means:
                 for (name, modality, structure), mean in self.by_label.items()
             ],
         }
+
+
+def _mean_of_present(scores: Sequence[Score]) -> Mean | None:
+    shown = _grouped((s for s in scores if not s.truth_is_empty), lambda s: (s.modality, s.structure))
+    return Mean.of_means(Mean.of_scores(found) for found in shown.values()) if shown else None
 
 
 def group_of(modality: str, structure: str) -> str:

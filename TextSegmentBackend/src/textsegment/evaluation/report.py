@@ -81,7 +81,7 @@ def _page(
         _head(settings, summary),
         _sentences("Could not be evaluated", (f"{name}: {code}" for name, code in summary["failed"].items())),
         _compared(*other) if other else "",
-        _means("All structures", {"Mean of all structures": means.overall} if means.overall else {}),
+        _means("All structures", _overall(means)),
         _means("Regions", means.by_region),
         _means("Data sets", means.by_dataset),
         _means("Structures", {f"{name} ({code})": mean for (code, name), mean in means.by_structure.items()}),
@@ -106,6 +106,11 @@ def _head(settings: EvaluationSettings, summary: Mapping[str, Any]) -> str:
     }
     rows = "".join(f"<dt>{name}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items())
     return f"<header><h1>Evaluation</h1><dl>{rows}</dl></header>\n"
+
+
+def _overall(means: Means) -> dict[str, Mean]:
+    rows = {"Mean of all structures": means.overall, "Where they are present": means.present}
+    return {name: mean for name, mean in rows.items() if mean is not None}
 
 
 def _means(title: str, means: Mapping[str, Mean]) -> str:
