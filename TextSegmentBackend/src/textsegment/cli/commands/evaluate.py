@@ -119,7 +119,8 @@ def _closing_lines(
             f"surface Dice {overall['surface_dice']:.3f}."
         )
     if present := summary["present"]:
-        yield f"Where they are present: Dice {present['dice']:.3f}, surface Dice {present['surface_dice']:.3f}."
+        shares = f"Dice {present['dice']:.3f}, surface Dice {present['surface_dice']:.3f}"
+        yield f"Where they are present: {shares}."
     if other is not None:
         dice = other[1].overall[0]
         p = "too few patients for a test" if dice.p is None else f"p {dice.p:.3g}"
