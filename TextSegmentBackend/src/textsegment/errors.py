@@ -204,6 +204,12 @@ class CheckpointError(WeightsError):
     code = "checkpoint_mismatch"
 
 
+class SelfTestError(WeightsError):
+    """A model failed its self-test: its masks make no sense, or its numbers are wrong."""
+
+    code = "selftest_failed"
+
+
 class DeviceError(TextSegmentError):
     """The requested device is not available or does not work."""
 

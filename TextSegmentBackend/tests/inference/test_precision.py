@@ -2,13 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from tiny_engine import CONFIG
 
 from textsegment.errors import DeviceError
 from textsegment.inference import precision
+from textsegment.inference.encode import encode_patch
 from textsegment.inference.precision import choose_precision, cpu_precision
 from textsegment.model import slabs
+from textsegment.model.sat import SAT
 
 CPU = torch.device("cpu")
 
@@ -90,3 +94,16 @@ def test_what_is_asked_for_is_what_is_used(monkeypatch):
 def test_an_unknown_precision():
     with pytest.raises(DeviceError, match="precision"):
         choose_precision("fp8", CPU)
+
+
+@pytest.mark.parametrize("name", ["fp32", "bf16", "fp16"])
+def test_a_precision_that_the_processor_lacks_is_refused_and_any_other_computes(name):
+    if not slabs.can_compute(precision.PRECISIONS[name]):
+        with pytest.raises(DeviceError, match=f"cannot compute in {name}"):
+            choose_precision(name, CPU)
+        return
+    dtype = choose_precision(name, CPU)
+    network = SAT(CONFIG).eval()
+    patch = np.random.default_rng(0).normal(size=(64, 64, 64)).astype(np.float32)
+    with torch.inference_mode():
+        assert encode_patch(network, patch, CPU, dtype).pixel_features.shape == (6, 64, 64, 64)

@@ -24,6 +24,7 @@ from textsegment.cli.commands.evaluate import evaluate_command
 from textsegment.cli.commands.inspect import inspect_command
 from textsegment.cli.commands.node import node_app
 from textsegment.cli.commands.segment import segment_command
+from textsegment.cli.commands.selftest import selftest_command
 from textsegment.cli.commands.serve import serve_command
 from textsegment.cli.commands.terms import terms_app
 from textsegment.cli.commands.train import train_command
@@ -93,6 +94,7 @@ app.command("inspect")(inspect_command)
 app.command("compare")(compare_command)
 app.command("demo")(demo_command)
 app.command("app")(app_command)
+app.command("selftest")(selftest_command)
 app.command("serve")(serve_command)
 app.add_typer(terms_app, name="terms")
 app.add_typer(weights_app, name="weights")

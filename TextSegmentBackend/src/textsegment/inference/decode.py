@@ -8,6 +8,7 @@ from torch import Tensor
 from textsegment.geometry import Box
 from textsegment.inference.accumulate import Accumulator
 from textsegment.inference.device import CPU
+from textsegment.inference.encode import not_finite
 from textsegment.model.sat import SAT
 
 _FEATURES_SHARE = 4  # maximum bytes of features per byte of logits computed at once
@@ -33,10 +34,15 @@ def decode_patch(
         weight: float32, with the shape of ``box``.
         accumulator: Sums of these prompts; ``begin_patch`` has been called for this patch.
         block_bytes: Bytes of logits computed at once.
+
+    Raises:
+        WeightsError: The embeddings are not finite.
     """
     # CPUs are slow at half-precision multiplication.
     dtype = torch.float32 if pixel_features.device == CPU else pixel_features.dtype
     embeddings = mask_embeddings.to(dtype)
+    if not torch.isfinite(embeddings).all():  # a mask of NaN would look as if nothing had been found
+        raise not_finite()
     height, width, depth = box.shape
     # Few prompts have few logits, but their features, as float32, should stay in the cache as well.
     numbers = max(len(embeddings), len(pixel_features) // _FEATURES_SHARE) * width * depth

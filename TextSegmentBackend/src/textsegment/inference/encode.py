@@ -41,7 +41,12 @@ def encode_patch(
         if _is_finite(features.tokens) and _is_finite(features.pixel_features):
             return features._replace(tokens=features.tokens.float())
         del features
-    raise WeightsError("The network answers with numbers that are not finite.", "Import its weights again.")
+    raise not_finite()
+
+
+def not_finite() -> WeightsError:
+    """Return the error for a network that answers with NaN or infinity."""
+    return WeightsError("The network answers with numbers that are not finite.", "Import its weights again.")
 
 
 def _is_finite(x: Tensor) -> bool:

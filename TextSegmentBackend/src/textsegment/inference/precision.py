@@ -16,7 +16,7 @@ from textsegment.errors import DeviceError, OutputError
 from textsegment.files.atomic import atomic_output, make_folder
 from textsegment.inference.device import CPU
 from textsegment.inference.weights.store import home
-from textsegment.model.slabs import conv_speed_test
+from textsegment.model.slabs import can_compute, conv_speed_test
 
 PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -46,6 +46,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         raise DeviceError("The precision is not known.", "Use auto, fp32, fp16 or bf16.")
     if name == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise DeviceError("This GPU cannot compute in bf16.", "Use --precision fp16.")
+    if device == CPU and not can_compute(PRECISIONS[name]):
+        raise DeviceError(f"This processor cannot compute in {name}.", "Use --precision auto, or fp32.")
     return PRECISIONS[name]
 
 

@@ -165,6 +165,20 @@ def conv_speed_test(dtype: torch.dtype) -> Callable[[], Tensor]:
     return lambda: F.conv3d(x, weight, padding=(0, 1, 1))
 
 
+def can_compute(dtype: torch.dtype) -> bool:
+    """Return whether this CPU can run large layers in a data type; without slabs, PyTorch can run all."""
+    if not _SUITED:
+        return True
+    x, weight = torch.zeros(1, 16, 3, 4, 4, dtype=dtype), torch.zeros(16, 16, 3, 3, 3, dtype=dtype)
+    try:
+        torch.mkldnn_convolution(
+            _channels_last(x), _channels_last(weight), None, [0, 1, 1], [1] * 3, [1] * 3, 1
+        )
+    except RuntimeError:
+        return False
+    return True
+
+
 def finished(x: Tensor | Convolved) -> Tensor:
     """Return the features as a tensor (B, C, h, w, d)."""
     return x if isinstance(x, Tensor) else x.finish()

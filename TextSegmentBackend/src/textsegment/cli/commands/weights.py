@@ -19,6 +19,11 @@ weights_app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="sat-nano or sat-pro.")]
 
+_OFFER = (
+    "Test them on a sample scan before you rely on them: `textsegment selftest --model {name}`. It says "
+    "first how much memory it takes, and then how many minutes."
+)
+
 
 @weights_app.command("list")
 def list_command() -> None:
@@ -69,6 +74,7 @@ def download_command(
     finally:
         progress.stop()
     typer.echo(f"{name} is ready: {path}")
+    typer.echo(_OFFER.format(name=name))
 
 
 @weights_app.command("import")
@@ -81,6 +87,7 @@ def import_command(
 
     path = import_folder(name, folder)
     typer.echo(f"{name} is ready: {path}")
+    typer.echo(_OFFER.format(name=name))
 
 
 @weights_app.command("verify")
