@@ -16,7 +16,7 @@ from evaluate_tidy import labels_on_grid
 
 from textsegment.files.images.nifti import write_nifti
 from textsegment.files.reading import read_volume
-from textsegment.inference.selftest.sample import sample_scan
+from textsegment.files.sample import sample_scan
 
 OUTPUT = Path(__file__).parents[1] / "src/textsegment/model/data/sample-chest-labels.nii.gz"
 

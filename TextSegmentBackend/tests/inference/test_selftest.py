@@ -15,13 +15,14 @@ from named_weights import tensor_for
 from torch import nn
 
 from textsegment.errors import SelfTestError, WeightsError
+from textsegment.files.sample import sample_scan
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.selftest import run as run_module
 from textsegment.inference.selftest.check import Check
 from textsegment.inference.selftest.numbers import Numbers, compare_numbers
 from textsegment.inference.selftest.page import write_selftest
 from textsegment.inference.selftest.run import run_selftest
-from textsegment.inference.selftest.sample import EXPECTED, sample_scan
+from textsegment.inference.selftest.sample import EXPECTED
 from textsegment.inference.weights.models import LoadedModel, load_model
 from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingTable

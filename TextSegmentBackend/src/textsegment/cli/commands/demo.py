@@ -29,8 +29,6 @@ def demo_command(
 
     The scan comes with the package slicerio. Results of an earlier demo in the folder are replaced.
     """
-    from textsegment.inference.selftest.sample import sample_scan
-
     check_text(text)
     scan = sample_scan()
     folder = make_folder(output)

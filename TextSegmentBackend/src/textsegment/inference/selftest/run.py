@@ -12,12 +12,13 @@ from textsegment.caution import Caution
 from textsegment.errors import SelfTestError, WeightsError
 from textsegment.files.reading import read_volume
 from textsegment.files.report.summary import make_report
+from textsegment.files.sample import sample_scan
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.estimate import Estimate, estimate
 from textsegment.inference.selftest.check import Check
 from textsegment.inference.selftest.machine import describe_machine, peak_memory_bytes
 from textsegment.inference.selftest.numbers import SHAPE, compare_numbers
-from textsegment.inference.selftest.sample import EXPECTED, sample_scan
+from textsegment.inference.selftest.sample import EXPECTED
 from textsegment.inference.selftest.sense import judge
 from textsegment.inference.weights.models import LoadedModel
 from textsegment.segmentation import Segmentation

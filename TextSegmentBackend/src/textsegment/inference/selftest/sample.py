@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from textsegment.errors import DependencyMissingError
 from textsegment.files.reading import read_volume
 
 _LABELS = "data/sample-chest-labels.nii.gz"
@@ -53,22 +50,6 @@ EXPECTED = (
     Expected("left hip", (0, 40), _ANY_HU),
 )
 """Eight structures that 3D Slicer's sample chest CT shows (without contrast medium), and two it does not."""
-
-
-def sample_scan() -> Path:
-    """Return the path of 3D Slicer's sample chest CT in the slicerio package.
-
-    Raises:
-        DependencyMissingError: If the package is not installed or does not contain the scan.
-    """
-    spec = find_spec("slicerio")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        scan = Path(folder) / "data" / "CTChest4.nrrd"
-        if scan.is_file():
-            return scan
-    raise DependencyMissingError(
-        "The package slicerio, which holds the sample scan, is not installed.", "Run `pip install slicerio`."
-    )
 
 
 def drawn_masks() -> Mapping[str, NDArray[np.bool_]]:
