@@ -118,3 +118,15 @@ def test_right_answers_cost_little_and_wrong_ones_much(loss) -> None:
     right, known = torch.where(targets, 8.0, -8.0), torch.ones_like(targets)
     assert loss(right, targets, known) < 0.1
     assert loss(-right, targets, known) > 3
+
+
+@pytest.mark.parametrize("loss", [published_loss, independent_loss, exclusive_loss])
+def test_a_patch_about_which_nothing_is_known_costs_nothing_it_cannot_pay(loss) -> None:
+    """A mean over no voxels is no number, and would spoil all weights."""
+    logits = torch.randn(2, 3, 3, 3, requires_grad=True)
+    nothing = torch.zeros(2, 3, 3, 3, dtype=torch.bool)
+    value = loss(logits, nothing, nothing)
+    value.backward()
+    assert torch.isfinite(value)
+    assert logits.grad is not None
+    assert not logits.grad.any()

@@ -214,3 +214,20 @@ def test_a_model_is_not_called_better_unless_it_is(gains: list[float], is_better
     verdict = judge(scores(before), scores(after))
     assert verdict.is_better is is_better
     assert said in verdict.sentence
+
+
+def test_a_step_whose_loss_is_no_number_is_left_out(spheres: DataSet, tmp_path: Path) -> None:
+    """One such step would turn all weights into nothing, unnoticed until the end."""
+    lines: list[str] = []
+    run = Trainer(TINY, replace(QUICK, steps=40), [spheres], tmp_path, lines.append)
+    objective = run.objective
+
+    def broken(levels, patch, structures, step, random):  # type: ignore[no-untyped-def]
+        found = objective(levels, patch, structures, step, random)
+        return found._replace(loss=found.loss * float("nan")) if step > 0 else found
+
+    run.objective = broken  # type: ignore[assignment]
+    with pytest.raises(SettingsError, match="no finite number for 20 steps"):
+        run.run()
+    assert sum("left out" in line for line in lines) == 20
+    assert all(torch.isfinite(tensor).all() for tensor in run.learner.state_dict().values())

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.datasets.data_set import DataSet
-from textsegment.errors import CheckpointError
+from textsegment.errors import CheckpointError, SettingsError
 from textsegment.files.atomic import make_folder
 from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
@@ -35,6 +35,7 @@ from textsegment.training.validation import Score, mean_dice, validate
 Report = Callable[[str], None]
 REPORT_EVERY = 20
 REVIVE_EVERY = 300
+MOST_LEFT_OUT = 20
 LOST_DICE, FOUND_DICE = 0.03, 0.3
 _ALONE = Processes()
 
@@ -100,6 +101,7 @@ class Trainer:
         wanted = settings.bfloat16
         self.bfloat16 = has_fast_bfloat16(self.device) if wanted is None else wanted
         self.step, self.best, self.best_step, self.since_best = 0, -1.0, 0, 0
+        self._left_out, self._last_loss = 0, 0.0
         self.dice: dict[Prompt, float] = {}  # running mean over training patches
         self._resume()
 
@@ -172,17 +174,32 @@ class Trainer:
                 value, dice = self._one_patch(place, 1 / len(places))
             loss += value
             found.append((place, dice))
-        if self.settings.clip > 0:
-            nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip)
+        everywhere = self.processes.gathered((loss, found))
+        mean_loss = float(np.mean([value for value, _ in everywhere]))
+        norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip or math.inf)
+        if not (math.isfinite(mean_loss) and math.isfinite(float(norm))):
+            self._leave_out()
+            return self._last_loss
+        self._left_out, self._last_loss = 0, mean_loss
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step)
         self.optimizer.step()
         self.average.update_parameters(self.learner)
-        everywhere = self.processes.gathered((loss, found))
         for _, dice in sorted((entry for _, entries in everywhere for entry in entries), key=lambda e: e[0]):
             for prompt, value in dice.items():
                 self.dice[prompt] = 0.9 * self.dice.get(prompt, value) + 0.1 * value
-        return float(np.mean([value for value, _ in everywhere]))
+        return mean_loss
+
+    def _leave_out(self) -> None:
+        """Leave out a step whose loss or gradient is no number, rather than spoil the weights."""
+        self.optimizer.zero_grad()
+        self._left_out += 1
+        self.report(f"step {self.step + 1}  left out: its loss is no finite number")
+        if self._left_out >= MOST_LEFT_OUT:
+            raise SettingsError(
+                f"The loss has been no finite number for {self._left_out} steps.",
+                "Go on from the last checkpoint with a lower learning rate.",
+            )
 
     def _one_patch(self, place: int, share: float) -> tuple[float, dict[Prompt, float]]:
         random = np.random.default_rng((self.settings.seed, self.step, place))
