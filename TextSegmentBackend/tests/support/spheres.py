@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from textsegment.datasets.data_set import DataSet
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.config import SATConfig
+from textsegment.training.draws import Draw
 from textsegment.training.parallel import Processes
 from textsegment.training.run import Run
 from textsegment.training.settings import DEMO_RECIPE, TrainingSettings
@@ -121,10 +123,10 @@ def run_slowly(data: str, folder: str) -> None:
     each = trainer(DataSet(data), Path(folder))
     step = each._train_step
 
-    def wait_after_four() -> float:
+    def wait_after_four(draws: Sequence[Draw]) -> float:
         if each.step == 5:
             time.sleep(600)
-        return step()
+        return step(draws)
 
     each._train_step = wait_after_four  # type: ignore[method-assign]
     each.run()

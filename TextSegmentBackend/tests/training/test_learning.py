@@ -93,6 +93,17 @@ def test_two_processes_learn_what_one_does(spheres: DataSet, tmp_path: Path) -> 
         assert torch.allclose(tensor, together["learner"][name], rtol=0, atol=1e-5), name
 
 
+def test_workers_prepare_what_would_have_been_drawn_without_them(spheres: DataSet, tmp_path: Path) -> None:
+    without, beside = (
+        trainer(spheres, tmp_path / "a", steps=3),
+        trainer(spheres, tmp_path / "b", steps=3, workers=1),
+    )
+    without.run()
+    beside.run()
+    for name, tensor in without.learner.state_dict().items():
+        assert torch.equal(tensor, beside.learner.state_dict()[name]), name
+
+
 def test_training_stops_when_held_out_patients_no_longer_gain(spheres: DataSet, tmp_path: Path) -> None:
     each = trainer(spheres, tmp_path, steps=40, learning_rate=0.0, validate_every=2, patience=2)
     each.run()

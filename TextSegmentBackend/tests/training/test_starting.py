@@ -144,9 +144,9 @@ def test_a_structure_that_is_never_found_starts_again_from_a_living_one(
     assert 0 < float((revived - before["left kidney"]).abs().max()) < 1
 
 
-def test_the_rate_rises_linearly_and_falls_as_a_cosine(spheres: DataSet, tmp_path: Path) -> None:
-    run = Trainer(TINY, replace(QUICK, steps=110, warm_up_steps=10), [spheres], tmp_path, quiet)
-    rates = [run.rate(step) for step in (0, 9, 10, 60, 109)]
+def test_the_rate_rises_linearly_and_falls_as_a_cosine() -> None:
+    settings = replace(QUICK, steps=110, warm_up_steps=10)
+    rates = [settings.rate(step) for step in (0, 9, 10, 60, 109)]
     assert rates == pytest.approx([1e-3, 1e-2, 1e-2, 5e-3, 1e-2 * 0.5 * (1 + np.cos(np.pi * 0.99))])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,14 @@ UNKNOWN = -1
 """Atom of voxels about which nothing is known."""
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingCase:
-    """A labelled scan on the canonical grid.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CaseLabels:
+    """What a case knows about its structures, without voxels.
 
     Structures may overlap. Voxels that belong to the same structures form an *atom*; one map of atoms holds
     them all, so that augmenting a patch costs the same whatever the number of structures.
 
     Attributes:
-        image: Normalised voxels, float16 ``[x, y, z]``.
-        atoms: Map of atoms, int16 ``[x, y, z]``: 0 where no structure is drawn, -1 where nothing is known.
         membership: Boolean (number of atoms, N): whether an atom belongs to a structure.
         structures: The N drawn structures.
         absent: Structures that are known not to be in the scan.
@@ -33,14 +31,30 @@ class TrainingCase:
         exclusive: Structures that share no voxel and contain no other structure.
     """
 
-    image: NDArray[np.float16]
-    atoms: NDArray[np.int16]
     membership: NDArray[np.bool_]
     structures: tuple[str, ...]
     absent: tuple[str, ...]
     modality: str
     extents: Mapping[str, tuple[int, int]]
     exclusive: frozenset[str]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TrainingCase(CaseLabels):
+    """A labelled scan on the canonical grid.
+
+    Attributes:
+        image: Normalised voxels, float16 ``[x, y, z]``.
+        atoms: Map of atoms, int16 ``[x, y, z]``: 0 where no structure is drawn, -1 where nothing is known.
+    """
+
+    image: NDArray[np.float16]
+    atoms: NDArray[np.int16]
+
+    @property
+    def labels(self) -> CaseLabels:
+        """The case without its voxels."""
+        return CaseLabels(**{each.name: getattr(self, each.name) for each in fields(CaseLabels)})
 
     @property
     def nbytes(self) -> int:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from textsegment.training import augment
-from textsegment.training.case import TrainingCase
+from textsegment.training.case import CaseLabels, TrainingCase
 from textsegment.training.settings import Size, TrainingSettings
 
 _UNCHANGED_SHARE = 0.3
@@ -32,13 +32,13 @@ class Patch:
     """A patch of a training case.
 
     Attributes:
-        case: Case that it belongs to.
+        case: What is known about the structures of its case.
         image: Normalised voxels (1, 1, h, w, d).
         atoms: Map of atoms (h, w, d) as in the case.
         partly: Bits (h, w, d): bit n is set where the n-th of the case's ``extents`` is unknown.
     """
 
-    case: TrainingCase
+    case: CaseLabels
     image: Tensor
     atoms: Tensor
     partly: Tensor
@@ -104,7 +104,7 @@ class PatchSource:
             item = self._published({"image": image, "labels": labels})
             image, labels = item["image"].as_tensor(), item["labels"].as_tensor()
         image, labels = (_padded(x, size) for x in (image, labels))
-        return Patch(case, image[None].float(), labels[0].long(), labels[1].long())
+        return Patch(case.labels, image[None].float(), labels[0].long(), labels[1].long())
 
     def _strongly(
         self, image: Tensor, labels: Tensor, size: Size, random: np.random.Generator

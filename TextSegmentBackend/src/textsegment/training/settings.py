@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,7 +56,8 @@ class TrainingSettings:
         train: Parts that are trained (see ``PARTS``); the others keep their weights.
         replay: Share of patches from further sets (``--replay``), against forgetting.
         bfloat16: Whether the U-Net runs in mixed precision; None where that is faster.
-        cache_gb: Memory for scans that have been read, in gigabytes.
+        cache_gb: Memory for scans that have been read, in gigabytes, in each process that prepares patches.
+        workers: Processes that prepare patches ahead; 0 prepares them in between. A GPU needs several.
         seed: Seed of weights, sampling and augmentation.
     """
 
@@ -81,6 +83,7 @@ class TrainingSettings:
     replay: float = 0.2
     bfloat16: bool | None = None
     cache_gb: float = 4.0
+    workers: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -90,6 +93,13 @@ class TrainingSettings:
             )
         if self.steps < 1 or self.batch < 1 or self.prompts < 1:
             raise SettingsError("Steps, batch and prompts are 1 at least.")
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step: linear warm-up, then half a cosine down to zero."""
+        if step < self.warm_up_steps:
+            return self.learning_rate * (step + 1) / self.warm_up_steps
+        share = (step - self.warm_up_steps) / max(1, self.steps - self.warm_up_steps)
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
 PUBLISHED_RECIPE = TrainingSettings(sizes=(((288, 288, 64), 1.0),))

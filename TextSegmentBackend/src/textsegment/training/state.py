@@ -15,7 +15,7 @@ from textsegment.training.settings import TrainingSettings
 
 LAST = "last.pt"
 # May differ when a run goes on: they do not change what was learnt so far.
-_FREE = ("steps", "checkpoint_every", "validate_every", "patience", "cache_gb", "learning_rate")
+_FREE = ("steps", "checkpoint_every", "validate_every", "patience", "cache_gb", "workers", "learning_rate")
 
 
 def save_state(folder: Path, settings: TrainingSettings, state: dict[str, Any]) -> None:

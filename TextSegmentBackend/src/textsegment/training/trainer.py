@@ -20,13 +20,13 @@ from textsegment.files.atomic import make_folder
 from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
 from textsegment.training.cases import TrainingCases
+from textsegment.training.draws import Draw, Draws, random_of_loss
 from textsegment.training.export import card_of, export, load_start
 from textsegment.training.learner import Learner
 from textsegment.training.log import RunLog, duration
 from textsegment.training.objective import Objective
 from textsegment.training.parallel import Processes, device_of
-from textsegment.training.patches import PatchSource
-from textsegment.training.prompts import Prompt, PromptTable, choose, most_alike
+from textsegment.training.prompts import Prompt, PromptTable, most_alike
 from textsegment.training.settings import TrainingSettings
 from textsegment.training.starting import known_to, make_learner, require_grid
 from textsegment.training.state import read_state, save_state
@@ -97,7 +97,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             learning, settings.learning_rate, betas=(0.9, 0.999), weight_decay=settings.weight_decay
         )
-        self.patches, self.objective = PatchSource(settings, config.patch_size), Objective(settings)
+        self.draws = Draws(settings, config.patch_size, self.cases, self.replay)
+        self.objective = Objective(settings)
         wanted = settings.bfloat16
         self.bfloat16 = has_fast_bfloat16(self.device) if wanted is None else wanted
         self.step, self.best, self.best_step, self.since_best = 0, -1.0, 0, 0
@@ -128,8 +129,10 @@ class Trainer:
         self.report(
             f"{self.learning:,} of {sum(p.numel() for p in self.learner.parameters()):,} weights learn"
         )
+        places = self.processes.places(self.settings.batch)
+        draws = self.draws.ahead(self.step, places)
         while self.step < self.settings.steps and not self._gave_up():
-            losses.append(self._train_step())
+            losses.append(self._train_step([next(draws) for _ in places]))
             self.step += 1
             if self.step % REPORT_EVERY == 0 or self.step == self.settings.steps:
                 seconds = (time.monotonic() - began) / (self.step - first)
@@ -156,24 +159,15 @@ class Trainer:
     def _gave_up(self) -> bool:
         return 0 < self.settings.patience <= self.since_best
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate of a step: linear warm-up, then half a cosine down to zero."""
-        settings = self.settings
-        if step < settings.warm_up_steps:
-            return settings.learning_rate * (step + 1) / settings.warm_up_steps
-        share = (step - settings.warm_up_steps) / max(1, settings.steps - settings.warm_up_steps)
-        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
-
-    def _train_step(self) -> float:
-        places = self.processes.places(self.settings.batch)
+    def _train_step(self, draws: Sequence[Draw]) -> float:
         self.optimizer.zero_grad()
         loss = 0.0
         found: list[tuple[int, dict[Prompt, float]]] = []
-        for place in places:
-            with self.processes.without_exchange(self.module, wait=place != places[-1]):
-                value, dice = self._one_patch(place, 1 / len(places))
+        for draw in draws:
+            with self.processes.without_exchange(self.module, wait=draw is not draws[-1]):
+                value, dice = self._one_patch(draw, 1 / len(draws))
             loss += value
-            found.append((place, dice))
+            found.append((draw.place, dice))
         everywhere = self.processes.gathered((loss, found))
         mean_loss = float(np.mean([value for value, _ in everywhere]))
         norm = nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip or math.inf)
@@ -182,7 +176,7 @@ class Trainer:
             return self._last_loss
         self._left_out, self._last_loss = 0, mean_loss
         for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(self.step)
+            group["lr"] = self.settings.rate(self.step)
         self.optimizer.step()
         self.average.update_parameters(self.learner)
         for _, dice in sorted((entry for _, entries in everywhere for entry in entries), key=lambda e: e[0]):
@@ -201,13 +195,14 @@ class Trainer:
                 "Go on from the last checkpoint with a lower learning rate.",
             )
 
-    def _one_patch(self, place: int, share: float) -> tuple[float, dict[Prompt, float]]:
-        random = np.random.default_rng((self.settings.seed, self.step, place))
-        is_replay = self.replay is not None and random.random() < self.settings.replay
-        case = (self.replay if is_replay and self.replay else self.cases).draw(random)
-        patch = self.patches.cut(case, random)
-        structures = choose(patch, self.settings.prompts, self.settings.negatives, random)
-        levels = self.module(patch.image.to(self.device), structures, case.modality, bfloat16=self.bfloat16)
+    def _one_patch(self, draw: Draw, share: float) -> tuple[float, dict[Prompt, float]]:
+        patch, structures, random = (
+            draw.patch,
+            draw.structures,
+            random_of_loss(self.settings, self.step, draw.place),
+        )
+        image, modality = patch.image.to(self.device), patch.case.modality
+        levels = self.module(image, structures, modality, bfloat16=self.bfloat16)
         outcome = self.objective(levels, patch, structures, self.step, random)
         torch.autograd.backward(outcome.loss * share)
         return float(outcome.loss.detach()) * share, outcome.dice
@@ -216,7 +211,7 @@ class Trainer:
         if log is None:
             return
         dice = sum(self.dice.values()) / max(len(self.dice), 1)
-        log.add_step(self.step, loss, dice, self.rate(self.step - 1), seconds)
+        log.add_step(self.step, loss, dice, self.settings.rate(self.step - 1), seconds)
         left = duration(seconds * (self.settings.steps - self.step))
         self.report(f"step {self.step}  loss {loss:.3f}  dice {dice:.3f}  {left} left")
 

@@ -46,6 +46,9 @@ def train_command(
     processes: Annotated[
         int, typer.Option(min=1, help="Processes on this machine, each with a GPU or a share of the cores.")
     ] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=0, help="Processes that prepare patches ahead, for each GPU.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, sampling and augmentation.")] = None,
 ) -> None:
     """Train a model.
@@ -68,6 +71,7 @@ def train_command(
         "validate_every": validate_every,
         "patience": patience,
         "checkpoint_every": checkpoint_every,
+        "workers": workers,
         "seed": seed,
         "train": tuple(part.strip() for part in parts.split(",")) if parts else None,
     }
