@@ -65,7 +65,7 @@ class Draws(Dataset[Draw]):
         return Draw(place, patch, choose(patch, self._settings.prompts, self._settings.negatives, random))
 
     def ahead(self, step: int, places: Sequence[int]) -> Iterator[Draw]:
-        """Yield the draws of some places of each batch from a step on, prepared by workers if there are any."""
+        """Yield the draws of some places of each batch, from a step on, prepared ahead by workers."""
         workers = self._settings.workers
         loader: DataLoader[Draw] = DataLoader(
             self,
