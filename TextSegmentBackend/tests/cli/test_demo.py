@@ -93,7 +93,7 @@ def test_report(demo):
 
 def test_without_slicerio_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicerio", None)
-    monkeypatch.setattr("textsegment.cli.commands.demo.find_spec", lambda name: None)
+    monkeypatch.setattr("textsegment.files.sample.find_spec", lambda name: None)
     ended = textsegment("demo", "-o", tmp_path / "out")
     assert ended.code == 7
     assert "pip install slicerio" in ended.err
