@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from textsegment.compare.surface import Surface
 
 # Number of nearby elements that are looked at exactly, and of pairs of points and elements at a time.
-_NEARBY = 8
+_NEARBY = 4
 _AT_ONCE = 200_000
 # Beyond this many times the size of an element, its centroid is as good as its nearest point.
 _FAR = 4.0
