@@ -11,6 +11,7 @@ from textsegment.errors import RulesError
 from textsegment.node.connections import Destination, Poll, Port, Receive, Seconds, Web
 from textsegment.node.rules.rule import Rule, RuleSet
 from textsegment.node.tables import ItemName, Table, check_table, read_toml
+from textsegment.templates.reading import SUFFIXES
 
 _PATHS = ("folder", "certfile", "keyfile", "ca_file", "password_file", "token_file", "rules_file")
 Count = Annotated[int, Field(gt=0)]
@@ -176,14 +177,14 @@ def read_rules(path: Path | str) -> RuleSet:
         RulesError: The file is invalid.
     """
     path = Path(path)
-    content = read_toml(path)
+    content = _with_paths(read_toml(path), path.parent)
     if set(content) - {"rules"}:
         return RuleSet(rules=read_settings(path).rules)
     return check_table(RuleSet, content, path.name)
 
 
 def _rules_in(path: Path) -> Any:
-    content = read_toml(path)
+    content = _with_paths(read_toml(path), path.parent)
     check_table(RuleSet, content, path.name)
     return content["rules"]
 
@@ -194,4 +195,5 @@ def _with_paths(value: Any, base: Path, key: str = "") -> Any:
         return {name: _with_paths(each, base, name) for name, each in value.items()}
     if isinstance(value, list):
         return [_with_paths(each, base, key) for each in value]
-    return str((base / value).absolute()) if key in _PATHS and isinstance(value, str) else value
+    is_path = key in _PATHS or (key == "template" and str(value).lower().endswith(SUFFIXES))
+    return str((base / value).absolute()) if is_path and isinstance(value, str) else value
