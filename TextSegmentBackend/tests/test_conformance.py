@@ -12,6 +12,7 @@ import pytest
 from contestants import CONTESTANTS, SMALL
 
 from textsegment.correction import Edit
+from textsegment.doubt import Calibration, of_all
 from textsegment.effort import Effort
 from textsegment.errors import (
     CancelledError,
@@ -264,11 +265,21 @@ def test_a_server_gives_the_masks_of_its_engine():
         theirs = there.segmenter.segment(phantom((40, 36, 24)), there.found)
     assert ours.provenance == theirs.provenance
     for one, other in zip(ours, theirs, strict=True):
-        assert one.statistics == other.statistics
+        assert repr(one.statistics) == repr(other.statistics)  # NaN equals NaN
         assert np.array_equal(one.full((40, 36, 24)), other.full((40, 36, 24)))
 
 
 REGION = Box((6, 4, 3), (SMALL[0] - 5, SMALL[1], SMALL[2] - 2))
+
+
+def test_masks_are_judged_by_the_same_calibration_everywhere(contestant):
+    result = contestant.segmenter.segment(phantom(SMALL), contestant.found)
+    calibration = contestant.segmenter.info().calibration
+    assert Calibration.of(result.provenance) == calibration
+    is_network = contestant.segmenter.info().model == "tiny"
+    assert (calibration == Calibration(0.3, 0.4, 12, 200)) is is_network
+    assert all(doubt.is_judged is is_network for doubt in of_all(result))
+    assert any(doubt.reasons for doubt in of_all(result))
 
 
 def test_a_check_measures_how_far_a_second_computation_agrees(contestant):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ray_server import RayServer, shared_ray
 from server_process import ServerProcess
 
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.doubt import Calibration
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmenter import Segmenter
 from textsegment.testing import FakeSegmenter
@@ -41,7 +42,8 @@ def tiny_segmenter() -> LocalSegmenter:
     """Return SAT with a few random weights; also the factory of the server."""
     from tiny_engine import tiny_model
 
-    return LocalSegmenter(tiny_model(), device="cpu", precision="fp32", threads=1)
+    model = replace(tiny_model(), calibration=Calibration(0.3, 0.4, 12, 200))
+    return LocalSegmenter(model, device="cpu", precision="fp32", threads=1)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,7 @@ def parts_of(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> Pa
     order = np.argsort(-volumes, kind="stable")
     count = int((volumes >= _SPECK * volumes[order[0]]).sum())
     if count < 2:
-        return Parts(1, 0.0, np.nan)
+        return Parts(1, 0.0, math.nan)
     first, second = order[:2]
     boxes = ndimage.find_objects(labels)
     near = (_surface(labels, n + 1, boxes[n]) * size for n in (first, second))
