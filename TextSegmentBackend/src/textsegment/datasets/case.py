@@ -181,7 +181,7 @@ def canonical_file(folder: str, structure: str) -> str:
 def within_heights(geometry: Geometry, heights: list[float]) -> NDArray[np.bool_]:
     """Return which voxels of a grid lie in a range of heights in the body (patient axis S), in millimetres.
 
-    >>> within_heights(Geometry(np.diag([1, 1, 2, 1]), (1, 1, 4)), [2, 4])[0, 0]
+    >>> within_heights(Geometry((1, 1, 4), np.diag([1, 1, 2, 1])), [2, 4])[0, 0]
     array([False,  True,  True, False])
     """
     low, high = heights
