@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import slicer
@@ -57,6 +58,8 @@ class TextSegmentLogic:
         modality: str | None = None,
         segmenter: Segmenter | None = None,
         roiNode: Any = None,
+        tidy: bool | None = None,
+        check: bool = False,
         wait: bool = True,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Any:
@@ -70,6 +73,8 @@ class TextSegmentLogic:
             segmenter: Segmenter that finds the structures; None for the engine that was chosen in the panel,
                 which is started if necessary.
             roiNode: Markups ROI that limits the segmentation, which saves time; None for the whole image.
+            tidy: Whether to remove stray parts by rules of anatomy; None for what is usual for the model.
+            check: Whether to look at the image a second time, shifted, to find out which masks are unstable.
             wait: Whether to return only at the end; the GUI stays responsive meanwhile.
             on_event: Callback that gets the run after every change.
 
@@ -88,7 +93,16 @@ class TextSegmentLogic:
             return find_structures(text, code, model.structures.get(code, ()), lambda meaning: True)
 
         run = self._begin(
-            volumeNode, segmentationNode, code, choose, (), segmenter, on_event, roi_node=roiNode
+            volumeNode,
+            segmentationNode,
+            code,
+            choose,
+            (),
+            segmenter,
+            on_event,
+            roi_node=roiNode,
+            tidy=tidy,
+            check=check,
         )
         if not wait:
             return run
@@ -108,6 +122,8 @@ class TextSegmentLogic:
         segmenter: Segmenter,
         roi_node: Any = None,
         replaced: Sequence[ResultRow] = (),
+        tidy: bool | None = None,
+        check: bool = False,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Run:
         """Start a run that looks for structures, and return at once.
@@ -120,6 +136,8 @@ class TextSegmentLogic:
             segmenter: Segmenter that finds the structures.
             roi_node: Markups ROI that limits the segmentation; None for the whole image.
             replaced: Rows of the segmentation whose segments are replaced, as in ``redo``.
+            tidy: Whether to tidy the masks; None for what is usual for the model.
+            check: Whether to look at the image a second time, to find out which masks are unstable.
             on_event: Callback that gets the run after every change.
 
         Returns:
@@ -141,6 +159,8 @@ class TextSegmentLogic:
             on_event,
             replaced,
             roi_node,
+            tidy=tidy,
+            check=check,
         )
 
     def redo(
@@ -149,6 +169,7 @@ class TextSegmentLogic:
         row: ResultRow,
         *,
         segmenter: Segmenter,
+        tidy: bool | None = None,
         on_event: Callable[[Run], None] = lambda run: None,
     ) -> Run:
         """Look for one structure again; see ``Results.make_way`` for what becomes of its segment.
@@ -157,6 +178,7 @@ class TextSegmentLogic:
             results: Results that hold the row.
             row: Row whose structure to look for again.
             segmenter: Segmenter that finds the structure.
+            tidy: Whether to tidy the mask; None for what is usual for the model.
             on_event: Callback that gets the run after every change.
 
         Returns:
@@ -178,7 +200,7 @@ class TextSegmentLogic:
         step = Step("run", row.run_id)
         results.make_way(row, step)
         names = (row.structure,)
-        request = Request(row.modality, lambda model: Selection(names))
+        request = Request(row.modality, lambda model: Selection(names), tidy=tidy)
         self._run = Run(
             source,
             target,
@@ -203,9 +225,13 @@ class TextSegmentLogic:
         on_event: Callable[[Run], None],
         replaced: Sequence[ResultRow] = (),
         roi_node: Any = None,
+        *,
+        tidy: bool | None = None,
+        check: bool = False,
     ) -> Run:
         source = read_volume_node(volume_node)
-        request = Request(modality, choose, effort_of(roi_node, volume_node, source.geometry))
+        effort = replace(effort_of(roi_node, volume_node, source.geometry), check=check)
+        request = Request(modality, choose, effort, tidy)
         segmenter = segmenter or default_segmenter()
         target = Target.prepare(volume_node, segmentation_node)
         results = Results(volume_node, target.node)

@@ -85,6 +85,16 @@ def set_interpreter(path: str) -> None:
     _set("interpreter", path.strip())
 
 
+def tidy() -> bool | None:
+    """Return whether the user wants masks to be tidied; None for what is usual for the model."""
+    return {"yes": True, "no": False}.get(_get("tidy"))
+
+
+def set_tidy(wanted: bool) -> None:
+    """Choose whether masks are tidied."""
+    _set("tidy", "yes" if wanted else "no")
+
+
 def wheels_folder() -> Path | None:
     """Return the folder of wheels to install from without the network; None for the package index."""
     folder = _get("wheelsFolder")

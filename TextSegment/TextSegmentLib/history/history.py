@@ -25,7 +25,7 @@ class Step:
 
     Attributes:
         name: What was done, as a key for the user's words: ``run``, ``stroke``, ``correction``,
-            ``delete``, ``new``.
+            ``delete``, ``raw``, ``new``.
         run_id: Identifier of the run, for ``run``; else empty.
         before: Segments before the step, by identifier; None for one that was not there.
         after: Segments after it.

@@ -56,6 +56,11 @@ class PackedMask:
         turn = matrix_of(lambda out: out.DeepCopy(matrix))[:3, :3]
         return PackedMask(self.content.moved(matrix), self.bits, turn @ self.axes)
 
+    @property
+    def volume_ml(self) -> float:
+        """Volume in millilitres."""
+        return float(np.count_nonzero(self.mask_kji()) * abs(np.linalg.det(self.axes)) / 1000)
+
     def mask_kji(self) -> NDArray[np.bool_]:
         """Return the mask in its box, as a boolean array ``[k, j, i]``.
 

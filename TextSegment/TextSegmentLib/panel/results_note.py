@@ -14,6 +14,7 @@ from TextSegmentLib.scene.rows import ResultRow, RowState
 from TextSegmentLib.scene.visibility import is_hidden, make_visible
 
 _SHOW = "show"
+_RAW = "raw "
 _MOST_NAMES = 8
 
 
@@ -23,12 +24,16 @@ class ResultsNote:
     Args:
         label: Label that shows the notes.
         on_redo: Called with a row that has no segment when the user asks to segment its structure again.
+        on_raw: Called with a tidied row when the user wants what the model had found.
     """
 
-    def __init__(self, label: Any, on_redo: Callable[[ResultRow], None]) -> None:
+    def __init__(
+        self, label: Any, on_redo: Callable[[ResultRow], None], on_raw: Callable[[ResultRow], None]
+    ) -> None:
         self._label = label
-        self._on_redo = on_redo
+        self._on_redo, self._on_raw = on_redo, on_raw
         self._rows: dict[str, ResultRow] = {}
+        self._tidied_rows: dict[str, ResultRow] = {}
         self._node: Any = None
         label.connect("linkActivated(QString)", self._follow)
 
@@ -55,7 +60,7 @@ class ResultsNote:
             if names:
                 shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
                 lines.append(title.format(names=shown))
-        lines += self._hidden() + self._toy(rows)
+        lines += self._tidied(rows) + self._hidden() + self._toy(rows)
         self._label.text = "<br>".join(lines)
         self._label.visible = bool(lines)
 
@@ -65,6 +70,20 @@ class ResultsNote:
         warnings = f" ({escape(' '.join(told))})" if told else ""
         name = escape(row.structure)
         return (f"<a href='{escape(row.key)}'>{name}</a>" if can_redo else name) + warnings
+
+    def _tidied(self, rows: Sequence[ResultRow]) -> list[str]:
+        """Return what was tidied, with links that bring back what was removed."""
+        self._tidied_rows = {f"{_RAW}{row.key}": row for row in rows if row.segment_id and row.tidied}
+        if not self._tidied_rows:
+            return []
+        names = [
+            f"<a href='{escape(link)}' title='{escape(row.tidied)}'>{escape(row.name)}</a>"
+            for link, row in self._tidied_rows.items()
+        ]
+        shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
+        said = escape(next(iter(self._tidied_rows.values())).tidied) if len(names) == 1 else ""
+        text = escape(_("Tidied (a click brings the mask of the model back):"))
+        return [f"{text} {shown}", *filter(None, [said])]
 
     def _hidden(self) -> list[str]:
         if self._node is None or not is_hidden(self._node):
@@ -81,5 +100,7 @@ class ResultsNote:
     def _follow(self, link: str) -> None:
         if link == _SHOW and self._node is not None:
             make_visible(self._node)
+        elif link in self._tidied_rows:
+            self._on_raw(self._tidied_rows[link])
         elif link in self._rows:
             self._on_redo(self._rows[link])

@@ -10,6 +10,7 @@ import slicer
 import vtk
 
 from TextSegmentLib.background import Pump
+from TextSegmentLib.panel.doubt_bar import DoubtBar
 from TextSegmentLib.panel.export.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
 from TextSegmentLib.panel.results_note import ResultsNote
@@ -29,6 +30,7 @@ class ResultsSection:
     Args:
         ui: Widgets of the panel, by name.
         on_redo: Called with the row whose structure is to be segmented again.
+        on_check: Called with the rows that are to be checked thoroughly.
 
     Attributes:
         on_offered: Called whenever the actions that are possible may have changed.
@@ -36,8 +38,14 @@ class ResultsSection:
         export_dialog: Export dialog that is currently open, or None.
     """
 
-    def __init__(self, ui: Any, on_redo: Callable[[ResultRow], None]) -> None:
+    def __init__(
+        self,
+        ui: Any,
+        on_redo: Callable[[ResultRow], None],
+        on_check: Callable[[Sequence[ResultRow]], None],
+    ) -> None:
         self._ui = ui
+        self._doubt = DoubtBar(ui, self.select, on_check)
         self._on_redo = on_redo
         self.on_offered: Callable[[], None] = lambda: None
         self.shown: Results | None = None
@@ -53,8 +61,9 @@ class ResultsSection:
         self._timer.connect("timeout()", self.refresh)
         self._pump: Pump | None = None
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
-        self._note = ResultsNote(ui.resultsNoteLabel, on_redo)
+        self._note = ResultsNote(ui.resultsNoteLabel, on_redo, self._bring_back)
         self.bind_keys({"Space": self._toggle_eyes, "A": self._accept_and_go_on, "Del": self._delete})
+        self.bind_keys({"N": self._doubt.select_next})
         ui.acceptButton.connect("clicked()", self._accept)
         ui.redoButton.connect("clicked()", self._redo)
         ui.deleteButton.connect("clicked()", self._delete)
@@ -147,6 +156,7 @@ class ResultsSection:
         self._ui.redoButton.enabled = has_image and len(rows) == 1
         self._ui.editorButton.enabled = is_there
         self._ui.exportButton.enabled = has_image
+        self._doubt.show(self._rows, rows, can_run=has_image)
         self.on_offered()
 
     @property
@@ -204,6 +214,11 @@ class ResultsSection:
         if self.shown is not None:
             for row in self.selected:
                 self.shown.delete(row)
+        self._show_again()
+
+    def _bring_back(self, row: ResultRow) -> None:
+        if self.shown is not None:
+            self.shown.bring_back_raw(row)
         self._show_again()
 
     def _redo(self) -> None:

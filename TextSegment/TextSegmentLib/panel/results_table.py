@@ -8,6 +8,7 @@ from typing import Any
 
 import qt
 from slicer.i18n import tr as _
+from textsegment.doubt import Verdict
 
 from TextSegmentLib.panel.numbers import number
 from TextSegmentLib.scene.rows import ResultRow, RowState
@@ -39,7 +40,7 @@ class ResultsTable:
         self._filled: dict[str, ResultRow | None] = {}
         tool_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
         for column, title, tip in (
-            (_STATE, _("State"), _("What became of it: found, cut off by the border, edited, accepted.")),
+            (_STATE, _("State"), _("What became of it: found, to be checked, cut off, edited, accepted.")),
             (_VOLUME, _("ml"), _("Volume in millilitres.")),
             (_CONFIDENCE, _("Conf."), tool_tip),
         ):
@@ -122,6 +123,8 @@ class ResultsTable:
 def _state(row: ResultRow) -> str:
     if row.accepted:
         return _("accepted")
+    if row.doubt:
+        return _("check") if row.doubt.verdict is Verdict.CHECK else _("absent?")
     return {
         RowState.DONE: _("done"),
         RowState.CUT_OFF: _("cut off"),
@@ -156,6 +159,8 @@ def _tool_tip(row: ResultRow) -> str:
     lines = [
         f"<b>{escape(row.structure)}</b>",
         escape(sentences.get(row.state, "")),
+        escape(str(row.doubt)),
+        escape(row.tidied),
         *map(escape, row.warnings),
     ]
     return "<p>" + "<br>".join(dict.fromkeys(filter(None, lines))) + "</p>"

@@ -11,9 +11,11 @@ from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import Segmenter
 
+from TextSegmentLib import settings
 from TextSegmentLib.background import Pump
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.engine.section import EngineSection
+from TextSegmentLib.panel.progress_text import roughly
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.scene.results import Results
@@ -34,6 +36,8 @@ class RunRequest:
         structures: Names of the structures, used as prompts.
         modality: DICOM modality code.
         roi_node: ROI node that limits segmentation; None for the whole image.
+        tidy: Whether masks are tidied; None for what is usual for the model.
+        check: Whether the image is looked at a second time, to find out which masks are unstable.
     """
 
     volume_node: Any
@@ -41,6 +45,8 @@ class RunRequest:
     structures: tuple[str, ...]
     modality: str
     roi_node: Any = None
+    tidy: bool | None = None
+    check: bool = False
 
 
 class Runs:
@@ -98,6 +104,27 @@ class Runs:
             (_("Keep both"), lambda: self._answer(request, ())),
         )
 
+    def check(self, rows: Sequence[ResultRow], request: RunRequest) -> None:
+        """Ask whether to look at structures a second time, and say what that costs.
+
+        Args:
+            rows: Rows whose segments are replaced by the same ones, with more known about them.
+            request: Request for their structures.
+        """
+        if self.is_running or not rows:
+            return
+        run = self._logic.run
+        known = run.estimate.seconds if run is not None and run.estimate is not None else None
+        cost = _("about twice as long as to segment them")
+        if known:
+            cost = _("about {time}").format(time=roughly(2 * known))
+        text = _("The image is looked at twice, the second time shifted by half a voxel: {cost}.")
+        self._section.ask(
+            text.format(cost=cost),
+            (_("Check {count} structures").format(count=len(rows)), lambda: self._answer(request, rows)),
+            (_("Leave it"), self._section.clear_message),
+        )
+
     def redo(self, row: ResultRow) -> None:
         """Segment the structure of a row again."""
         results = self._results.shown
@@ -105,7 +132,9 @@ class Runs:
             return
 
         def start(segmenter: Segmenter) -> Run:
-            return self._logic.redo(results, row, segmenter=segmenter, on_event=self._run_changed)
+            return self._logic.redo(
+                results, row, segmenter=segmenter, tidy=settings.tidy(), on_event=self._run_changed
+            )
 
         def again() -> None:
             if self._results.shown is results:
@@ -166,11 +195,13 @@ class Runs:
                 segmenter=segmenter,
                 roi_node=request.roi_node,
                 replaced=replaced,
+                tidy=request.tidy,
+                check=request.check,
                 on_event=self._run_changed,
             )
 
         def again() -> None:
-            if self._is_wanted(request):
+            if request.check or self._is_wanted(request):
                 self._begin(request, replaced)
 
         run = self._start(start, if_starting=again)

@@ -125,6 +125,7 @@ def _tip(text: str, step: Step | None) -> str:
         "stroke": _("what was drawn"),
         "correction": _("the correction"),
         "delete": _("what was deleted"),
+        "raw": _("what tidying had removed"),
         "new": _("the new segment"),
     }
     return text.format(step=names[step.name]) if step is not None else _("Nothing was done yet.")

@@ -26,9 +26,11 @@ from TextSegmentLib.panel.run_section import RunSection
 from TextSegmentLib.panel.runs import RunRequest, Runs
 from TextSegmentLib.panel.shortcuts import WindowKeys, bind_keys
 from TextSegmentLib.panel.shown_image import ShownImage
+from TextSegmentLib.panel.tidy_box import TidyBox
 from TextSegmentLib.panel.undo import Undo
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
 from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.rows import ResultRow
 from TextSegmentLib.scene.run import Run
 
 _MOST_TERMS = 3
@@ -51,11 +53,12 @@ class Panel(VTKObservationMixin):
         self._is_entered = False
         self._known_text = ""  # the parameter node's text when last read or written
         self.run_section = run_section = RunSection(ui)
-        self.results = ResultsSection(ui, lambda row: self.runs.redo(row))
+        self.results = ResultsSection(ui, lambda row: self.runs.redo(row), self._check)
         self.undo = Undo(ui, self.results, run_section)
         self.inputs = InputSection(ui, logic, self._case_changed)
         self.shown_image = ShownImage(ui.inputSelector, ui.viewsLabel)
         self.engine = EngineSection(ui, self._engine_changed, run_section.show_error)
+        self.tidy = TidyBox(ui.tidyBox)
         self.runs = Runs(
             logic,
             self.engine,
@@ -148,8 +151,25 @@ class Panel(VTKObservationMixin):
                     self.prompt.structures,
                     self.inputs.modality,
                     case.roi_node,
+                    self.tidy.wanted,
                 )
             )
+
+    def _check(self, rows: Sequence[ResultRow]) -> None:
+        """Have the engine look at structures a second time."""
+        results = self.results.shown
+        if results is not None and results.volume_node is not None and not self.engine.obstacle:
+            structures = tuple(dict.fromkeys(row.structure for row in rows))
+            modality = rows[0].modality if rows else self.inputs.modality
+            request = RunRequest(
+                results.volume_node,
+                results.segmentation_node,
+                structures,
+                modality,
+                tidy=self.tidy.wanted,
+                check=True,
+            )
+            self.runs.check([row for row in rows if row.modality == modality], request)
 
     def _offer_actions(self) -> None:
         self.undo.offer()
@@ -211,6 +231,7 @@ class Panel(VTKObservationMixin):
         self.tree.set_coverage(Coverage(modality, known))
         self.sets.set_model(modality, known)
         self.prompt.set_model(modality, known, model)
+        self.tidy.set_model(model)
         self._offer()
 
     def _offer(self) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from textsegment.derive.tidy import is_tidy_by_default
+from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import CancelToken, MaskReady, ModelInfo, Segmenter
@@ -31,6 +33,11 @@ class FoundMask:
     packed: PackedMask | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class TidiedMask(FoundMask):
+    """Mask that was tidied, after it was found; all of them come at the end."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a run looks for.
@@ -39,11 +46,13 @@ class Request:
         modality: DICOM modality code of the image.
         choose: Function that selects the structures, called in the worker once the model is known.
         effort: How much of the volume is computed.
+        tidy: Whether the masks are tidied; None for what is usual for the model.
     """
 
     modality: str
     choose: Callable[[ModelInfo], Selection]
     effort: Effort = WHOLE_IMAGE
+    tidy: bool | None = None
 
 
 def find(
@@ -56,7 +65,7 @@ def find(
         segmenter: Segmenter that finds the structures.
         request: Modality, and the choice of structures.
         report: Callback that gets ``ModelInfo``, ``Selection``, ``VoxelsCopied``, ``Queued``, ``Estimated``,
-            ``Progress`` and ``FoundMask``.
+            ``Progress``, ``FoundMask`` and ``TidiedMask``.
         cancel: Token that asks to stop.
 
     Returns:
@@ -80,6 +89,11 @@ def find(
         else:
             report(FoundMask(event.mask, *labelmap_of(event.mask, source)))
 
-    return segmenter.segment(
-        volume, selection.structures, effort=request.effort, on_event=on_event, cancel=cancel
-    )
+    options: dict[str, Any] = {"effort": request.effort, "on_event": on_event, "cancel": cancel}
+    if not (is_tidy_by_default(model) if request.tidy is None else request.tidy):
+        return segmenter.segment(volume, selection.structures, **options)
+    found = segment_tidily(segmenter, volume, selection.structures, **options)
+    for mask in found.tidy:
+        if mask.origin.tidied and not mask.statistics.is_empty:
+            report(TidiedMask(mask, *labelmap_of(mask, source)))
+    return found.tidy

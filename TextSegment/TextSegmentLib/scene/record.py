@@ -9,10 +9,14 @@ from typing import Any
 
 import textsegment
 import vtk
+from textsegment import doubt
+from textsegment.caution import Caution
+from textsegment.doubt import NO_DOUBT, Doubt
 from textsegment.segmentation import StructureMask
 from textsegment.segmenter import ModelInfo
 
 from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.doubt_tags import doubt_from_tags, doubt_to_tags
 from TextSegmentLib.scene.rows import RowState, state_of
 
 _TAG = "TextSegment."
@@ -31,6 +35,9 @@ _KEYS = (
     "box",
     "warnings",
     "segment",
+    "verdict",
+    "reasons",
+    "tidied",
 )
 # Segmentation files use "|" and "~" as delimiters in tags, and cannot hold line breaks there.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
@@ -51,6 +58,8 @@ class SegmentRecord:
         content: Content of its label map at that time.
         warnings: Sentences for the user.
         model: Name of the model that made it.
+        doubt: What speaks against it.
+        tidied: What tidying has removed from what the model had found; empty for nothing.
     """
 
     run_id: str
@@ -63,6 +72,8 @@ class SegmentRecord:
     content: Content
     warnings: tuple[str, ...]
     model: str
+    doubt: Doubt = NO_DOUBT
+    tidied: str = ""
 
     @classmethod
     def of(cls, segment: Any, segment_id: str) -> SegmentRecord | None:
@@ -82,6 +93,8 @@ class SegmentRecord:
                 content=Content.from_text(tag_of(segment, "content"), _shape(tag_of(segment, "box"))),
                 warnings=tuple(filter(None, [tag_of(segment, "warnings")])),
                 model=tag_of(segment, "model"),
+                doubt=doubt_from_tags(tag_of(segment, "verdict"), tag_of(segment, "reasons")),
+                tidied=tag_of(segment, "tidied"),
             )
         except ValueError:  # somebody has changed the tags
             return None
@@ -92,6 +105,8 @@ def tags_for(
 ) -> dict[str, str]:
     """Return the tags for the segment of a mask, to be written by ``mark``."""
     shape = content.shape or ()
+    tidied = [each for each in mask.warnings if isinstance(each, Caution) and each.code.startswith("tidy_")]
+    others = [each for each in mask.warnings if each not in tidied]
     return {
         "model": model.model,
         "weights_sha256": model.weights_sha256,
@@ -105,7 +120,9 @@ def tags_for(
         "confidence": f"{mask.statistics.mean_confidence:.4f}",
         "content": content.to_text(),
         "box": " ".join(map(str, shape)),
-        **({"warnings": " ".join(mask.warnings)} if mask.warnings else {}),
+        **({"warnings": " ".join(others)} if others else {}),
+        **({"tidied": " ".join(tidied)} if tidied else {}),
+        **doubt_to_tags(doubt.of(mask, model.calibration)),
     }
 
 

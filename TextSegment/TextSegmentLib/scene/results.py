@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from textsegment.doubt import NO_DOUBT
 from textsegment.segmentation import MaskStatistics
 
 from TextSegmentLib.history.history import History, Step, history_of
 from TextSegmentLib.history.packed_mask import PackedMask
-from TextSegmentLib.history.segment_state import SegmentState
+from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.edits import Suspect, Verdict
-from TextSegmentLib.scene.record import SegmentRecord
+from TextSegmentLib.scene.record import SegmentRecord, mark, tags_of
 from TextSegmentLib.scene.rows import ResultRow, RowState, state_of
 from TextSegmentLib.scene.segments import is_completed, remove_segments, segments_of, set_status
 from TextSegmentLib.scene.target import Target
@@ -176,6 +177,58 @@ class Results:
         self.settle()
         _all(self._remove([row], Step("delete")))
 
+    def change(
+        self,
+        row: ResultRow,
+        statistics: MaskStatistics | None,
+        mask: PackedMask,
+        tags: Mapping[str, str],
+        step: Step,
+    ) -> None:
+        """Give the segment of a row other voxels of the model's; nothing happens if it is the user's own.
+
+        Args:
+            row: Row of the segment.
+            statistics: Measurements of the new mask; None to keep those that are registered.
+            mask: New voxels, in the space of the segmentation.
+            tags: Tags that record how they were made, see ``SegmentRecord``.
+            step: Step that undoes the change.
+        """
+        self.settle()
+        made = self._made_of(row, self._made())
+        if made is None or self._is_users_own(self.row(row.key)):
+            return
+        node, segment_id, segment = self.segmentation_node, made.segment_id, made.segment
+        before = self.history.state_of(segment_id)
+        stored = StoredMasks(node)
+        stored.keep(Kind.RESULT, mask.content, mask)
+        if before is not None and tags.get("tidied"):
+            stored.keep(Kind.RAW, mask.content, before.mask)
+        self.history.editor.save(node)
+        write_mask(node, segment_id, mask)
+        mark(segment, {**tags, "segment": segment_id, "date": made.record.date}, only=True)
+        self.history.watch.remember(segment_id, segment, mask)
+        step.note(segment_id, before, SegmentState.of(segment, mask))
+        self.history.add(step)
+        asked = self._find_asked(row.run_id, row.structure)
+        if asked is not None and statistics is not None:
+            asked.statistics = statistics
+        self.history.editor.leave(node)
+
+    def bring_back_raw(self, row: ResultRow) -> None:
+        """Give a tidied segment the voxels again that the model had found; can be undone."""
+        made = self._made_of(row, self._made())
+        node = self.segmentation_node
+        raw = StoredMasks(node).find(Kind.RAW, made.record.content) if made is not None else None
+        if made is None or raw is None:
+            return
+        tags = tags_of(made.segment)
+        volume_ml = raw.volume_ml
+        tags |= {"content": raw.content.to_text(), "box": " ".join(map(str, raw.content.shape or ()))}
+        tags |= {"volume_ml": f"{volume_ml:.6g}", "tidied": ""}
+        tags = {key: value for key, value in tags.items() if value}
+        self.change(row, None, raw, tags, Step("raw"))
+
     def make_way(self, row: ResultRow, step: Step) -> None:
         """Make way for a new result for the structure of a row.
 
@@ -309,6 +362,8 @@ class Results:
             warnings=record.warnings,
             accepted=is_completed(segment),
             model=record.model,
+            doubt=NO_DOUBT if is_completed(segment) else record.doubt,
+            tidied=record.tidied,
         )
         verdict = self._verdict(made)
         if verdict is not None and verdict.is_edited:
@@ -318,6 +373,8 @@ class Results:
                 volume_ml=verdict.volume_ml,
                 confidence=None,
                 edited_slices=verdict.changes,
+                doubt=NO_DOUBT,
+                tidied="",
             )
         return row
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from textsegment.doubt import NO_DOUBT, Doubt
 from textsegment.segmentation import MaskState, MaskStatistics
 
 
@@ -67,6 +68,8 @@ class ResultRow:
         model: Name of the model that made the segment; empty if there is no segment.
         edited_slices: Number of slices that the user has edited; None if the segment was not edited, or if
             the result that it was edited from is not stored with the scene.
+        doubt: What speaks against the mask as the model made it; nothing once it was accepted or edited.
+        tidied: What tidying has removed; empty for nothing.
     """
 
     key: str
@@ -83,6 +86,13 @@ class ResultRow:
     accepted: bool = False
     model: str = ""
     edited_slices: int | None = None
+    doubt: Doubt = NO_DOUBT
+    tidied: str = ""
+
+    @property
+    def is_as_found(self) -> bool:
+        """Whether the segment is as the model made it, and nobody has accepted it."""
+        return self.state in (RowState.DONE, RowState.CUT_OFF) and not self.accepted
 
     @property
     def is_toy(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from slicer.i18n import tr as _
+from textsegment import doubt
 from textsegment.errors import CancelledError, TextSegmentError
 from textsegment.prompt import unique_prompts
 from textsegment.segmentation import Segmentation
@@ -17,7 +18,7 @@ from textsegment.vocabulary.selection import Selection
 from TextSegmentLib.background import BackgroundTask, defect
 from TextSegmentLib.history.history import Step
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
-from TextSegmentLib.scene.finding import FoundMask, Request, VoxelsCopied, find
+from TextSegmentLib.scene.finding import FoundMask, Request, TidiedMask, VoxelsCopied, find
 from TextSegmentLib.scene.record import tags_for
 from TextSegmentLib.scene.results import Results
 from TextSegmentLib.scene.rows import ResultRow, RunState
@@ -215,6 +216,8 @@ class Run:
         elif isinstance(report, Progress):
             self.state, self.queue_position = RunState.RUNNING, None
             self.fraction, self.stage = report.fraction, report.stage
+        elif isinstance(report, TidiedMask):
+            self._tidy(report)
         elif isinstance(report, FoundMask):
             self.state = RunState.RUNNING
             self._add(report)
@@ -233,6 +236,17 @@ class Run:
             self._id, mask.structure, mask.statistics, segment_id, mask.warnings, packed, self._step
         )
 
+    def _tidy(self, tidied: TidiedMask) -> None:
+        """Give a segment of this run its tidied mask, unless the user has worked on it meanwhile."""
+        assert tidied.packed is not None
+        assert self.model is not None
+        mask, packed = tidied.mask, self._target.moved(tidied.packed)
+        tags = tags_for(mask, self.model, packed.content, run_id=self._id, modality=self._modality)
+        key = f"{self._id} {mask.structure}"
+        row = next((row for row in self.results.rows if row.key == key and row.segment_id), None)
+        if row is not None:
+            self.results.change(row, mask.statistics, packed, tags, self._step)
+
     def _make_way_for(self, structure: str) -> None:
         there = {row.key for row in self.results.rows}  # some may be gone by now
         for row in self._replaced:
@@ -243,7 +257,8 @@ class Run:
         self.warnings = tuple(dict.fromkeys((*self.warnings, *sentences)))
 
     def _take_result(self, result: Segmentation) -> None:
-        self._warn(*result.warnings)
+        most = doubt.about_most(result, self.model.calibration if self.model is not None else None)
+        self._warn(*result.warnings, *filter(None, [most]))
         self.fraction = 1.0
         self._end(RunState.DONE)
 

@@ -95,7 +95,7 @@ class Target:
         """Move a label map from the volume's space to the segmentation's; its voxels do not change.
 
         Returns:
-            The packed mask in the segmentation's space.
+            The packed mask in the segmentation's space; see ``moved``.
 
         Raises:
             OutputError: A non-linear transform now lies between the two nodes.
@@ -105,6 +105,10 @@ class Target:
         labelmap.GetImageToWorldMatrix(image_to_volume)
         vtk.vtkMatrix4x4.Multiply4x4(self._matrix, image_to_volume, image_to_segmentation)
         labelmap.SetGeometryFromImageToWorldMatrix(image_to_segmentation)
+        return self.moved(packed)
+
+    def moved(self, packed: PackedMask) -> PackedMask:
+        """Return a packed mask of the volume's space in the segmentation's."""
         return packed.moved(self._matrix)
 
     def take_back(self) -> None:
