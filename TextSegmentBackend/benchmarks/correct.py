@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from textsegment.correction.result import propagated
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmentation import StructureMask
 
+TASKS = ("slices", "nothing", "clicks")
 SLICES = (1, 3, 5)
 CLICKS = (1, 3, 10)
 WEAK = (0.2, 0.85)
@@ -51,13 +52,14 @@ def main() -> None:
     parser.add_argument("--description", type=Path, default=DESCRIPTION)
     parser.add_argument("--only", default="", help="part of the names of the scans to use")
     parser.add_argument("--model", default="sat-demo")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--table", action="store_true")
     arguments = parser.parse_args()
     if arguments.scans is not None:
         segmenter = LocalSegmenter(arguments.model, device="cpu", threads=1)
         done = {(row["scan"], row["structure"], row["task"]) for row in read_log(arguments.log)}
         for case in read_cases(arguments.description, arguments.scans, arguments.only):
-            for rows in results(case, segmenter, done):
+            for rows in results(case, segmenter, done, arguments.tasks):
                 with arguments.log.open("a", encoding="utf-8") as log:
                     log.writelines(json.dumps(row) + "\n" for row in rows)
     if arguments.table:
@@ -70,20 +72,21 @@ def read_log(path: Path) -> list[Row]:
     return [json.loads(line) for line in lines]
 
 
-def results(case: Case, segmenter: LocalSegmenter, done: set[tuple[str, str, str]]) -> Iterator[list[Row]]:
+def results(
+    case: Case, segmenter: LocalSegmenter, done: set[tuple[str, str, str]], wanted: Sequence[str]
+) -> Iterator[list[Row]]:
     """Yield the rows of each pair of scan and structure that is not done yet."""
     tasks: list[tuple[str, str, Callable[..., Iterable[Row]], tuple[Any, ...]]] = []
-    if case.known and (case.name, "", "known") not in done:
+    if case.known and {"slices", "clicks"} & set(wanted):
         found = segmenter.segment(case.volume, list(case.known))
         for structure in weak(case, {mask.structure: mask for mask in found}):
             tasks.append((structure, "slices", mended, (found[structure],)))
             tasks.append((structure, "clicks", clicked, (found[structure],)))
     tasks += [(structure, "nothing", drawn_once, ()) for structure in case.new]
     for structure, task, run, more in tasks:
-        if (case.name, structure, task) not in done:
+        if task in wanted and (case.name, structure, task) not in done:
             about = {"scan": case.name, "person": case.person, "seen": case.seen, "structure": structure}
             yield [about | {"task": task} | row for row in run(case, segmenter, structure, *more)]
-    yield [{"scan": case.name, "structure": "", "task": "known"}]
 
 
 def weak(case: Case, masks: dict[str, StructureMask]) -> list[str]:
@@ -134,13 +137,13 @@ def clicked(case: Case, segmenter: LocalSegmenter, structure: str, base: Structu
     edits: list[Edit] = []
     for count in range(1, max(CLICKS) + 1):
         edit = click(current, truth, done, case.volume.geometry)
-        begin = time.perf_counter()
+        begin = time.process_time()
         if edit is not None:
             done[edit.box.slices] |= edit.known
             edits.append(edit)
             mask = segmenter.correct(case.volume, edits=edits, base=base, prompt=structure)
             current = mask.full(shape)
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         if count in CLICKS:
             row = {"count": count, "start": start, "method": "correct", "seconds": seconds}
             yield row | {"dice": dice(current, truth)}
@@ -153,19 +156,18 @@ def by_both(
     shape = case.volume.geometry.spatial_shape
     by_shape = propagated(Correction.of(case.volume, edits, base=options.get("base"), name="it"))
     yield row | {"method": "shape", "dice": dice(by_shape.full(shape), truth)}
-    begin = time.perf_counter()
+    begin = time.process_time()
     mask = segmenter.correct(case.volume, edits=edits, **options)
-    seconds = time.perf_counter() - begin
+    seconds = time.process_time() - begin
     yield row | {"method": "correct", "dice": dice(mask.full(shape), truth), "seconds": seconds}
 
 
 def print_table(rows: list[Row]) -> None:
     """Print means over all pairs, and over those of people that the model has not seen."""
-    rows = [row for row in rows if row["task"] != "known"]
     print(f"Fill between: {baseline_name()}.\n")
-    print("| task | count | method | pairs | start | Dice | unseen people | worse than start | p50 s |")
+    print("| task | count | method | pairs | start | Dice | unseen people | worse than start | p50 processor s |")
     print("|---|---|---|---|---|---|---|---|---|")
-    for task in ("slices", "nothing", "clicks"):
+    for task in TASKS:
         for count in SLICES if task != "clicks" else CLICKS:
             for method in ("paste", "fill between", "shape", "correct"):
                 chosen = [r for r in rows if (r["task"], r["count"], r["method"]) == (task, count, method)]

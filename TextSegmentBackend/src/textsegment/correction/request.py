@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import ceil, prod
 
 import numpy as np
@@ -100,8 +101,12 @@ class Correction:
         region = self.region(0.0)
         if region is None:
             return self
-        known, inside, disputed = merged(self.edits, region)
-        if np.count_nonzero(known & inside) == prod(self.volume.geometry.spatial_shape):
+        voxels = prod(self.volume.geometry.spatial_shape)
+        overlap = any(0 not in a.box.intersection(b.box).shape for a, b in combinations(self.edits, 2))
+        if not overlap and sum(np.count_nonzero(edit.inside) for edit in self.edits) < voxels:
+            return self
+        _, inside, disputed = merged(self.edits, region)
+        if np.count_nonzero(inside) == voxels:
             raise EditError("The edits fill the whole image.", "Draw the structure only.")
         if not disputed:
             return self

@@ -27,7 +27,7 @@ def propagated(correction: Correction) -> StructureMask:
         return finished(correction, None, None)
     known, inside = correction.known_in(box)
     new = propagate(correction.base_in(box), known, inside, correction.volume.geometry.spacing)
-    return finished(correction, box, new > 0)
+    return finished(correction, box, new > 0, (Caution("edits_by_shape"),))
 
 
 def finished(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -65,24 +66,37 @@ class CellGrid:
         axes = np.meshgrid(*self.centres(), indexing="ij")
         return np.stack([axis.ravel() for axis in axes], axis=1)
 
-    def sums(self, voxels: NDArray[np.generic], dtype: DTypeLike = np.float32) -> NDArray[np.float32]:
+    def sums(self, voxels: NDArray[Any]) -> NDArray[np.float32]:
         """Return the sum over each cell of an array with the shape of the region."""
+        found: NDArray[Any] = voxels
+        # A cell has far fewer than 65,536 voxels.
+        dtype = np.uint16 if voxels.dtype == np.bool_ else np.float32
         for axis, stride in enumerate(self.strides):
             if stride > 1:
-                starts = np.arange(0, voxels.shape[axis], stride)
-                voxels = np.add.reduceat(voxels, starts, axis=axis, dtype=dtype)
-        return np.asarray(voxels, dtype=np.float32)
+                found = _summed(np.moveaxis(found, axis, 0), stride, dtype)
+                found = np.moveaxis(found, 0, axis)
+        return np.asarray(found, dtype=np.float32)
 
-    def means(self, voxels: NDArray[np.generic]) -> NDArray[np.float32]:
+    def means(self, voxels: NDArray[Any]) -> NDArray[np.float32]:
         """Return the mean over each cell of an array with the shape of the region."""
-        dtype = np.int32 if voxels.dtype == np.bool_ else np.float32
         counts = [
             np.minimum(stride, size - np.arange(0, size, stride))
             for size, stride in zip(self.box.shape, self.strides, strict=True)
         ]
         i, j, k = (np.asarray(count, dtype=np.float32) for count in counts)
-        found: NDArray[np.float32] = self.sums(voxels, dtype) / (i[:, None, None] * j[:, None] * k)
+        found: NDArray[np.float32] = self.sums(voxels) / (i[:, None, None] * j[:, None] * k)
         return found
+
+    def voxels_of(self, cells: Box) -> Box:
+        """Return the box of voxels of the scan that cells occupy, with one more cell on each side."""
+        start = [b + (a - 1) * n for b, a, n in zip(self.box.start, cells.start, self.strides, strict=True)]
+        stop = [b + (a + 1) * n for b, a, n in zip(self.box.start, cells.stop, self.strides, strict=True)]
+        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])).intersection(self.box)
+
+    def within(self, part: Box) -> tuple[slice, ...]:
+        """Return the slices that cut a box of voxels out of an array with the shape of the region."""
+        corners = zip(part.start, part.stop, self.box.start, strict=True)
+        return tuple(slice(a - origin, b - origin) for a, b, origin in corners)
 
     def refined(self, shares: NDArray[np.float32], part: Box) -> NDArray[np.float32]:
         """Interpolate values between 0 and 1 from the cells to the voxels of the scan.
@@ -98,6 +112,15 @@ class CellGrid:
         found: NDArray[np.float32] = interpolate(levels, matrix, part.shape)
         found /= LEVELS
         return found
+
+
+def _summed(voxels: NDArray[Any], stride: int, dtype: DTypeLike) -> NDArray[Any]:
+    """Return sums of runs of elements along the first axis; many times as fast as ``np.add.reduceat``."""
+    found: NDArray[Any] = voxels[::stride].astype(dtype)
+    for n in range(1, stride):
+        more = voxels[n::stride]
+        found[: len(more)] += more.astype(dtype, copy=False)
+    return found
 
 
 def _strides(spacing: Sequence[float], size_mm: float) -> tuple[int, int, int]:

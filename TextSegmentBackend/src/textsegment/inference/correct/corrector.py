@@ -11,12 +11,12 @@ from scipy.ndimage import label
 
 from textsegment.correction import Correction
 from textsegment.correction.distance import distance, signed_distance
-from textsegment.correction.propagation import drawn_slices, propagate
+from textsegment.correction.propagation import LIMIT_MM, drawn_slices, propagate
 from textsegment.correction.request import MARGIN_MM
-from textsegment.correction.result import finished
+from textsegment.correction.result import finished, propagated
 from textsegment.geometry import Box
 from textsegment.inference.correct import looks
-from textsegment.inference.correct.cells import LEVELS, CellGrid
+from textsegment.inference.correct.cells import CellGrid
 from textsegment.inference.correct.gather import CellFeatures
 from textsegment.inference.correct.linear import fitted_logits
 from textsegment.inference.correct.trees import learn_and_decide
@@ -26,6 +26,8 @@ from textsegment.segmentation import StructureMask
 _MM_PER_LOGIT = 3.0
 # An old mask and the probability that disagrees with it are that sure at least.
 _LEAST_LOGIT = 0.2
+# Where nothing else says so, a structure ends within about this distance of its tapering shape.
+_TAPERING_MM = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,87 +51,105 @@ class Corrector:
         return self.cells.means(self._base)
 
     @cached_property
-    def _known(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _counts(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Number of known voxels in each cell, and of those that are inside."""
         known, inside = self.correction.known_in(self.cells.box)
-        count = self.cells.sums(known, np.int32)
-        return count > 0, (self.cells.sums(inside, np.int32) > count / 2)
+        return self.cells.sums(known), self.cells.sums(inside)
+
+    @cached_property
+    def _known(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        known, inside = self._counts
+        return known > 0, inside > known / 2
 
     def mask(self, seen: CellFeatures | None) -> StructureMask:
         """Return the corrected mask.
 
         Args:
-            seen: What the network says about the cells, in C order; None if it cannot be asked.
+            seen: What the network says about the cells, in C order; None if it cannot be asked: then the
+                edits are carried on by their shape.
         """
+        if seen is None:
+            return propagated(self.correction)
         known, inside = self._known
         base = self._base_share > 0.5
-        spacing = self.cells.spacing
-        carried = propagate(base, known, inside, spacing)
-        share = self._decided(seen, base, carried)
-        return self._finished(share)
+        old = self._old_logits(seen, base)
+        image = self.cells.means(self.correction.volume.voxels[self.cells.box.slices])
+        columns = np.concatenate([seen.features, looks.intensities(image, self.cells.spacing)], axis=1)
+        if any(len(drawn_slices(known, axis)) for axis in range(3)):
+            share = self._learnt_from_slices(columns, old, base)
+        else:
+            share = self._bent_by_strokes(columns, old)
+        share = np.where(known, inside, share).astype(np.float32)
+        # Where the decision is that of the old mask, the old mask stays as it is.
+        return self._finished(np.where((share > 0.5) == base, self._base_share, share))
 
-    def _decided(
-        self, seen: CellFeatures | None, base: NDArray[np.bool_], carried: NDArray[np.float32]
+    def _learnt_from_slices(
+        self, columns: NDArray[np.float32], old: NDArray[np.float32], base: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         known, inside = self._known
         spacing = self.cells.spacing
-        image = self.cells.means(self.correction.volume.voxels[self.cells.box.slices])
-        old = self._old_logits(seen, base)
-        columns = [looks.intensities(image, spacing)]
-        if seen is not None:
-            columns.insert(0, seen.features)
-        if any(len(drawn_slices(known, axis)) for axis in range(3)):
-            columns += [
-                old.reshape(-1, 1),
-                looks.positions(self.cells.shape),
-                looks.shapes(base, carried, spacing),
-            ]
-            near = distance(base | inside | (carried > 0), spacing, MARGIN_MM) < MARGIN_MM
-            found = learn_and_decide(
-                np.concatenate(columns, axis=1),
-                known.ravel(),
-                inside.ravel(),
-                base.ravel() if base.any() else None,
-                near.ravel(),
-            )
-            return found.reshape(self.cells.shape)
-        away = distance(known, spacing, 4 * MARGIN_MM)
+        more = [old.reshape(-1, 1), looks.positions(self.cells.shape)]
+        if base.any():
+            more.append(signed_distance(base, spacing, LIMIT_MM).reshape(-1, 1))
+        carried = propagate(base, known, inside, spacing)
+        found = learn_and_decide(
+            np.concatenate([columns, *more], axis=1),
+            known.ravel(),
+            inside.ravel(),
+            base.ravel() if base.any() else None,
+            distance(known, spacing, 2 * MARGIN_MM).ravel(),
+            (distance(base | inside | (carried > 0), spacing, MARGIN_MM) < MARGIN_MM).ravel(),
+        )
+        found = found.reshape(self.cells.shape)
+        if not base.any():
+            # Nothing else says where the structure ends: beyond its last drawn slices it tapers off.
+            beyond = _beyond_last_slices(known)
+            found[beyond] /= 1 + np.exp(-np.clip(carried[beyond] / _TAPERING_MM, -30, 30))
+        return found
+
+    def _bent_by_strokes(self, columns: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.float32]:
+        known, inside = self._known
         fitted = fitted_logits(
-            looks.standardised(np.concatenate(columns, axis=1)),
+            looks.standardised(columns),
             old.ravel(),
             known.ravel(),
             inside.ravel(),
-            away.ravel(),
+            distance(known, self.cells.spacing, 4 * MARGIN_MM).ravel(),
         )
-        chances = 1 / (1 + np.exp(-fitted.reshape(self.cells.shape)))
-        return np.where(known, inside, chances).astype(np.float32)
+        return np.asarray(1 / (1 + np.exp(-fitted.reshape(self.cells.shape))), dtype=np.float32)
 
-    def _old_logits(self, seen: CellFeatures | None, base: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _old_logits(self, seen: CellFeatures, base: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the logits of the model where they agree with the old mask, else those of its shape."""
         depth = signed_distance(base, self.cells.spacing, looks.MOST_LOGIT * _MM_PER_LOGIT)
         shape = depth / np.float32(_MM_PER_LOGIT)
-        if seen is None or seen.probability is None:
+        if seen.probability is None:
             return shape
         said = looks.logits(seen.probability).reshape(self.cells.shape)
         least = np.where(base, np.maximum(shape, _LEAST_LOGIT), np.minimum(shape, -_LEAST_LOGIT))
         return np.where((said > 0) == base, said, least).astype(np.float32)
 
     def _finished(self, share: NDArray[np.float32]) -> StructureMask:
-        found = Box.around((share > 1 / LEVELS) | (self._base_share > 0))
+        found = Box.around((share >= 0.5) | (self._base_share > 0) | (self._counts[1] > 0))
         if found is None:
             return finished(self.correction, None, None)
-        region, strides = self.cells.box, self.cells.strides
-        start = [r + (a - 1) * n for r, a, n in zip(region.start, found.start, strides, strict=True)]
-        stop = [r + (b + 1) * n for r, b, n in zip(region.start, found.stop, strides, strict=True)]
-        part = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])).intersection(region)
-        within = tuple(
-            slice(a - r, b - r) for a, b, r in zip(part.start, part.stop, region.start, strict=True)
-        )
+        part = self.cells.voxels_of(found)
         new = self.cells.refined(share, part)
-        if max(strides) > 1:
+        if max(self.cells.strides) > 1:
             # The old mask is finer than the cells: keep its details where the cells do not change.
             old = self.cells.refined(self._base_share, part)
-            new += (1 - np.abs(new - old)) * (self._base[within] - old)
+            new += (1 - np.abs(new - old)) * (self._base[self.cells.within(part)] - old)
         return finished(self.correction, part, new > 0.5, parts_touching=_parts_touching)
+
+
+def _beyond_last_slices(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the cells outside of the outermost slices across an axis in which several were drawn."""
+    found = np.zeros(known.shape, dtype=bool)
+    for axis in range(3):
+        numbers = drawn_slices(known, axis)
+        if len(numbers) > 1:
+            along = np.moveaxis(found, axis, 0)
+            along[: numbers[0]] = along[numbers[-1] + 1 :] = True
+    return found
 
 
 def _parts_touching(mask: NDArray[np.bool_], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:

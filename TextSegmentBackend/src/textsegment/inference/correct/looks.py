@@ -8,12 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, gaussian_gradient_magnitude
 
-from textsegment.correction.distance import signed_distance
-from textsegment.correction.propagation import LIMIT_MM
-
 _SCALES_MM = (3.0, 7.5)
 _PERCENTILES = (0.5, 99.5)
-_LARGEST_PROPAGATED_MM = 24.0
 MOST_LOGIT = 6.0
 """Logits are clipped to this size."""
 
@@ -33,15 +29,6 @@ def positions(shape: tuple[int, int, int]) -> NDArray[np.float32]:
     axes = [(2 * np.arange(n, dtype=np.float32) + 1 - n) / (n + 1) for n in shape]
     x, y, z = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
     return np.stack([x, y, z, x * x, y * y, z * z, x * y, y * z, x * z], axis=1)
-
-
-def shapes(
-    base: NDArray[np.bool_], propagated: NDArray[np.float32], spacing: Sequence[float]
-) -> NDArray[np.float32]:
-    """Return the distance to the old mask, if there is one, and the propagated distance, as columns."""
-    near = np.clip(propagated, -_LARGEST_PROPAGATED_MM, _LARGEST_PROPAGATED_MM)
-    columns = [near] if not base.any() else [signed_distance(base, spacing, LIMIT_MM), near]
-    return np.stack([column.ravel() for column in columns], axis=1)
 
 
 def logits(probability: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ _SMALLEST_LEAF = 5
 _MOST_DRAWN = 6000
 _MOST_OLD = 4000
 _WEIGHT_OF_OLD = 0.3
+_TRUSTED_FROM_MM = 18.0
 
 
 def learn_and_decide(
@@ -18,6 +19,7 @@ def learn_and_decide(
     known: NDArray[np.bool_],
     inside: NDArray[np.bool_],
     old: NDArray[np.bool_] | None,
+    away_mm: NDArray[np.float32],
     wanted: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Return the probability of each cell to belong to the structure.
@@ -27,11 +29,13 @@ def learn_and_decide(
         known: (cells): whether a cell was drawn.
         inside: (cells): whether it belongs to the structure, where it was drawn.
         old: (cells): whether it belongs to the old mask; None if there is none.
+        away_mm: (cells): distance from the nearest drawn slice; near one, the old mask is not trusted.
         wanted: (cells): which cells to decide about; others get 0.
 
     Returns:
         float32 (cells); the drawn cells have their truth.
     """
+    # Not at the top: it takes a second to load, which an engine that corrects nothing need not wait for.
     from sklearn.ensemble import ExtraTreesClassifier
 
     rng = np.random.default_rng(0)
@@ -41,10 +45,11 @@ def learn_and_decide(
     weight /= weight.sum()
     if old is not None:
         more = _some(np.flatnonzero(~known), _MOST_OLD, rng)
-        if len(more):
+        trust = 1 - np.exp(-np.square(away_mm[more] / _TRUSTED_FROM_MM))
+        if trust.any():
             rows = np.concatenate([rows, more])
             truth = np.concatenate([truth, old[more]])
-            weight = np.concatenate([weight, np.full(len(more), _WEIGHT_OF_OLD / len(more))])
+            weight = np.concatenate([weight, trust * (_WEIGHT_OF_OLD / trust.sum())])
     found = np.zeros(len(columns), dtype=np.float32)
     if truth.all() or not truth.any():
         found[wanted] = truth[0]
