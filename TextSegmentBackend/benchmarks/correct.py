@@ -165,7 +165,9 @@ def by_both(
 def print_table(rows: list[Row]) -> None:
     """Print means over all pairs, and over those of people that the model has not seen."""
     print(f"Fill between: {baseline_name()}.\n")
-    print("| task | count | method | pairs | start | Dice | unseen people | worse than start | p50 processor s |")
+    print(
+        "| task | count | method | pairs | start | Dice | unseen people | worse than start | p50 processor s |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for task in TASKS:
         for count in SLICES if task != "clicks" else CLICKS:

@@ -92,18 +92,20 @@ class Corrector:
         if base.any():
             more.append(signed_distance(base, spacing, LIMIT_MM).reshape(-1, 1))
         carried = propagate(base, known, inside, spacing)
+        beyond = _beyond_last_slices(known)
+        is_new = not base.any()
         found = learn_and_decide(
             np.concatenate([columns, *more], axis=1),
             known.ravel(),
             inside.ravel(),
-            base.ravel() if base.any() else None,
+            None if is_new else base.ravel(),
             distance(known, spacing, 2 * MARGIN_MM).ravel(),
             (distance(base | inside | (carried > 0), spacing, MARGIN_MM) < MARGIN_MM).ravel(),
+            evenly=is_new and bool(beyond.any()),
         )
         found = found.reshape(self.cells.shape)
-        if not base.any():
+        if is_new:
             # Nothing else says where the structure ends: beyond its last drawn slices it tapers off.
-            beyond = _beyond_last_slices(known)
             found[beyond] /= 1 + np.exp(-np.clip(carried[beyond] / _TAPERING_MM, -30, 30))
         return found
 

@@ -21,6 +21,8 @@ def learn_and_decide(
     old: NDArray[np.bool_] | None,
     away_mm: NDArray[np.float32],
     wanted: NDArray[np.bool_],
+    *,
+    evenly: bool = False,
 ) -> NDArray[np.float32]:
     """Return the probability of each cell to belong to the structure.
 
@@ -31,6 +33,7 @@ def learn_and_decide(
         old: (cells): whether it belongs to the old mask; None if there is none.
         away_mm: (cells): distance from the nearest drawn slice; near one, the old mask is not trusted.
         wanted: (cells): which cells to decide about; others get 0.
+        evenly: Whether inside and outside weigh the same, however many cells they have.
 
     Returns:
         float32 (cells); the drawn cells have their truth.
@@ -41,7 +44,7 @@ def learn_and_decide(
     rng = np.random.default_rng(0)
     rows = _some(np.flatnonzero(known), _MOST_DRAWN, rng)
     truth = inside[rows]
-    weight = _balanced(truth)
+    weight = _balanced(truth, 1.0 if evenly else 0.5)
     weight /= weight.sum()
     if old is not None:
         more = _some(np.flatnonzero(~known), _MOST_OLD, rng)
@@ -66,7 +69,7 @@ def _some(numbers: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDA
     return numbers if len(numbers) <= most else np.sort(rng.choice(numbers, most, replace=False))
 
 
-def _balanced(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return weights that lift the rarer class, by the square root of its rarity."""
+def _balanced(truth: NDArray[np.bool_], power: float) -> NDArray[np.float64]:
+    """Return weights that lift the rarer class, by a power of its rarity."""
     share = min(max(float(truth.mean()), 1e-3), 1 - 1e-3)
-    return np.sqrt(np.where(truth, 0.5 / share, 0.5 / (1 - share)))
+    return np.asarray(np.where(truth, 0.5 / share, 0.5 / (1 - share)) ** power)
