@@ -164,10 +164,8 @@ def by_both(
 
 def print_table(rows: list[Row]) -> None:
     """Print means over all pairs, and over those of people that the model has not seen."""
-    print(f"Fill between: {baseline_name()}.\n")
-    print(
-        "| task | count | method | pairs | start | Dice | unseen people | worse than start | p50 processor s |"
-    )
+    print(f"Fill between: {baseline_name()}. Times: median of processor seconds.\n")
+    print("| task | count | method | pairs | start | Dice | unseen people | worse than start | seconds |")
     print("|---|---|---|---|---|---|---|---|---|")
     for task in TASKS:
         for count in SLICES if task != "clicks" else CLICKS:
