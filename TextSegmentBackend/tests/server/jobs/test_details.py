@@ -1,0 +1,64 @@
+"""What a client that does not ask for details is sent: what the first clients understand, to the byte."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from wire_samples import SHAPE, made_mask
+
+from textsegment.caution import Caution
+from textsegment.segmenter import Estimated, MaskReady, Progress
+from textsegment.server.jobs.job import ServerJob
+from textsegment.server.jobs.schedule import Schedule
+from textsegment.server.metrics import Metrics
+from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, encode_frame
+
+PLAIN = made_mask()
+DETAILED = replace(
+    PLAIN,
+    statistics=replace(PLAIN.statistics, unsure_share=0.25, part_count=2),
+    warnings=(*PLAIN.warnings, Caution("not_found", structure="liver")),
+)
+DONE = Done({"model": "x", "calibration": (0.3, 0.4, 12, 200)}, (Caution("fast"), "Sheared."))
+FRAMES = (Estimated(1, None, 1), Progress(0.5, "encoding"), MaskReady(DETAILED), DONE)
+
+
+class Engine:
+    """Answers every request alike."""
+
+    async def run(self, work):
+        for frame in FRAMES:
+            yield encode_frame(frame)
+
+
+def sent(**options) -> list[bytes]:
+    place = Schedule(lambda: 1, 8, 8).admit("owner")
+    job = ServerJob(SimpleNamespace(prompts=()), place, Engine(), Metrics(), **options)
+
+    async def all_frames():
+        return [frame async for frame in job.frames()]
+
+    return asyncio.run(all_frames())
+
+
+def test_with_details_frames_pass_as_they_are():
+    assert sent(sends_estimate=True, sends_details=True) == [encode_frame(frame) for frame in FRAMES]
+
+
+@pytest.mark.parametrize("estimate", [False, True])
+def test_without_details_nothing_is_sent_that_an_old_client_refuses(estimate):
+    frames = sent(sends_estimate=estimate)
+    warnings = tuple(str(warning) for warning in DETAILED.warnings)
+    plain = replace(PLAIN, warnings=warnings)
+    old = [Progress(0.5, "encoding"), MaskReady(plain), Done(DONE.provenance, tuple(map(str, DONE.warnings)))]
+    if estimate:
+        old.insert(0, FRAMES[0])
+    assert frames == [encode_frame(frame) for frame in old]
+    decoder = FrameDecoder(SHAPE)
+    *_, mask, done = decoder.push(STREAM_MAGIC + b"".join(frames))
+    decoder.finish()
+    assert mask.mask.warnings == warnings
+    assert done.warnings == DONE.warnings
