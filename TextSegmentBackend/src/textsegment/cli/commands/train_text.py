@@ -13,7 +13,7 @@ def train_text_command(
         Path, typer.Option("-o", "--output", help="Folder of the run; an unfinished run in it goes on.")
     ],
     size: Annotated[
-        str, typer.Option(help="Of a new encoder: toy, demo (the width of sat-demo) or published.")
+        str, typer.Option(help="Of a new encoder: words, toy, demo (the width of sat-demo) or published.")
     ] = "demo",
     base: Annotated[
         str | None,
@@ -22,9 +22,9 @@ def train_text_command(
     open_layers: Annotated[
         int | None, typer.Option(min=1, help="Train the last layers only; 3 for a trained base.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of stage 1 (texts).")] = 1500,
-    batch_size: Annotated[int, typer.Option(min=2, help="Pairs of texts a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest; 1e-5 for a base.")] = 1e-3,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of stage 1 (texts).")] = 600,
+    batch_size: Annotated[int, typer.Option(min=2, help="Pairs of texts a step.")] = 64,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="At its highest; 1e-5 for a base.")] = 2e-3,
     data: Annotated[
         list[Path] | None,
         typer.Option("--set", help="Set made by `textsegment data prepare`, for stage 2 (images and texts)."),

@@ -51,7 +51,7 @@ def train_text(
     Args:
         folder: Folder of the run; an unfinished run in it goes on.
         settings: Settings of stage 1; those of stage 2 differ in steps and learning rate.
-        size: Size of a new encoder: ``toy``, ``demo`` or ``published``.
+        size: Size of a new encoder, one of ``SIZES``.
         base: Folder or hub repository of a trained MPNet to start from instead; see ``load_base``.
         images: What stage 2 needs; None to leave it out.
         report: Callback for messages about progress.

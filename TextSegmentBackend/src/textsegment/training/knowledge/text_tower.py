@@ -20,11 +20,16 @@ _WINDOW_SHARE = 0.5
 _TOGETHER = 64
 
 SIZES = {
+    "words": MPNetConfig(width=64, layers=0, heads=4, feed_forward=8, positions=66),
     "toy": MPNetConfig(width=48, layers=1, heads=4, feed_forward=96, positions=66),
     "demo": MPNetConfig(width=192, layers=2, heads=6, feed_forward=384, positions=66),
     "published": MPNetConfig(),
 }
-"""Sizes by name: ``toy`` for tests, ``demo`` of the width of sat-demo, ``published`` as BioLORD-2023-C."""
+"""Sizes by name.
+
+``words`` averages word pieces without a transformer, ``toy`` is for tests, ``demo`` has the width of
+sat-demo, ``published`` is as BioLORD-2023-C.
+"""
 
 
 def pieces_of(knowledge: Knowledge) -> WordPieces:

@@ -48,9 +48,9 @@ class TextSettings:
         seed: Seed of weights and pairs.
     """
 
-    steps: int = 1500
-    batch_size: int = 128
-    learning_rate: float = 1e-3
+    steps: int = 600
+    batch_size: int = 64
+    learning_rate: float = 2e-3
     warm_up_share: float = 0.1
     open_layers: int | None = None
     seed: int = 0
