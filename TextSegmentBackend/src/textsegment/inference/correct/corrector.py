@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
+from scipy.ndimage import binary_dilation, label
 
 from textsegment.correction import Correction
 from textsegment.correction.distance import distance, signed_distance
@@ -80,8 +80,9 @@ class Corrector:
         else:
             share = self._bent_by_strokes(columns, old)
         share = np.where(known, inside, share).astype(np.float32)
-        # Where the decision is that of the old mask, the old mask stays as it is.
-        return self._finished(np.where((share > 0.5) == base, self._base_share, share))
+        # Away from where the decision changes, the old mask stays as it is.
+        changed = binary_dilation((share > 0.5) != base, structure=np.ones((3, 3, 3)))
+        return self._finished(np.where(changed, share, self._base_share))
 
     def _learnt_from_slices(
         self, columns: NDArray[np.float32], old: NDArray[np.float32], base: NDArray[np.bool_]
