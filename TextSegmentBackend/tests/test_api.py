@@ -20,7 +20,7 @@ PUBLIC = {
         "errors",
         "load",
     ),
-    *("Queued", "RemoteSegmenter", "read_scan", "read_volume", "write_result"),
+    *("Edit", "Queued", "RemoteSegmenter", "read_scan", "read_volume", "write_result"),
 }
 THIN = (
     *("errors", "geometry", "volume", "segmentation", "prompt", "segmenter", "wire", "client"),

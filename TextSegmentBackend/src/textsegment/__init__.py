@@ -18,6 +18,7 @@ from textsegment import errors
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
+    from textsegment.correction.edit import Edit
     from textsegment.errors import TextSegmentError
     from textsegment.files.reading import read_scan, read_volume
     from textsegment.files.results import write_result
@@ -34,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Box",
     "CancelToken",
+    "Edit",
     "Geometry",
     "LocalSegmenter",
     "MaskReady",
@@ -58,6 +60,7 @@ __all__ = [
 _HOMES = {
     "textsegment.errors": ("TextSegmentError",),
     "textsegment.client.remote": ("RemoteSegmenter",),
+    "textsegment.correction.edit": ("Edit",),
     "textsegment.files.reading": ("read_scan", "read_volume"),
     "textsegment.files.results": ("write_result",),
     "textsegment.geometry": ("Box", "Geometry"),
