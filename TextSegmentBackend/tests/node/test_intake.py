@@ -350,6 +350,8 @@ def test_a_rule_that_the_model_cannot_carry_out_stops_the_start(tmp_path):
     ("changes", "told"),
     [
         ({"receive": None}, "no images can arrive"),
+        ({"rules": None}, "there is no rule"),
+        ({"rules": [RULE, RULE]}, "two rules have the same name"),
         ({"rules": [{**RULE, "destinations": ["nowhere"]}]}, "nowhere, which is no destination"),
         ({"receive": {"peers": []}}, "receive.peers"),
         ({"receive": {"peers": [{"ae_title": "A\\B", "address": "127.0.0.1"}]}}, "AE title"),

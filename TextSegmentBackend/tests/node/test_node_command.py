@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 
 import numpy as np
+import pydicom
 import pytest
 from archive import free_port
 from command_line import textsegment
@@ -68,6 +69,23 @@ def test_check_of_rules_alone_and_of_mistakes(tmp_path, rules):
     (tmp_path / "rules.toml").write_text("[[rules]\n")
     assert "is not TOML" in textsegment("node", "check", tmp_path / "rules.toml").err
     assert textsegment("node", "check", tmp_path / "none.toml").code == 3
+
+
+def test_templates_of_a_site_lie_beside_the_rules(tmp_path, rules):
+    """With names, types and contour limits of the site; the path starts at the file of rules."""
+    (tmp_path / "site.toml").write_text(
+        'label = "Site"\n[[structure]]\nname = "Liver_OAR"\ntext = "liver"\ntype = "AVOIDANCE"\n'
+    )
+    rule = {"name": "site", "match": {"modality": "CT"}, "template": "site.toml", "outputs": ["rtstruct"]}
+    settings = made_settings(tmp_path, rules=[rule])
+    made_series(tmp_path / "scan")
+    with running(settings) as node:
+        take(node, tmp_path / "scan")
+        wait_for(node)
+        made = pydicom.dcmread(next(node.spool.results(1).glob("*.rtstruct.dcm")))
+    assert [str(roi.ROIName) for roi in made.StructureSetROISequence] == ["Liver_OAR"]
+    assert made.RTROIObservationsSequence[0].RTROIInterpretedType == "AVOIDANCE"
+    assert "Liver_OAR" in textsegment("node", "check", rules(rule), tmp_path / "scan").out
 
 
 def test_check_takes_the_configuration_with_its_file_of_rules(tmp_path, rules):

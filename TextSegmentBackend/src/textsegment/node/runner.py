@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset
 from textsegment.caution import Caution
 from textsegment.derive.expression import parse_definition
 from textsegment.derive.plan import DerivationPlan, make_plan
+from textsegment.derive.tidy import is_tidy_by_default
+from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.effort import Effort
 from textsegment.errors import (
     CancelledError,
@@ -24,6 +26,7 @@ from textsegment.errors import (
     SettingsError,
     TextSegmentError,
 )
+from textsegment.files.dicom.header import read_dataset
 from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.report.page import write_report_page
@@ -169,9 +172,7 @@ class Runner:
         available = self._segmenter.info().structures.get(scan.volume.modality, ())
         plan, notes = plan_of(rule, scan.volume.modality, tuple(available))
         begin = time.monotonic()
-        result = self._segmenter.segment(
-            scan.volume, plan.prompts, effort=Effort(fast=rule.fast), cancel=self._cancel
-        )
+        result = self._segment(scan, plan, rule)
         engine_seconds = time.monotonic() - begin
         result = plan.finish(result, scan.volume.voxels)
         folder = self._spool.begin_results(entry.id)
@@ -179,10 +180,21 @@ class Runner:
         files = self._write(scan, result, plan, notes, rule, previous, folder)
         made: set[str] = set()
         if _STRUCTURE_SET in files:
-            made = set(fingerprints(read_set(folder / _STRUCTURE_SET)).values()) - previous.kept_fingerprints
+            made = set(fingerprints(read_dataset(folder / _STRUCTURE_SET)).values())
+            made -= previous.kept_fingerprints
         self._spool.finish_results(entry.id)
         self._journal.add_results(entry, files, rule.destinations, made, engine_seconds, previous.reason)
         log("segmented", entry=entry.id, rule=rule.name, seconds=round(engine_seconds, 2))
+
+    def _segment(self, scan: Scan, plan: DerivationPlan, rule: Rule) -> Segmentation:
+        effort = Effort(fast=rule.fast, check=rule.check)
+        is_tidy = is_tidy_by_default(self._segmenter.info()) if rule.tidy is None else rule.tidy
+        if not is_tidy:
+            return self._segmenter.segment(scan.volume, plan.prompts, effort=effort, cancel=self._cancel)
+        tidied = segment_tidily(
+            self._segmenter, scan.volume, plan.prompts, effort=effort, cancel=self._cancel
+        )
+        return tidied.tidy
 
     def _read(self, entry: Entry, rule: Rule) -> Scan:
         wanted = self._journal.images(entry.uid, entry.version)

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from textsegment.errors import RulesError
 from textsegment.node.connections import Destination, Poll, Port, Receive, Seconds, Web
-from textsegment.node.rules.rule import Rule, RuleSet
+from textsegment.node.rules.rule import Rule, RuleSet, require_distinct
 from textsegment.node.tables import ItemName, Table, check_table, read_toml
 from textsegment.templates.reading import SUFFIXES
 
@@ -132,7 +132,7 @@ class NodeSettings(Table):
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
             raise ValueError(f"several destinations or polls are called {doubled[0]}")
-        RuleSet(rules=self.rules)
+        require_distinct(self.rules)
         known = {destination.name for destination in self.destinations}
         for rule in self.rules:
             for name in rule.destinations:

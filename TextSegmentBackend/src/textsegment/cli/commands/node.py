@@ -19,7 +19,7 @@ from textsegment.cli.remote import connect
 from textsegment.errors import DependencyMissingError
 
 if TYPE_CHECKING:
-    from textsegment.node.rules.rule import Decision
+    from textsegment.node.rules.decision import Decision
     from textsegment.node.settings import NodeSettings
     from textsegment.segmenter import Segmenter
 

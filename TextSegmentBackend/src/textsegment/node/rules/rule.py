@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ from pydantic import Field, model_validator
 from textsegment.derive.expression import parse_definition
 from textsegment.errors import TextSegmentError
 from textsegment.files.dicom.presentation import Presentation
+from textsegment.node.rules.decision import Check, Decision, Trial
 from textsegment.node.rules.facts import SeriesFacts
 from textsegment.node.tables import ItemName, Table, Texts
 from textsegment.templates import template_named
@@ -144,6 +144,8 @@ class Rule(Table):
         series_description: Their series description.
         allow_gaps: Whether a series with missing or unevenly spaced slices is segmented.
         fast: Whether patches overlap less, for speed.
+        check: Whether everything is computed a second time, so that what is unstable is said.
+        tidy: Whether stray parts are removed and sides corrected; None for what is usual for the model.
     """
 
     name: ItemName
@@ -161,6 +163,8 @@ class Rule(Table):
     series_description: str | None = None
     allow_gaps: bool = False
     fast: bool = False
+    check: bool = False
+    tidy: bool | None = None
 
     @model_validator(mode="after")
     def _can_run(self) -> Rule:
@@ -206,11 +210,7 @@ class RuleSet(Table):
 
     @model_validator(mode="after")
     def _are_distinct(self) -> RuleSet:
-        if not self.rules:
-            raise ValueError("there is no rule: add [[rules]]")
-        names = [rule.name for rule in self.rules]
-        if len(set(names)) < len(names):
-            raise ValueError("two rules have the same name")
+        require_distinct(self.rules)
         return self
 
     def decide(self, facts: SeriesFacts) -> Decision:
@@ -219,64 +219,17 @@ class RuleSet(Table):
         return Decision(next((trial.rule for trial in trials if trial.matches), None), trials)
 
 
-@dataclass(frozen=True)
-class Check:
-    """Outcome of one condition.
+def require_distinct(rules: Sequence[Rule]) -> None:
+    """Check that there are rules, and that their names differ.
 
-    Attributes:
-        name: Name of the condition.
-        wanted: Value that matches.
-        value: Value of the series; may contain whatever a person typed at the scanner.
-        holds: Whether the condition holds.
+    Raises:
+        ValueError: There is none, or two have the same name.
     """
-
-    name: str
-    wanted: str
-    value: str
-    holds: bool
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Outcome of one rule.
-
-    Attributes:
-        rule: The rule.
-        checks: Outcome of each of its conditions.
-    """
-
-    rule: Rule
-    checks: tuple[Check, ...]
-
-    @property
-    def matches(self) -> bool:
-        """Whether all conditions hold."""
-        return all(check.holds for check in self.checks)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Decision about a series.
-
-    Attributes:
-        rule: The rule that decides; None if no rule matches.
-        trials: Outcome of every rule, in order.
-    """
-
-    rule: Rule | None
-    trials: tuple[Trial, ...]
-
-    @property
-    def reason(self) -> str:
-        """Reason in one sentence, from names in the rules only, and so safe to log."""
-        if self.rule is not None:
-            trial = next(trial for trial in self.trials if trial.rule is self.rule)
-            return f"Matches rule {self.rule.name!r}: {', '.join(check.name for check in trial.checks)}."
-        failed = (
-            f"{trial.rule.name!r} fails at {', '.join(c.name for c in trial.checks if not c.holds)}"
-            for trial in self.trials
-        )
-        return f"No rule matches: {'; '.join(failed)}."
+    if not rules:
+        raise ValueError("there is no rule: add [[rules]]")
+    names = [rule.name for rule in rules]
+    if len(set(names)) < len(names):
+        raise ValueError("two rules have the same name")
 
 
 def _any_matches(name: str, wanted: Sequence[str], value: object) -> bool:
