@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 from tiny_engine import phantom as body
 from tiny_engine import tiny_model
-from typer.testing import CliRunner
 
-from textsegment.cli.app import app
 from textsegment.doubt import Calibration
 from textsegment.errors import InputError, WeightsTamperedError
 from textsegment.evaluation.calibration import calibrate
@@ -118,8 +116,3 @@ def test_the_engine_says_it_and_judges_by_it():
     (said,) = (w for w in result.warnings if getattr(w, "code", "") == "mostly_doubtful")
     assert dict(said.values) == {"count": found, "total": found}
     assert not any("doubtful" in w for w in segmenter.segment(body(), names[:3]).warnings)
-
-
-def test_command_refuses_a_split_that_does_not_exist(tmp_path):
-    result = CliRunner().invoke(app, ["calibrate", "sat-demo", str(tmp_path), "--split", "half"])
-    assert result.exit_code != 0
