@@ -13,10 +13,23 @@ from slicer_host import driver, host, pictures  # noqa: E402
 
 host.boot()
 
+import numpy as np  # noqa: E402
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
+from scipy import ndimage  # noqa: E402
 
 _FOLDER = _TOP / "Resources" / "Screenshots"
+_DOCS = _TOP / "TextSegmentBackend" / "docs" / "pictures"
+_PICTURES = (
+    "empty_panel",
+    "engine_section",
+    "typing",
+    "tree",
+    "running",
+    "results",
+    "correcting",
+    "export",
+)
 _TEXT = "left lung, right lung, heart, aorta, liver, vertebrae"
 _HALF_SENTENCE = "lungs, lt kidney, hart, appendix"
 
@@ -98,6 +111,33 @@ class Photographer:
         assert run.state == "done", run.error
         self._save(pictures.panel_beside_views(self.widget.parent, self.four_up), "results")
 
+    def correcting(self) -> None:
+        """A slice of the heart drawn anew, carried to the rest, before it is taken."""
+        node = self.widget.logic.run.segmentation_node
+        segment_id = node.GetSegmentation().GetSegmentIdBySegmentName("heart")
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, segment_id, self.volume_node) > 0
+        k = int(np.argwhere(mask)[:, 0].mean())
+        mask[k] = ndimage.binary_dilation(mask[k], iterations=8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(
+            mask.astype(np.uint8), node, segment_id, self.volume_node
+        )
+        self.ui.resultsTable.setSelectedSegmentIDs([segment_id])
+        driver.click(self.ui.correctButton)
+        driver.wait_until(lambda: self.ui.applyButton.enabled, "edits to apply")
+        self.ui.blinkBox.checked = False
+        driver.click(self.ui.applyButton)
+        driver.wait_until(lambda: self.ui.previewFrame.visible, "the preview", 120)
+        driver.fit_panel(self.widget.parent)
+        panel = pictures.panel_picture(self.widget.parent)
+        margin = self.ui.inputSelector.geometry.top()  # of the panel around what is in it
+        top = self.ui.resultsButton.geometry.top()
+        bottom = self.ui.engineButton.geometry.top() + margin
+        axial = self.four_up.slices["Red"].picture()
+        picture = pictures.beside(panel[top:bottom], axial)
+        self._save(picture, "panel_correcting", _DOCS)
+        driver.click(self.ui.takeButton)
+        driver.click(self.ui.correctButton)
+
     def export(self) -> None:
         """The dialog that writes DICOM objects."""
         driver.click(self.ui.exportButton)
@@ -122,8 +162,8 @@ class Photographer:
         driver.fit_panel(self.widget.parent)
         self._save(pictures.panel_picture(self.widget.parent), name)
 
-    def _save(self, picture, name: str) -> None:
-        path = _FOLDER / f"{name}.png"
+    def _save(self, picture, name: str, folder: Path = _FOLDER) -> None:
+        path = folder / f"{name}.png"
         pictures.save(picture, path)
         print(path.name, f"{path.stat().st_size / 1000:.0f} kB")
 
@@ -132,7 +172,7 @@ def main() -> None:
     """Takes all pictures, and stops the engine."""
     photographer = Photographer()
     try:
-        for picture in ("empty_panel", "engine_section", "typing", "tree", "running", "results", "export"):
+        for picture in _PICTURES:
             getattr(photographer, picture)()
     finally:
         from TextSegmentLib.engine.server_process import local_server

@@ -36,7 +36,7 @@ class FourUp:
         """Returns what the four views show now, uint8 (height, width, 3)."""
         self.three_d.fit()
         red, green, yellow = (self._with_bar(name) for name in ("Red", "Green", "Yellow"))
-        return _stack(_beside(red, self.three_d.picture()), _beside(green, yellow))
+        return _stack(beside(red, self.three_d.picture()), beside(green, yellow))
 
     def _with_bar(self, name: str) -> np.ndarray:
         picture = self.slices[name].picture()
@@ -54,7 +54,7 @@ def panel_picture(panel: QtWidgets.QWidget) -> np.ndarray:
 
 def panel_beside_views(panel: QtWidgets.QWidget, four_up: FourUp) -> np.ndarray:
     """Returns panel and views as in Slicer's window."""
-    return _beside(panel_picture(panel), four_up.picture())
+    return beside(panel_picture(panel), four_up.picture())
 
 
 def save(picture: np.ndarray, path: Path) -> None:
@@ -65,7 +65,8 @@ def save(picture: np.ndarray, path: Path) -> None:
     image.save(str(path), "PNG", 0)
 
 
-def _beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+def beside(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Returns two pictures side by side; the lower one is made higher."""
     height = max(left.shape[0], right.shape[0])
     gap = np.full((height, _GAP, 3), 120, dtype=np.uint8)
     return np.concatenate([_fill(left, height), gap, _fill(right, height)], axis=1)

@@ -9,6 +9,7 @@ from typing import Any
 from slicer.i18n import tr as _
 from textsegment.caution import Caution
 
+from TextSegmentLib.panel.numbers import number
 from TextSegmentLib.panel.theme import colors_of
 from TextSegmentLib.scene.rows import ResultRow, RowState
 from TextSegmentLib.scene.visibility import is_hidden, make_visible
@@ -78,12 +79,11 @@ class ResultsNote:
             return []
         names = [
             f"<a href='{escape(link)}' title='{escape(row.tidied)}'>{escape(row.name)}</a>"
+            + escape(_(" ({ml} ml)").format(ml=number(row.tidied_ml, 0 if row.tidied_ml >= 10 else 1)))
             for link, row in self._tidied_rows.items()
         ]
         shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
-        said = escape(next(iter(self._tidied_rows.values())).tidied) if len(names) == 1 else ""
-        text = escape(_("Tidied (a click brings the mask of the model back):"))
-        return [f"{text} {shown}", *filter(None, [said])]
+        return [f"{escape(_('Tidied, a click brings back what was removed:'))} {shown}"]
 
     def _hidden(self) -> list[str]:
         if self._node is None or not is_hidden(self._node):

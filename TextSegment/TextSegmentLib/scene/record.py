@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +38,7 @@ _KEYS = (
     "verdict",
     "reasons",
     "tidied",
+    "tidied_ml",
 )
 # Segmentation files use "|" and "~" as delimiters in tags, and cannot hold line breaks there.
 _PUNCTUATION = str.maketrans({"|": "/", "~": "-", "\n": " ", "\r": " "})
@@ -60,6 +61,7 @@ class SegmentRecord:
         model: Name of the model that made it.
         doubt: What speaks against it.
         tidied: What tidying has removed from what the model had found; empty for nothing.
+        tidied_ml: How much it has removed, in millilitres.
     """
 
     run_id: str
@@ -74,6 +76,7 @@ class SegmentRecord:
     model: str
     doubt: Doubt = NO_DOUBT
     tidied: str = ""
+    tidied_ml: float = 0.0
 
     @classmethod
     def of(cls, segment: Any, segment_id: str) -> SegmentRecord | None:
@@ -95,6 +98,7 @@ class SegmentRecord:
                 model=tag_of(segment, "model"),
                 doubt=doubt_from_tags(tag_of(segment, "verdict"), tag_of(segment, "reasons")),
                 tidied=tag_of(segment, "tidied"),
+                tidied_ml=float(tag_of(segment, "tidied_ml") or 0.0),
             )
         except ValueError:  # somebody has changed the tags
             return None
@@ -121,9 +125,15 @@ def tags_for(
         "content": content.to_text(),
         "box": " ".join(map(str, shape)),
         **({"warnings": " ".join(others)} if others else {}),
-        **({"tidied": " ".join(tidied)} if tidied else {}),
+        **({"tidied": " ".join(tidied), "tidied_ml": f"{_removed_ml(tidied):.4g}"} if tidied else {}),
         **doubt_to_tags(doubt.of(mask, model.calibration)),
     }
+
+
+def _removed_ml(tidied: Iterable[Caution]) -> float:
+    """Return how much was removed, which each of these cautions says under one name or another."""
+    values = (caution.values for caution in tidied)
+    return float(sum(each.get("removed_ml", each.get("volume_ml", 0.0)) for each in values))
 
 
 def mark(segment: Any, tags: Mapping[str, str], *, only: bool = False) -> None:

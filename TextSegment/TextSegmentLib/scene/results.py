@@ -6,13 +6,10 @@ restored elsewhere need no notification. The segments carry what is needed after
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from textsegment.doubt import NO_DOUBT
 from textsegment.segmentation import MaskStatistics
 
 from TextSegmentLib.history.history import History, Step, history_of
@@ -21,36 +18,15 @@ from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.content import Content
 from TextSegmentLib.scene.edits import Suspect, Verdict
-from TextSegmentLib.scene.record import SegmentRecord, mark, tags_of
-from TextSegmentLib.scene.rows import ResultRow, RowState, state_of
-from TextSegmentLib.scene.segments import is_completed, remove_segments, segments_of, set_status
+from TextSegmentLib.scene.record import mark, tags_of
+from TextSegmentLib.scene.result_rows import Asked, Made, is_users_own, made_in, rows_of, suspects_of
+from TextSegmentLib.scene.rows import ResultRow
+from TextSegmentLib.scene.segments import remove_segments, set_status
 from TextSegmentLib.scene.target import Target
-from TextSegmentLib.scene.terminology import look_of
 from TextSegmentLib.scene.weak_node import WeakNode
 
 # After removing segments for this long, let the GUI redraw.
 _STEP_S = 0.03
-
-
-@dataclass
-class _Asked:
-    """Structure that was asked for, and what was found; its segment may be gone."""
-
-    run_id: str
-    structure: str
-    modality: str
-    statistics: MaskStatistics | None = None
-    segment_id: str | None = None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _Made:
-    """Segment that a run has made, with its record."""
-
-    segment_id: str
-    segment: Any
-    record: SegmentRecord
 
 
 class Results:
@@ -68,7 +44,7 @@ class Results:
 
     def __init__(self, volume_node: Any, segmentation_node: Any) -> None:
         self._volume, self._segmentation = WeakNode(volume_node), WeakNode(segmentation_node)
-        self._asked: list[_Asked] = []
+        self._asked: list[Asked] = []
         self._take_up()
         self._own: set[str] = set()
         self._targets: dict[str, Target] = {}
@@ -90,10 +66,14 @@ class Results:
 
         Structures that a run of another session did not find left no segment, and so have no row.
         """
-        runs: dict[str, list[_Made]] = {asked.run_id: [] for asked in self._asked}
+        runs: dict[str, list[Made]] = {asked.run_id: [] for asked in self._asked}
         for each in sorted(self._made().values(), key=lambda each: each.record.date):
             runs.setdefault(each.record.run_id, []).append(each)
-        return tuple(row for run_id, segments in runs.items() for row in self._rows_of(run_id, segments))
+        return tuple(
+            row
+            for run_id, segments in runs.items()
+            for row in rows_of(run_id, segments, self._asked, self._verdict)
+        )
 
     def row(self, key: str) -> ResultRow:
         """Return the row with a key.
@@ -129,7 +109,7 @@ class Results:
         """Register the structures that a run looks for; each gets a row at once."""
         self._targets.setdefault(run_id, target)
         for structure in structures:
-            self._ask(_Asked(run_id, structure, modality))
+            self._ask(Asked(run_id, structure, modality))
 
     def take(
         self,
@@ -172,6 +152,12 @@ class Results:
         if made is not None:
             set_status(made.segment, "Completed")
 
+    def take_acceptance_back(self, row: ResultRow) -> None:
+        """Mark the segment of a row as in progress again, so that it may be changed."""
+        made = self._made_of(row, self._made())
+        if made is not None:
+            set_status(made.segment, "InProgress")
+
     def delete(self, row: ResultRow) -> None:
         """Remove the segment of a row, whether or not it was edited."""
         self.settle()
@@ -196,7 +182,7 @@ class Results:
         """
         self.settle()
         made = self._made_of(row, self._made())
-        if made is None or self._is_users_own(self.row(row.key)):
+        if made is None or is_users_own(self.row(row.key)):
             return
         node, segment_id, segment = self.segmentation_node, made.segment_id, made.segment
         before = self.history.state_of(segment_id)
@@ -225,7 +211,7 @@ class Results:
         tags = tags_of(made.segment)
         volume_ml = raw.volume_ml
         tags |= {"content": raw.content.to_text(), "box": " ".join(map(str, raw.content.shape or ()))}
-        tags |= {"volume_ml": f"{volume_ml:.6g}", "tidied": ""}
+        tags |= {"volume_ml": f"{volume_ml:.6g}", "tidied": "", "tidied_ml": ""}
         tags = {key: value for key, value in tags.items() if value}
         self.change(row, None, raw, tags, Step("raw"))
 
@@ -239,7 +225,7 @@ class Results:
             step: Step that undoes the run that makes the new result.
         """
         self.settle()
-        if not self._is_users_own(self.row(row.key)):
+        if not is_users_own(self.row(row.key)):
             _all(self._remove([row], step))
 
     def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
@@ -266,7 +252,7 @@ class Results:
     ) -> Generator[None, None, tuple[str, ...]]:
         """Undo like ``undo``, in steps of a few hundredths of a second; call ``look`` first."""
         rows = [row for row in self.rows if row.segment_id is not None]
-        own = [row for row in rows if not edited_too and self._is_users_own(row)]
+        own = [row for row in rows if not edited_too and is_users_own(row)]
         if not run_id:
             candidates = [row.run_id for row in rows if row not in own] or [row.run_id for row in self.rows]
             run_id = candidates[-1] if candidates else ""
@@ -289,106 +275,36 @@ class Results:
         for each in sorted(self._made().values(), key=lambda each: each.record.date):
             record = each.record
             self._ask(
-                _Asked(
+                Asked(
                     record.run_id, record.structure, record.modality, None, each.segment_id, record.warnings
                 )
             )
 
-    def _ask(self, asked: _Asked) -> None:
+    def _ask(self, asked: Asked) -> None:
         for number, other in enumerate(self._asked):
             if (other.run_id, other.structure) == (asked.run_id, asked.structure):
                 self._asked[number] = asked
                 return
         self._asked.append(asked)
 
-    def _made(self) -> dict[str, _Made]:
+    def _made(self) -> dict[str, Made]:
         """Return the segments that runs have made, keyed by segment identifier."""
-        made = {}
-        for segment_id, segment in segments_of(self.segmentation_node):
-            record = SegmentRecord.of(segment, segment_id)
-            if record is not None:
-                made[segment_id] = _Made(segment_id, segment, record)
-        return made
+        return made_in(self.segmentation_node)
 
-    def _made_of(self, row: ResultRow, made: dict[str, _Made]) -> _Made | None:
+    def _made_of(self, row: ResultRow, made: dict[str, Made]) -> Made | None:
         """Return the segment of a row; None if it is gone or now belongs to another run."""
         found = made.get(row.segment_id or "")
         return found if found is not None and found.record.run_id == row.run_id else None
 
     def _suspects(self) -> list[Suspect]:
         node = self.segmentation_node
-        if node is None:
-            return []
-        stored = StoredMasks(node)
+        return [] if node is None else suspects_of(node, self._made(), self._own)
 
-        def suspect(made: _Made) -> Suspect:
-            content = made.record.content
-            return Suspect(made.segment_id, made.segment, content, lambda: stored.find(Kind.RESULT, content))
-
-        made = self._made()
-        own = [
-            Suspect(segment_id, segment, None)
-            for segment_id, segment in segments_of(node)
-            if segment_id in self._own and segment_id not in made
-        ]
-        return [*map(suspect, made.values()), *own]
-
-    def _rows_of(self, run_id: str, segments: list[_Made]) -> Iterator[ResultRow]:
-        left = {each.segment_id: each for each in segments}
-        rows = []
-        for asked in self._asked:
-            if asked.run_id == run_id:
-                key = f"{run_id} {asked.structure}"
-                there = left.pop(asked.segment_id or "", None)
-                rows.append(_row_without_segment(asked, key) if there is None else self._row_of(there, key))
-        # Segments kept beside a newer one, or restored by the user.
-        others = [self._row_of(each, f"{run_id} #{each.segment_id}") for each in left.values()]
-        order = [row.structure for row in rows]
-        return iter(sorted(others + rows, key=lambda row: _place(row.structure, order)))
-
-    def _row_of(self, made: _Made, key: str) -> ResultRow:
-        segment, record = made.segment, made.record
-        row = ResultRow(
-            key=key,
-            run_id=record.run_id,
-            structure=record.structure,
-            modality=record.modality,
-            name=segment.GetName(),
-            color=segment.GetColor(),
-            state=record.state,
-            segment_id=made.segment_id,
-            volume_ml=record.volume_ml,
-            confidence=None if math.isnan(record.confidence) else record.confidence,
-            warnings=record.warnings,
-            accepted=is_completed(segment),
-            model=record.model,
-            doubt=NO_DOUBT if is_completed(segment) else record.doubt,
-            tidied=record.tidied,
-        )
-        verdict = self._verdict(made)
-        if verdict is not None and verdict.is_edited:
-            return replace(
-                row,
-                state=RowState.EDITED,
-                volume_ml=verdict.volume_ml,
-                confidence=None,
-                edited_slices=verdict.changes,
-                doubt=NO_DOUBT,
-                tidied="",
-            )
-        return row
-
-    def _find_asked(self, run_id: str, structure: str) -> _Asked | None:
+    def _find_asked(self, run_id: str, structure: str) -> Asked | None:
         same = (each for each in self._asked if each.run_id == run_id)
         return next((each for each in same if each.structure == structure), None)
 
-    def _is_users_own(self, row: ResultRow) -> bool:
-        """Return whether the segment of a row was edited, corrected or accepted by the user."""
-        return row.segment_id is not None and (
-            row.accepted or row.state in (RowState.EDITED, RowState.CORRECTED)
-        )
-
-    def _verdict(self, made: _Made) -> Verdict | None:
+    def _verdict(self, made: Made) -> Verdict | None:
         return self.history.watch.verdict(made.segment_id, made.segment)
 
     def _remove(self, rows: Sequence[ResultRow], step: Step | None = None) -> Iterator[None]:
@@ -417,26 +333,3 @@ class Results:
 def _all(steps: Iterator[None]) -> None:
     for _step in steps:
         pass
-
-
-def _place(structure: str, order: Sequence[str]) -> int:
-    return order.index(structure) if structure in order else len(order)
-
-
-def _row_without_segment(asked: _Asked, key: str) -> ResultRow:
-    state = RowState.WAITING if asked.statistics is None else state_of(asked.statistics)
-    if asked.segment_id is not None:
-        state = RowState.REMOVED
-    has_figures = asked.statistics is not None and not asked.statistics.is_empty
-    return ResultRow(
-        key=key,
-        run_id=asked.run_id,
-        structure=asked.structure,
-        modality=asked.modality,
-        name=asked.structure,
-        color=look_of(asked.structure).color,
-        state=state,
-        volume_ml=asked.statistics.volume_ml if has_figures and asked.statistics else None,
-        confidence=asked.statistics.mean_confidence if has_figures and asked.statistics else None,
-        warnings=asked.warnings,
-    )

@@ -70,6 +70,7 @@ class ResultRow:
             the result that it was edited from is not stored with the scene.
         doubt: What speaks against the mask as the model made it; nothing once it was accepted or edited.
         tidied: What tidying has removed; empty for nothing.
+        tidied_ml: How much it has removed, in millilitres.
     """
 
     key: str
@@ -88,6 +89,7 @@ class ResultRow:
     edited_slices: int | None = None
     doubt: Doubt = NO_DOUBT
     tidied: str = ""
+    tidied_ml: float = 0.0
 
     @property
     def is_as_found(self) -> bool:

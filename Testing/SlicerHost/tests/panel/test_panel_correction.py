@@ -148,6 +148,9 @@ def test_accepted_segments_offer_no_tools(drawn):
     driver.click(drawn.ui.correctButton)
     assert "accepted" in drawn.ui.correctLabel.text
     assert not drawn.panel.correction.editor.enabled
+    drawn.ui.correctLabel.linkActivated.emit("take back")
+    driver.wait_until(lambda: drawn.ui.applyButton.enabled, "edits to apply")
+    assert drawn.panel.correction.editor.enabled
 
 
 def test_editor_in_the_panel_follows_the_selection_and_erases_nothing_else(drawn):

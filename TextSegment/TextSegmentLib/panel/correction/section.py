@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from html import escape
 from typing import Any
 
-import vtk
 from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
 from TextSegmentLib.background import Pump
 from TextSegmentLib.correction.correction_run import CorrectionRun
-from TextSegmentLib.correction.marks import Marks, stop_placing
+from TextSegmentLib.correction.marks import Marks
 from TextSegmentLib.correction.taking import take_over
 from TextSegmentLib.history.segment_state import SegmentState
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.correction.editor_strip import EditorStrip
+from TextSegmentLib.panel.correction.mark_buttons import MarkButtons
 from TextSegmentLib.panel.correction.preview_bar import PreviewBar
+from TextSegmentLib.panel.correction.what import TAKE_BACK, what_is_corrected
 from TextSegmentLib.panel.engine.section import EngineSection
 from TextSegmentLib.panel.results_section import ResultsSection
 from TextSegmentLib.panel.run_section import RunSection
@@ -53,18 +52,16 @@ class CorrectionSection:
         self._results, self._section, self._modality = results, section, modality
         self._strip = EditorStrip(ui.editorLayout)
         self._bar = PreviewBar(ui, self.take, self.discard)
+        self._mark_buttons = MarkButtons(ui, self._marks, self._strip.put_down, self._marked)
         self._run: CorrectionRun | None = None
         self._pump: Pump | None = None
         self._is_entered = False
         for button in (ui.applyButton, ui.applyHereButton):
             button.connect("clicked()", self.apply)
         ui.redoBoxButton.connect("clicked()", lambda: self._begin(anew=True))
-        ui.insideButton.connect("clicked()", lambda: self._place("place_inside"))
-        ui.outsideButton.connect("clicked()", lambda: self._place("place_outside"))
-        ui.boxButton.connect("clicked()", lambda: self._place("place_box"))
-        ui.clearMarksButton.connect("clicked()", self._clear_marks)
         ui.drawOnceButton.connect("clicked()", self.draw_once)
         ui.drawOnceEdit.connect("returnPressed()", self.draw_once)
+        ui.correctLabel.connect("linkActivated(QString)", self._follow)
         self.offer()
 
     @property
@@ -92,7 +89,7 @@ class CorrectionSection:
         """Put the tools down and show the segment as it is, because the user leaves the panel."""
         self._is_entered = False
         self._bar.pause()
-        self._stop_placing()
+        self._mark_buttons.stop()
         self._strip.leave()
 
     def offer(self) -> None:
@@ -107,13 +104,12 @@ class CorrectionSection:
         ui = self._ui
         for button in (ui.applyButton, ui.applyHereButton):
             button.enabled = can_apply and (row is None or self._has_edits(row))
-        for button in (ui.insideButton, ui.outsideButton, ui.boxButton, ui.clearMarksButton):
-            button.enabled = can_edit and has_nodes
+        self._mark_buttons.enable(can_edit and has_nodes)
         marks = self._marks()
         ui.redoBoxButton.enabled = can_apply and row is not None and marks is not None and marks.has_box
         ui.drawOnceButton.enabled = has_nodes
         ui.correctButton.visible = has_nodes
-        ui.correctLabel.text = _what(segment, row)
+        ui.correctLabel.text = what_is_corrected(segment, row)
         if results is not None and segment is not None and row is None:
             results.watch_own(segment_id)
         self._bring_strip_in_step(segment_id, can_edit and has_nodes)
@@ -203,7 +199,7 @@ class CorrectionSection:
         if results is None or marks is None or self.is_busy:
             return
         self._bar.close()
-        self._stop_placing()
+        self._mark_buttons.stop()
         self._section.clear_message()
         try:
             segmenter = self._engine.agreed_segmenter()
@@ -243,6 +239,12 @@ class CorrectionSection:
             self._run = None
         self.offer()
 
+    def _follow(self, link: str) -> None:
+        results, row = self._results.shown, self._row(self._segment_id())
+        if link == TAKE_BACK and results is not None and row is not None:
+            results.take_acceptance_back(row)
+            self._results.refresh()
+
     def _forget(self) -> None:
         self._run = None
         self._section.show_correction(None)
@@ -269,44 +271,8 @@ class CorrectionSection:
             return None
         return Marks(results.segmentation_node, segment_id)
 
-    def _place(self, method: str) -> None:
-        marks = self._marks()
-        buttons = {
-            "place_inside": self._ui.insideButton,
-            "place_outside": self._ui.outsideButton,
-            "place_box": self._ui.boxButton,
-        }
-        wanted = marks is not None and buttons[method].checked
-        self._stop_placing()
-        if wanted and marks is not None:
-            self._strip.put_down()
-            buttons[method].checked = True
-            self._watch(getattr(marks, method)())
-
-    def _watch(self, node: Any) -> None:
-        """Update the buttons when the user places points; the node does not keep the panel alive."""
-        section = weakref.ref(self)
-
-        def changed(_caller: Any, _event: str) -> None:
-            found = section()
-            if found is not None and found._is_entered:
-                found.offer()
-
-        for event in (vtk.vtkCommand.ModifiedEvent, node.PointPositionDefinedEvent, node.PointRemovedEvent):
-            node.AddObserver(event, changed)
-
-    def _stop_placing(self) -> None:
-        buttons = (self._ui.insideButton, self._ui.outsideButton, self._ui.boxButton)
-        if any(button.checked for button in buttons):
-            for button in buttons:
-                button.checked = False
-            stop_placing()
-
-    def _clear_marks(self) -> None:
-        marks = self._marks()
-        if marks is not None:
-            self._stop_placing()
-            marks.clear()
+    def _marked(self) -> None:
+        if self._is_entered:
             self.offer()
 
     def _bring_strip_in_step(self, segment_id: str, can_edit: bool) -> None:
@@ -330,22 +296,3 @@ class CorrectionSection:
 def _segment(results: Results | None, segment_id: str) -> Any:
     node = results.segmentation_node if results is not None else None
     return node.GetSegmentation().GetSegment(segment_id) if node is not None and segment_id else None
-
-
-def _what(segment: Any, row: ResultRow | None) -> str:
-    """Return which segment is corrected, and what is known of what was drawn in it."""
-    if segment is None:
-        return escape(_("Select one segment in the table, and draw in it where it is wrong."))
-    name = segment.GetName()
-    if is_completed(segment):
-        return escape(_("{name} was accepted: nothing changes it.").format(name=name))
-    if row is None:
-        return escape(_("{name}: drawn by you.").format(name=name))
-    if row.state is not RowState.EDITED:
-        return escape(_("{name}: draw in a few slices where it is wrong.").format(name=name))
-    if row.edited_slices is None:
-        text = _("{name}: the result that it was edited from is not stored with the scene.")
-        return escape(text.format(name=name))
-    count = row.edited_slices
-    text = _("{name}: 1 slice edited.") if count == 1 else _("{name}: {count} slices edited.")
-    return escape(text.format(name=name, count=count))
