@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from command_line import textsegment
 from local_hub import LocalHub
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from textsegment.datasets.data_set import DataSet
 from textsegment.errors import CheckpointError, InputNotFoundError, SettingsError
@@ -17,10 +18,10 @@ from textsegment.files.images.nifti import write_nifti
 from textsegment.model.checkpoints.published import published_name
 from textsegment.model.checkpoints.text_file import load_text_encoder, save_text_encoder
 from textsegment.model.config import SATConfig
-from textsegment.model.sat import SAT
 from textsegment.model.text.mpnet import MPNetConfig
 from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.model.text.tokenizer import published_pieces
+from textsegment.training.export import load_start
 from textsegment.training.knowledge.base_encoder import load_base
 from textsegment.training.knowledge.image_tower import ImageTower
 from textsegment.training.knowledge.image_training import ImageTextData, ImageTextTrainer
@@ -30,6 +31,7 @@ from textsegment.training.knowledge.retrieval import retrieve
 from textsegment.training.knowledge.structure_crops import StructureSampler
 from textsegment.training.knowledge.text_tower import SIZES, TextTower, pieces_of
 from textsegment.training.knowledge.text_training import TextSettings, TextTrainer
+from textsegment.training.starting import make_learner
 
 TINY = SATConfig(
     name="tiny",
@@ -238,12 +240,15 @@ def test_stage_2_brings_images_and_names_together(spheres, some, pieces, tmp_pat
     assert (found["validation"]["structures"], found["validation"]["bank"]) == (2, 2)
     assert found["validation"]["recall_at_1"] == 1.0
     assert load_text_encoder(path).width == SIZES["toy"].width
-    # The image encoder initialises a segmentation network.
-    network = SAT(TINY)
-    trainer.image.give_encoder_to(network)
-    written = load_file(tmp_path / "image-encoder.safetensors")
-    for name, tensor in written.items():
-        assert torch.equal(network.state_dict()[name], tensor)
+    # Both encoders are where training of a segmentation model starts, with a table or with the text encoder.
+    start = load_start(str(tmp_path / "start.safetensors"))
+    assert start.text_encoder.pieces.pieces == pieces.pieces
+    for architecture in ("table", "knowledge"):
+        learner = make_learner(replace(TINY, text_encoder=architecture), [DataSet(spheres)], start)
+        for name, tensor in trainer.image.encoder.state_dict().items():
+            assert torch.equal(learner.network.backbone.encoder.state_dict()[name], tensor)
+        expected = trainer.text.encoder.encode(["liver", "spleen"], "CT")
+        assert torch.allclose(learner.text(["liver", "spleen"], "CT"), expected, atol=1e-5)
 
 
 def test_a_resumed_stage_2_equals_an_uninterrupted_one(spheres, some, pieces, tmp_path):
@@ -345,7 +350,12 @@ def test_the_command_runs_both_stages(spheres, some, tmp_path, monkeypatch):
     assert ended.code == 0, ended.err
     assert "untrained: R@1" in ended.out
     assert Path(ended.out.strip().rpartition(": ")[2]) == tmp_path / "run/image-text/text-encoder.safetensors"
-    for code, bad in ((2, ["--size", "huge"]), (3, ["--set", tmp_path]), (3, ["--base", "no such thing"])):
+    for code, bad in (
+        (2, ["--size", "huge"]),
+        (2, ["--size", "demo", "--set", spheres]),
+        (3, ["--set", tmp_path]),
+        (3, ["--base", "no such thing"]),
+    ):
         ended = textsegment("train-text", "-o", tmp_path / "other", *bad)
         assert ended.code == code, ended
         assert len(ended.err.splitlines()) <= 2

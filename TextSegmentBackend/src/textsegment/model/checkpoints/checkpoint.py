@@ -8,6 +8,7 @@ be read without knowing the model:
 * ``name``, ``config``: name and JSON of the :class:`SATConfig`;
 * ``text_config``: JSON of the :class:`MPNetConfig`, or ``prompts``: JSON ``[[prompt, modality], …]``, one
   pair per row;
+* ``pieces``: JSON list of the word pieces of the text encoder, if they are not those of the published one;
 * ``source``: JSON about the origin of the weights, such as the SHA-256 of the published files.
 """
 
@@ -32,6 +33,7 @@ from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.text.mpnet import MPNetConfig
 from textsegment.model.text.text_encoder import KnowledgeEncoder, TextEncoder
+from textsegment.model.text.tokenizer import WordPieces, published_pieces
 
 C = TypeVar("C")
 
@@ -96,6 +98,8 @@ def save_knowledge(
     tensors = _prefixed("network.", network) | _prefixed("text.", text_encoder)
     singles = {name: tensor.to("cpu", torch.float32) for name, tensor in tensors.items()}
     described = {"text_config": json.dumps(asdict(text_encoder.config))}
+    if text_encoder.pieces is not published_pieces():
+        described["pieces"] = json.dumps(text_encoder.pieces.pieces, ensure_ascii=False)
     _save(singles, network.config, described, source or {}, path)
 
 
@@ -175,8 +179,9 @@ def _text_encoder(
         embeddings = _unprefixed("table.", tensors).get("embeddings", torch.empty(0, 0))
         return EmbeddingTable([(prompt, of) for prompt, of in _json(metadata, "prompts", path)], embeddings)
     text_config = _config(MPNetConfig, metadata, "text_config", path)
+    pieces = WordPieces(_json(metadata, "pieces", path)) if "pieces" in metadata else None
     with torch.device("meta"):
-        encoder = KnowledgeEncoder(text_config)
+        encoder = KnowledgeEncoder(text_config, pieces)
     assign(encoder, _typed(_unprefixed("text.", tensors), torch.float32))
     return encoder.to(device).eval().requires_grad_(False)
 

@@ -23,6 +23,7 @@ class ImageTower(nn.Module):
 
     def __init__(self, config: SATConfig, width: int) -> None:
         super().__init__()
+        self.config = config
         self.encoder = Encoder(config.features, config.encoder_convs)
         self.head = nn.Sequential(
             nn.Linear(config.latent_channels, width), nn.GELU(), nn.Linear(width, width), nn.GELU()

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.model.checkpoints.checkpoint import save_knowledge
 from textsegment.model.checkpoints.text_file import save_text_encoder
-from textsegment.model.checkpoints.writing import write_weights
 from textsegment.model.text.text_encoder import modality_index
 from textsegment.training.knowledge.image_tower import ImageTower
 from textsegment.training.knowledge.knowledge import Knowledge
@@ -34,8 +34,10 @@ from textsegment.training.knowledge.text_training import (
     apply,
     load_state,
 )
+from textsegment.training.learner import Learner
+from textsegment.training.prompts import FrozenText
 
-IMAGE_ENCODER_FILE, IMAGE_RETRIEVAL_FILE = "image-encoder.safetensors", "image-retrieval.json"
+START_FILE, IMAGE_RETRIEVAL_FILE = "start.safetensors", "image-retrieval.json"
 _CROPS = 2
 """Number of crops a step, as in the published recipe."""
 _REPORT_EVERY = 10
@@ -175,14 +177,24 @@ class ImageTextTrainer:
                 self._report(f"{split}: {json.dumps(content[split])}")
         with atomic_output(self.folder / IMAGE_RETRIEVAL_FILE) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        encoder = self.image.encoder.state_dict()
-        named = {f"backbone.encoder.{name}": tensor for name, tensor in encoder.items()}
-        write_weights(named, {}, self.folder / IMAGE_ENCODER_FILE)
+        self._write_start()
         path = self.folder / ENCODER_FILE
         save_text_encoder(
             self.text.encoder, path, {"stage": "2", "knowledge_sha256": self.data.knowledge.digest}
         )
         return path
+
+    def _write_start(self) -> None:
+        """Write a weights file to train a segmentation model from: both encoders, and the rest new."""
+        encoder = self.text.encoder
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.seed)
+            learner = Learner(self.image.config, FrozenText(encoder))
+        learner.start_as_background()
+        self.image.give_encoder_to(learner.network)
+        source = {"stage": "2", "knowledge_sha256": self.data.knowledge.digest}
+        save_knowledge(learner.network, encoder, self.folder / START_FILE, source)
+        self.text.requires_grad_(True)
 
     def _save(self) -> None:
         state = {

@@ -74,6 +74,8 @@ def train_text(
         tower = TextTower.new(SIZES[size], pieces_of(knowledge), settings.seed)
     else:
         tower = TextTower(load_base(base, folder / "base", report))
+    if images is not None:
+        _require_width(tower, images.model)
     path = TextTrainer(tower, knowledge, folder, settings, report).run()
     if images is None or sampled is None:
         return path
@@ -81,6 +83,15 @@ def train_text(
     second = replace(settings, steps=images.steps, learning_rate=images.learning_rate)
     image = ImageTower(CONFIGS[images.model], tower.encoder.width)
     return ImageTextTrainer(tower, image, data, folder / STAGE_2_FOLDER, second, report).run()
+
+
+def _require_width(tower: TextTower, model: str) -> None:
+    ours, theirs = tower.encoder.width, CONFIGS[model].width
+    if ours != theirs:
+        raise SettingsError(
+            f"The text encoder has {ours} channels, {model} needs {theirs}.",
+            "Choose another --size or --model.",
+        )
 
 
 def _samplers(images: ImageStage, seed: int) -> tuple[StructureSampler, StructureSampler | None]:
