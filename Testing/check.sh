@@ -96,6 +96,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/coverage"
 ! lacks nginx-light || left_out+=("tests behind nginx (TextSegmentBackend/tests/server/test_deployment.py)")
 ! lacks chromium || left_out+=("tests of the web workspace (TextSegmentBackend/tests/web)")
+! lacks 'orthanc.*|dcmtk' || left_out+=("tests of the DICOM node with an archive (TextSegmentBackend/tests/node)")
 stage "tests of the backend" tests "$@"
 cd ..
 unset COVERAGE_PROCESS_START

@@ -31,6 +31,10 @@ if [ "${#wanted[@]}" -gt 0 ]; then
     echo "Installing packages of the system: ${wanted[*]}" >&2
     as_root+=(DEBIAN_FRONTEND=noninteractive)
     { "${as_root[@]}" apt-get update -qq; "${as_root[@]}" $line -qq -o Dpkg::Use-Pty=0; } >&2 || true
+    # Debian starts Orthanc as a service that listens to everybody; the tests start their own.
+    if [[ " ${wanted[*]} " == *" orthanc "* ]] && command -v systemctl > /dev/null; then
+      "${as_root[@]}" systemctl disable --now orthanc > /dev/null 2>&1 || true
+    fi
   fi
   mapfile -t wanted < <(missing)
   if [ "${#wanted[@]}" -gt 0 ]; then
