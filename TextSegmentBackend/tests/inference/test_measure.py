@@ -230,6 +230,15 @@ def test_a_region_decodes_no_landmarks_and_uses_those_that_are_there(engine):
     )
 
 
+def test_in_the_orientation_for_the_spine_no_landmarks_are_decoded():
+    segmenter = LocalSegmenter(tiny_model(), device="cpu", precision="fp32", threads=1, orientation="ASR")
+    told = segmenter.segment(phantom(), ["vertebrae", "liver"])["liver"].statistics
+    (scan,) = segmenter.cache._scans.values()
+    assert scan.coarse == {}
+    assert told.part_count >= 1
+    assert math.isnan(told.height_offset_mm)
+
+
 def test_a_check_computes_everything_again_and_says_so_beforehand(engine):
     segmenter, network = engine
     volume, events = phantom(seed=2), []

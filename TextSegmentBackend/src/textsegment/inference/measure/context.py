@@ -38,7 +38,8 @@ class MaskContext:
         self._region = request.effort.region
         modality = request.volume.modality
         self._parts = {p.text: parts_in(p.text, offered, modality) for p in request.prompts}
-        wanted = dict.fromkeys(landmarks_in(offered))
+        # In the orientation for the spine, the network knows structures of the spine only.
+        wanted = dict.fromkeys(landmarks_in(offered) if scan.image.orientation == "RAS" else ())
         wanted |= dict.fromkeys(part for parts in self._parts.values() for part in parts)
         self.missing = tuple(name for name in wanted if name not in scan.coarse) if not self._region else ()
         self._surroundings: Surroundings | None = None
