@@ -65,7 +65,7 @@ def read_segmentation(
         if path.is_dir():
             return _folder(path)
         if not path.is_file():
-            raise InputNotFoundError("There is no such segmentation.", "Check the path.")
+            raise InputNotFoundError("There is no such file of structures.", "Check the path.")
         kind = kind_of(path)
         if kind is FileKind.NRRD and _has_segments(path):
             return read_seg_nrrd(path)
