@@ -50,7 +50,7 @@ class Undo:
         history = results.history if results is not None else None
         last = history.last if history is not None else None
         following = history.following if history is not None else None
-        is_there = results is not None and any(row.segment_id for row in results.rows)
+        is_there = results is not None and any(row.segment_id for row in self._results.rows)
         self._ui.undoButton.enabled = is_there or last is not None
         self._ui.undoButton.toolTip = _tip(_("Undo (Ctrl+Z): {step}."), last)
         self._ui.redoStepButton.enabled = following is not None

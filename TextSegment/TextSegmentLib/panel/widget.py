@@ -158,18 +158,12 @@ class Panel(VTKObservationMixin):
     def _check(self, rows: Sequence[ResultRow]) -> None:
         """Have the engine look at structures a second time."""
         results = self.results.shown
-        if results is not None and results.volume_node is not None and not self.engine.obstacle:
-            structures = tuple(dict.fromkeys(row.structure for row in rows))
-            modality = rows[0].modality if rows else self.inputs.modality
-            request = RunRequest(
-                results.volume_node,
-                results.segmentation_node,
-                structures,
-                modality,
-                tidy=self.tidy.wanted,
-                check=True,
-            )
-            self.runs.check([row for row in rows if row.modality == modality], request)
+        if rows and results is not None and results.volume_node is not None and not self.engine.obstacle:
+            nodes, modality = (results.volume_node, results.segmentation_node), rows[0].modality
+            alike = [row for row in rows if row.modality == modality]
+            structures = tuple(dict.fromkeys(row.structure for row in alike))
+            request = RunRequest(*nodes, structures, modality, tidy=self.tidy.wanted, check=True)
+            self.runs.check(alike, request)
 
     def _offer_actions(self) -> None:
         self.undo.offer()
@@ -177,8 +171,10 @@ class Panel(VTKObservationMixin):
         self._window_keys.enable(self.correction.is_open)
 
     def _undo(self) -> None:
+        if self.correction.is_pending:  # it is the last thing that was done
+            self.correction.discard()
+            return
         self.runs.cancel()
-        self.correction.discard()
         self.undo.undo()
 
     def _run_started(self, run: Run) -> None:

@@ -106,6 +106,15 @@ def test_correction_and_stroke_are_undone_in_turn(drawn):
     assert np.array_equal(voxels(drawn, "liver"), taken)
 
 
+def test_undo_takes_a_preview_back_before_anything_else(drawn):
+    """Issue 13.C3: what was drawn stays until the next undo."""
+    apply(drawn)
+    driver.click(drawn.ui.undoButton)
+    assert previews() == []
+    driver.run_events(200)
+    assert np.array_equal(voxels(drawn, "liver"), drawn.mask)
+
+
 def test_discarded_correction_leaves_the_drawing(drawn):
     apply(drawn)
     driver.click(drawn.ui.discardButton)

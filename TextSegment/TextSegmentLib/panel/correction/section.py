@@ -70,6 +70,11 @@ class CorrectionSection:
         return self._run is not None and self._run.is_active
 
     @property
+    def is_pending(self) -> bool:
+        """Whether a correction is being computed, or waits to be taken."""
+        return self.is_busy or self._bar.is_shown
+
+    @property
     def is_open(self) -> bool:
         """Whether the user has the tools before him: the panel is entered, and this section expanded."""
         return self._is_entered and self._ui.correctButton.visible and not self._ui.correctButton.collapsed
@@ -152,7 +157,7 @@ class CorrectionSection:
 
     def discard(self) -> None:
         """Forget the correction; the segment stays as it was drawn."""
-        if self.is_busy and self._run is not None:
+        if self._run is not None:
             self._run.cancel()
         self._bar.close()
         self._forget()
@@ -171,16 +176,14 @@ class CorrectionSection:
             return
         segmentation = results.segmentation_node.GetSegmentation()
         segment_id = segmentation.AddEmptySegment("", name)
-        results.history.begin("new").note(
-            segment_id, None, SegmentState.of(segmentation.GetSegment(segment_id), None)
-        )
+        state = SegmentState.of(segmentation.GetSegment(segment_id), None)
+        results.history.begin("new").note(segment_id, None, state)
         self._ui.drawOnceEdit.text = ""
         self._results.refresh()
         self._results.select(segment_id)
         self._ui.correctButton.collapsed = False
-        self._section.show_note(
-            _("Draw {name} in two or three slices, then apply the edits to the rest.").format(name=name)
-        )
+        text = _("Draw {name} in two or three slices, then apply the edits to the rest.")
+        self._section.show_note(text.format(name=name))
 
     def scene_closing(self) -> None:
         """Let go of everything in the scene."""
@@ -189,10 +192,9 @@ class CorrectionSection:
 
     def stop(self) -> None:
         """Stop everything, because the panel is being destroyed."""
-        self.discard()
+        self.scene_closing()
         if self._pump is not None:
             self._pump.stop()
-        self._strip.close()
 
     def _begin(self, *, anew: bool) -> None:
         results, segment_id, marks = self._results.shown, self._segment_id(), self._marks()
