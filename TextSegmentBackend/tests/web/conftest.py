@@ -13,7 +13,8 @@ from watched_page import KEY, Watched
 SAT_DEMO = ("textsegment.inference.engine:LocalSegmenter", ({"model": "sat-demo", "device": "cpu"},))
 
 
-@pytest.fixture(scope="session")
+# As long as it is open, Playwright's event loop runs in this thread, and no test may run another.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
