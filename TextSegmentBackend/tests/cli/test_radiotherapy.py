@@ -311,7 +311,7 @@ def test_structures_of_another_scan_are_refused(tmp_path, folder):
     for given, words in (
         ("o.rtstruct.dcm", "frame"),
         ("o.seg.nrrd", "another grid"),
-        ("none.dcm", "no such segmentation"),
+        ("none.dcm", "no such file of structures"),
     ):
         command = ("segment", folder, "aorta", "--derive", "A = aorta - liver", "--use", tmp_path / given)
         ended = textsegment(*command, "-o", tmp_path / "out.seg.nrrd")

@@ -99,7 +99,7 @@ def test_a_server_is_sent_voxels_affine_modality_and_prompts(tmp_path, scan, mon
             assert bytes(request.body) in bodies
         elif request.method == "POST":
             body = json.loads(request.body)
-            assert set(body) == {"volume", "prompts", "estimate"}
+            assert set(body) == {"volume", "prompts", "estimate", "details"}
             assert body["volume"] == digest
             assert set(body["prompts"]) <= set(known_in("CT"))
         else:

@@ -95,7 +95,7 @@ def test_voxels_affine_modality_and_prompts_travel_and_nothing_else(remote, serv
     sent = {seen.method: seen for seen in server.requests}
     wired = wire_volume(volume)
     assert bytes(sent["PUT"].body) == b"".join(encode_volume(wired, Encoding.RAW))
-    body = {"volume": wired.digest, "prompts": ["liver"], "estimate": True}
+    body = {"volume": wired.digest, "prompts": ["liver"], "estimate": True, "details": True}
     assert json.loads(sent["POST"].body) == body
     usual = {
         "host",

@@ -323,6 +323,8 @@ def test_the_container_installs_what_the_package_needs_by_version_and_hash(extra
     assert len(entries) == len(lines)
     for line in wanted:
         requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"python_version": "3.12"}):
+            continue
         if (name := canonicalize_name(requirement.name)) != "textsegment":
             assert requirement.specifier.contains(locked[name]), name
 

@@ -60,10 +60,10 @@ def test_bad_key_is_refused_before_the_body_is_read(guarded, number):
         assert (status, body["code"]) == (401, "unauthorized")
 
 
-def test_every_route_but_health_needs_the_key(guarded):
+def test_every_route_but_health_and_the_page_needs_the_key(guarded):
     """Fault 34."""
     session = guarded.session(key="")
-    for path in (INFO_ROUTE, METRICS_ROUTE, "/openapi.json", "/", "/v1/x"):
+    for path in (INFO_ROUTE, METRICS_ROUTE, "/openapi.json", "/v1/x", "/x"):
         answer = session.get(guarded.url + path)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
