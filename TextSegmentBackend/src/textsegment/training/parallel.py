@@ -55,7 +55,7 @@ class Processes:
             return learner
         device = next(learner.parameters()).device
         ids = [device.index] if device.type == "cuda" else None
-        return nn.parallel.DistributedDataParallel(learner, device_ids=ids, find_unused_parameters=True)
+        return nn.parallel.DistributedDataParallel(learner, device_ids=ids)
 
     def without_exchange(self, module: nn.Module, wait: bool) -> Any:
         """Return a context in which gradients are not exchanged yet, if ``wait``."""

@@ -68,6 +68,7 @@ def _trained(processes: Processes, run: Run, report: Callable[[str], None]) -> P
         processes=processes,
     )
     weights = trainer.run()
+    report(f"The model is trained: {weights}")
     if processes.is_first:
         verdict = write_page(run.folder, run.config.name, run.settings)
         if verdict is not None:

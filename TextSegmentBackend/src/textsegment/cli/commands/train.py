@@ -78,4 +78,4 @@ def train_command(
     given = {name: value for name, value in changes.items() if value is not None}
     settings = replace(recipe, **given)
     run = Run(config, settings, tuple(sets), output, start_from, tuple(replay or ()))
-    typer.echo(f"The model is trained: {train(run, typer.echo, processes=processes)}")
+    train(run, typer.echo, processes=processes)
