@@ -23,6 +23,8 @@ _STRUCTURE_SHARE = 0.5
 """Fraction of patches around a voxel of one random structure; the others are around one of any structure."""
 _ANYWHERE_SHARE = 0.3
 """Fraction of patches anywhere, with the strong augmentation: small networks forget the background."""
+_SLAB_SHARE, _THINNEST_SLAB = 0.2, 12
+"""Fraction of patches that are cut short along z, with the strong augmentation: some scans are slabs."""
 _MARGIN = 1.15
 """Size of the region that is read for a patch to be rotated and scaled, relative to the patch."""
 
@@ -92,8 +94,10 @@ class PatchSource:
 
     def cut(self, case: TrainingCase, random: np.random.Generator) -> Patch:
         """Cut a random patch out of a case and augment it."""
-        size = self._sizes[int(random.choice(len(self._sizes), p=self._odds))]
+        whole = self._sizes[int(random.choice(len(self._sizes), p=self._odds))]
         strong = self._kind == "strong" and random.random() >= _UNCHANGED_SHARE
+        slab = self._kind == "strong" and random.random() < _SLAB_SHARE
+        size = (whole[0], whole[1], int(random.integers(_THINNEST_SLAB, whole[2]))) if slab else whole
         anywhere = self._kind == "strong" and random.random() < _ANYWHERE_SHARE
         region = _grown(size) if strong else size
         image, labels = _cut(case, _start(case, region, random, anywhere=anywhere), region)
@@ -103,7 +107,7 @@ class PatchSource:
             self._published.set_random_state(seed=int(random.integers(2**31)))
             item = self._published({"image": image, "labels": labels})
             image, labels = item["image"].as_tensor(), item["labels"].as_tensor()
-        image, labels = (_padded(x, size) for x in (image, labels))
+        image, labels = (_padded(x, whole) for x in (image, labels))
         return Patch(case.labels, image[None].float(), labels[0].long(), labels[1].long())
 
     def _strongly(
