@@ -15,7 +15,7 @@ AFFINE = np.diag([-4.0, -3.0, 5.0, 1.0])
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A set of two cases, each with a liver, and without a spleen."""
+    """A set of two cases, each with a liver, and without a aorta."""
     folder = tmp_path_factory.mktemp("source")
     cases = []
     for number in (1, 2):
@@ -32,10 +32,10 @@ def prepared(tmp_path_factory):
                 "patient": f"p{number}",
                 "split": "validation",
                 "names": {"1": "liver"},
-                "annotated": ["liver", "spleen"],
+                "annotated": ["liver", "aorta"],
             }
         )
-    description = {"name": "made", "structures": {"CT": ["liver", "spleen"]}, "cases": cases}
+    description = {"name": "made", "structures": {"CT": ["liver", "aorta"]}, "cases": cases}
     (folder / "made.json").write_text(json.dumps(description))
     ended = textsegment("data", "prepare", folder / "made.json", "--model", "sat-demo", "-o", folder / "set")
     assert ended.code == 0, ended.err
@@ -53,7 +53,7 @@ def test_a_model_is_evaluated_and_goes_on(prepared, tmp_path):
     assert ended.out.count("2 structures, mean Dice") == 2
     summary = json.loads((tmp_path / "a" / "summary.json").read_text())
     assert (summary["cases"], summary["patients"]) == (2, 2)
-    assert {entry["structure"] for entry in summary["structures"]} == {"liver", "spleen"}
+    assert {entry["structure"] for entry in summary["structures"]} == {"liver", "aorta"}
     assert summary["settings"]["tolerance_mm"] == 2
     assert summary["settings"]["split"] == "validation"
     before = {path.name: path.read_bytes() for path in (tmp_path / "a").iterdir()}

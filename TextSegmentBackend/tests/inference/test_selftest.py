@@ -89,7 +89,10 @@ def swapped_sides(table: EmbeddingTable) -> torch.Tensor:
     def other_side(prompt: str) -> str:
         return prompt.replace("left", "right") if "left" in prompt else prompt.replace("right", "left")
 
-    return table.embeddings[[table.prompts.index((other_side(p), m)) for p, m in table.prompts]]
+    swapped = [
+        (other_side(p), m) if (other_side(p), m) in table.prompts else (p, m) for p, m in table.prompts
+    ]
+    return table.embeddings[[table.prompts.index(prompt) for prompt in swapped]]
 
 
 def permuted_channels(network: SAT) -> None:
