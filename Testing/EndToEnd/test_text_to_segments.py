@@ -53,9 +53,9 @@ def test_second_run_adds_and_leaves_an_edited_segment_bit_by_bit(hands, result, 
 
     draw(result, "left lung", volume_node, cut_off_the_top)
     before = {name: fingerprint(result, name) for name in STRUCTURES}
-    hands.segment("spleen")
+    hands.segment("trachea")
     hands.wait_for_end()
-    assert names(result) == [*STRUCTURES, "spleen"]
+    assert names(result) == [*STRUCTURES, "trachea"]
     assert {name: fingerprint(result, name) for name in STRUCTURES} == before
 
 
@@ -79,7 +79,7 @@ def test_same_structure_again_keeps_the_edited_segment(hands, result, volume_nod
 
 def test_one_click_takes_the_run_back_and_nothing_else(hands, result, volume_node):
     before = {name: fingerprint(result, name) for name in STRUCTURES}
-    hands.segment("spleen, stomach")
+    hands.segment("trachea, vertebrae")
     hands.wait_for_end()
     assert len(names(result)) > len(STRUCTURES)
     driver.click(hands.ui.undoButton)
