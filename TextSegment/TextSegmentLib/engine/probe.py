@@ -26,6 +26,8 @@ def missing(requirements: Sequence[str]) -> list[str]:
 
     def is_met(text: str) -> bool:
         requirement = Requirement(text)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            return True  # of another Python or system
         try:
             return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
         except metadata.PackageNotFoundError:

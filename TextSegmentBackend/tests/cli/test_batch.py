@@ -126,13 +126,13 @@ def test_results_written_into_the_dicom_folder_do_not_replace_the_series(tmp_pat
     folder = tmp_path / "dicom"
     write_series(folder, (volume.voxels + 1024).clip(0, 4000).astype(np.uint16), volume.geometry.affine)
     for _ in range(2):
-        command = ("liver, spleen", "-o", f"{folder}/", "--json", tmp_path / "report.json", "--overwrite")
+        command = ("liver, heart", "-o", f"{folder}/", "--json", tmp_path / "report.json", "--overwrite")
         ended = textsegment("segment", folder, *command)
         assert ended.code == 0, ended.err
         image = json.loads((tmp_path / "report.json").read_text())["image"]
         assert image["modality"] == "CT"
         assert image["shape"] == [40, 36, 20]
-    assert "Left out, results of TextSegment or 3D Slicer: liver.nii.gz, spleen.nii.gz." in ended.err
+    assert "Left out, results of TextSegment or 3D Slicer: heart.nii.gz, liver.nii.gz." in ended.err
 
 
 def test_a_mixed_folder_fails_and_the_others_are_done(scans, tmp_path):
@@ -191,7 +191,7 @@ def test_one_volume_of_files_of_several(tmp_path):
 def test_two_outputs_of_one_name_only_where_they_are(scans, tmp_path):
     """io7: label maps of one name in two formats share their table."""
     scan = scans / "third.nrrd"
-    command = ("segment", scan, "liver, spleen", "--modality", "CT")
+    command = ("segment", scan, "liver, heart", "--modality", "CT")
     ended = textsegment(*command, "-o", tmp_path / "r.nii.gz", "-o", tmp_path / "r.mha")
     assert ended.code == 0, ended.err
     assert {path.name for path in tmp_path.glob("r.*")} == {"r.nii.gz", "r.mha", "r.labels.json"}

@@ -262,9 +262,9 @@ def test_status_of_every_error_that_a_server_reports():
     rest = {"input_not_found", "input_unreadable", "output_unwritable", "structures_overlap", "stream_broken"}
     rest |= {"disk_full", "expression_invalid"}
     rest |= {"settings_invalid", "port_in_use", "server_unreachable", "tls_failed", "server_timeout"}
-    # Of the DICOM node and of templates.
+    # Of the DICOM node, of templates and of the self-test.
     rest |= {"destination_failed", "destination_refused", "destination_unreachable", "series_incomplete"}
-    rest |= {"journal_unusable", "rules_invalid", "spool_full", "template_invalid"}
+    rest |= {"journal_unusable", "rules_invalid", "spool_full", "template_invalid", "selftest_failed"}
     assert set(kinds) - set(documented) == rest
 
 

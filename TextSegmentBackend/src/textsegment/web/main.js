@@ -79,10 +79,9 @@ function listen() {
   find("number").addEventListener("change", () => open(state.file, Number(find("number").value)));
   find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
   find("window").addEventListener("change", () => setWindow(find("window").value));
-  let typing = 0;
   find("text").addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(() => guarded(resolve), TYPING_MS);
+    clearTimeout(state.pause);
+    state.pause = setTimeout(() => guarded(resolve), TYPING_MS);
   });
   find("ask").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -166,23 +165,29 @@ function setWindow(name) {
   viewer.draw();
 }
 
-/** Show what each word comes to; only the answer to the latest text counts. */
+/**
+ * Show what each word comes to; only the answer to the latest text counts.
+ *
+ * @returns {Promise<boolean>} Whether all of the text may run; false also if it has changed meanwhile.
+ */
 async function resolve() {
+  clearTimeout(state.pause);
   const text = find("text").value;
   state.typing?.abort();
   state.terms = [];
   if (!text.trim() || !state.volume) {
     showTerms();
-    return;
+    return false;
   }
   state.typing = new AbortController();
   try {
     state.terms = (await server.resolve(text, state.volume.modality, state.typing.signal)).terms;
   } catch (problem) {
     if (problem.code !== "cancelled") throw problem;
-    return;
+    return false;
   }
   showTerms();
+  return !find("segment").disabled;
 }
 
 function showTerms() {
@@ -209,8 +214,7 @@ function suggestion(term, name) {
 }
 
 async function segment() {
-  await resolve();
-  if (find("segment").disabled) return;
+  if (!(await resolve())) return;
   correct("");
   const wanted = [...new Set(state.terms.flatMap((term) => term.prompts))];
   // What a person has corrected is not computed anew.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
-from server_process import ServerProcess, frames, report
+from server_process import ServerProcess, frames, report, wait_until
 
 from textsegment.correction import Correction, Edit
 from textsegment.geometry import Box
@@ -52,9 +53,13 @@ def test_it_is_answered_and_repeated_and_the_name_is_nowhere(server):
         assert mask.structure == NAME
         assert isinstance(answer[-1], Done)
         assert answer[-1].provenance["model"] == "fake"
-    lines = [json.loads(line) for line in server.audit.read_text().splitlines()]
-    noted = [line for line in lines if line["route"] == CORRECT_ROUTE]
-    assert [(line["structures"], line["result"]) for line in noted] == [(["liver"], "done")] * 2
+
+    def noted() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in server.audit.read_text().splitlines()]
+        return [line for line in lines if line["route"] == CORRECT_ROUTE]
+
+    wait_until(lambda: len(noted()) == 2, "the line about the second answer, which is written behind it")
+    assert [(line["structures"], line["result"]) for line in noted()] == [(["liver"], "done")] * 2
     assert "Jane" not in server.audit.read_text()
 
 
