@@ -115,7 +115,8 @@ def _extended(geometry: Geometry, boxes: list[Box]) -> tuple[Geometry, tuple[int
     affine = geometry.affine.copy()
     affine[:3, 3] = geometry.to_ras(starts)
     i, j, k = (int(n) for n in -starts)
-    return Geometry(tuple(int(n) for n in stops - starts), affine), (i, j, k)  # type: ignore[arg-type]
+    p, q, r = (int(n) for n in stops - starts)
+    return Geometry((p, q, r), affine), (i, j, k)
 
 
 def _plus(index: tuple[int, int, int], shift: tuple[int, int, int]) -> tuple[int, int, int]:

@@ -66,8 +66,7 @@ def run_server(
     use_json_logs()
     with listen(settings) as listener:
         server = Server(create_app(engine, settings), settings)
-        on_ready = _open_page if open_page else _leave_closed
-        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin, on_ready))
+        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin, open_page))
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -142,9 +141,9 @@ class Server(uvicorn.Server):
         listener: socket.socket,
         announce_json: bool,
         stop_with_stdin: bool,
-        on_ready: Callable[[str], object],
+        open_page: bool,
     ) -> None:
-        """Start, serve and stop; ``on_ready`` gets the page's address, for the rest see ``run_server``."""
+        """Start, serve and stop; see ``run_server`` for the arguments."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
         is_up = was_interrupted = False
@@ -166,7 +165,8 @@ class Server(uvicorn.Server):
                 url = self._url(listener)
                 with announced(self._settings, url, self._app.state.service.info.model.model):
                     self._announce(url, listener, as_json=announce_json)
-                    on_ready(self._page_address(url))
+                    if open_page:
+                        _open_page(self._page_address(url))
                     await self.serve(sockets=[listener])
         if was_interrupted:
             raise KeyboardInterrupt
@@ -258,10 +258,6 @@ def _open_page(address: str) -> None:
     print(f"Open {address}", file=sys.stderr, flush=True)
     # Where there is no browser the address stands on the terminal.
     threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-
-
-def _leave_closed(address: str) -> None:
-    """Open nothing."""
 
 
 @contextmanager

@@ -16,7 +16,7 @@ const TYPING_MS = 250;
 
 const find = (id) => document.getElementById(id);
 const server = new Server();
-const state = { scan: null, name: "", volume: null, provenance: {}, job: null, terms: [], warnings: [], unsaved: false };
+const state = { scan: null, volume: null, provenance: {}, job: null, terms: [], warnings: [], unsaved: false };
 const viewer = new Viewer({ axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") }, showPlace);
 const results = new Results(find("rows"), {
   onGo: (index) => viewer.moveTo(index),

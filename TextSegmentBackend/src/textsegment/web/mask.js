@@ -40,20 +40,20 @@ export class Mask {
 
   /** Index along an axis of the slice with the most voxels, and the middle of that slice, as a voxel (i, j, k). */
   largestSlice(axis) {
-    const [, J, K] = this.shape;
     const counts = new Float64Array(this.shape[axis]);
     const sums = this.shape.map(() => new Float64Array(this.shape[axis]));
     this.#each((i, j, k) => {
       const at = [i, j, k];
       counts[at[axis]] += 1;
       at.forEach((value, other) => { sums[other][at[axis]] += value; });
-    }, J, K);
+    });
     const slice = counts.indexOf(Math.max(...counts));
     return sums.map((sum, other) => this.start[other] + Math.round(sum[slice] / counts[slice]));
   }
 
   /** Call a function with the place in the box of every voxel of the mask. */
-  #each(visit, J, K) {
+  #each(visit) {
+    const [, J, K] = this.shape;
     for (let byte = 0; byte < this.bits.length; byte += 1) {
       if (this.bits[byte] === 0) continue;
       for (let bit = 0; bit < 8; bit += 1) {
@@ -69,14 +69,14 @@ export class Mask {
   /** Write a value into an array in C order of the whole grid, wherever the mask is. */
   paint(voxels, [, J, K], value) {
     const [i0, j0, k0] = this.start;
-    this.#each((i, j, k) => { voxels[((i0 + i) * J + j0 + j) * K + k0 + k] = value; }, this.shape[1], this.shape[2]);
+    this.#each((i, j, k) => { voxels[((i0 + i) * J + j0 + j) * K + k0 + k] = value; });
   }
 
   /** Whether an array in C order of the whole grid has anything where the mask is. */
   meets(voxels, [, J, K]) {
     const [i0, j0, k0] = this.start;
     let met = false;
-    this.#each((i, j, k) => { met ||= voxels[((i0 + i) * J + j0 + j) * K + k0 + k] !== 0; }, this.shape[1], this.shape[2]);
+    this.#each((i, j, k) => { met ||= voxels[((i0 + i) * J + j0 + j) * K + k0 + k] !== 0; });
     return met;
   }
 }

@@ -34,12 +34,6 @@ export class Server {
     return (await this.#post("/v1/terms/resolve", { text, modality }, signal)).json();
   }
 
-  /** Terms of the anatomy tree below one of it, or its top. */
-  async tree(modality, under = "") {
-    const query = new URLSearchParams(under ? { modality, under } : { modality });
-    return (await (await this.#ask("GET", `/v1/terms/tree?${query}`)).json()).terms;
-  }
-
   /** Sets of structures. */
   async templates(modality) {
     const query = new URLSearchParams({ modality });

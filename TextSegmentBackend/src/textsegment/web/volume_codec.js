@@ -12,6 +12,9 @@ const TYPES = [
 
 /** A scan: its grid, its voxels in C order, and its modality (CT, MR or PT). */
 export class Volume {
+  // Computed once: it reads all voxels, and they never change.
+  #digest;
+
   constructor(grid, voxels, modality) {
     this.grid = grid;
     this.voxels = transmissible(voxels);
@@ -29,7 +32,12 @@ export class Volume {
   }
 
   /** The name under which the server knows the volume: the SHA-256 of type, shape, place and voxels. */
-  async digest() {
+  digest() {
+    this.#digest ??= this.#computeDigest();
+    return this.#digest;
+  }
+
+  async #computeDigest() {
     const text = `${this.modality}|${this.#type.name}|(${this.grid.shape.join(", ")})|`;
     const all = new Uint8Array(text.length + 128 + this.voxels.byteLength);
     all.set(new TextEncoder().encode(text));

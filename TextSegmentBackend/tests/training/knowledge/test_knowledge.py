@@ -11,13 +11,13 @@ import torch
 from command_line import textsegment
 from local_hub import LocalHub
 from safetensors.torch import save_file
+from spheres import TINY as TOY
 
 from textsegment.datasets.data_set import DataSet
 from textsegment.errors import CheckpointError, InputNotFoundError, SettingsError
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.checkpoints.published import published_name
 from textsegment.model.checkpoints.text_file import load_text_encoder, save_text_encoder
-from textsegment.model.config import SATConfig
 from textsegment.model.text.mpnet import MPNetConfig
 from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.model.text.tokenizer import published_pieces
@@ -33,21 +33,7 @@ from textsegment.training.knowledge.text_tower import SIZES, TextTower, pieces_o
 from textsegment.training.knowledge.text_training import TextSettings, TextTrainer
 from textsegment.training.starting import make_learner
 
-TINY = SATConfig(
-    name="tiny",
-    features=(4, 4, 8, 8, 8, 8),
-    encoder_convs=(1,) * 6,
-    decoder_convs=(1,) * 5,
-    width=48,
-    projection_hidden=24,
-    mask_hidden=16,
-    layers=1,
-    heads=2,
-    feed_forward=32,
-    spacing=(3.0, 3.0, 3.0),
-    patch_size=(64, 32, 32),
-    text_encoder="table",
-)
+TINY = replace(TOY, name="tiny", features=(4, 4, 8, 8, 8, 8), width=48)
 
 
 @pytest.fixture(scope="module")

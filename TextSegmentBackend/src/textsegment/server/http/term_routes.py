@@ -47,7 +47,7 @@ async def resolve_text(service: Service, receive: Receive) -> Response:
     text, modality = given.text("text", LONGEST_TEXT), _modality(given.text("modality", 2))
     given.end()
     check_length(text)
-    available = service.info.model.structures.get(modality, ())
+    available = _available(service, modality)
 
     def answer() -> dict[str, Any]:
         found = [as_available(each, available) for each in resolve(text, modality)]
@@ -66,7 +66,7 @@ async def search_text(service: Service, receive: Receive) -> Response:
     text, modality = given.text("text", _LONGEST_WORDS), _modality(given.text("modality", 2))
     limit = given.whole("limit", 1, _MOST_TERMS) if given.has("limit") else 20
     given.end()
-    available = service.info.model.structures.get(modality, ())
+    available = _available(service, modality)
 
     def answer() -> dict[str, Any]:
         return {"terms": [describe_term(term, modality, available) for term in search_terms(text, limit)]}
@@ -90,7 +90,7 @@ async def browse_tree(service: Service, query: QueryParams, known: str | None) -
     depth = _level(given.get("depth", "1"))
     if len(under) > _LONGEST_WORDS:
         raise RequestError(f"“under” has at most {_LONGEST_WORDS} characters.")
-    available = service.info.model.structures.get(modality, ())
+    available = _available(service, modality)
 
     def answer() -> dict[str, Any]:
         terms = load_tree().children(term_named(under).id) if under else load_tree().roots()
@@ -111,13 +111,18 @@ async def list_templates(service: Service, query: QueryParams, known: str | None
         TextSegmentError: The query is malformed.
     """
     modality = _modality(_parameters(query, ("modality",)).get("modality", ""))
-    available = service.info.model.structures.get(modality, ())
+    available = _available(service, modality)
 
     def answer() -> dict[str, Any]:
         sets = load_templates().values()
         return {"templates": [describe_template(one, modality, available) for one in sets]}
 
     return await _answer(service, answer, known)
+
+
+def _available(service: Service, modality: str) -> tuple[str, ...]:
+    """Return what the loaded model has in images of a modality."""
+    return service.info.model.structures.get(modality, ())
 
 
 async def _fields(service: Service, receive: Receive) -> Fields:
