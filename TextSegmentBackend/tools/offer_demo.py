@@ -19,7 +19,7 @@ from statistics import mean
 from textsegment.datasets.data_set import DataSet
 from textsegment.model.checkpoints import checkpoint
 from textsegment.model.text.embedding_table import EmbeddingTable
-from textsegment.training.export import card_of
+from textsegment.training.network.export import card_of
 
 LEAST_HELD_OUT, LEAST_TRAINED = 0.5, 0.7
 Prompt = tuple[str, str]

@@ -14,9 +14,9 @@ import torch
 from textsegment.datasets.data_set import DataSet
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.config import SATConfig
-from textsegment.training.draws import Draw
-from textsegment.training.parallel import Processes
+from textsegment.training.loop.parallel import Processes
 from textsegment.training.run import Run
+from textsegment.training.sampling.draws import Draw
 from textsegment.training.settings import DEMO_RECIPE, TrainingSettings
 from textsegment.training.trainer import Trainer
 

@@ -19,7 +19,7 @@ from textsegment.compare.metrics import dice
 from textsegment.datasets.data_set import DataSet
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.model.checkpoints import checkpoint
-from textsegment.training.parallel import launch
+from textsegment.training.loop.parallel import launch
 from textsegment.training.run import Run, train
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from textsegment.training.loss import exclusive_loss, independent_loss, published_loss
+from textsegment.training.losses.loss import exclusive_loss, independent_loss, published_loss
 
 SHAPE = (3, 2, 3, 2)
 

@@ -10,10 +10,10 @@ import torch
 from spheres import QUICK, TINY
 
 from textsegment.datasets.data_set import DataSet
-from textsegment.training.case import TrainingCase, load_case
-from textsegment.training.cases import TrainingCases, repeats
-from textsegment.training.patches import PatchSource
-from textsegment.training.prompts import choose
+from textsegment.training.sampling.case import TrainingCase, load_case
+from textsegment.training.sampling.cases import TrainingCases, repeats
+from textsegment.training.sampling.choice import choose
+from textsegment.training.sampling.patches import PatchSource
 
 
 def striped(**changes: object) -> TrainingCase:

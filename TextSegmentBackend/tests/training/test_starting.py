@@ -17,11 +17,11 @@ from textsegment.model.checkpoints import checkpoint
 from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.text.text_encoder import KnowledgeEncoder
-from textsegment.training.prompts import FrozenText, PromptTable, most_alike
+from textsegment.training.network.prompts import FrozenText, PromptTable, most_alike
+from textsegment.training.outcome.validation import Score
+from textsegment.training.outcome.verdict import judge
 from textsegment.training.settings import DEMO_RECIPE, PUBLISHED_RECIPE, fine_tuning, read_model
 from textsegment.training.trainer import Trainer
-from textsegment.training.validation import Score
-from textsegment.training.verdict import judge
 
 KNOWING = replace(TINY, width=12, heads=2, text_encoder="knowledge")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from textsegment.datasets.data_set import DataSet
 from textsegment.model.config import SATConfig
-from textsegment.training.page import write_page
-from textsegment.training.parallel import Processes, joined, launch
+from textsegment.training.loop.parallel import Processes, joined, launch
+from textsegment.training.outcome.page import write_page
 from textsegment.training.settings import TrainingSettings
 from textsegment.training.trainer import Trainer
 

@@ -19,18 +19,18 @@ from textsegment.errors import CheckpointError, SettingsError
 from textsegment.files.atomic import make_folder
 from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
-from textsegment.training.cases import TrainingCases
-from textsegment.training.draws import Draw, Draws, random_of_loss
-from textsegment.training.export import card_of, export, load_start
-from textsegment.training.learner import Learner
-from textsegment.training.log import RunLog, duration
-from textsegment.training.objective import Objective
-from textsegment.training.parallel import Processes, device_of
-from textsegment.training.prompts import Prompt, PromptTable, most_alike
+from textsegment.training.loop.log import RunLog, duration
+from textsegment.training.loop.parallel import Processes, device_of
+from textsegment.training.loop.state import read_state, save_state
+from textsegment.training.losses.objective import Objective
+from textsegment.training.network.export import card_of, export, load_start
+from textsegment.training.network.learner import Learner
+from textsegment.training.network.prompts import Prompt, PromptTable, most_alike
+from textsegment.training.network.starting import known_to, make_learner, require_grid
+from textsegment.training.outcome.validation import Score, mean_dice, validate
+from textsegment.training.sampling.cases import TrainingCases
+from textsegment.training.sampling.draws import Draw, Draws, random_of_loss
 from textsegment.training.settings import TrainingSettings
-from textsegment.training.starting import known_to, make_learner, require_grid
-from textsegment.training.state import read_state, save_state
-from textsegment.training.validation import Score, mean_dice, validate
 
 Report = Callable[[str], None]
 REPORT_EVERY = 20

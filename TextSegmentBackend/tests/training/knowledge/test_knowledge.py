@@ -21,7 +21,6 @@ from textsegment.model.checkpoints.text_file import load_text_encoder, save_text
 from textsegment.model.text.mpnet import MPNetConfig
 from textsegment.model.text.text_encoder import KnowledgeEncoder
 from textsegment.model.text.tokenizer import published_pieces
-from textsegment.training.export import load_start
 from textsegment.training.knowledge.base_encoder import load_base
 from textsegment.training.knowledge.image_tower import ImageTower
 from textsegment.training.knowledge.image_training import ImageTextData, ImageTextTrainer
@@ -31,7 +30,8 @@ from textsegment.training.knowledge.retrieval import retrieve
 from textsegment.training.knowledge.structure_crops import StructureSampler
 from textsegment.training.knowledge.text_tower import SIZES, TextTower, pieces_of
 from textsegment.training.knowledge.text_training import TextSettings, TextTrainer
-from textsegment.training.starting import make_learner
+from textsegment.training.network.export import load_start
+from textsegment.training.network.starting import make_learner
 
 TINY = replace(TOY, name="tiny", features=(4, 4, 8, 8, 8, 8), width=48)
 

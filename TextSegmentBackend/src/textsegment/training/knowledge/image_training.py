@@ -34,8 +34,8 @@ from textsegment.training.knowledge.text_training import (
     apply,
     load_state,
 )
-from textsegment.training.learner import Learner
-from textsegment.training.prompts import FrozenText
+from textsegment.training.network.learner import Learner
+from textsegment.training.network.prompts import FrozenText
 
 START_FILE, IMAGE_RETRIEVAL_FILE = "start.safetensors", "image-retrieval.json"
 _CROPS = 2

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from textsegment.training.validation import Score
+from textsegment.training.outcome.validation import Score
 
 STEPS, VALIDATION = "steps.csv", "validation.csv"
 _STEP_FIELDS = ("step", "loss", "dice", "learning_rate", "seconds")

@@ -14,7 +14,7 @@ from textsegment.datasets.case import LabelledCase
 from textsegment.datasets.data_set import DataSet
 from textsegment.datasets.record import box_of
 from textsegment.errors import InputError
-from textsegment.training.case import TrainingCase, load_case
+from textsegment.training.sampling.case import TrainingCase, load_case
 from textsegment.training.settings import Size
 
 _PROMPTS_OF_ONE_PASS = 32

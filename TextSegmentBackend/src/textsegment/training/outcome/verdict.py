@@ -8,7 +8,7 @@ from statistics import mean
 
 from scipy.stats import wilcoxon
 
-from textsegment.training.validation import Score
+from textsegment.training.outcome.validation import Score
 
 # With fewer patients, even the clearest outcome of a signed-rank test is not below 0.05.
 _LEAST_PATIENTS = 6

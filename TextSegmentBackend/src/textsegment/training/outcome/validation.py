@@ -11,8 +11,8 @@ import torch
 from textsegment.compare.metrics import dice
 from textsegment.datasets.case import LabelledCase
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.training.export import as_model
-from textsegment.training.learner import Learner
+from textsegment.training.network.export import as_model
+from textsegment.training.network.learner import Learner
 
 
 @dataclass(frozen=True)

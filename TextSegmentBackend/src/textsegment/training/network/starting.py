@@ -12,8 +12,8 @@ from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.text.text_encoder import KnowledgeEncoder
-from textsegment.training.learner import Learner
-from textsegment.training.prompts import FrozenText, Prompt, PromptTable, table_of
+from textsegment.training.network.learner import Learner
+from textsegment.training.network.prompts import FrozenText, Prompt, PromptTable, table_of
 
 
 def make_learner(config: SATConfig, sets: Sequence[DataSet], start: Checkpoint | None) -> Learner:

@@ -12,7 +12,7 @@ from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.model.unet import ConvStage
-from textsegment.training.prompts import FrozenText, PromptTable
+from textsegment.training.network.prompts import FrozenText, PromptTable
 from textsegment.training.settings import PARTS
 
 COARSE_LEVELS = 3

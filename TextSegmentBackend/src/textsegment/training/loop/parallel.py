@@ -16,7 +16,7 @@ from torch import nn
 from torch.multiprocessing.spawn import spawn
 
 from textsegment.errors import SettingsError
-from textsegment.training.learner import Learner
+from textsegment.training.network.learner import Learner
 
 
 @dataclass(frozen=True)

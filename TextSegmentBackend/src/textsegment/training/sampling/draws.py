@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from textsegment.training.cases import TrainingCases
-from textsegment.training.patches import Patch, PatchSource
-from textsegment.training.prompts import choose
+from textsegment.training.sampling.cases import TrainingCases
+from textsegment.training.sampling.choice import choose
+from textsegment.training.sampling.patches import Patch, PatchSource
 from textsegment.training.settings import Size, TrainingSettings
 
 _LOSS = 1

@@ -13,8 +13,8 @@ from textsegment.inference.weights.models import LoadedModel, load_model
 from textsegment.model.checkpoints import checkpoint
 from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.text.embedding_table import EmbeddingCache, EmbeddingTable
-from textsegment.training.learner import Learner
-from textsegment.training.prompts import Prompt
+from textsegment.training.network.learner import Learner
+from textsegment.training.network.prompts import Prompt
 
 
 def load_start(name: str) -> Checkpoint:

@@ -1,11 +1,10 @@
-"""What a model in training is asked for, and how names become queries: a table, or a frozen text encoder."""
+"""How names become queries of a model in training: a table, or a frozen text encoder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,32 +12,9 @@ from textsegment.errors import InputError
 from textsegment.model.config import MODALITY_INDEX
 from textsegment.model.text.embedding_table import EmbeddingTable
 from textsegment.model.text.text_encoder import KnowledgeEncoder, TextEncoder
-from textsegment.training.patches import Patch
 
 Prompt = tuple[str, str]
 """Structure and modality."""
-
-
-def choose(patch: Patch, most: int, negatives: float, random: np.random.Generator) -> list[str]:
-    """Choose the structures to ask for in a patch: those that are there, then some that are not.
-
-    Args:
-        patch: The patch.
-        most: Largest number of structures that are there; of a patch without any, of all.
-        negatives: Number of absent structures relative to those that are there.
-        random: Random number generator.
-    """
-    there = patch.present()
-    missing = [name for name in (*patch.case.structures, *patch.case.absent) if name not in there]
-    chosen = _some(there, most, random)
-    count = max(1, round(negatives * len(chosen))) if there else most
-    return [*chosen, *_some(missing, count, random)]
-
-
-def _some(names: list[str], most: int, random: np.random.Generator) -> list[str]:
-    if len(names) <= most:
-        return names
-    return [names[index] for index in sorted(random.choice(len(names), most, replace=False))]
 
 
 def most_alike(prompt: Prompt, others: Iterable[Prompt]) -> Prompt:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from textsegment.files.atomic import atomic_output
 from textsegment.files.report.style import STYLE
-from textsegment.training.log import STEPS, read_rows, read_scores
+from textsegment.training.loop.log import STEPS, read_rows, read_scores
+from textsegment.training.outcome.validation import Score, by_structure, mean_dice
+from textsegment.training.outcome.verdict import Verdict, judge
 from textsegment.training.settings import TrainingSettings
-from textsegment.training.validation import Score, by_structure, mean_dice
-from textsegment.training.verdict import Verdict, judge
 
 PAGE = "training.html"
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 180, 50, 20

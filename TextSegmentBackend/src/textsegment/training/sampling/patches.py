@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from textsegment.training import augment
-from textsegment.training.case import CaseLabels, TrainingCase
+from textsegment.training.sampling import augment
+from textsegment.training.sampling.case import CaseLabels, TrainingCase
 from textsegment.training.settings import Size, TrainingSettings
 
 _UNCHANGED_SHARE = 0.3

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from textsegment.model.sat import SAT
-from textsegment.training.loss import exclusive_loss, independent_loss, published_loss
-from textsegment.training.patches import Patch
+from textsegment.training.losses.loss import exclusive_loss, independent_loss, published_loss
+from textsegment.training.sampling.patches import Patch
 from textsegment.training.settings import Size, TrainingSettings
 
 _COARSE_WEIGHT = 0.5

@@ -1,0 +1,1 @@
+"""How a run goes on: checkpoints, logs, several processes."""

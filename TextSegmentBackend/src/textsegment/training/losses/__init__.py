@@ -1,0 +1,1 @@
+"""Losses over known voxels, at all resolutions."""

@@ -1,0 +1,1 @@
+"""The network in training: how it begins, what learns, and what is exported."""

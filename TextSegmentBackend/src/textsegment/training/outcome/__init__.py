@@ -1,0 +1,1 @@
+"""What a run has reached: validation, verdict, page."""

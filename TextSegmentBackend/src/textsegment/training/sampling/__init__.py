@@ -1,0 +1,1 @@
+"""What a step learns from: cases, patches, and what is asked for in them."""
