@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
@@ -121,6 +123,23 @@ class Silent(FakeSegmenter):
     def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
         time.sleep(self._silence_s)
         return super().segment(volume, prompts, on_event=on_event, cancel=cancel)
+
+
+class Doubtful(FakeSegmenter):
+    """Finds what is as large as a kidney, and is unsure of all structures on the left."""
+
+    def info(self):
+        return replace(super().info(), calibration=Calibration(0.3, 0.4, 12, 200))
+
+    def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
+        def unsure(event):
+            if isinstance(event, MaskReady):
+                share = 0.75 if "left" in event.mask.structure else 0.0
+                statistics = replace(event.mask.statistics, unsure_share=share, volume_ml=150.0)
+                event = MaskReady(replace(event.mask, statistics=statistics))
+            on_event(event)
+
+        return super().segment(volume, prompts, on_event=unsure, cancel=cancel)
 
 
 class Noisy(FakeSegmenter):

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import numpy as np
 from playwright.sync_api import ConsoleMessage, Page
 from server_process import ServerProcess
 
+from textsegment.geometry import Geometry
+
 KEY = "page-" + "k" * 30
 """Access key of the server that asks for one."""
+
+
+PLACE = re.compile(r"R (\S+)\s+A (\S+)\s+S (\S+) mm · (\S+)")
+"""Text below the planes: where the crosshair is in the patient, and the value there."""
 
 
 @dataclass
@@ -21,9 +30,7 @@ class Watched:
 
     def watch(self) -> None:
         """Record errors, violations of the content policy, and requests to anywhere else."""
-        self.page.on(
-            "console", lambda m: self.faults.append(m.text) if m.type in ("error", "warning") else None
-        )
+        self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("request", lambda request: self._own(request.url))
 
@@ -40,3 +47,43 @@ class Watched:
         self.page.goto(f"{self.server.url}/{fragment}")
         self.page.wait_for_selector("#work:visible")
         return self.page
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Choose files, and wait until the scan in them is drawn."""
+    page.set_input_files("#file", [str(path) for path in paths])
+    page.wait_for_selector("#planes:visible")
+
+
+def ask(page: Page, text: str) -> None:
+    """Type names of structures, and segment them once they are understood."""
+    page.fill("#text", text)
+    page.wait_for_selector("#segment:not([disabled])")
+    page.click("#segment")
+
+
+def wait_for_masks(page: Page, count: int) -> None:
+    """Wait until there are so many masks, and the job has ended."""
+    page.wait_for_selector(f"#rows tr:nth-child({count})", state="attached")
+    page.wait_for_selector("#segment:visible")
+
+
+def saved(page: Page, button: str, path: Path) -> Path:
+    """Click a button that saves a file, and keep the file."""
+    with page.expect_download() as download:
+        page.click(button)
+    download.value.save_as(path)
+    return path
+
+
+def phantom_of(affine: np.ndarray) -> np.ndarray:
+    """Voxels of CT, bright where the patient's right, front and head meet."""
+    shape = (20, 24, 16)
+    grid = np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1)
+    world = Geometry(shape, affine).to_ras(grid.reshape(-1, 3)).reshape(*shape, 3)
+    low, high = world.min((0, 1, 2)), world.max((0, 1, 2))
+    part = (world - low) / (high - low)
+    voxels = np.full(shape, -1000, np.int16)
+    voxels[(part > 0.1).all(-1) & (part < 0.9).all(-1)] = 0
+    voxels[(part > 0.55).all(-1) & (part < 0.9).all(-1)] = 1000
+    return voxels

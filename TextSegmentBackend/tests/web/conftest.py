@@ -13,8 +13,8 @@ from watched_page import KEY, Watched
 SAT_DEMO = ("textsegment.inference.engine:LocalSegmenter", ({"model": "sat-demo", "device": "cpu"},))
 
 
-# As long as it is open, Playwright's event loop runs in this thread, and no test may run another.
-@pytest.fixture(scope="module")
+# As long as it is open, Playwright's event loop runs in this thread, and no other test may run one.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
@@ -38,11 +38,27 @@ def keyed_server() -> Iterator[ServerProcess]:
         yield process
 
 
+@pytest.fixture(scope="session")
+def doubtful_server() -> Iterator[ServerProcess]:
+    with ServerProcess("made_segmenters:Doubtful") as process:
+        yield process
+
+
 @pytest.fixture
 def watched(browser: Browser, demo_server: ServerProcess) -> Iterator[Watched]:
     """A page of the server with ``sat-demo``; the test fails if anything forbidden happened on it."""
+    yield from watching(browser, demo_server)
+
+
+@pytest.fixture
+def doubted(browser: Browser, doubtful_server: ServerProcess) -> Iterator[Watched]:
+    """As ``watched``, of a server that is quick, and unsure of everything on the left."""
+    yield from watching(browser, doubtful_server)
+
+
+def watching(browser: Browser, server: ServerProcess) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    watched = Watched(context.new_page(), demo_server)
+    watched = Watched(context.new_page(), server)
     watched.watch()
     yield watched
     context.close()

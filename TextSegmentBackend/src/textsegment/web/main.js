@@ -1,5 +1,6 @@
 /** The web workspace: drop a scan, type, see, save. */
 
+import { Asking } from "./asking.js";
 import { say, translate } from "./language.js";
 import { Pen } from "./pen.js";
 import { WINDOWS, windowOf } from "./planes.js";
@@ -11,17 +12,14 @@ import { Server } from "./server.js";
 import { Viewer } from "./viewer.js";
 import { Volume } from "./volume_codec.js";
 
-const RUNNING = new Set(["resolved", "group", "template"]);
-const TYPING_MS = 250;
-
 const find = (id) => document.getElementById(id);
 const server = new Server();
-const state = { scan: null, volume: null, provenance: {}, job: null, terms: [], warnings: [], unsaved: false };
+const state = { scan: null, volume: null, provenance: {}, job: null, warnings: [], unsaved: false };
 const viewer = new Viewer({ axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") }, showPlace);
 const results = new Results(find("rows"), {
   onGo: (index) => viewer.moveTo(index),
   onEdit: (structure) => correct(structure),
-  onChange: () => { viewer.draw(); find("saving").hidden = results.isEmpty; },
+  onChange: showResults,
   axis: () => state.volume.grid.axes[2].axis,
 });
 const pen = new Pen({
@@ -32,6 +30,10 @@ const pen = new Pen({
   radiusMm: () => Number(find("radius").value) / 2,
   correct: carry,
 });
+const asking = new Asking(
+  { text: find("text"), terms: find("terms"), segment: find("segment") },
+  { server, modality: () => state.volume?.modality ?? "", guarded },
+);
 
 start();
 
@@ -79,14 +81,11 @@ function listen() {
   find("number").addEventListener("change", () => open(state.file, Number(find("number").value)));
   find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
   find("window").addEventListener("change", () => setWindow(find("window").value));
-  find("text").addEventListener("input", () => {
-    clearTimeout(state.pause);
-    state.pause = setTimeout(() => guarded(resolve), TYPING_MS);
-  });
   find("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     guarded(segment);
   });
+  find("doubtful").addEventListener("change", () => { results.doubtfulOnly = find("doubtful").checked; });
   find("cancel").addEventListener("click", () => state.job?.abort());
   find("undo").addEventListener("click", () => pen.undo());
   find("apply").addEventListener("click", () => guarded(() => pen.apply()));
@@ -102,8 +101,7 @@ function listen() {
 
 async function openSample() {
   await open(new File([await server.sample()], "CTChest.nrrd"));
-  find("text").value = "lungs, heart, liver, aorta, spine";
-  await guarded(resolve);
+  await guarded(() => asking.use("lungs, heart, liver, aorta, spine"));
 }
 
 async function open(file, number = null) {
@@ -147,7 +145,7 @@ async function use(modality, reason) {
   setWindow(modality === "CT" ? "soft" : "all");
   find("window").value = modality === "CT" ? "soft" : "all";
   await offerSets(modality);
-  await resolve();
+  await asking.resolve();
 }
 
 async function offerSets(modality) {
@@ -165,58 +163,10 @@ function setWindow(name) {
   viewer.draw();
 }
 
-/**
- * Show what each word comes to; only the answer to the latest text counts.
- *
- * @returns {Promise<boolean>} Whether all of the text may run; false also if it has changed meanwhile.
- */
-async function resolve() {
-  clearTimeout(state.pause);
-  const text = find("text").value;
-  state.typing?.abort();
-  state.terms = [];
-  if (!text.trim() || !state.volume) {
-    showTerms();
-    return false;
-  }
-  state.typing = new AbortController();
-  try {
-    state.terms = (await server.resolve(text, state.volume.modality, state.typing.signal)).terms;
-  } catch (problem) {
-    if (problem.code !== "cancelled") throw problem;
-    return false;
-  }
-  showTerms();
-  return !find("segment").disabled;
-}
-
-function showTerms() {
-  find("terms").replaceChildren(...state.terms.map((term) => {
-    const item = document.createElement("li");
-    const runs = RUNNING.has(term.status);
-    item.className = runs ? "runs" : "asks";
-    item.append(runs ? `${term.term} → ${term.prompts.join(", ")}` : `${term.term}: ${term.warnings.join(" ") || say("not found")} `);
-    if (!runs && term.suggestions.length) item.append(`${say("Did you mean")} `, ...term.suggestions.map((name) => suggestion(term, name)));
-    return item;
-  }));
-  find("segment").disabled = !state.terms.length || state.terms.some((term) => !RUNNING.has(term.status));
-}
-
-function suggestion(term, name) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = name;
-  button.addEventListener("click", () => {
-    find("text").value = find("text").value.replace(term.term, name);
-    guarded(resolve);
-  });
-  return button;
-}
-
 async function segment() {
-  if (!(await resolve())) return;
+  if (!(await asking.resolve())) return;
   correct("");
-  const wanted = [...new Set(state.terms.flatMap((term) => term.prompts))];
+  const wanted = asking.prompts;
   // What a person has corrected is not computed anew.
   const kept = wanted.filter((name) => results.get(name)?.edited);
   const prompts = wanted.filter((name) => !kept.includes(name));
@@ -243,6 +193,12 @@ async function run(job) {
     state.job = null;
     busy(false);
   }
+}
+
+function showResults() {
+  viewer.draw();
+  find("results").hidden = results.isEmpty;
+  find("filter").hidden = !results.hasDoubt;
 }
 
 /** Masks to draw; of the structure that is being corrected, what was drawn. */

@@ -1,4 +1,4 @@
-/** The table of masks: eye, colour, name, millilitres, what to know about each. */
+/** The table of masks: eye, colour, name, what to know about each, millilitres, confidence. */
 
 import { say } from "./language.js";
 
@@ -10,6 +10,7 @@ const COLORS = [
 /** Masks by structure, with what the user chose for each. */
 export class Results {
   #rows = new Map();
+  #doubtfulOnly = false;
 
   /**
    * @param {HTMLTableSectionElement} body Where the rows go.
@@ -27,6 +28,7 @@ export class Results {
   clear() {
     this.#rows.clear();
     this.body.replaceChildren();
+    this.onChange();
   }
 
   /** The mask of a structure, and whether a person has drawn in it; nothing if there is none. */
@@ -43,7 +45,26 @@ export class Results {
     if (earlier) earlier.element.replaceWith(row.element);
     else this.body.append(row.element);
     this.#rows.set(mask.structure, row);
+    this.#filter();
     this.onChange();
+  }
+
+  /** Forget the mask of a structure. */
+  remove(structure) {
+    this.#rows.get(structure)?.element.remove();
+    this.#rows.delete(structure);
+    this.onChange();
+  }
+
+  /** Show the rows of doubtful masks only, or of all. */
+  set doubtfulOnly(only) {
+    this.#doubtfulOnly = only;
+    this.#filter();
+  }
+
+  /** Whether there is a mask that should be looked at. */
+  get hasDoubt() {
+    return [...this.#rows.values()].some(isDoubtful);
   }
 
   /** Masks to draw, with their colours. */
@@ -61,6 +82,11 @@ export class Results {
     return this.#rows.size === 0;
   }
 
+  #filter() {
+    const only = this.#doubtfulOnly && this.hasDoubt;
+    for (const row of this.#rows.values()) row.element.hidden = only && !isDoubtful(row);
+  }
+
   #element(mask, color, edited) {
     const row = document.createElement("tr");
     row.dataset.structure = mask.structure;
@@ -72,37 +98,72 @@ export class Results {
       this.#rows.get(mask.structure).visible = eye.checked;
       this.onChange();
     });
-    const swatch = document.createElement("canvas");
-    swatch.width = swatch.height = 1;
-    const context = swatch.getContext("2d");
-    context.fillStyle = `rgb(${color.join(" ")})`;
-    context.fillRect(0, 0, 1, 1);
-    const go = document.createElement("button");
-    go.type = "button";
-    go.textContent = mask.structure;
+    const go = button(mask.structure, () => this.onGo(mask.largestSlice(this.axis())));
     go.disabled = mask.isEmpty;
-    go.addEventListener("click", () => this.onGo(mask.largestSlice(this.axis())));
-    const edit = document.createElement("button");
-    edit.type = "button";
-    edit.textContent = "✎";
+    const edit = button("✎", () => this.onEdit(mask.structure));
     edit.setAttribute("aria-label", `${say("Correct")}: ${mask.structure}`);
-    edit.addEventListener("click", () => this.onEdit(mask.structure));
-    row.append(cell(eye), cell(swatch), cell(go), cell(amount(mask)), cell(notes(mask, edited)), cell(edit));
+    const about = document.createElement("small");
+    about.textContent = notesOn(mask, edited).join(" ");
+    row.append(cell(eye), cell(swatch(color)), cell(go, about), cell(amount(mask)), cell(confidence(mask)), cell(edit));
     return row;
   }
+}
+
+/**
+ * What is to be said about a mask, as sentences: what became of it, the verdict with its reasons, warnings.
+ *
+ * @param {Mask} mask The mask.
+ * @param {boolean} edited Whether a person has drawn in it; there is no verdict on it then.
+ * @returns {string[]}
+ */
+export function notesOn({ isEmpty, statistics, warnings }, edited) {
+  if (isEmpty) return [sentence(say("not found"))];
+  const verdict = edited ? undefined : statistics.verdict;
+  return [
+    ...(edited ? [sentence(say("corrected"))] : []),
+    ...(verdict ? [`${say(PREFIXES[verdict] ?? verdict)}: ${statistics.reasons.join("; ")}.`] : []),
+    ...(statistics.touches_border ? [sentence(say("cut off by the border of the image"))] : []),
+    ...warnings,
+  ];
+}
+
+const PREFIXES = { check: "Check", "probably absent": "Probably not in this image", "not judged": "Not judged" };
+
+function isDoubtful({ mask, edited }) {
+  return !edited && ["check", "probably absent"].includes(mask.statistics.verdict);
+}
+
+function sentence(words) {
+  return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 function amount({ isEmpty, statistics }) {
   return isEmpty ? "" : `${statistics.volume_ml.toFixed(statistics.volume_ml < 10 ? 1 : 0)} ml`;
 }
 
-function notes({ isEmpty, statistics, warnings }, edited) {
-  if (isEmpty) return say("not found");
-  return [...(edited ? [say("corrected")] : []), ...(statistics.touches_border ? [say("cut off")] : []), ...warnings].join(", ");
+function confidence({ isEmpty, statistics }) {
+  return isEmpty || statistics.mean_confidence === null ? "" : `${Math.round(100 * statistics.mean_confidence)} %`;
 }
 
-function cell(content) {
+function swatch(color) {
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = 1;
+  const context = canvas.getContext("2d");
+  context.fillStyle = `rgb(${color.join(" ")})`;
+  context.fillRect(0, 0, 1, 1);
+  return canvas;
+}
+
+function button(text, onClick) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.addEventListener("click", onClick);
+  return made;
+}
+
+function cell(...content) {
   const made = document.createElement("td");
-  made.append(content);
+  made.append(...content);
   return made;
 }

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from textsegment.doubt import Calibration
 from textsegment.errors import LimitExceededError, StreamBrokenError, TextSegmentError
 from textsegment.segmenter import Estimated, MaskReady, Progress, Queued
 from textsegment.wire.caution_codec import read_warnings, warning_fields
 from textsegment.wire.contract import PROTOCOL_VERSION, version_mismatch
 from textsegment.wire.failures import MAX_REPORT_BYTES, ErrorReport
 from textsegment.wire.mask_codec import decode_mask, encode_mask, max_mask_bytes
+from textsegment.wire.mask_codec import judged as mask_judged
 from textsegment.wire.mask_codec import without_details as mask_without_details
 from textsegment.wire.strict_json import read_object, write_object
 
@@ -117,6 +119,12 @@ def without_details(frame: bytes) -> bytes:
         if fields.pop("cautions", None) is not None:
             return _framed(kind, write_object(fields))
     return frame
+
+
+def judged(frame: bytes, calibration: Calibration | None) -> bytes:
+    """Return a frame with the verdict on its mask, if it is one; see ``mask_codec.judged``."""
+    kind, payload = split_frame(frame)
+    return _framed(kind, mask_judged(payload, calibration)) if kind is FrameKind.MASK else frame
 
 
 class FrameDecoder:

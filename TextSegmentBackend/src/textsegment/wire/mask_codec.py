@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.doubt import Calibration, of
 from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
@@ -25,6 +26,8 @@ _LENGTH = struct.Struct("<I")
 _LEVEL = 1  # Higher levels take several times as long for no gain: the bits are mostly runs.
 _MAX_WARNINGS = 32
 _HUGE = 1e300
+_MOST_VOXELS = 2**48
+_NOWHERE = Box((0, 0, 0), (0, 0, 0))
 _FIRST_STATISTICS = ("voxel_count", "volume_ml", "mean_intensity", "mean_confidence", "touches_border")
 _DOUBTS = {
     "unsure_share": (0, 1),
@@ -76,6 +79,33 @@ def without_details(payload: bytes) -> bytes:
     head["statistics"] = {name: head["statistics"][name] for name in _FIRST_STATISTICS}
     plain = write_object(head)
     return _LENGTH.pack(len(plain)) + plain + payload[end:]
+
+
+def judged(payload: bytes, calibration: Calibration | None) -> bytes:
+    """Return an encoded mask with the verdict on it, for clients that cannot reach it themselves.
+
+    Args:
+        payload: Bytes from ``encode_mask``, of a mask that the model made.
+        calibration: Calibration of the weights; None if they have none.
+
+    Returns:
+        The same bytes if nothing speaks against the mask.
+    """
+    (head_bytes,) = _LENGTH.unpack_from(payload)
+    end = _LENGTH.size + head_bytes
+    head = read_object(payload[_LENGTH.size : end], "The head of a mask")
+    statistics = read_statistics(head.fields("statistics"), _MOST_VOXELS)
+    structure = head.text("structure", MAX_PROMPT_CHARACTERS)
+    doubt = of(StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), bool), statistics), calibration)
+    if doubt.caution is None:
+        return payload
+    fields = json.loads(payload[_LENGTH.size : end])
+    fields["statistics"]["verdict"] = doubt.verdict.value if doubt.is_judged else "not judged"
+    fields["statistics"]["reasons"] = list(map(str, doubt.reasons))
+    longer = write_object(fields)
+    if len(longer) > MAX_HEAD_BYTES:
+        return payload
+    return _LENGTH.pack(len(longer)) + longer + payload[end:]
 
 
 def mask_structure(payload: bytes) -> str:

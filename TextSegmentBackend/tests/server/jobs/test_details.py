@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,11 +11,12 @@ import pytest
 from wire_samples import SHAPE, made_mask
 
 from textsegment.caution import Caution
+from textsegment.doubt import Calibration, of
 from textsegment.segmenter import Estimated, MaskReady, Progress
 from textsegment.server.jobs.job import ServerJob
 from textsegment.server.jobs.schedule import Schedule
 from textsegment.server.metrics import Metrics
-from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, encode_frame
+from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, FrameKind, encode_frame, split_frame
 
 PLAIN = made_mask()
 DETAILED = replace(
@@ -36,7 +38,7 @@ class Engine:
 
 def sent(**options) -> list[bytes]:
     place = Schedule(lambda: 1, 8, 8).admit("owner")
-    job = ServerJob(SimpleNamespace(prompts=()), place, Engine(), Metrics(), **options)
+    job = ServerJob(SimpleNamespace(prompts=(), correction=b""), place, Engine(), Metrics(), **options)
 
     async def all_frames():
         return [frame async for frame in job.frames()]
@@ -46,6 +48,27 @@ def sent(**options) -> list[bytes]:
 
 def test_with_details_frames_pass_as_they_are():
     assert sent(sends_estimate=True, sends_details=True) == [encode_frame(frame) for frame in FRAMES]
+
+
+def heads(frames: list[bytes]) -> list[dict]:
+    payloads = [split_frame(frame)[1] for frame in frames if split_frame(frame)[0] is FrameKind.MASK]
+    return [json.loads(payload[4 : 4 + int.from_bytes(payload[:4], "little")]) for payload in payloads]
+
+
+@pytest.mark.parametrize(
+    ("calibration", "verdict"), [(Calibration(0.3, 0.4, 12, 200), "check"), (None, "not judged")]
+)
+def test_the_server_judges_for_clients_that_cannot(monkeypatch, calibration, verdict):
+    """Verdict and reasons are those of ``doubt.of``; Python clients judge themselves, and read past them."""
+    odd = replace(PLAIN, statistics=replace(PLAIN.statistics, unsure_share=0.75))
+    monkeypatch.setattr(f"{__name__}.FRAMES", (MaskReady(odd), DONE))
+    frames = sent(sends_details=True, calibration=calibration)
+    (head,) = heads(frames)
+    assert head["statistics"]["verdict"] == verdict
+    assert head["statistics"]["reasons"] == list(of(odd, calibration).reasons)
+    mask, done = FrameDecoder(SHAPE).push(STREAM_MAGIC + b"".join(frames))
+    assert mask.mask.statistics == odd.statistics
+    assert done == DONE
 
 
 @pytest.mark.parametrize("estimate", [False, True])

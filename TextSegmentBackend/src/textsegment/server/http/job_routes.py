@@ -88,6 +88,7 @@ class JobResponse(Response):
                 service.metrics,
                 sends_estimate=asked.wants_estimate,
                 sends_details=asked.wants_details,
+                calibration=service.info.model.calibration,
             )
             held.callback(lambda: setattr(note, "result", job.outcome))
             hang_up = scope["state"][HANG_UP]

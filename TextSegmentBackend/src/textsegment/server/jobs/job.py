@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from textsegment.doubt import Calibration
 from textsegment.errors import TextSegmentError
 from textsegment.segmenter import Queued
 from textsegment.server.engines.engine import Engine, StoredRequest
@@ -13,7 +14,7 @@ from textsegment.server.jobs.schedule import QueuePlace
 from textsegment.server.logs import log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.failures import ErrorReport
-from textsegment.wire.frames import Failed, FrameKind, encode_frame, split_frame, without_details
+from textsegment.wire.frames import Failed, FrameKind, encode_frame, judged, split_frame, without_details
 
 
 class ServerJob:
@@ -26,6 +27,7 @@ class ServerJob:
         metrics: Metrics in which the job is counted.
         sends_estimate: Whether the client understands the frame ``ESTI``.
         sends_details: Whether the client understands cautions with codes and further statistics.
+        calibration: Calibration of the weights, by which masks are judged; None if they have none.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class ServerJob:
         *,
         sends_estimate: bool = False,
         sends_details: bool = False,
+        calibration: Calibration | None = None,
     ) -> None:
         self._work = work
         self._place = place
@@ -44,6 +47,7 @@ class ServerJob:
         self._metrics = metrics
         self._sends_estimate = sends_estimate
         self._sends_details = sends_details
+        self._calibration = calibration
         self._outcome = "cancelled"
         self._masks = 0
         self._began = time.monotonic()
@@ -84,8 +88,14 @@ class ServerJob:
                     self._note("first_mask")
                 elif kind is FrameKind.DONE:
                     self._outcome = "done"
-                yield frame if self._sends_details else without_details(frame)
+                yield self._for_client(frame)
         self._note("computing")
+
+    def _for_client(self, frame: bytes) -> bytes:
+        if not self._sends_details:
+            return without_details(frame)
+        # A corrected mask is a person's work, on which there is no verdict.
+        return frame if self._work.correction else judged(frame, self._calibration)
 
     def _note(self, stage: str) -> None:
         """Record the seconds since the job began to wait or, after that, to compute."""

@@ -1,0 +1,98 @@
+/** The text in which structures are named, and what each word of it comes to. */
+
+import { say } from "./language.js";
+
+const RUNNING = new Set(["resolved", "group", "template"]);
+const TYPING_MS = 250;
+
+/** The text box with the terms below it; nothing runs until every one of them is understood. */
+export class Asking {
+  #terms = [];
+  #pause = 0;
+  #request = null;
+
+  /**
+   * @param {object} elements Text box `text`, list `terms` and button `segment`.
+   * @param {object} page `server`, `modality()`, which is empty without a scan, and `guarded(action)`.
+   */
+  constructor(elements, page) {
+    Object.assign(this, elements, page);
+    this.text.addEventListener("input", () => {
+      clearTimeout(this.#pause);
+      this.#pause = setTimeout(() => this.guarded(() => this.resolve()), TYPING_MS);
+    });
+  }
+
+  /** Prompts of all terms, each once. */
+  get prompts() {
+    return [...new Set(this.#terms.flatMap((term) => term.prompts))];
+  }
+
+  /** Ask for another text. */
+  async use(text) {
+    this.text.value = text;
+    return this.resolve();
+  }
+
+  /** Add a name to the text, unless it is there. */
+  async add(name) {
+    const names = this.text.value.split(",").map((word) => word.trim()).filter(Boolean);
+    if (!names.some((one) => one.toLowerCase() === name.toLowerCase())) names.push(name);
+    return this.use(names.join(", "));
+  }
+
+  /** Take a name out of the text again. */
+  async remove(name) {
+    const names = this.text.value.split(",").map((word) => word.trim()).filter(Boolean);
+    return this.use(names.filter((one) => one.toLowerCase() !== name.toLowerCase()).join(", "));
+  }
+
+  /**
+   * Show what each word comes to; only the answer to the latest text counts.
+   *
+   * @returns {Promise<boolean>} Whether all of the text may run; false also if it has changed meanwhile.
+   */
+  async resolve() {
+    clearTimeout(this.#pause);
+    const text = this.text.value;
+    this.#request?.abort();
+    this.#terms = [];
+    if (!text.trim() || !this.modality()) {
+      this.#show();
+      return false;
+    }
+    this.#request = new AbortController();
+    try {
+      this.#terms = (await this.server.resolve(text, this.modality(), this.#request.signal)).terms;
+    } catch (problem) {
+      if (problem.code !== "cancelled") throw problem;
+      return false;
+    }
+    this.#show();
+    return !this.segment.disabled;
+  }
+
+  #show() {
+    this.terms.replaceChildren(...this.#terms.map((term) => this.#item(term)));
+    this.segment.disabled = !this.#terms.length || this.#terms.some((term) => !RUNNING.has(term.status));
+  }
+
+  #item(term) {
+    const item = document.createElement("li");
+    const runs = RUNNING.has(term.status);
+    item.className = runs ? "runs" : "asks";
+    item.append(runs ? `${term.term} → ${term.prompts.join(", ")}` : `${term.term}: ${term.warnings.join(" ") || say("not found")} `);
+    if (!runs && term.suggestions.length) {
+      item.append(`${say("Did you mean")} `, ...term.suggestions.map((name) => this.#suggestion(term, name)));
+    }
+    return item;
+  }
+
+  #suggestion(term, name) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = name;
+    button.addEventListener("click", () => this.guarded(() => this.use(this.text.value.replace(term.term, () => name))));
+    return button;
+  }
+}
