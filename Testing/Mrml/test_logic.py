@@ -95,10 +95,8 @@ def test_a_script_that_does_not_wait_gets_its_run_from_a_silent_server_at_once()
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         with RemoteSegmenter(f"http://127.0.0.1:{silent.getsockname()[1]}") as segmenter:
-            began = time.monotonic()
             run = TextSegmentLogic().segment(volume_node(), "liver", segmenter=segmenter, wait=False)
-            assert time.monotonic() - began < 30
-            assert run.is_active
+            assert run.is_active  # it would have failed if this thread had waited for an answer
             run.cancel()
 
 

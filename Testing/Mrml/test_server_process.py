@@ -17,7 +17,7 @@ from TextSegmentLib.engine.server_process import LocalServer, ServerState
 from TextSegmentLib.logic import TextSegmentLogic
 
 FAKE = ("--segmenter", "textsegment.testing:FakeSegmenter")
-SLOW = (*FAKE, "--segmenter-arguments", '{"seconds": 30}')
+SLOW = (*FAKE, "--segmenter-arguments", '{"seconds": 600}')
 
 
 def until(condition, what, timeout_s=180):
@@ -109,12 +109,10 @@ def test_stop_now_waits_for_the_end_even_of_a_job(server):
     run = TextSegmentLogic().start(volume_node(), ["liver"], modality="CT", segmenter=server.segmenter())
     until(lambda: run.process_events() and run.stage, "the job to run")
     processes = family(server.pid)
-    began = time.monotonic()
     server.stop_now()
-    assert time.monotonic() - began < 20  # the job would take half a minute
     until(lambda: gone(processes), "the end of all processes")
     to_the_end(run)
-    assert run.state in ("cancelled", "failed")
+    assert run.state in ("cancelled", "failed")  # not "done", in ten minutes
 
 
 def test_no_process_outlives_a_crash_of_slicer():

@@ -1,9 +1,13 @@
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import qt
 import slicer
 import slicer.util
 
 from slicer_host import driver
+from slicer_host.liveness import Gate
 
 
 def test_module_is_known_and_its_startup_hook_was_called(tiny_module):
@@ -89,13 +93,43 @@ def test_segment_editor_takes_the_segment_that_its_node_names(tiny):
     assert node.GetSelectedSegmentID() == ids[1]
 
 
-def test_heartbeat_sees_a_blocked_event_loop():
-    import time
+class Slow:
+    """Work that windows must not wait for."""
 
-    from slicer_host.heartbeat import Heartbeat
+    def work(self):
+        return "done"
 
-    with Heartbeat() as heartbeat:
-        qt.QTimer.singleShot(30, lambda: time.sleep(0.2))
-        driver.run_events(100)
-    assert heartbeat.longest().blocked_s > 0.19
-    assert heartbeat.longest().cpu_s < 0.1
+
+def test_gate_lets_work_pass_while_the_windows_live(monkeypatch):
+    with ThreadPoolExecutor(1) as pool, Gate() as gate:
+        gate.hold(monkeypatch, Slow, "work")
+        working = pool.submit(Slow().work)
+        driver.wait_until(working.done, "the work")
+    assert working.result() == "done"
+    assert gate.passed == ["work"]
+
+
+def swallowed(gate):
+    """Work on this thread, whose failure nobody sees, as in a slot of Qt."""
+    with gate, contextlib.suppress(AssertionError):
+        Slow().work()
+
+
+def waited_for(gate):
+    """Work in another thread, for which this one waits."""
+    with ThreadPoolExecutor(1) as pool, gate:
+        pool.submit(Slow().work).exception()
+
+
+@pytest.mark.parametrize(
+    ("do", "reason"),
+    [
+        (swallowed, "work runs on the thread of the windows"),
+        (waited_for, "windows stood still during work"),
+    ],
+)
+def test_gate_refuses_work_that_holds_up_the_windows(monkeypatch, do, reason):
+    gate = Gate(patience_s=0.1)
+    gate.hold(monkeypatch, Slow, "work")
+    with pytest.raises(AssertionError, match=reason):
+        do(gate)

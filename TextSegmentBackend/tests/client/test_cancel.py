@@ -2,20 +2,21 @@
 
 import socket
 import threading
-import time
 
+import psutil
 import pytest
 from odd_faults import deaf, refusing, silent, streaming
 from odd_server import OddServer, serving
 from server_process import wait_until
 from uploads import long_volume
 
+from textsegment.background import BackgroundTask
+from textsegment.client.transport import Timeouts
 from textsegment.errors import BusyError, CancelledError
 from textsegment.segmenter import CancelToken, MaskReady, Progress
 from textsegment.testing import FakeSegmenter, phantom
 
-# The promise is 200 ms; a loaded machine gets more, but far less than any timeout.
-AT_ONCE_S = 10.0  # on a machine with much else to do; what is cancelled would take twice as long
+PATIENT = Timeouts(*[3600.0] * 6)  # no limit of the client ends a job before it is cancelled
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -29,28 +30,20 @@ def server(request, authority):
 @pytest.fixture
 def remote(server, connect):
     scheme = "https" if server.ca_file else "http"
-    return connect(server.url.replace("http", scheme, 1), ca_file=server.ca_file)
+    return connect(server.url.replace("http", scheme, 1), ca_file=server.ca_file, timeouts=PATIENT)
 
 
-def cancelled_after(condition, remote, volume, *, structures=("liver",), on_event=lambda _: None):
-    """Cancel as soon as a condition holds; return how long the job took to end."""
-    cancel, at = CancelToken(), []
-
-    def watch():
-        end = time.monotonic() + 15
-        while not condition() and time.monotonic() < end:
-            time.sleep(0.005)
-        at.append(time.monotonic())
-        cancel.cancel()
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        with pytest.raises(CancelledError):
-            remote.segment(volume, structures, cancel=cancel, on_event=on_event)
-        return time.monotonic() - at[0]
-    finally:
-        watcher.join()
+def cancel_when(condition, remote, volume, *, structures=("liver",), on_event=lambda _: None):
+    """Cancel as soon as a condition holds; the job ends by that alone, since nothing else would end it."""
+    cancel = CancelToken()
+    task = BackgroundTask(
+        lambda _report, _cancel: remote.segment(volume, structures, cancel=cancel, on_event=on_event)
+    ).start()
+    wait_until(condition, "the moment to cancel")
+    cancel.cancel()
+    assert task.wait(120)
+    with pytest.raises(CancelledError):
+        task.result()
 
 
 def test_cancelled_before_it_began(remote, server):
@@ -66,8 +59,8 @@ def test_cancelled_before_it_began(remote, server):
 )
 def test_cancelled_while_it_waits_for_an_answer(remote, server, method, fault):
     server.expect(method, fault)
-    assert cancelled_after(lambda: method in server.methods(), remote, phantom()) < AT_ONCE_S
-    assert server.hung_up.wait(5)
+    cancel_when(lambda: method in server.methods(), remote, phantom())
+    assert server.hung_up.wait(60)
 
 
 def test_cancelled_while_the_server_takes_no_more_of_the_upload(remote, server):
@@ -78,9 +71,9 @@ def test_cancelled_while_the_server_takes_no_more_of_the_upload(remote, server):
 
     def is_stalled():
         stalled.append(len(events))
-        return "PUT" in server.methods() and len(stalled) > 60 and stalled[-1] == stalled[-60]
+        return "PUT" in server.methods() and stalled[-1] and stalled[-60:] == [stalled[-1]] * 60
 
-    assert cancelled_after(is_stalled, remote, volume, on_event=events.append) < AT_ONCE_S
+    cancel_when(is_stalled, remote, volume, on_event=events.append)
     assert events[-1].stage == "uploading"
     assert events[-1].fraction < 0.05
 
@@ -89,16 +82,16 @@ def test_cancelled_while_the_engine_works(remote, server):
     events = []
     seen = lambda: any(isinstance(event, MaskReady) for event in events)  # noqa: E731
     structures = ["liver", "heart", "aorta", "stomach", "left kidney", "right kidney"] * 5
-    took = cancelled_after(seen, remote, phantom(), structures=structures, on_event=events.append)
-    assert took < AT_ONCE_S
-    assert server.hung_up.wait(5)
+    cancel_when(seen, remote, phantom(), structures=structures, on_event=events.append)
+    assert len(events) < len(structures)
+    assert server.hung_up.wait(60)
 
 
 def test_cancelled_while_the_server_is_busy(remote, server):
-    server.expect("POST", refusing(BusyError("The queue is full.", retry_after_s=100)))
+    server.expect("POST", refusing(BusyError("The queue is full.", retry_after_s=1000)))
     events = []
     waits = lambda: Progress(0.0, "waiting") in events  # noqa: E731
-    assert cancelled_after(waits, remote, phantom(), on_event=events.append) < AT_ONCE_S
+    cancel_when(waits, remote, phantom(), on_event=events.append)
 
 
 def test_cancelled_while_it_connects(connect):
@@ -110,13 +103,16 @@ def test_cancelled_while_it_connects(connect):
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(("127.0.0.1", port))
-        start = time.monotonic()
-        took = cancelled_after(
-            lambda: time.monotonic() > start + 0.3, connect(f"http://127.0.0.1:{port}"), phantom()
-        )
+        before = connections_to(port)
+        client = connect(f"http://127.0.0.1:{port}", timeouts=PATIENT)
+        cancel_when(lambda: connections_to(port) > before, client, phantom())
         for filler in fillers:
             filler.close()
-    assert took < AT_ONCE_S
+
+
+def connections_to(port):
+    """Count the connections of this process to a port, those that are being made included."""
+    return sum(each.raddr[1:] == (port,) for each in psutil.Process().net_connections("tcp") if each.raddr)
 
 
 def test_a_client_that_is_closed_lets_go_of_its_jobs(remote, server):
@@ -126,19 +122,17 @@ def test_a_client_that_is_closed_lets_go_of_its_jobs(remote, server):
     with pytest.raises(CancelledError):
         remote.segment(phantom(), ["liver"])
     closer.join()
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(60)
 
 
 def close_when_asked(remote, server):
-    end = time.monotonic() + 15
-    while "POST" not in server.methods() and time.monotonic() < end:
-        time.sleep(0.005)
+    wait_until(lambda: "POST" in server.methods(), "the job to begin")
     remote.close()
 
 
 def test_the_next_job_of_a_client_is_not_disturbed(remote, server):
     server.expect("POST", streaming(then=silent))
-    cancelled_after(lambda: "POST" in server.methods(), remote, phantom())
+    cancel_when(lambda: "POST" in server.methods(), remote, phantom())
     assert len(remote.segment(phantom(), ["liver"])) == 1
 
 
@@ -149,13 +143,13 @@ def test_ctrl_c_ends_the_job_on_the_server_too(remote, server):
 
     with pytest.raises(KeyboardInterrupt):
         remote.segment(phantom(), ["liver", "heart", "aorta", "stomach"] * 5, on_event=interrupt)
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(60)
 
 
 def test_no_thread_is_left_behind(remote, server):
     before = threading.active_count()
     for _ in range(3):
         server.expect("GET", silent)
-        cancelled_after(lambda: server.methods().count("GET") > 0, remote, phantom())
+        cancel_when(lambda: server.methods().count("GET") > 0, remote, phantom())
     wait_until(lambda: all(t.name != "textsegment-client" for t in threading.enumerate()), "ours have ended")
     wait_until(lambda: threading.active_count() <= before + 3, "but for those of the server")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 
 import pytest
 from odd_faults import dripping
 from odd_server import OddServer, serving
 
 from textsegment.client.transport import Timeouts
-from textsegment.errors import ServerTimeoutError, TextSegmentError
+from textsegment.errors import ServerTimeoutError
 from textsegment.testing import phantom
 from textsegment.wire.contract import ANSWER_TYPE
 from textsegment.wire.frames import STREAM_MAGIC, Done, encode_frame
@@ -50,11 +49,9 @@ def quick():
 def test_dripped_answer_has_a_bound(quick, connect, begin, again):
     """sv6: the head of an answer had none."""
     quick.expect("GET", dripping(begin, again))
-    begun = time.monotonic()
-    with pytest.raises(TextSegmentError) as caught:
+    with pytest.raises(ServerTimeoutError):
         connect(quick.url, None, timeouts=QUICK).server_info()
-    assert time.monotonic() - begun < 60
-    assert isinstance(caught.value, ServerTimeoutError)
+    assert not quick.dripped_out.is_set()
 
 
 @pytest.mark.parametrize(
@@ -72,11 +69,9 @@ def test_dripped_stream_has_a_bound(quick, connect, begin, again, monkeypatch):
     client = connect(quick.url, None, timeouts=QUICK)
     client.segment(phantom(), ["liver"])  # it has the volume then
     quick.expect("POST", *[dripping(begin, again)] * 5)
-    begun = time.monotonic()
-    with pytest.raises(TextSegmentError) as caught:
+    with pytest.raises(ServerTimeoutError):
         client.segment(phantom(), ["liver"])
-    assert time.monotonic() - begun < 60
-    assert isinstance(caught.value, ServerTimeoutError)
+    assert not quick.dripped_out.is_set()
 
 
 def test_dripping_proxy_has_a_bound(connect):
@@ -102,7 +97,7 @@ def test_dripping_proxy_has_a_bound(connect):
         with pytest.raises(ServerTimeoutError):
             client.server_info()
         stopped.set()
-        thread.join(10)
+        thread.join(60)
 
 
 def test_slow_consumer_is_no_slow_server(quick, connect):
@@ -117,5 +112,5 @@ def test_no_thread_is_left_of_a_deadline(quick, connect):
     connect(quick.url, None, timeouts=QUICK).server_info()
     deadlines = [thread for thread in threading.enumerate() if thread.name == "textsegment-deadline"]
     for thread in deadlines:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()

@@ -71,10 +71,8 @@ def test_queued_job_is_cancelled_at_once(endless, volume):
     events = frames(queued, volume)
     assert next(events) == Queued(1)
     assert metric(endless, "textsegment_jobs_waiting") == 1
-    begin = time.monotonic()
     queued.close()
     wait_until(lambda: outcomes(endless) == [*before, "cancelled"], "cancelled")
-    print(f"cancelled after {time.monotonic() - begin:.3f} s")
     wait_until(lambda: metric(endless, "textsegment_jobs_waiting") == 0, "its place is free")
     assert metric(endless, "textsegment_jobs_running") == 1
     running.close()
@@ -156,7 +154,7 @@ def test_silent_or_dripping_body_is_408(method, kind):
                 connection.sendall(raw_request(method, path, fields, b"TSV1"))
                 connection.settimeout(0.05)
                 received = b""
-                end = time.monotonic() + 30
+                end = time.monotonic() + 120
                 while b"\r\n\r\n" not in received and time.monotonic() < end:
                     if drips:
                         connection.sendall(b" ")

@@ -46,7 +46,7 @@ def silent(handler: Handler) -> bool:
 
 
 def dripping(begin: bytes, again: bytes) -> Fault:
-    """Send something, and then a little now and then, until the client hangs up."""
+    """Send something, and then a little now and then, until the client hangs up, or for two minutes."""
 
     def fault(handler: Handler) -> bool:
         if handler.command in ("PUT", "POST"):
@@ -57,6 +57,7 @@ def dripping(begin: bytes, again: bytes) -> Fault:
                 return True
             handler.wfile.write(again)
             handler.wfile.flush()
+        handler.server.dripped_out.set()
         return True
 
     return fault
@@ -64,7 +65,7 @@ def dripping(begin: bytes, again: bytes) -> Fault:
 
 def deaf(handler: Handler) -> bool:
     """Never read the body, and never answer."""
-    handler.server.stopped.wait(20)
+    handler.server.stopped.wait(600)
     return True
 
 

@@ -73,6 +73,7 @@ class OddServer(ThreadingHTTPServer):
         self.volumes: dict[str, Volume] = {}
         self.partial: dict[str, Partial] = {}
         self.hung_up = threading.Event()
+        self.dripped_out = threading.Event()
         self.stopped = threading.Event()
         self.lock = threading.Lock()
 
@@ -240,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
             yield piece
         self.rfile.readline()
 
-    def wait_for_hang_up(self, limit_s: float = 20.0) -> None:
+    def wait_for_hang_up(self, limit_s: float = 600.0) -> None:
         """Say nothing until the client hangs up."""
         end = time.monotonic() + limit_s
         self.connection.settimeout(0.05)

@@ -64,7 +64,7 @@ def test_a_killed_run_goes_on_exactly_as_it_would_have(spheres: DataSet, tmp_pat
         [sys.executable, "-c", command, str(support), str(spheres.folder), str(folder)]
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (folder / "last.pt").is_file() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
     finally:

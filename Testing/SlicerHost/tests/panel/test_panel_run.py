@@ -6,10 +6,11 @@ import slicer
 from cases import erase_a_voxel
 from textsegment.errors import OutOfMemoryError
 from textsegment.testing import FakeSegmenter, ball
-from TextSegmentLib.scene.volume_node import read_volume_node
+from TextSegmentLib.scene import finding
+from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
 from slicer_host import driver
-from slicer_host.heartbeat import Heartbeat
+from slicer_host.liveness import Gate
 from slicer_host.widgets.segments_model import COLOR_ROLE
 
 
@@ -301,12 +302,15 @@ def test_segment_that_somebody_else_removes_is_shown_as_removed(hands):
     assert hands.rows() == []
 
 
-def test_panel_stays_alive_during_a_run(hands):
-    slow(hands, 0.05)
-    with Heartbeat() as heartbeat:
-        start(hands, "ribs")
+def test_panel_stays_alive_during_a_run(hands, monkeypatch):
+    with Gate() as gate:
+        gate.hold(monkeypatch, FakeSegmenter, "segment")
+        gate.hold(monkeypatch, VolumeSource, "to_volume")
+        gate.hold(monkeypatch, finding, "labelmap_of")
+        start(hands, "liver, aorta")
         hands.wait_for_end()
-    assert len(heartbeat.beats) > 20
+    assert gate.passed == ["to_volume", "segment", "labelmap_of", "labelmap_of"]
+    assert hands.states() == [["liver", "done"], ["aorta", "done"]]
 
 
 def test_deleted_volume_ends_the_run_with_a_sentence(hands):

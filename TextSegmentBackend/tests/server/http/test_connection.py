@@ -29,7 +29,7 @@ def drip(connection: socket.socket, data: bytes) -> bytes:
     """Send the same again and again until the server has enough of it; return what it has answered."""
     connection.settimeout(0.05)
     received = b""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         try:
             connection.sendall(data)
