@@ -105,6 +105,8 @@ _PHRASES = {
     "orientation.",
     "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",
     "edits_by_shape": "The edits were carried on by their shape alone, without looking at the image.",
+    "by_nninteractive": "The edits were carried on by an nnInteractive server, whose weights have these "
+    "terms of use: {terms}.",
     "holes_filled": "Holes in its slices were filled ({added_ml:g} ml).",
     "required_not_found": "The template requires it, and it was not found.",
     "contours_limited": "Contours of more than {most} points were simplified to so many.",

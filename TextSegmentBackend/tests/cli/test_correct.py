@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import slicerio
 from command_line import CHEST, textsegment
+from nninteractive_server import LICENSE, stand_in
 
 from textsegment import read_volume
 from textsegment.files.images.seg_nrrd import read_seg_nrrd, write_seg_nrrd
@@ -114,3 +115,27 @@ def test_what_cannot_be_corrected_leaves_everything_alone(tmp_path):
     ended = correct(before, "--structure", "liver", "--edited", edited, "-o", before)
     assert ended.code == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == there
+
+
+def test_an_nninteractive_server_of_the_user_mends_it(tmp_path):
+    voxels = read_volume(CHEST, modality="CT").voxels
+    before = written(tmp_path / "result.seg.nrrd", liver=OLD)
+    edited = written(tmp_path / "edited.seg.nrrd", liver=drawn())
+    out = tmp_path / "out.seg.nrrd"
+    with stand_in(key="right") as server:
+        (tmp_path / "key").write_text("right\n")
+        options = ("--structure", "liver", "--edited", edited, "-o", out, "--nninteractive", server.url)
+        ended = correct(before, *options)
+        assert (ended.code, "[unauthorized]" in ended.err) == (9, True), ended
+        ended = correct(before, *options, "--prompt", "liver")
+        assert "[settings_invalid]" in ended.err
+        ended = correct(before, *options, "--token-file", tmp_path / "key")
+        assert ended.code == 0, ended.err
+        assert LICENSE in ended.out
+        assert server.lease is None
+        assert np.array_equal(server.images[-1].T, voxels)
+    result = read_seg_nrrd(out)
+    assert np.array_equal(result.full_mask("liver")[:, :, SLICES], TRUE[:, :, SLICES])
+    assert result["liver"].origin.maker is Maker.EDITED
+    ended = correct("--structure", "liver", "--edited", edited, "-o", tmp_path / "b.nii.gz", *options[-2:])
+    assert "[server_unreachable]" in ended.err

@@ -11,6 +11,7 @@ from textsegment.server.settings import KEY_VARIABLE
 
 if TYPE_CHECKING:
     from textsegment.client.remote import RemoteSegmenter
+    from textsegment.nninteractive.corrector import NNInteractiveCorrector
 
 LOCAL = "local"
 """What ``--server`` is given to find a running server of this user on this computer."""
@@ -69,6 +70,25 @@ def connect_to_running(model: str | None) -> RemoteSegmenter:
         f"No {what} of yours runs on this computer.",
         f"{running}Start one with `textsegment serve`, or leave --server out.",
     )
+
+
+def connect_to_nninteractive(
+    url: str, *, token_file: Path | None, allow_plain_http: bool
+) -> NNInteractiveCorrector:
+    """Return a corrector for the user's own nnInteractive server; nothing is sent yet.
+
+    Args:
+        url: Address of the server.
+        token_file: File with the access key; None to take it from that program's environment variable.
+        allow_plain_http: Whether unencrypted connections to other computers are allowed.
+
+    Raises:
+        SettingsError: If the address, the key or a file cannot be used.
+    """
+    from textsegment.nninteractive.corrector import NNInteractiveCorrector
+
+    key = None if token_file is None else _read_key(token_file)
+    return NNInteractiveCorrector(url, key, allow_plain_http=allow_plain_http)
 
 
 def _read_key(path: Path) -> str:

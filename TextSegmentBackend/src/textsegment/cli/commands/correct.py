@@ -9,9 +9,10 @@ import typer
 
 from textsegment.cli.outputs import OutputOptions, require_absent, require_distinct, require_usable
 from textsegment.cli.region import check_region, read_region
-from textsegment.cli.remote import connect
+from textsegment.cli.remote import connect, connect_to_nninteractive
 from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.session import Session
+from textsegment.errors import SettingsError
 from textsegment.modality import modality_code
 
 
@@ -68,6 +69,14 @@ def correct_command(
     server: Annotated[
         str | None, typer.Option(metavar="URL", help="Let a TextSegment server do it. The image goes there.")
     ] = None,
+    nninteractive: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let your own nnInteractive server do it; its published weights are for non-commercial use. "
+            "The image goes there.",
+        ),
+    ] = None,
     token_file: Annotated[Path | None, typer.Option(help="Holds the key of the server.")] = None,
     ca_file: Annotated[
         Path | None, typer.Option(help="Certificate authorities to trust in place of the usual ones, PEM.")
@@ -86,6 +95,11 @@ def correct_command(
     from textsegment.files.reading import read_scan
     from textsegment.files.results import require_writable
 
+    if nninteractive is not None and (server is not None or prompt is not None):
+        raise SettingsError(
+            "nnInteractive is a server by itself, and knows no words.",
+            "Leave --server and --prompt out, or --nninteractive.",
+        )
     targets = OutputOptions((output,))
     require_usable(targets, image, result, edited)
     if roi is not None:
@@ -102,22 +116,32 @@ def correct_command(
     require_distinct(files)
     if not overwrite:
         require_absent(files)
-    session = Session(SelectionCriteria(""), model=model, device=device, precision=precision, quiet=quiet)
-    if server is not None:
-        session.server = connect(
-            server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http
-        )
     within = None if roi is None else read_region(roi, scan)
-    mask = session.segmenter.correct(
-        scan.volume,
-        edits=drawn.edits,
-        base=drawn.base,
-        prompt=drawn.prompt(session.info, scan.volume.modality, prompt),
-        name=drawn.name,
-        within=within,
-    )
+    if nninteractive is not None:
+        with connect_to_nninteractive(
+            nninteractive, token_file=token_file, allow_plain_http=allow_plain_http
+        ) as corrector:
+            mask = corrector.correct(
+                scan.volume, edits=drawn.edits, base=drawn.base, name=drawn.name, within=within
+            )
+            made_by = corrector.info()
+    else:
+        session = Session(SelectionCriteria(""), model=model, device=device, precision=precision, quiet=quiet)
+        if server is not None:
+            session.server = connect(
+                server, token_file=token_file, ca_file=ca_file, allow_plain_http=allow_plain_http
+            )
+        made_by = session.info
+        mask = session.segmenter.correct(
+            scan.volume,
+            edits=drawn.edits,
+            base=drawn.base,
+            prompt=drawn.prompt(made_by, scan.volume.modality, prompt),
+            name=drawn.name,
+            within=within,
+        )
     said = list(mask.warnings)
-    write_corrected(drawn, mask, session.info, scan, output, said.append)
+    write_corrected(drawn, mask, made_by, scan, output, said.append)
     if quiet:
         return
     before = "new" if drawn.base is None else f"{drawn.base.statistics.volume_ml:.3g} ml"
