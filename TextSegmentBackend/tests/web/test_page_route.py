@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 import pytest
 import requests
 
-NAMES = sorted(file.name for file in (resources.files("textsegment") / "web").iterdir() if "." in file.name)
+WEB = Path(str(resources.files("textsegment") / "web"))
+NAMES = sorted(file.relative_to(WEB).as_posix() for file in WEB.rglob("*.*"))
 
 
 @pytest.mark.parametrize("path", ["/", *(f"/app/{name}" for name in NAMES)])
@@ -30,7 +32,7 @@ def test_page_needs_no_key_and_may_load_nothing_from_elsewhere(keyed_server, pat
 
 def test_nothing_is_inline_and_nothing_foreign_is_named():
     for name in NAMES:
-        text = (resources.files("textsegment") / "web" / name).read_text("utf-8")
+        text = (WEB / name).read_text("utf-8")
         assert "innerHTML" not in text
         assert " style=" not in text
         urls = [

@@ -124,7 +124,7 @@ def test_reads_the_same_volume_as_the_package(watched: Watched, tmp_path, kind):
           const { readScan } = await import("/app/scan_file.js");
           const { Volume } = await import("/app/volume_codec.js");
           const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-          const { grid, voxels } = await readScan(new File([bytes], name));
+          const { grid, voxels } = await readScan([new File([bytes], name)]);
           return [grid.affine, await new Volume(grid, voxels, "CT").digest()];
         }""",
         [base64.b64encode(path.read_bytes()).decode(), path.name],

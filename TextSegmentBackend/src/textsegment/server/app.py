@@ -142,8 +142,8 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
         return CorrectResponse(_service(request), request.state.client)
 
     @app.api_route(START, methods=["GET", "HEAD"], include_in_schema=False)
-    @app.api_route(FOLDER + "{name}", methods=["GET", "HEAD"], include_in_schema=False)
-    async def page(request: Request, name: str = "") -> Response:
+    @app.api_route(FOLDER + "{name:path}", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page(request: Request, name: str = "index.html") -> Response:
         found = page_file(name, _known(request))
         if found is None:
             raise HTTPException(404)

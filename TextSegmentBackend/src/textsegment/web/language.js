@@ -3,8 +3,11 @@
 const GERMAN = {
   "Drop a scan here": "Scan hier ablegen",
   "or choose a file": "oder Datei wählen",
-  ".nii, .nii.gz or .nrrd. It stays on this computer and the server that you see in the address.":
-    ".nii, .nii.gz oder .nrrd. Er bleibt auf diesem Rechner und dem Server in der Adresszeile.",
+  "A DICOM folder, .nii, .nii.gz or .nrrd. It stays on this computer and the server that you see in the address.":
+    "Ein DICOM-Ordner, .nii, .nii.gz oder .nrrd. Er bleibt auf diesem Rechner und dem Server in der Adresszeile.",
+  "Choose a DICOM folder": "DICOM-Ordner wählen",
+  "Which one?": "Welches davon?",
+  "said by the files": "laut den Dateien",
   "Name the structures": "Strukturen nennen",
   "liver, spleen, left kidney": "Leber, Milz, linke Niere",
   Modality: "Modalität",
@@ -40,7 +43,6 @@ const GERMAN = {
   finishing: "wird abgeschlossen",
   "jobs before this one": "Aufträge davor",
   "Did you mean": "Meinten Sie",
-  Volume: "Volumen",
   Show: "Zeigen",
   "Try it with a sample chest CT": "Mit einem Beispiel-Thorax-CT ausprobieren",
   about: "etwa",

@@ -7,7 +7,7 @@ import { WINDOWS, windowOf } from "./planes.js";
 import { Problem } from "./problem.js";
 import { Results } from "./results.js";
 import { labelMap, segNrrd } from "./save.js";
-import { guessModality, readScan } from "./scan_file.js";
+import { droppedFiles, guessModality, readScan } from "./scan_file.js";
 import { Server } from "./server.js";
 import { Viewer } from "./viewer.js";
 import { Volume } from "./volume_codec.js";
@@ -61,15 +61,22 @@ async function connect() {
 
 function listen() {
   const drop = find("drop");
-  find("file").addEventListener("change", () => open(find("file").files[0]));
-  for (const kind of ["dragenter", "dragover"]) {
-    drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  for (const input of [find("file"), find("folder")]) {
+    input.addEventListener("change", () => {
+      const files = [...input.files];
+      input.value = ""; // the same files may be chosen again
+      open(files);
+    });
   }
-  drop.addEventListener("dragleave", () => drop.classList.remove("over"));
-  drop.addEventListener("drop", (event) => {
+  // Anywhere: beside the field a browser would leave the page, and show the file.
+  for (const kind of ["dragenter", "dragover"]) {
+    window.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  window.addEventListener("dragleave", () => drop.classList.remove("over"));
+  window.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    open(event.dataTransfer.files[0]);
+    guarded(async () => open(await droppedFiles(event.dataTransfer)));
   });
   find("unlock").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -78,7 +85,7 @@ function listen() {
     guarded(connect);
   });
   find("sample").addEventListener("click", () => guarded(openSample));
-  find("number").addEventListener("change", () => open(state.file, Number(find("number").value)));
+  find("number").addEventListener("change", () => open(state.files, Number(find("number").value)));
   find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
   find("window").addEventListener("change", () => setWindow(find("window").value));
   find("ask").addEventListener("submit", (event) => {
@@ -100,26 +107,26 @@ function listen() {
 }
 
 async function openSample() {
-  await open(new File([await server.sample()], "CTChest.nrrd"));
+  await open([new File([await server.sample()], "CTChest.nrrd")]);
   await guarded(() => asking.use("lungs, heart, liver, aorta, spine"));
 }
 
-async function open(file, number = null) {
-  if (!file) return;
+async function open(files, number = null) {
+  if (!files.length) return;
   state.job?.abort();
   await guarded(async () => {
-    state.file = file;
+    state.files = files;
     try {
-      state.scan = await readScan(file, number);
+      state.scan = await readScan(files, number);
     } catch (problem) {
-      if (problem.code !== "several_volumes") throw problem;
-      askForVolume(problem.count);
+      if (!problem.choices) throw problem;
+      askWhich(problem.choices);
       return;
     }
     if (number === null) find("volumes").hidden = true;
-    const guess = guessModality(state.scan, file.name);
-    find("modality").value = guess.code;
-    await use(guess.code, guess.source === "name" ? "by its name" : "by its values");
+    const { code, source } = guessModality(state.scan, files[0].name);
+    find("modality").value = code;
+    await use(code, { file: "said by the files", name: "by its name", values: "by its values" }[source]);
     find("drop").classList.add("small");
     find("controls").hidden = false;
     find("planes").hidden = false;
@@ -128,9 +135,8 @@ async function open(file, number = null) {
   });
 }
 
-function askForVolume(count) {
-  const numbers = Array.from({ length: count }, (_, n) => new Option(`${n + 1} / ${count}`, n + 1));
-  find("number").replaceChildren(new Option("…", ""), ...numbers);
+function askWhich(choices) {
+  find("number").replaceChildren(new Option("…", ""), ...choices.map((choice, n) => new Option(choice, n + 1)));
   find("volumes").hidden = false;
 }
 

@@ -81,7 +81,7 @@ function sizes({ dim }, number) {
   if (shape.some((n) => n < 1)) throw damaged();
   if (count > 1 && number === null) {
     const problem = new Problem("several_volumes", `The file has ${count} volumes.`, "Choose one of them.");
-    problem.count = count;
+    problem.choices = Array.from({ length: count }, (_, n) => `${n + 1} / ${count}`);
     throw problem;
   }
   return { shape, count };

@@ -1,5 +1,7 @@
 /** Files that the user drops: which kind they are, and what is read from them. */
 
+import { readDicomScan } from "./dicom/scan.js";
+import { hasDicom } from "./dicom/series.js";
 import { isNifti, readNifti } from "./nifti.js";
 import { isNrrd, readNrrd } from "./nrrd.js";
 import { inflate } from "./packing.js";
@@ -16,27 +18,51 @@ const WORDS = [
 /**
  * Read a scan.
  *
- * @param {File} file NIfTI or NRRD, compressed or not.
- * @param {number|null} number Which volume, counted from 1, if the file has several.
- * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: string[]}>}
+ * @param {File[]} files One NIfTI or NRRD file, compressed or not, or the DICOM files of a series among any others.
+ * @param {number|null} number Which volume or series, counted from 1, if there are several.
+ * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: string[], modality: string|undefined,
+ *     source: Source|undefined}>} Modality and source of DICOM only.
+ * @throws {Problem} With `choices`, texts to choose from, if there are several volumes or series; or why it is no scan.
  */
-export async function readScan(file, number = null) {
+export async function readScan(files, number = null) {
+  if (await hasDicom(files)) return readDicomScan(files, number);
+  if (files.length !== 1) {
+    throw new Problem("input_unreadable", "There is no DICOM file among these.", "Drop a DICOM folder, or one .nii, .nii.gz or .nrrd file.");
+  }
+  const [file] = files;
   let bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await inflate(bytes, "gzip");
   if (isNrrd(bytes)) return readNrrd(bytes);
   if (isNifti(bytes)) return readNifti(bytes, number);
-  if (String.fromCharCode(...bytes.subarray(128, 132)) === "DICM") {
-    throw new Problem("input_unreadable", "DICOM files are not read by this page.", "Convert the series to NIfTI or NRRD.");
+  throw new Problem("input_unreadable", "The file is no scan that is read here.", "Drop a DICOM folder, or a .nii, .nii.gz or .nrrd file.");
+}
+
+/** All files that are dropped, those in folders too. */
+export async function droppedFiles({ items, files }) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  if (!entries.some((entry) => entry.isDirectory)) return [...files];
+  return (await Promise.all(entries.map(filesIn))).flat();
+}
+
+async function filesIn(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // A folder is read in portions.
+    const portion = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!portion.length) return (await Promise.all(found.map(filesIn))).flat();
+    found.push(...portion);
   }
-  throw new Problem("input_unreadable", "The file is no scan that is read here.", "Drop a .nii, .nii.gz or .nrrd file.");
 }
 
 /**
  * Guess the modality of an image, by the rules of `textsegment.modality`.
  *
- * @returns {{code: string, source: "values"|"name"}}
+ * @returns {{code: string, source: "file"|"values"|"name"}}
  */
-export function guessModality({ voxels }, name) {
+export function guessModality({ voxels, modality }, name) {
+  if (modality) return { code: modality, source: "file" };
   const named = WORDS.filter(([, words]) => words.test(name)).map(([code]) => code);
   if (looksLikeHounsfield(voxels)) return { code: "CT", source: named[0] === "CT" ? "name" : "values" };
   return named.length === 1 ? { code: named[0], source: "name" } : { code: "MR", source: "values" };

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from textsegment.errors import DependencyMissingError
 from textsegment.files.sample import sample_scan
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 FOLDER = "/app/"
 START = "/"
@@ -53,10 +57,10 @@ def page_file(name: str, known: str | None) -> Response | None:
     """Return a file of the page, 304 if the client has it, or None if there is no such file.
 
     Args:
-        name: File name; empty for the page itself. It is looked up, never joined to a path.
+        name: Path of the file below the folder. It is looked up, never joined to a path.
         known: ``If-None-Match`` header of the request.
     """
-    file = _files().get(name or "index.html")
+    file = _files().get(name)
     if file is None:
         return None
     headers = {**_HEADERS, "ETag": file.etag}
@@ -67,16 +71,22 @@ def page_file(name: str, known: str | None) -> Response | None:
 
 @lru_cache(maxsize=1)
 def _files() -> Mapping[str, _File]:
-    found = {}
-    for file in (resources.files("textsegment") / "web").iterdir():
-        suffix = "." + file.name.rpartition(".")[2]
-        if suffix in _TYPES:
-            content = file.read_bytes()
-            found[file.name] = _File(content, _TYPES[suffix], _etag(content))
+    found = dict(_found_in(resources.files("textsegment") / "web", ""))
     with suppress(DependencyMissingError):
         content = sample_scan().read_bytes()
         found["sample.nrrd"] = _File(content, "application/octet-stream", _etag(content))
     return MappingProxyType(found)
+
+
+def _found_in(folder: Traversable, path: str) -> Iterator[tuple[str, _File]]:
+    """Yield the files in a folder and the folders below, each with its path."""
+    for file in folder.iterdir():
+        suffix = "." + file.name.rpartition(".")[2]
+        if file.is_dir():
+            yield from _found_in(file, f"{path}{file.name}/")
+        elif suffix in _TYPES:
+            content = file.read_bytes()
+            yield path + file.name, _File(content, _TYPES[suffix], _etag(content))
 
 
 def _etag(content: bytes) -> str:
