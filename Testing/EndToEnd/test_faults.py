@@ -202,7 +202,7 @@ def test_no_process_outlives_slicer(end, scan):
             slicer_process.stdin.flush()
         else:
             os.kill(slicer_process.pid, signal.SIGKILL)
-        slicer_process.wait(60)
+        slicer_process.wait(120)
     _gone, alive = psutil.wait_procs(processes, timeout=120)
     assert alive == []
 

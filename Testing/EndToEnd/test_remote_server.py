@@ -29,7 +29,7 @@ def serving(port):
     with process:
         yield json.loads(process.stdout.readline())["url"]
         process.stdin.close()
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture

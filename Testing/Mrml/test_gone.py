@@ -23,7 +23,7 @@ class Gated(FakeSegmenter):
     def _work(self, cancel):
         self._count += 1
         if self._count == 2:
-            self.go_on.wait(20)
+            self.go_on.wait(120)
             if self._error:
                 raise self._error
         super()._work(cancel)
@@ -205,12 +205,12 @@ def test_a_volume_that_is_written_to_while_it_is_read_is_not_segmented():
     class Slow(FakeSegmenter):
         def info(self):
             asked.set()
-            go_on.wait(20)
+            go_on.wait(120)
             return super().info()
 
     node = volume_node()
     run = TextSegmentLogic().start(node, ["liver"], modality="CT", segmenter=Slow())
-    assert asked.wait(20)
+    assert asked.wait(120)
     slicer.util.arrayFromVolume(node)[:] = 0
     slicer.util.arrayFromVolumeModified(node)
     go_on.set()

@@ -83,7 +83,7 @@ def test_nobody_else_has_the_key(server):
     url = server.segmenter()._address.url
     with pytest.raises(UnauthorizedError):
         RemoteSegmenter(url).info()
-    assert requests.get(f"{url}/v1/info", timeout=10).status_code == 401
+    assert requests.get(f"{url}/v1/info", timeout=60).status_code == 401
     command_line = " ".join(psutil.Process(server.pid).cmdline())
     assert server.segmenter()._key not in command_line + server.log
 

@@ -27,13 +27,13 @@ def test_opens_a_page_whose_key_nobody_else_has(tmp_path):
             (key,) = parse_qs(address.fragment)["key"]
             server = f"{address.scheme}://{address.netloc}"
             assert address.hostname == "127.0.0.1"
-            assert "TextSegment" in requests.get(f"{server}/", timeout=60).text
-            assert requests.get(f"{server}/v1/info", timeout=60).status_code == 401
+            assert "TextSegment" in requests.get(f"{server}/", timeout=120).text
+            assert requests.get(f"{server}/v1/info", timeout=120).status_code == 401
             allowed = {"Authorization": f"Bearer {key}"}
-            info = requests.get(f"{server}/v1/info", headers=allowed, timeout=60).json()
+            info = requests.get(f"{server}/v1/info", headers=allowed, timeout=120).json()
             assert info["model"] == "sat-demo"
         finally:
             process.send_signal(signal.SIGINT)
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=120)
     assert f"Open {address.geturl()}" in said
     assert process.returncode in (0, 130)

@@ -198,17 +198,17 @@ def test_cancelled_while_waiting_for_its_turn() -> None:
 
     def hold(event: Event) -> None:
         started.set()
-        go_on.wait(10)
+        go_on.wait(120)
 
     holder = threading.Thread(target=engine.segment, args=(phantom(), ["liver"]), kwargs={"on_event": hold})
     holder.start()
-    started.wait(10)
+    assert started.wait(120)
     cancel = CancelToken()
     cancel.cancel()
     with pytest.raises(CancelledError):
         engine.segment(phantom(), ["liver"], cancel=cancel)
     go_on.set()
-    holder.join(30)
+    holder.join(120)
     assert not holder.is_alive()
 
 

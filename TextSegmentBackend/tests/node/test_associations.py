@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 def associate(port, *, calling="SCANNER", called="TEXTSEGMENT", context=Verification):
     entity = AE(ae_title=calling)
-    entity.acse_timeout = entity.dimse_timeout = 5
+    entity.acse_timeout = entity.dimse_timeout = 60
     entity.add_requested_context(context)
     return entity.associate("127.0.0.1", port, ae_title=called)
 
@@ -284,7 +284,7 @@ def test_tls_by_profile(tmp_path):
             ae_title="TEXTSEGMENT",
             calling_ae_title="SCANNER",
             tls=Tls(certfile=pem, ca_file=authority.file),
-            timeout_s=10,
+            timeout_s=60,
         )
         (result,) = node.spool.results(1).glob("*.rtstruct.dcm")
         with pytest.raises(DestinationRefusedError):

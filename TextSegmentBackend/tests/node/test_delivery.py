@@ -28,7 +28,7 @@ def far_system(port, statuses=(), *, title="FAR", classes=(RTStructureSetStorage
 
     def on_store(event):
         if hold is not None:
-            hold.wait(30)
+            hold.wait(120)
         status = left.pop(0) if left else 0x0000
         taken.append((status, str(event.request.AffectedSOPInstanceUID)))
         return status
@@ -157,9 +157,7 @@ def test_a_destination_that_goes_silent_is_left_in_time(tmp_path, scan):
     port, hold = free_port(), Event()
     with far_system(port, hold=hold) as taken, running(settings_for(tmp_path, port)) as node:
         take(node, scan)
-        wait_until(
-            lambda: node.journal.deliveries() and node.journal.deliveries()[0].code, "the time-out", 20
-        )
+        wait_until(lambda: node.journal.deliveries() and node.journal.deliveries()[0].code, "the time-out")
         hold.set()
         wait_for(node)
         assert len({uid for _, uid in taken}) == 1

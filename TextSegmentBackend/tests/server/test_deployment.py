@@ -85,7 +85,7 @@ def running_nginx(name, changes, authority, folder):
         yield port
     finally:
         nginx.terminate()
-        nginx.communicate(timeout=20)
+        nginx.communicate(timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def connect(port, authority):
     connections = []
 
     def make():
-        plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=120)
         connections.append(context.wrap_socket(plain, server_hostname=NAME))
         return connections[-1]
 
@@ -192,7 +192,7 @@ def next_chunk(server, volume, session):
 
 
 def upload_bytes(server, session):
-    text = session.get(server.url + "/metrics", timeout=30).text
+    text = session.get(server.url + "/metrics", timeout=120).text
     return float(re.search(r"^textsegment_upload_bytes_total (\S+)$", text, re.MULTILINE)[1])
 
 
@@ -201,13 +201,13 @@ def test_a_client_that_goes_is_noticed_behind_nginx(server, port, authority):
     """Fault 47."""
     volume = wire_volume(phantom())
     server.put(volume)
-    many = server.session().get(server.url + "/v1/info", timeout=30).json()["structures"]["CT"][:200]
+    many = server.session().get(server.url + "/v1/info", timeout=120).json()["structures"]["CT"][:200]
     with requests.Session() as session:
         session.trust_env = False
         session.headers.update({"Authorization": f"Bearer {KEY}", "TextSegment-Protocol": "1"})
         url = f"https://localhost:{port}/v1/segment"
         asked = {"volume": volume.digest, "prompts": many}
-        answer = session.post(url, json=asked, verify=authority.file, stream=True, timeout=30)
+        answer = session.post(url, json=asked, verify=authority.file, stream=True, timeout=120)
         assert answer.status_code == 200
         next(answer.iter_content(None))
         answer.close()
@@ -272,7 +272,7 @@ def test_people_who_sign_in_have_keys_of_their_own(authority, tmp_path):
                     session.headers["Authorization"] = f"Bearer token-of-{who}"
                     session.headers["X-Auth-Request-Email"] = "alice@example.org"  # so it says itself
                     path = volume_path(wire_volume(phantom()).digest)
-                    statuses[who] = session.head(url + path, verify=authority.file, timeout=30).status_code
+                    statuses[who] = session.head(url + path, verify=authority.file, timeout=120).status_code
             assert statuses == {"alice": 200, "bob": 404, "mallory": 401, "nobody": 401}
     signing.shutdown()
     signing.server_close()
@@ -285,7 +285,7 @@ def test_systemd_accepts_the_unit(tmp_path):
     text = (DEPLOY / "textsegment.service").read_text()
     unit.write_text(text.replace("/opt/textsegment/bin/textsegment", sys.executable))
     done = subprocess.run(
-        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=60
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, timeout=120
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

@@ -104,7 +104,7 @@ class Archive:
             self._bridge = Bridge(self._folder, ports["out_of"], ports["into"])
         self._log = (self._folder / "log").open("wb")
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not self._is_up():
             assert time.monotonic() < end, (self._folder / "log").read_text()
             time.sleep(0.05)
@@ -115,7 +115,7 @@ class Archive:
         self._process.stdin.close()
         if not self.is_apart:
             self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(120)
         if self._bridge is not None:
             self._bridge.close()
         self._session.close()
@@ -124,30 +124,32 @@ class Archive:
 
     def get(self, path: str) -> Any:
         """Ask the REST API."""
-        answer = self._session.get(f"{self.rest}{path}", timeout=30)
+        answer = self._session.get(f"{self.rest}{path}", timeout=120)
         answer.raise_for_status()
         return answer.json()
 
     def find(self, modality: str, series: str = "") -> list[pydicom.Dataset]:
         """All objects of a modality; only those that are about a series, if its UID is given."""
         found = self._session.post(
-            f"{self.rest}/tools/find", json={"Level": "Instance", "Query": {"Modality": modality}}, timeout=30
+            f"{self.rest}/tools/find",
+            json={"Level": "Instance", "Query": {"Modality": modality}},
+            timeout=120,
         ).json()
         objects = []
         for identifier in found:
-            answer = self._session.get(f"{self.rest}/instances/{identifier}/file", timeout=30)
+            answer = self._session.get(f"{self.rest}/instances/{identifier}/file", timeout=120)
             answer.raise_for_status()
             objects.append(pydicom.dcmread(io.BytesIO(answer.content)))
         return [each for each in objects if not series or series in str(each)]
 
     def put(self, path: Path) -> None:
         """Store an object."""
-        self._session.post(f"{self.rest}/instances", data=path.read_bytes(), timeout=30).raise_for_status()
+        self._session.post(f"{self.rest}/instances", data=path.read_bytes(), timeout=120).raise_for_status()
 
     def clear(self) -> None:
         """Remove everything."""
         for patient in self.get("/patients"):
-            self._session.delete(f"{self.rest}/patients/{patient}", timeout=30)
+            self._session.delete(f"{self.rest}/patients/{patient}", timeout=120)
 
     def _is_up(self) -> bool:
         try:
@@ -174,7 +176,7 @@ def _may_unshare() -> bool:
         tried = subprocess.run(
             ["unshare", "--net", "ip", "link", "set", "lo", "up"],
             capture_output=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
     except OSError:

@@ -125,7 +125,7 @@ def take(node: Node, folder: Path) -> None:
     node.intake.end_session(node, well=True, whole=True)
 
 
-def wait_for(node: Node, count: int = 1, deadline_s: float = 60.0) -> None:
+def wait_for(node: Node, count: int = 1, deadline_s: float = 180.0) -> None:
     """Wait until a number of entries are there, and nothing is left to do."""
     wait_until(lambda: sum(node.journal.counts().values()) >= count and idle(node), "the node", deadline_s)
 
@@ -165,7 +165,7 @@ class NodeProcess:
 
     def end(self) -> int | None:
         """Wait for its end."""
-        self.process.join(60)
+        self.process.join(120)
         self._out.close()
         return self.process.exitcode
 

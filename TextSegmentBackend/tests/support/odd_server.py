@@ -269,7 +269,7 @@ def serving(server: OddServer, context: ssl.SSLContext | None = None) -> Iterato
         server.stopped.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)
 
 
 def prompts_of(seen: Seen) -> list[str]:

@@ -51,7 +51,7 @@ class Relay:
             _shut(self._listener)
             self._listener.close()
             self.cut()
-            thread.join(5)
+            thread.join(60)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the listener is closed

@@ -14,7 +14,7 @@ NAMES = sorted(file.relative_to(WEB).as_posix() for file in WEB.rglob("*.*"))
 
 @pytest.mark.parametrize("path", ["/", *(f"/app/{name}" for name in NAMES)])
 def test_page_needs_no_key_and_may_load_nothing_from_elsewhere(keyed_server, path):
-    answer = requests.get(keyed_server.url + path, timeout=60)
+    answer = requests.get(keyed_server.url + path, timeout=120)
     assert answer.status_code == 200
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
@@ -22,10 +22,10 @@ def test_page_needs_no_key_and_may_load_nothing_from_elsewhere(keyed_server, pat
     assert sources <= {"'none'", "'self'", "blob:"}
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in answer.headers
-    head = requests.head(keyed_server.url + path, timeout=60)
+    head = requests.head(keyed_server.url + path, timeout=120)
     assert (head.status_code, head.content) == (200, b"")
     again = requests.get(
-        keyed_server.url + path, headers={"If-None-Match": answer.headers["ETag"]}, timeout=60
+        keyed_server.url + path, headers={"If-None-Match": answer.headers["ETag"]}, timeout=120
     )
     assert (again.status_code, again.content) == (304, b"")
 
@@ -61,10 +61,10 @@ def test_only_those_files_are_open(keyed_server, method, path, status):
     session = requests.Session()
     request = requests.Request(method, keyed_server.url + path).prepare()
     request.url = keyed_server.url + path  # as it is written, not as requests would tidy it
-    assert session.send(request, timeout=60).status_code == status
+    assert session.send(request, timeout=120).status_code == status
 
 
 def test_page_is_refused_under_another_name(keyed_server):
     """A foreign site whose name points at this computer gets nothing (DNS rebinding)."""
-    answer = requests.get(keyed_server.url, headers={"Host": "evil.example"}, timeout=60)
+    answer = requests.get(keyed_server.url, headers={"Host": "evil.example"}, timeout=120)
     assert answer.status_code == 403

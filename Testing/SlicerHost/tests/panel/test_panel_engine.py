@@ -38,7 +38,7 @@ def server():
     process = subprocess.Popen(command, env=variables, text=True, **pipes)
     yield json.loads(process.stdout.readline())["url"]
     process.stdin.close()
-    process.wait(20)
+    process.wait(120)
     process.stdout.close()
 
 

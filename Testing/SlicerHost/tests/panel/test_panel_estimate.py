@@ -20,7 +20,7 @@ class Estimating(FakeSegmenter):
     def segment(self, volume, prompts, *, on_event, **options):
         for event in self.events:
             on_event(event)
-        assert self.go_on.wait(60)
+        assert self.go_on.wait(120)
         return super().segment(volume, prompts, on_event=on_event, **options)
 
 

@@ -119,7 +119,7 @@ def test_a_failed_device_costs_a_replica_but_no_job(server, note):
 
 def test_a_client_that_goes_frees_its_replica(server):
     """Fault 47."""
-    known = server.session().get(server.url + "/v1/info", timeout=60).json()["structures"]["CT"]
+    known = server.session().get(server.url + "/v1/info", timeout=120).json()["structures"]["CT"]
     for number in range(2):
         answer, *_ = begun(server, volume_number(number), known[:400])  # a minute of work each
         answer.close()
@@ -154,7 +154,7 @@ def cancelled(server):
 
 def test_a_full_queue_is_told_before_the_answer_begins(server):
     """Fault 44."""
-    known = server.session().get(server.url + "/v1/info", timeout=60).json()["structures"]["CT"]
+    known = server.session().get(server.url + "/v1/info", timeout=120).json()["structures"]["CT"]
     volume = volume_number(0)
     server.put(volume)
     answers = [server.post(volume.digest, known[:400]) for _ in range(4)]  # two run, two wait
@@ -173,7 +173,7 @@ def test_nothing_listens_for_others_and_nothing_is_left_at_the_end(server):
     # Serve's replicas take calls at all addresses, but only with the secret of this Ray.
     assert heard <= {"127.0.0.1", "::ffff:127.0.0.1", "::"}
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(60) == 0
+    assert server.process.wait(120) == 0
     assert not psutil.wait_procs(tree, timeout=DEADLINE_S)[1]
     assert not folder.exists()
 

@@ -58,7 +58,7 @@ def chunk(payload: bytes) -> bytes:
 
 def put(server, body, digest=DIGEST):
     return server.session().put(
-        server.url + volume_path(digest), data=body, headers={"Content-Type": VOLUME_TYPE}, timeout=60
+        server.url + volume_path(digest), data=body, headers={"Content-Type": VOLUME_TYPE}, timeout=120
     )
 
 

@@ -90,6 +90,6 @@ def test_no_answer_contradicts_the_description(schema, method, path):
     @settings(max_examples=20, suppress_health_check=list(HealthCheck))
     @given(case=schema[path][method].as_strategy())
     def conforms(case):
-        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, checks=_CHECKS, timeout=60)
+        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, checks=_CHECKS, timeout=120)
 
     conforms()

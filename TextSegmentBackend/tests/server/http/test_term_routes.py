@@ -34,7 +34,7 @@ def small():
 def ask(server, method: str, route: str, body: object = None, **headers: str) -> requests.Response:
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
     fields = {PROTOCOL_HEADER: "1", "Content-Type": "application/json", **headers}
-    return requests.request(method, server.url + route, data=data, headers=fields, timeout=60)
+    return requests.request(method, server.url + route, data=data, headers=fields, timeout=120)
 
 
 def example(name: str) -> str:

@@ -213,7 +213,7 @@ def test_job_that_is_given_up_in_the_moment_of_a_change_ends():
             await asyncio.sleep(0)  # until it waits
         leave(other)
         job.cancel()
-        await asyncio.wait((job,), timeout=5)
+        await asyncio.wait((job,), timeout=60)
         return job.cancelled()
 
     assert asyncio.run(main())

@@ -36,7 +36,7 @@ def put_pieces(server, volume, pieces):
         server.url + volume_path(volume.digest),
         data=pieces,
         headers={"Content-Type": VOLUME_TYPE},
-        timeout=60,
+        timeout=120,
     )
 
 
