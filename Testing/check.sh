@@ -77,10 +77,6 @@ tests() {
     --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 
-coverage() {
-  "$PYTHON" -m coverage combine --quiet && "$PYTHON" -m coverage report --skip-covered --skip-empty
-}
-
 begin "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
 begin "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
 begin "types" "$PYTHON" -m mypy src
@@ -109,5 +105,5 @@ for folder in Testing/Mrml Testing/SlicerHost Testing/EndToEnd; do
   fi
 done
 cd TextSegmentBackend
-[ "$#" -gt 0 ] || stage "coverage of lines of the backend" coverage
+[ "$#" -gt 0 ] || stage "coverage of lines of the backend" "$PYTHON" ../Testing/coverage_report.py
 finish

@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from server_process import ServerProcess
 from watched_page import KEY, Watched
 
+PATIENCE_MS = 120_000  # on a busy machine
 SAT_DEMO = ("textsegment.inference.engine:LocalSegmenter", ({"model": "sat-demo", "device": "cpu"},))
 
 
@@ -24,6 +25,15 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page, on which nothing is watched."""
+    made = browser.new_page()
+    made.set_default_timeout(PATIENCE_MS)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +68,7 @@ def doubted(browser: Browser, doubtful_server: ServerProcess) -> Iterator[Watche
 
 def watching(browser: Browser, server: ServerProcess) -> Iterator[Watched]:
     context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    context.set_default_timeout(PATIENCE_MS)
     watched = Watched(context.new_page(), server)
     watched.watch()
     yield watched
