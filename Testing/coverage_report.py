@@ -1,7 +1,6 @@
 """Adds up the lines that tests, and the processes that they started, have run; fails below the limit.
 
-Tests also kill processes, some of them while they write what they have run: such files are half-written, and left
-out.
+Tests also kill processes, some of them while they write what they have run; their half-written files are left out.
 """
 
 from __future__ import annotations
