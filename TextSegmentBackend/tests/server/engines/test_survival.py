@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -281,3 +282,14 @@ def test_answers_health_while_it_computes(volume):
         events = frames(server.post(volume.digest, NAMES), volume)
         next(events)
         assert server.session().get(server.url + HEALTH_ROUTE).status_code == 200
+
+
+def test_worker_that_answers_when_its_server_is_gone_ends_without_a_word():
+    """Fault 56: whether it notices by reading or by writing."""
+    program = (
+        "from multiprocessing import Pipe; from textsegment.segmenter import Progress;"
+        "from textsegment.server.engines.worker import _Worker;"
+        "ours, theirs = Pipe(); theirs.close(); _Worker(ours, None)._send(Progress(0.5, 'encoding'))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")

@@ -87,7 +87,7 @@ class _Worker:
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             job, cancel = self._jobs.get()
-            self._pipe.send_bytes(END + self._run(job, cancel))
+            self._tell(END + self._run(job, cancel))
 
     def _listen(self) -> None:
         cancel = CancelToken()
@@ -99,7 +99,7 @@ class _Worker:
             if message.get("cancel"):
                 cancel.cancel()
             elif message.get("ping"):
-                self._pipe.send_bytes(PONG)
+                self._tell(PONG)
             else:
                 cancel = CancelToken()
                 self._jobs.put((message, cancel))
@@ -113,13 +113,19 @@ class _Worker:
             effort = read_effort(Fields(job, "The job"))
             correction = base64.b64decode(job["correction"])
             done = compute(self._segmenter, volume, prompts, effort, correction, self._send, cancel)
-            self._pipe.send_bytes(FRAME + encode_frame(done))
+            self._tell(FRAME + encode_frame(done))
         except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
             return report_of(error)
         return b""
 
     def _send(self, event: Event) -> None:
-        self._pipe.send_bytes(FRAME + encode_frame(event))
+        self._tell(FRAME + encode_frame(event))
+
+    def _tell(self, message: bytes) -> None:
+        try:
+            self._pipe.send_bytes(message)
+        except OSError:
+            os._exit(0)  # the parent is gone, as in `_listen`, which may notice it later
 
 
 def report_of(error: Exception) -> bytes:
