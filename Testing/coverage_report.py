@@ -1,6 +1,7 @@
 """Adds up the lines that tests, and the processes that they started, have run; fails below the limit.
 
-Tests also kill processes, some of them while they write what they have run; their half-written files are left out.
+Tests also kill processes, some of them while they write what they have run.
+Their half-written files are left out.
 """
 
 from __future__ import annotations
