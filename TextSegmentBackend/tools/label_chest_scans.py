@@ -99,7 +99,7 @@ def _trachea(air: Mask, top: list[int]) -> Mask:
     """Return the round column of air from ``top`` (z, x, y) down to where it opens into the bronchi."""
     found = np.zeros_like(air)
     centre = np.array(top[1:], dtype=float)
-    for z in range(top[0], top[0] - 45, -1):
+    for z in range(top[0], top[0] - 48, -1):
         pieces, count = ndimage.label(air[:, :, z])
         for piece in range(1, count + 1):
             area = int((pieces == piece).sum())
@@ -107,7 +107,18 @@ def _trachea(air: Mask, top: list[int]) -> Mask:
             if 6 <= area <= 60 and np.linalg.norm(position - centre) < 4:
                 found[:, :, z] = pieces == piece
                 centre = position
-    return found
+    return _bridged(found) & air
+
+
+def _bridged(mask: Mask) -> Mask:
+    """Fill empty slices between others, as where the trachea touches a lung, by signed distance."""
+    full = mask.copy()
+    for z0, z1 in pairwise(np.flatnonzero(mask.any((0, 1))).tolist()):
+        below, above = (_signed_distance(mask[:, :, z]) for z in (z0, z1))
+        for z in range(z0 + 1, z1):
+            share = (z - z0) / (z1 - z0)
+            full[:, :, z] = (1 - share) * below + share * above > 0
+    return full
 
 
 def spine(voxels: NDArray[np.float32], line: list[list[float]]) -> Mask:

@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from evaluate_tidy import labels_on_grid
 
 from textsegment.files.images.nifti import write_nifti
 from textsegment.files.reading import read_volume
 from textsegment.files.sample import sample_scan
+from textsegment.inference.image.canonical import resample
 
 OUTPUT = Path(__file__).parents[1] / "src/textsegment/model/data/sample-chest-labels.nii.gz"
 
@@ -24,7 +24,9 @@ OUTPUT = Path(__file__).parents[1] / "src/textsegment/model/data/sample-chest-la
 def main() -> None:
     """Resample the labels to the grid of the sample scan and write them."""
     scan, labels = read_volume(sample_scan(), modality="CT"), read_volume(Path(sys.argv[1]), modality="CT")
-    on_grid = labels_on_grid(labels, scan.geometry).astype(np.uint8)
+    matrix = np.linalg.inv(labels.geometry.affine) @ scan.geometry.affine
+    numbers = labels.voxels.astype(np.int32)
+    on_grid = resample(numbers, matrix, scan.geometry.spatial_shape, order=0, dtype=np.uint8, outside="zero")
     write_nifti(OUTPUT, on_grid, scan.geometry.affine, "labels")
 
 
