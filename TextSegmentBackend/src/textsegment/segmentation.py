@@ -91,7 +91,8 @@ class StructureMask:
     Attributes:
         structure: Name of the structure (its prompt).
         box: Position of ``mask`` on the original grid; its shape has a zero if the mask is empty.
-        mask: Boolean array ``[i, j, k]`` with the shape of ``box``.
+        mask: Boolean array ``[i, j, k]`` with the shape of ``box``, in either memory order: engines take
+            that of the image.
         statistics: Measurements of this mask.
         warnings: Messages for the user about this mask.
         origin: Who made the mask, and from which structures.
@@ -135,7 +136,7 @@ class StructureMask:
             (inside.start[0] + i, inside.start[1] + j, inside.start[2] + k),
             (inside.stop[0] + i, inside.stop[1] + j, inside.stop[2] + k),
         )
-        mask = np.ascontiguousarray(region[inside.slices])
+        mask = region[inside.slices].copy(order="K")
         count = int(np.count_nonzero(mask))
         edges = zip(box.start, box.stop, geometry.spatial_shape, strict=True)
         statistics = MaskStatistics(
@@ -143,7 +144,7 @@ class StructureMask:
             volume_ml=count * geometry.voxel_volume_ml,
             mean_intensity=math.nan
             if voxels is None or count == 0
-            else float(voxels[box.slices][mask].mean()),
+            else float(values_inside(voxels[box.slices], mask).mean()),
             mean_confidence=math.nan,
             touches_border=count > 0 and any(first == 0 or stop == size for first, stop, size in edges),
         )
@@ -154,6 +155,17 @@ class StructureMask:
         whole = np.zeros(spatial_shape, dtype=bool)
         whole[self.box.slices] = self.mask
         return whole
+
+
+def values_inside(voxels: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the voxel values inside a mask of the same shape, in the order in which the mask lies in memory.
+
+    >>> values_inside(np.arange(6).reshape(2, 3), np.array([[True, False, True], [False, True, False]]))
+    array([0, 2, 4])
+    """
+    is_fortran = mask.flags.f_contiguous and not mask.flags.c_contiguous
+    inside: NDArray[Any] = voxels.T[mask.T] if is_fortran else voxels[mask]
+    return inside
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from textsegment.inference.image.canonical import resample
-from textsegment.inference.image.interpolate import interpolate
+from textsegment.inference.image.interpolate import ParallelGrids, interpolate
 
 SHAPE = (9, 7, 5)
 VOXELS = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
@@ -44,3 +44,18 @@ def test_sources_of_one_voxel_along_an_axis(shape):
     matrix = matrix_of((0, 1, 2), (1, 1, 1), shift=(0.0, 0.0, 0.0))
     theirs = resample(voxels, matrix, (5, 5, 5), order=1, dtype=np.float32)
     np.testing.assert_allclose(interpolate(voxels, matrix, (5, 5, 5)), theirs, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=3)))
+def test_planes_above_a_threshold_hold_the_same_numbers(axes, signs):
+    voxels = np.where(VOXELS > 200, VOXELS, 0).astype(np.uint8)
+    matrix = matrix_of(axes, signs)
+    whole = interpolate(voxels, matrix, (20, 14, 6))
+    parallel = ParallelGrids.between(voxels, matrix, whole.shape)
+    for axis in (0, 2):
+        found = np.zeros_like(whole)
+        for where, values in parallel.planes_above(127, axis):
+            np.testing.assert_array_equal(values, whole[where])
+            found[where] = values
+        np.testing.assert_array_equal(found > 127, whole > 127)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,9 +74,10 @@ class Session:
         """Segmenter of the server, or the model loaded on its device."""
         if self.server is not None:
             return self.server
-        from textsegment.inference.engine import LocalSegmenter
-
         with self._status("Loading the model"):
+            self._import_of_engine.result()
+            from textsegment.inference.engine import LocalSegmenter
+
             return LocalSegmenter(self.model, device=self.device, precision=self.precision)
 
     @cached_property
@@ -83,6 +86,15 @@ class Session:
         segmenter = self.segmenter
         with self._status("Asking the server" if self.server else "Loading the model"):
             return segmenter.info()
+
+    @cached_property
+    def _import_of_engine(self) -> Future[Any]:
+        """Import of the local engine, in a thread: it takes as long as reading a large scan."""
+        executor = ThreadPoolExecutor(1)
+        try:
+            return executor.submit(import_module, "textsegment.inference.engine")
+        finally:
+            executor.shutdown(wait=False)
 
     @property
     def tidies(self) -> bool:
@@ -105,6 +117,8 @@ class Session:
         from textsegment.files.results import require_writable
 
         watch = Stopwatch()
+        if self.server is None:
+            _ = self._import_of_engine  # goes on while the image is read
         with watch.measure("read"), self._status(f"{label}Reading"):
             scan = read_scan(
                 image, modality=self.modality, series=self.series, volume_number=self.volume_number

@@ -1,6 +1,6 @@
 """Connected parts of a mask: voxels that share a face, an edge or a corner belong to the same part.
 
-A mask is taken apart into runs of voxels along its last axis, which are far fewer than its voxels; runs that
+A mask is taken apart into runs of voxels along one axis, which are far fewer than its voxels; runs that
 touch are joined with array operations only.
 """
 
@@ -43,11 +43,11 @@ class Parts:
         Args:
             kept: For each part, whether it is in the result.
         """
-        result = np.ascontiguousarray(self.mask).copy()
+        result = _along_memory(self.mask).copy()
         dropped = ~kept[self._part]
         starts, lengths = self._starts[dropped], self._lengths[dropped]
         result.reshape(-1)[_spread(starts, lengths)] = False
-        return result
+        return result.T if _is_fortran(self.mask) else result
 
 
 def connected_parts(mask: NDArray[np.bool_]) -> Parts:
@@ -55,13 +55,14 @@ def connected_parts(mask: NDArray[np.bool_]) -> Parts:
 
     Args:
         mask: Boolean array ``[i, j, k]``. What takes time is its size and the number of runs of true voxels
-            along ``k``, so cut it to the box of its true voxels.
+            along the axis that is contiguous in memory, so cut it to the box of its true voxels.
     """
-    ni, nj, nk = mask.shape
+    lines = _along_memory(mask)
+    ni, nj, nk = lines.shape
     # Two false voxels between lines, so that a run never touches a run of another line by its position alone.
     width = nk + 2
     padded = np.zeros((ni * nj, width), dtype=bool)
-    padded[:, 1:-1] = mask.reshape(-1, nk)
+    padded[:, 1:-1] = lines.reshape(-1, nk)
     flat = padded.reshape(-1)
     edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     starts, stops = edges[::2], edges[1::2]
@@ -75,6 +76,15 @@ def connected_parts(mask: NDArray[np.bool_]) -> Parts:
     rank[order] = np.arange(len(order))
     line, within = np.divmod(starts, width)
     return Parts(mask, sizes[order], line * nk + within - 1, lengths, rank[part])
+
+
+def _is_fortran(mask: NDArray[np.bool_]) -> bool:
+    return mask.flags.f_contiguous and not mask.flags.c_contiguous
+
+
+def _along_memory(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask with its axes in memory order: neighbours stay neighbours, and nothing is copied."""
+    return mask.T if _is_fortran(mask) else np.ascontiguousarray(mask)
 
 
 def _touching(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,8 @@ class Region:
 
     def within(self, box: Box) -> NDArray[np.bool_]:
         """Return the region inside a box as a boolean array; the box may extend beyond the grid."""
-        found = np.zeros(box.shape, dtype=bool)
+        order: Literal["C", "F"] = "F" if abs(self.voxels.strides[0]) < abs(self.voxels.strides[-1]) else "C"
+        found = np.zeros(box.shape, dtype=bool, order=order)
         start = [max(a, b) for a, b in zip(self.start, box.start, strict=True)]
         stop = [min(a, b) for a, b in zip(self.box.stop, box.stop, strict=True)]
         if all(a < b for a, b in zip(start, stop, strict=True)):

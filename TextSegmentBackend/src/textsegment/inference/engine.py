@@ -20,10 +20,6 @@ from textsegment.doubt import about_most
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import DeviceError, OutOfMemoryError
 from textsegment.geometry import Box
-from textsegment.inference.correct.cells import CellGrid
-from textsegment.inference.correct.corrector import Corrector
-from textsegment.inference.correct.gather import CellFeatures
-from textsegment.inference.correct.network_view import seen_by_network
 from textsegment.inference.device import (
     choose_device,
     computing,
@@ -49,6 +45,7 @@ from textsegment.segmenter import CancelToken, EventCallback, MaskReady, ModelIn
 from textsegment.volume import Volume
 
 if TYPE_CHECKING:
+    from textsegment.inference.correct.gather import CellFeatures
     from textsegment.inference.weights.models import LoadedModel
 
 
@@ -173,6 +170,10 @@ class LocalSegmenter:
     def _corrected(
         self, correction: Correction, reporter: Reporter, on_event: EventCallback, cancel: CancelToken
     ) -> StructureMask:
+        from textsegment.inference.correct.cells import CellGrid
+        from textsegment.inference.correct.corrector import Corrector
+        from textsegment.inference.correct.network_view import seen_by_network
+
         region = correction.region()
         if region is None:
             return propagated(correction)

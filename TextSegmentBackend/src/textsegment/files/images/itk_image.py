@@ -1,4 +1,7 @@
-"""NRRD and MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``) through SimpleITK."""
+"""NRRD and MetaImage (``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``) through SimpleITK.
+
+SimpleITK is imported when it is needed, since other formats do without it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from typing import Any
 
 import nrrd
 import numpy as np
-import SimpleITK as sitk  # noqa: N813  (its documentation's own name)
 from numpy.typing import NDArray
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
@@ -48,6 +50,8 @@ def read_itk_image(path: Path, *, volume_number: int | None = None) -> RawImage:
         GeometryError: A voxel size is zero or not finite, the affine is singular, or a dimension is empty.
         InputError: There is no volume with this number.
     """
+    import SimpleITK as sitk  # noqa: N813
+
     is_nrrd = kind_of(path) is FileKind.NRRD
     try:
         facts = nrrd_facts(path) if is_nrrd else meta_facts(path)
@@ -84,6 +88,8 @@ def write_itk_image(path: Path, voxels: NDArray[Any], affine: NDArray[np.float64
     Raises:
         OutputError: The file cannot be written.
     """
+    import SimpleITK as sitk  # noqa: N813
+
     image = sitk.GetImageFromArray(voxels.transpose(2, 1, 0))
     affine_lps = LPS_TO_RAS @ affine
     spacing = np.linalg.norm(affine_lps[:3, :3], axis=0)
@@ -127,6 +133,8 @@ def _number_along(image: Any, volume_number: int | None) -> int | None:
 
 
 def _require_grey(reader: Any, volume_number: int | None) -> None:
+    import SimpleITK as sitk  # noqa: N813
+
     if reader.HasMetaDataKey("Segment0_ID"):
         raise VolumeInvalidError("The file is a segmentation.", "Give the scan itself.")
     if reader.GetNumberOfComponents() != 1:
@@ -145,6 +153,8 @@ def _require_grey(reader: Any, volume_number: int | None) -> None:
 
 
 def _bytes_per_value(reader: Any) -> int:
+    import SimpleITK as sitk  # noqa: N813
+
     return int(sitk.Image([1, 1, 1], reader.GetPixelID()).GetSizeOfPixelComponent())
 
 

@@ -6,7 +6,6 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from nibabel.fileslice import fileslice
 from nibabel.freesurfer.mghformat import MGHError, MGHHeader
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -15,6 +14,7 @@ from textsegment.caution import Caution
 from textsegment.errors import InputUnreadableError
 from textsegment.files.images.opening import is_compressed, open_image
 from textsegment.files.images.raw_image import RawImage, chosen_volume, require_plausible_size
+from textsegment.files.images.voxel_bytes import read_volume_of
 from textsegment.geometry import Geometry
 
 # Offset in bytes of the header entry that says whether the orientation is known.
@@ -51,8 +51,7 @@ def read_mgh(path: Path, *, volume_number: int | None = None) -> RawImage:
             geometry = Geometry(shape, header.get_affine())
             voxel_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
             require_plausible_size(voxel_bytes, path.stat().st_size, compressed=is_compressed(path))
-            wanted = (slice(None), slice(None), slice(None), *index)
-            voxels = fileslice(stream, wanted, sizes, dtype, header.get_data_offset(), "F")
+            voxels = read_volume_of(path, sizes, dtype, header.get_data_offset(), index, shape[2])
     except _DAMAGE as error:
         raise InputUnreadableError(
             "The file is no MGH image, or it is damaged.", "Copy it again, or convert it to .nii.gz."

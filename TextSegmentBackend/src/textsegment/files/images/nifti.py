@@ -13,7 +13,6 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from nibabel.fileslice import fileslice
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 from numpy.typing import NDArray
@@ -27,8 +26,9 @@ from textsegment.files.images.nifti_header import (
     scalar_type,
     voxel_offset,
 )
-from textsegment.files.images.opening import is_compressed, open_image
+from textsegment.files.images.opening import is_compressed
 from textsegment.files.images.raw_image import RawImage, chosen_volume, require_plausible_size
+from textsegment.files.images.voxel_bytes import read_volume_of
 from textsegment.geometry import Geometry
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
@@ -117,11 +117,8 @@ def _open(path: Path) -> tuple[Any, Path]:
 
 
 def _read_voxels(data: Path, header: Any, index: tuple[int, ...], slices: int) -> NDArray[Any]:
-    wanted = (slice(None), slice(None), slice(0, slices), *index)
-    offset = voxel_offset(header)
-    with open_image(data) as stream:
-        shape, dtype = header.get_data_shape(), header.get_data_dtype()
-        voxels: NDArray[Any] = fileslice(stream, wanted, shape, dtype, offset, "F")
+    shape, dtype = header.get_data_shape(), header.get_data_dtype()
+    voxels = read_volume_of(data, shape, dtype, voxel_offset(header), index, slices)
     slope, intercept = (
         usual if v is None else v for v, usual in zip(header.get_slope_inter(), (1, 0), strict=True)
     )

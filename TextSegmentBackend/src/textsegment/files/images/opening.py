@@ -51,6 +51,12 @@ def open_image(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def is_gzip(path: Path) -> bool:
+    """Return whether a file is compressed as a whole with gzip."""
+    with path.open("rb") as stream:
+        return stream.read(2) == _GZIP
+
+
 def is_compressed(path: Path) -> bool:
     """Return whether a file is compressed as a whole."""
     with path.open("rb") as stream:

@@ -210,12 +210,21 @@ def _with_contours(
 
 def _fill(image: Image.Image, lines: Sequence[Sequence[tuple[float, float]]], color: Color) -> None:
     """Tint what lies inside an odd number of closed lines, which leaves holes untinted."""
-    inside = np.zeros((image.height, image.width), dtype=bool)
+    points = [point for line in lines for point in line]
+    if not points:
+        return
+    # Only the part of the picture that the lines enclose is worked on.
+    left, top = (max(int(min(values)) - 1, 0) for values in zip(*points, strict=True))
+    right, bottom = (int(max(values)) + 2 for values in zip(*points, strict=True))
+    size = (min(right, image.width) - left, min(bottom, image.height) - top)
+    if min(size) < 1:
+        return
+    inside = np.zeros((size[1], size[0]), dtype=bool)
     for line in lines:
-        one = Image.new("1", image.size)
-        ImageDraw.Draw(one).polygon(line, fill=1)
+        one = Image.new("1", size)
+        ImageDraw.Draw(one).polygon([(x - left, y - top) for x, y in line], fill=1)
         inside ^= np.asarray(one)
-    image.paste(color, mask=Image.fromarray(inside * np.uint8(round(255 * _FILLING))))
+    image.paste(color, (left, top), mask=Image.fromarray(inside * np.uint8(round(255 * _FILLING))))
 
 
 def _outlines(mask: NDArray[np.bool_]) -> list[NDArray[np.float64]]:

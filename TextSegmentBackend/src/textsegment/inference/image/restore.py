@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +13,7 @@ from textsegment.geometry import Box
 from textsegment.inference.accumulate import LEVELS, THRESHOLD, ProbabilityBox
 from textsegment.inference.image.canonical import CanonicalImage
 from textsegment.inference.image.grid import box_on, index_map
-from textsegment.inference.image.interpolate import interpolate
+from textsegment.inference.image.interpolate import ParallelGrids, Part, interpolate
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 
@@ -52,23 +55,10 @@ def restore_mask(
     # Maps an index in the box of the scan to an index of the padded probabilities.
     matrix = index_map(canonical.geometry, canonical.original.cropped(box))
     matrix[:3, 3] -= np.subtract(probability.box.start, 1)
-    mask = np.zeros(box.shape, dtype=bool)
-    level_sum = intensity_sum = 0.0
-    rows = max(1, _SLAB_VOXELS // (box.shape[1] * box.shape[2]))
-    for start in range(0, box.shape[0], rows):
-        slab = slice(start, min(start + rows, box.shape[0]))
-        slab_matrix = matrix.copy()
-        slab_matrix[:3, 3] += matrix[:3, 0] * start
-        shape = (slab.stop - slab.start, box.shape[1], box.shape[2])
-        levels = interpolate(padded, slab_matrix, shape)
-        hits = levels > THRESHOLD
-        mask[slab] = hits
-        level_sum += float(levels[hits].sum(dtype=np.float64))
-        intensity_sum += float(volume.voxels[box.slices][slab][hits].sum(dtype=np.float64))
-    tight = Box.around(mask)
+    mask, count, level_sum, intensity_sum = _thresholded(padded, matrix, volume.voxels[box.slices], box.shape)
+    tight = Box.around(mask) if count else None
     if tight is None:
         return _empty(structure, warnings)
-    count = int(mask.sum())
     i, j, k = np.add(box.start, tight.start).tolist()
     p, q, r = np.add(box.start, tight.stop).tolist()
     final = Box((i, j, k), (p, q, r))
@@ -79,7 +69,53 @@ def restore_mask(
         mean_confidence=level_sum / count / LEVELS,
         touches_border=final.reaches(seen),
     )
-    return StructureMask(structure, final, np.ascontiguousarray(mask[tight.slices]), statistics, warnings)
+    return StructureMask(structure, final, mask[tight.slices].copy(order="K"), statistics, warnings)
+
+
+def _thresholded(
+    levels: NDArray[np.uint8],
+    matrix: NDArray[np.float64],
+    voxels: NDArray[Any],
+    shape: tuple[int, int, int],
+) -> tuple[NDArray[np.bool_], int, float, float]:
+    """Resample levels to voxels of the scan, and threshold them.
+
+    Returns:
+        Mask in the memory order of the voxels, the number of its true voxels, and the sums of the levels and
+        of the intensities inside it.
+    """
+    k_is_outer = abs(voxels.strides[0]) < abs(voxels.strides[2])
+    mask = np.zeros(shape, dtype=bool, order="F" if k_is_outer else "C")
+    parallel = ParallelGrids.between(levels, matrix, shape)
+    axis = 2 if k_is_outer and parallel is not None else 0
+    parts = _slabs(levels, matrix, shape) if parallel is None else parallel.planes_above(THRESHOLD, axis)
+    count, level_sum, intensity_sum = 0, 0.0, 0.0
+    for where, found in parts:
+        hits = found > THRESHOLD
+        mask[where] = hits
+        inside = found[hits]
+        count += len(inside)
+        level_sum += float(inside.sum(dtype=np.float64))
+        if k_is_outer and parallel is not None:  # walk along memory
+            intensity_sum += float(voxels[where].T[mask[where].T].sum(dtype=np.float64))
+        else:
+            intensity_sum += float(voxels[where][hits].sum(dtype=np.float64))
+    return mask, count, level_sum, intensity_sum
+
+
+def _slabs(
+    levels: NDArray[np.uint8], matrix: NDArray[np.float64], shape: tuple[int, int, int]
+) -> Iterator[tuple[Part, NDArray[np.float32]]]:
+    """Resample between grids that are not parallel, and yield the result slab by slab."""
+    rows = max(1, _SLAB_VOXELS // (shape[1] * shape[2]))
+    for start in range(0, shape[0], rows):
+        stop = min(start + rows, shape[0])
+        slab_matrix = matrix.copy()
+        slab_matrix[:3, 3] += matrix[:3, 0] * start
+        yield (
+            (slice(start, stop), slice(None), slice(None)),
+            interpolate(levels, slab_matrix, (stop - start, shape[1], shape[2])),
+        )
 
 
 def _empty(structure: str, warnings: tuple[str, ...]) -> StructureMask:
