@@ -22,7 +22,7 @@ from textsegment.prompt import Prompt
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.volume import Volume
-from textsegment.wire import contract
+from textsegment.wire import contour_codec, contract
 from textsegment.wire.caution_codec import warning_fields
 from textsegment.wire.correction_codec import (
     MAX_EDITS,
@@ -161,6 +161,18 @@ def test_correction_as_a_stranger_reads_it():
     ]  # fmt: skip
 
 
+def test_outline_as_the_code_reads_it():
+    request = contour_codec.decode_outline_request(bytes_of("outline"), Limits())
+    assert request.box == Box((0, 0, 1), (2, 1, 3))
+    assert request.mask.tolist() == [[[True, True]], [[False, True]]]
+    (plane,) = request.planes
+    lps = example().geometry.affine * [[-1], [-1], [1], [1]]
+    np.testing.assert_array_equal(plane.corner, (lps @ [0, 0, 2, 1])[:3])
+    np.testing.assert_array_equal([plane.i, plane.j], lps[:3, :2].T)
+    fields_of_plane = {names(row[0])[0] for row in table("Field of a plane")}
+    assert fields_of_plane == {"place", "corner", "i", "j"}
+
+
 def test_answer_as_the_code_reads_it():
     decoder = FrameDecoder((2, 1, 3))
     queued, progress, liver, spleen, done = decoder.push(bytes_of("answer"))
@@ -222,6 +234,8 @@ def test_routes_and_headers():
         f"POST {contract.SEARCH_ROUTE}",
         f"GET {contract.TREE_ROUTE}",
         f"GET {contract.TEMPLATES_ROUTE}",
+        f"GET {contract.STRUCTURES_ROUTE}",
+        f"POST {contract.CONTOURS_ROUTE}",
         f"POST {contract.CORRECT_ROUTE}",
     ]
     for text in (
@@ -233,6 +247,10 @@ def test_routes_and_headers():
         f"`{contract.ANSWER_TYPE}`",
         f"`{contract.JSON_TYPE}`",
         f"`{contract.CORRECTION_TYPE}`",
+        f"`{contract.OUTLINE_TYPE}`",
+        f"head, at most {contour_codec.MAX_HEAD_BYTES}",
+        f"at most {contour_codec.MAX_PLANES} planes",
+        f"more than {contour_codec.MAX_POINTS} points",
         f"head, at most {MAX_HEAD_BYTES}",
         f"at most {MAX_EDITS} edits",
         f"every {contract.HEARTBEAT_S} seconds",

@@ -16,16 +16,24 @@ from textsegment.server.engines.engine import Engine
 from textsegment.server.http import openapi
 from textsegment.server.http.admission import AdmissionMiddleware
 from textsegment.server.http.errors import ErrorMiddleware, error_response
-from textsegment.server.http.job_routes import CorrectResponse, SegmentResponse
-from textsegment.server.http.page import FOLDER, START, page_file
-from textsegment.server.http.term_routes import browse_tree, list_templates, resolve_text, search_text
-from textsegment.server.http.volume_routes import find_volume, take_volume
+from textsegment.server.http.routes.contours import outline
+from textsegment.server.http.routes.jobs import CorrectResponse, SegmentResponse
+from textsegment.server.http.routes.page import FOLDER, START, page_file
+from textsegment.server.http.routes.terms import (
+    browse_tree,
+    list_structures,
+    list_templates,
+    resolve_text,
+    search_text,
+)
+from textsegment.server.http.routes.volumes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
 from textsegment.server.service import Service
 from textsegment.server.settings import ServerSettings
 from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.wire.contract import (
     CALIBRATION_HEADER,
+    CONTOURS_ROUTE,
     CORRECT_ROUTE,
     FEATURES,
     FEATURES_HEADER,
@@ -37,6 +45,7 @@ from textsegment.wire.contract import (
     RESOLVE_ROUTE,
     SEARCH_ROUTE,
     SEGMENT_ROUTE,
+    STRUCTURES_ROUTE,
     TEMPLATES_ROUTE,
     TREE_ROUTE,
     VOLUME_ROUTE,
@@ -136,6 +145,14 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
     @app.get(TEMPLATES_ROUTE, **openapi.TEMPLATES)
     async def templates(request: Request) -> Response:
         return await list_templates(_service(request), request.query_params, _known(request))
+
+    @app.get(STRUCTURES_ROUTE, **openapi.STRUCTURES)
+    async def structures(request: Request) -> Response:
+        return await list_structures(_service(request), request.query_params, _known(request))
+
+    @app.post(CONTOURS_ROUTE, **openapi.CONTOURS)
+    async def contours(request: Request) -> Response:
+        return await outline(_service(request), request.receive)
 
     @app.post(CORRECT_ROUTE, **openapi.CORRECT)
     async def correct(request: Request) -> Response:

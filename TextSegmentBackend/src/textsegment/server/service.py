@@ -36,6 +36,7 @@ class Service:
         schedule: Queue of jobs.
         response_buffer: Frames that wait for slow readers.
         readers: Bounds how many texts are resolved at once, beside the event loop.
+        outliners: Bounds how many masks are outlined at once, beside the event loop.
         store: Store of uploaded volumes.
     """
 
@@ -60,6 +61,7 @@ class Service:
         )
         self.response_buffer = ResponseBuffer(settings.send_timeout_s)
         self.readers = asyncio.Semaphore(_TEXTS_AT_ONCE)
+        self.outliners = asyncio.Semaphore(1)
         self.store = VolumeStore(folder, settings.limits, settings.store_bytes, settings.store_expiry_s)
         metrics.watch("jobs_running", "Jobs that compute", lambda: self.schedule.running)
         metrics.watch("jobs_waiting", "Jobs that wait", lambda: self.schedule.waiting)

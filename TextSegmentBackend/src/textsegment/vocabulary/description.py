@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from textsegment.vocabulary.appearance import TISSUE
 from textsegment.vocabulary.resolution import Resolution
+from textsegment.vocabulary.structures import Code, Codes, find_structure
 from textsegment.vocabulary.template import Template
 from textsegment.vocabulary.tree import Term, load_tree
 
@@ -80,6 +82,28 @@ def describe_branch(
     children = load_tree().children(term.id) if depth > 1 else ()
     branches = [describe_branch(child, modality, depth - 1, available) for child in children]
     return {**describe_term(term, modality, available), "children": branches}
+
+
+def describe_structure(name: str) -> dict[str, Any]:
+    """Return a structure with its kind and its coded terms, as DICOM objects need them.
+
+    Args:
+        name: Prompt of the structure; one that the vocabulary does not know is coded as tissue.
+
+    Example:
+        >>> described = describe_structure("left kidney")
+        >>> described["type"]["meaning"], described["type_modifier"]["meaning"], described["kind"]
+        ('Kidney', 'Left', 'organ')
+    """
+    known = find_structure(name)
+    codes = known.codes if known is not None else Codes(TISSUE, TISSUE, exact=False)
+    fields = ("category", "type", "type_modifier", "region", "region_modifier")
+    described = {field: _describe_code(getattr(codes, field)) for field in fields}
+    return {"name": name, "kind": known.kind if known is not None else "", **described}
+
+
+def _describe_code(code: Code | None) -> dict[str, str] | None:
+    return None if code is None else {"value": code.value, "scheme": code.scheme, "meaning": code.meaning}
 
 
 def describe_template(

@@ -18,7 +18,9 @@ RESOLVE_ROUTE = "/v1/terms/resolve"
 SEARCH_ROUTE = "/v1/terms/search"
 TREE_ROUTE = "/v1/terms/tree"
 TEMPLATES_ROUTE = "/v1/terms/templates"
+STRUCTURES_ROUTE = "/v1/terms/structures"
 CORRECT_ROUTE = "/v1/correct"
+CONTOURS_ROUTE = "/v1/contours"
 
 PROTOCOL_HEADER = "TextSegment-Protocol"
 """Header of every request and response under ``/v1``: the protocol version in decimal digits."""
@@ -26,10 +28,10 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
-FEATURES = ("effort", "estimate", "details", "check", "correct")
+FEATURES = ("effort", "estimate", "details", "check", "correct", "contours")
 """Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame;
 ``details``: its field, cautions with codes, and the statistics by which a mask is judged; ``check``: its
-field; ``correct``: the route of corrections."""
+field; ``correct``: the route of corrections; ``contours``: that of contours, and codes of structures."""
 CALIBRATION_HEADER = "TextSegment-Calibration"
 """Header of responses to ``GET /v1/info``, if the weights are calibrated: four numbers with commas between
 them, the 95 % and 98 % quantiles of the unsure share, scans and masks."""
@@ -42,6 +44,7 @@ HEARTBEAT_S = 10
 JSON_TYPE = "application/json"
 VOLUME_TYPE = "application/vnd.textsegment.volume"
 CORRECTION_TYPE = "application/vnd.textsegment.correction"
+OUTLINE_TYPE = "application/vnd.textsegment.outline"
 ANSWER_TYPE = "application/vnd.textsegment.answer"
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -61,6 +61,13 @@ class Fields:
         """Read a finite number within an inclusive range."""
         return self._real(self._take(name), name, low, high)
 
+    def reals(self, name: str, count: int, low: float, high: float) -> tuple[float, ...]:
+        """Read a list of ``count`` finite numbers within an inclusive range."""
+        values = self._list(name, count)
+        if len(values) != count:
+            raise RequestError(f"{self._what}: “{name}” is a list of {count} numbers.")
+        return tuple(self._real(v, name, low, high) for v in values)
+
     def real_or_nan(self, name: str, low: float, high: float) -> float:
         """Read a finite number within an inclusive range, or NaN, which is encoded as ``null``."""
         value = self._take(name)

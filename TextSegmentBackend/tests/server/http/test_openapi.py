@@ -22,7 +22,11 @@ _CHECKS = [
 ]
 
 
-@schemathesis.serializer("application/vnd.textsegment.volume", "application/vnd.textsegment.correction")
+@schemathesis.serializer(
+    "application/vnd.textsegment.volume",
+    "application/vnd.textsegment.correction",
+    "application/vnd.textsegment.outline",
+)
 def _as_it_is(context, value):
     return value if isinstance(value, bytes) else value.data
 
@@ -54,6 +58,8 @@ def test_describes_every_route_and_nothing_else(schema):
         ("POST", "/v1/terms/search"),
         ("GET", "/v1/terms/tree"),
         ("GET", "/v1/terms/templates"),
+        ("GET", "/v1/terms/structures"),
+        ("POST", "/v1/contours"),
         ("POST", "/v1/correct"),
     }
 
@@ -83,6 +89,8 @@ def test_says_that_a_key_is_needed(server):
         ("POST", "/v1/terms/search"),
         ("GET", "/v1/terms/tree"),
         ("GET", "/v1/terms/templates"),
+        ("GET", "/v1/terms/structures"),
+        ("POST", "/v1/contours"),
         ("POST", "/v1/correct"),
     ],
 )

@@ -16,6 +16,7 @@ from textsegment.wire.contract import (
     PROTOCOL_HEADER,
     RESOLVE_ROUTE,
     SEARCH_ROUTE,
+    STRUCTURES_ROUTE,
     TEMPLATES_ROUTE,
     TREE_ROUTE,
 )
@@ -47,6 +48,17 @@ def test_answers_as_documented(server, word):
     """The examples of docs/protocol.md, to the byte."""
     answer = ask(server, "POST", f"/v1/terms/{word}", example(f"{word} request").encode())
     assert answer.content.decode() == example(f"{word} answer")
+
+
+def test_structures_are_those_of_the_model_with_their_codes(small):
+    answer = ask(small, "GET", f"{STRUCTURES_ROUTE}?modality=CT")
+    found = answer.json()["structures"]
+    assert [one["name"] for one in found] == list(HAS)
+    assert example("structure") in answer.text
+    assert ask(small, "GET", f"{STRUCTURES_ROUTE}?modality=MR").json() == {"structures": []}
+    known = {"If-None-Match": answer.headers["ETag"]}
+    assert ask(small, "GET", f"{STRUCTURES_ROUTE}?modality=CT", **known).status_code == 304
+    assert report(ask(small, "GET", STRUCTURES_ROUTE)).code == "modality_unsupported"
 
 
 @pytest.mark.parametrize(

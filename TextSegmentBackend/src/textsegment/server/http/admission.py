@@ -7,22 +7,27 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from textsegment.server.http.page import is_page
+from textsegment.server.http.routes.page import is_page
 from textsegment.server.http.security import NOBODY, HostCheck, KeyCheck, client_address
 from textsegment.server.keys import KeyRing
 from textsegment.server.settings import ServerSettings
 from textsegment.wire.admission import require_length, require_media_type, require_version
 from textsegment.wire.contract import (
+    CONTOURS_ROUTE,
     CORRECT_ROUTE,
     CORRECTION_TYPE,
     HEALTH_ROUTE,
     INFO_ROUTE,
     JSON_TYPE,
+    OUTLINE_TYPE,
     PROTOCOL_HEADER,
     READY_ROUTE,
     VOLUME_TYPE,
 )
 from textsegment.wire.correction_codec import max_correction_bytes
+
+_WITH_MASKS = {CORRECT_ROUTE: CORRECTION_TYPE, CONTOURS_ROUTE: OUTLINE_TYPE}
+"""Routes to which masks are sent, and the media type of their bodies."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class AdmissionMiddleware:
             require_media_type(headers.get("content-type"), VOLUME_TYPE)
             require_length(headers.get("content-length"), limits.max_upload_bytes)
         elif method == "POST":
-            is_correction = path == CORRECT_ROUTE
-            most = max_correction_bytes(limits) if is_correction else limits.max_request_bytes
-            require_media_type(headers.get("content-type"), CORRECTION_TYPE if is_correction else JSON_TYPE)
+            media_type = _WITH_MASKS.get(path, JSON_TYPE)
+            most = max_correction_bytes(limits) if path in _WITH_MASKS else limits.max_request_bytes
+            require_media_type(headers.get("content-type"), media_type)
             require_length(headers.get("content-length"), most)

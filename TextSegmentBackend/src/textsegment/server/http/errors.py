@@ -13,10 +13,11 @@ from textsegment.errors import TextSegmentError
 from textsegment.server.audit import AuditFile, AuditNote
 from textsegment.server.http.admission import Client
 from textsegment.server.http.body import ClientGoneError
-from textsegment.server.http.page import is_page
+from textsegment.server.http.routes.page import is_page
 from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
 from textsegment.wire.contract import (
+    CONTOURS_ROUTE,
     CORRECT_ROUTE,
     HEALTH_ROUTE,
     INFO_ROUTE,
@@ -28,6 +29,7 @@ from textsegment.wire.contract import (
     RESOLVE_ROUTE,
     SEARCH_ROUTE,
     SEGMENT_ROUTE,
+    STRUCTURES_ROUTE,
     TEMPLATES_ROUTE,
     TREE_ROUTE,
     UPGRADE_PROTOCOL,
@@ -36,8 +38,8 @@ from textsegment.wire.contract import (
 from textsegment.wire.failures import ErrorReport, status_of
 
 _QUIET = (HEALTH_ROUTE, READY_ROUTE, METRICS_ROUTE)
-_TERMS = (RESOLVE_ROUTE, SEARCH_ROUTE, TREE_ROUTE, TEMPLATES_ROUTE)
-_ROUTES = (*_QUIET, *_TERMS, INFO_ROUTE, SEGMENT_ROUTE, CORRECT_ROUTE)
+_TERMS = (RESOLVE_ROUTE, SEARCH_ROUTE, TREE_ROUTE, TEMPLATES_ROUTE, STRUCTURES_ROUTE)
+_ROUTES = (*_QUIET, *_TERMS, INFO_ROUTE, SEGMENT_ROUTE, CORRECT_ROUTE, CONTOURS_ROUTE)
 _METHODS = ("GET", "HEAD", "PUT", "POST")
 
 

@@ -14,6 +14,7 @@ from textsegment.wire.contract import (
     CORRECTION_TYPE,
     JSON_TYPE,
     NEXT_CHUNK_HEADER,
+    OUTLINE_TYPE,
     PROTOCOL_HEADER,
     VOLUME_TYPE,
 )
@@ -198,6 +199,27 @@ TEMPLATES: dict[str, Any] = {
         **_answer("The sets.", "Templates"),
     },
     "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
+}
+STRUCTURES: dict[str, Any] = {
+    "summary": "The structures of the model, with their codes",
+    "operation_id": "list_structures",
+    "responses": {
+        304: {"description": "As the client has it."},
+        **_answer("The structures.", "Structures"),
+    },
+    "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
+}
+CONTOURS: dict[str, Any] = {
+    "summary": "The contours of a mask on planes",
+    "operation_id": "outline",
+    "responses": {
+        200: {
+            "description": "The contours, by plane.",
+            "content": {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/Contours"}}},
+        },
+        **_errors(*_CONTRACT, 408, 413, 422),
+    },
+    "openapi_extra": {"parameters": [_VERSION], "requestBody": _body(OUTLINE_TYPE, _BINARY)},
 }
 
 

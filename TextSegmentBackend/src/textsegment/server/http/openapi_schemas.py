@@ -27,6 +27,9 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
+_CODE = _object(value=_TEXT, scheme=_TEXT, meaning=_TEXT)
+_CODE_OR_NULL = {"anyOf": [_CODE, {"type": "null"}]}
+
 # With children where a tree was asked for.
 _TERM = {
     "type": "object",
@@ -100,6 +103,22 @@ def schemas() -> dict[str, Any]:
                     warnings=_TEXTS,
                 )
             )
+        ),
+        "Structures": _object(
+            structures=_list(
+                _object(
+                    name=_TEXT,
+                    kind=_TEXT,
+                    category=_CODE,
+                    type=_CODE,
+                    type_modifier=_CODE_OR_NULL,
+                    region=_CODE_OR_NULL,
+                    region_modifier=_CODE_OR_NULL,
+                )
+            )
+        ),
+        "Contours": _object(
+            contours=_list(_object(plane={"type": "integer", "minimum": 0}, points=_list({"type": "number"})))
         ),
         "SegmentRequest": _object(
             volume=DIGEST,

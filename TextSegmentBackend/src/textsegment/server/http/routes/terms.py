@@ -21,6 +21,7 @@ from textsegment.vocabulary.availability import as_available
 from textsegment.vocabulary.description import (
     describe_branch,
     describe_resolutions,
+    describe_structure,
     describe_template,
     describe_term,
 )
@@ -116,6 +117,26 @@ async def list_templates(service: Service, query: QueryParams, known: str | None
     def answer() -> dict[str, Any]:
         sets = load_templates().values()
         return {"templates": [describe_template(one, modality, available) for one in sets]}
+
+    return await _answer(service, answer, known)
+
+
+async def list_structures(service: Service, query: QueryParams, known: str | None) -> Response:
+    """Answer with the structures of the loaded model, with their codes.
+
+    Args:
+        service: State of the server.
+        query: ``modality``.
+        known: ``If-None-Match`` header of the request.
+
+    Raises:
+        TextSegmentError: The query is malformed.
+    """
+    modality = _modality(_parameters(query, ("modality",)).get("modality", ""))
+    available = _available(service, modality)
+
+    def answer() -> dict[str, Any]:
+        return {"structures": [describe_structure(name) for name in available]}
 
     return await _answer(service, answer, known)
 

@@ -1,0 +1,1 @@
+"""The routes: jobs, volumes, words, contours, and the page."""
