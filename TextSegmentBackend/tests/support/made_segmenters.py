@@ -139,7 +139,9 @@ class Doubtful(FakeSegmenter):
                 event = MaskReady(replace(event.mask, statistics=statistics))
             on_event(event)
 
-        return super().segment(volume, prompts, on_event=unsure, cancel=cancel)
+        found = super().segment(volume, prompts, on_event=unsure, cancel=cancel)
+        calibration = self.info().calibration.to_values()
+        return replace(found, provenance={**found.provenance, "calibration": calibration})
 
 
 class Noisy(FakeSegmenter):

@@ -24,6 +24,8 @@ const GERMAN = {
   all: "alles",
   "Save for 3D Slicer": "Für 3D Slicer speichern",
   "Save label map": "Label-Karte speichern",
+  "Save RTSTRUCT": "RTSTRUCT speichern",
+  "Save DICOM SEG": "DICOM-SEG speichern",
   "not found": "nicht gefunden",
   "cut off by the border of the image": "vom Bildrand angeschnitten",
   Structure: "Struktur",

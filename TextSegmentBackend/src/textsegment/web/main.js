@@ -6,7 +6,7 @@ import { Pen } from "./pen.js";
 import { WINDOWS, windowOf } from "./planes.js";
 import { Problem } from "./problem.js";
 import { Results } from "./results.js";
-import { labelMap, segNrrd } from "./save.js";
+import { isOffered, save } from "./saving.js";
 import { droppedFiles, guessModality, readScan } from "./scan_file.js";
 import { Server } from "./server.js";
 import { Viewer } from "./viewer.js";
@@ -53,8 +53,8 @@ function takeKey() {
 }
 
 async function connect() {
-  const info = await server.info();
-  find("model").textContent = `${info.model} · ${info.device}`;
+  state.info = await server.info();
+  find("model").textContent = `${state.info.model} · ${state.info.device}`;
   find("unlock").hidden = true;
   find("work").hidden = false;
 }
@@ -102,8 +102,9 @@ function listen() {
   window.addEventListener("beforeunload", (event) => {
     if (state.unsaved || pen.hasStrokes) event.preventDefault();
   });
-  find("save_slicer").addEventListener("click", () => guarded(() => save(segNrrd, "segmentation.seg.nrrd")));
-  find("save_labels").addEventListener("click", () => guarded(() => save(labelMap, "labels.nii.gz")));
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => guarded(() => saveAs(button.dataset.save)));
+  }
 }
 
 async function openSample() {
@@ -205,6 +206,9 @@ function showResults() {
   viewer.draw();
   find("results").hidden = results.isEmpty;
   find("filter").hidden = !results.hasDoubt;
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.hidden = !isOffered(button.dataset.save, state.scan?.source);
+  }
 }
 
 /** Masks to draw; of the structure that is being corrected, what was drawn. */
@@ -242,15 +246,14 @@ function onKey(event) {
   event.preventDefault();
 }
 
-async function save(format, name) {
+async function saveAs(format) {
   correct("");
-  const blob = await format(state.volume.grid, results.toSave(), state.provenance);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
+  const { scan, volume, provenance, info } = state;
+  await save(format, {
+    grid: volume.grid, results: results.toSave(), provenance, source: scan.source, modality: volume.modality, server,
+    maker: { model: String(provenance.model ?? info.model), software: info.software },
+  });
   state.unsaved = false;
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function busy(is) {

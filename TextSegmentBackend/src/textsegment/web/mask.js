@@ -42,7 +42,7 @@ export class Mask {
   largestSlice(axis) {
     const counts = new Float64Array(this.shape[axis]);
     const sums = this.shape.map(() => new Float64Array(this.shape[axis]));
-    this.#each((i, j, k) => {
+    this.each((i, j, k) => {
       const at = [i, j, k];
       counts[at[axis]] += 1;
       at.forEach((value, other) => { sums[other][at[axis]] += value; });
@@ -52,7 +52,7 @@ export class Mask {
   }
 
   /** Call a function with the place in the box of every voxel of the mask. */
-  #each(visit) {
+  each(visit) {
     const [, J, K] = this.shape;
     for (let byte = 0; byte < this.bits.length; byte += 1) {
       if (this.bits[byte] === 0) continue;
@@ -69,14 +69,14 @@ export class Mask {
   /** Write a value into an array in C order of the whole grid, wherever the mask is. */
   paint(voxels, [, J, K], value) {
     const [i0, j0, k0] = this.start;
-    this.#each((i, j, k) => { voxels[((i0 + i) * J + j0 + j) * K + k0 + k] = value; });
+    this.each((i, j, k) => { voxels[((i0 + i) * J + j0 + j) * K + k0 + k] = value; });
   }
 
   /** Whether an array in C order of the whole grid has anything where the mask is. */
   meets(voxels, [, J, K]) {
     const [i0, j0, k0] = this.start;
     let met = false;
-    this.#each((i, j, k) => { met ||= voxels[((i0 + i) * J + j0 + j) * K + k0 + k] !== 0; });
+    this.each((i, j, k) => { met ||= voxels[((i0 + i) * J + j0 + j) * K + k0 + k] !== 0; });
     return met;
   }
 }

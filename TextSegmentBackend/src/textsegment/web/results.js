@@ -1,6 +1,7 @@
 /** The table of masks: eye, colour, name, what to know about each, millilitres, confidence. */
 
 import { say } from "./language.js";
+import { isDoubtful, notesOn } from "./notes.js";
 
 const COLORS = [
   [230, 85, 75], [86, 160, 211], [120, 190, 90], [240, 190, 70], [170, 120, 200], [90, 200, 190], [240, 130, 180],
@@ -64,7 +65,7 @@ export class Results {
 
   /** Whether there is a mask that should be looked at. */
   get hasDoubt() {
-    return [...this.#rows.values()].some(isDoubtful);
+    return [...this.#rows.values()].some(({ mask, edited }) => isDoubtful(mask, edited));
   }
 
   /** Masks to draw, with their colours. */
@@ -84,7 +85,7 @@ export class Results {
 
   #filter() {
     const only = this.#doubtfulOnly && this.hasDoubt;
-    for (const row of this.#rows.values()) row.element.hidden = only && !isDoubtful(row);
+    for (const row of this.#rows.values()) row.element.hidden = only && !isDoubtful(row.mask, row.edited);
   }
 
   #element(mask, color, edited) {
@@ -107,34 +108,6 @@ export class Results {
     row.append(cell(eye), cell(swatch(color)), cell(go, about), cell(amount(mask)), cell(confidence(mask)), cell(edit));
     return row;
   }
-}
-
-/**
- * What is to be said about a mask, as sentences: what became of it, the verdict with its reasons, warnings.
- *
- * @param {Mask} mask The mask.
- * @param {boolean} edited Whether a person has drawn in it; there is no verdict on it then.
- * @returns {string[]}
- */
-export function notesOn({ isEmpty, statistics, warnings }, edited) {
-  if (isEmpty) return [sentence(say("not found"))];
-  const verdict = edited ? undefined : statistics.verdict;
-  return [
-    ...(edited ? [sentence(say("corrected"))] : []),
-    ...(verdict ? [`${say(PREFIXES[verdict] ?? verdict)}: ${statistics.reasons.join("; ")}.`] : []),
-    ...(statistics.touches_border ? [sentence(say("cut off by the border of the image"))] : []),
-    ...warnings,
-  ];
-}
-
-const PREFIXES = { check: "Check", "probably absent": "Probably not in this image", "not judged": "Not judged" };
-
-function isDoubtful({ mask, edited }) {
-  return !edited && ["check", "probably absent"].includes(mask.statistics.verdict);
-}
-
-function sentence(words) {
-  return `${words[0].toUpperCase()}${words.slice(1)}.`;
 }
 
 function amount({ isEmpty, statistics }) {

@@ -2,6 +2,7 @@
 
 import { fromReport, readAnswer } from "./answer_codec.js";
 import { encodeCorrection } from "./correction_codec.js";
+import { encodeOutline } from "./outline_codec.js";
 import { Problem } from "./problem.js";
 
 const VERSION = "1";
@@ -38,6 +39,23 @@ export class Server {
   async templates(modality) {
     const query = new URLSearchParams({ modality });
     return (await (await this.#ask("GET", `/v1/terms/templates?${query}`)).json()).templates;
+  }
+
+  /** The structures of the model, with their codes. */
+  async structures(modality) {
+    const query = new URLSearchParams({ modality });
+    return (await (await this.#ask("GET", `/v1/terms/structures?${query}`)).json()).structures;
+  }
+
+  /**
+   * Contours of a mask on planes; nothing else about the images is sent.
+   *
+   * @returns {Promise<{plane: number, points: number[]}[]>}
+   */
+  async contours(mask, planes) {
+    const body = await encodeOutline(mask, planes);
+    const answer = await this.#ask("POST", "/v1/contours", body, "application/vnd.textsegment.outline");
+    return (await answer.json()).contours;
   }
 
   /**

@@ -30,6 +30,11 @@ export class DataSet {
     return this.#elements.has(tag);
   }
 
+  /** Tag and value representation of every element, the latter empty where the file does not say it. */
+  get entries() {
+    return [...this.#elements.entries()].map(([tag, { vr, items }]) => ({ tag, vr: items === null ? vr : "SQ" }));
+  }
+
   /** The bytes of an element as they are; empty without one. */
   bytes(tag) {
     return this.#elements.get(tag)?.value ?? new Uint8Array(0);
