@@ -6,7 +6,7 @@ set -uo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 cd "$here/../TextSegmentBackend"
 PYTHON="${PYTHON:-python}"
-WORKERS="${WORKERS:-2}"
+WORKERS="${WORKERS:-3}" # on two cores: some tests only wait
 MISSING="${MISSING:-}"
 PATH="$PATH:/usr/sbin" # nginx, on Debian
 results="$(mktemp -d)"
@@ -31,12 +31,12 @@ note() {
 
 # begin NAME COMMAND…: starts a gate beside others; `collect` waits for all of them.
 begin() {
-  local name="$1"
+  local name="$1" begin="$SECONDS"
   shift
   (
     code=0
     "$@" > "$results/$name" 2>&1 || code=1
-    echo "$code $SECONDS" > "$results/$name.end"
+    echo "$code $((SECONDS - begin))" > "$results/$name.end"
   ) &
   begun+=("$name")
 }
@@ -50,6 +50,7 @@ collect() {
     read -r code seconds < "$results/$name.end"
     note "$name" "$code" "$seconds"
   done
+  begun=()
 }
 
 finish() {
@@ -77,6 +78,20 @@ tests() {
     --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 
+# One run each: the host's stand-ins replace modules of Qt and Slicer for good. Beside the tests of the backend, so in
+# one process.
+slicer_tests() (
+  cd ..
+  unset COVERAGE_PROCESS_START
+  WORKERS=1
+  failures=0
+  for folder in Testing/EndToEnd Testing/SlicerHost Testing/Mrml; do
+    printf '\n──── %s\n' "$folder"
+    tests -c Testing/pytest.ini "$folder" || failures=1
+  done
+  return "$failures"
+)
+
 begin "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
 begin "format" "$PYTHON" -m ruff format --check --quiet . ../TextSegment ../Testing
 begin "types" "$PYTHON" -m mypy src
@@ -93,17 +108,12 @@ export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/cove
 ! lacks nginx-light || left_out+=("tests behind nginx (TextSegmentBackend/tests/server/test_deployment.py)")
 ! lacks chromium || left_out+=("tests of the web workspace (TextSegmentBackend/tests/web)")
 ! lacks 'orthanc.*|dcmtk' || left_out+=("tests of the DICOM node with an archive (TextSegmentBackend/tests/node)")
+if lacks 'lib.*|fonts.*'; then
+  left_out+=("Testing/{Mrml,SlicerHost,EndToEnd} (tests of the Slicer module: they draw)")
+else
+  begin "tests of the Slicer module" slicer_tests
+fi
 stage "tests of the backend" tests "$@"
-cd ..
-unset COVERAGE_PROCESS_START
-# One run each: the host's stand-ins replace modules of Qt and Slicer for good.
-for folder in Testing/Mrml Testing/SlicerHost Testing/EndToEnd; do
-  if lacks 'lib.*|fonts.*'; then
-    left_out+=("$folder (tests of the Slicer module: they draw)")
-  else
-    stage "$folder" tests -c Testing/pytest.ini "$folder"
-  fi
-done
-cd TextSegmentBackend
+collect
 [ "$#" -gt 0 ] || stage "coverage of lines of the backend" "$PYTHON" ../Testing/coverage_report.py
 finish

@@ -66,7 +66,7 @@ def test_broken_upload_goes_on_where_it_broke(server):
     """Fault 50."""
     volume = several_chunks()
     break_upload(server, volume, 4)
-    assert next_chunk(server, volume) == 4
+    wait_until(lambda: next_chunk(server, volume) == 4, "what arrived is kept")
     assert server.head(volume).status_code == 404
     answer = put_pieces(server, volume, encode_volume(volume, Encoding.RAW, first_chunk=4))
     assert (answer.status_code, answer.headers[NEXT_CHUNK_HEADER]) == (201, str(CHUNKS))
@@ -157,6 +157,9 @@ def test_expired_volume_is_unknown():
         volume, other = several_chunks(), several_chunks(1)
         server.put(volume)
         break_upload(server, other, 2)
+        wait_until(
+            lambda: [line["method"] for line in server.events("request")] == ["PUT"] * 2, "both uploads"
+        )
         wait_until(lambda: files(server) == [], "the server forgets by itself")
         answer = server.post(volume.digest, ["liver"])
         assert (answer.status_code, report(answer).code) == (404, "volume_unknown")
