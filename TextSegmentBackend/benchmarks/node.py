@@ -144,7 +144,8 @@ def main() -> None:
         node = Node(settings_for(folder / "node", port, archive_port), segmenter)
         runner = node._runner
         runner._segment = engine.measure(runner._segment)
-        runner._read, runner._write = files.measure(runner._read), files.measure(runner._write)
+        runner._read = files.measure(runner._read)
+        runner._writer._write = files.measure(runner._writer._write)
         node.start()
         print("series  images  sending s  latency s  | processor: engine s  files s  node s  share")
         for number in range(options.series):
@@ -156,7 +157,7 @@ def main() -> None:
             sending = send(scan, port)
             begin = time.monotonic()
             while not (len(node.journal.entries()) == number + 1 and idle(node)):
-                time.sleep(0.05)
+                time.sleep(0.25)
             latency = time.monotonic() - begin - QUIET_S
             by_engine, by_files = engine.used_s - before[0], files.used_s - before[1]
             own = time.process_time() - used - by_engine - by_files

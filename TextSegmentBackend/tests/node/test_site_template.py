@@ -3,7 +3,7 @@
 import pytest
 
 from textsegment.errors import RulesError
-from textsegment.node.runner import plan_of
+from textsegment.node.plan import plan_of
 from textsegment.node.settings import read_rules
 from textsegment.vocabulary.structures import known_in
 

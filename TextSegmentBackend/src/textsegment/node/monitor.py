@@ -146,7 +146,7 @@ class MonitorServer:
                 f"Port {settings.port} is in use by another program.", "Choose another monitor.port."
             ) from error
         self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="monitor", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.2,), name="monitor", daemon=True).start()
 
     def close(self) -> None:
         """Stop answering."""

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from textsegment.errors import SettingsError, TextSegmentError
 from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.header import quiet_pydicom, read_dataset
+from textsegment.node.bell import Bell
 from textsegment.node.intake import Intake
 from textsegment.node.journal.entries import Entry, State
 from textsegment.node.journal.journal import Journal
@@ -23,7 +24,8 @@ from textsegment.node.network.associations import ImageService
 from textsegment.node.network.delivery import Courier
 from textsegment.node.network.dicomweb import WebArchive
 from textsegment.node.network.polling import Poller
-from textsegment.node.runner import Runner, plan_of
+from textsegment.node.plan import plan_of
+from textsegment.node.runner import Runner
 from textsegment.node.settings import NodeSettings
 from textsegment.node.spool import Spool
 from textsegment.segmenter import Segmenter
@@ -50,6 +52,7 @@ class Node:
     def __init__(self, settings: NodeSettings, segmenter: Segmenter) -> None:
         self._settings = settings
         self._stopping = threading.Event()
+        self._news = Bell()
         make_folder(settings.folder)
         self._lock = FileLock(settings.folder / "lock")
         try:
@@ -60,7 +63,7 @@ class Node:
             ) from error
         self.spool = Spool(settings.folder, settings.limits)
         hashed = settings.identifiers == "hashed"
-        self.journal = Journal(self.spool.journal, hashed=hashed)
+        self.journal = Journal(self.spool.journal, hashed=hashed, on_change=self._news.ring)
         asks = None if settings.limits.counts_from is None else self._count
         self.intake = Intake(self.journal, self.spool, settings.limits, hashed=hashed, count_of=asks)
         self._keeper = Keeper(settings, self.journal, self.spool, self.intake)
@@ -100,6 +103,7 @@ class Node:
     def stop(self) -> None:
         """Stop: no more images are taken, the running job is put back, deliveries end with their file."""
         self._stopping.set()
+        self._news.ring()
         self._runner.stop()
         if self.service is not None:
             self.service.close()
@@ -107,19 +111,20 @@ class Node:
             self._monitor.close()
         for thread in self._threads:
             thread.join(30.0)
+        self._runner.close()
         self.journal.close()
         self._lock.release()
         log("node_stopped")
 
     def _begin(self, name: str, step: Callable[[], object]) -> None:
-        """Repeat a step in a thread of its own, without a pause while it reports that it did something."""
+        """Repeat a step in a thread of its own: at once if it did something or there is news, else soon."""
 
         def repeat() -> None:
             while not self._stopping.is_set():
-                pause_s = _TICK_S
+                pause_s, seen = 0.0, self._news.count
                 try:
-                    if step():
-                        pause_s = 0.0
+                    if not step():
+                        self._news.wait(seen, _TICK_S)
                 except TextSegmentError as error:
                     log("step_failed", level=logging.WARNING, step=name, code=error.code, is_bounded=True)
                     pause_s = _PAUSE_S

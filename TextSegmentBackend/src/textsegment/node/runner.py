@@ -1,17 +1,14 @@
-"""The runner: segments one series after another, and writes the results into the spool."""
+"""The runner: segments one series after another, while the products of the one before are written."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 
-from pydicom.dataset import Dataset
-
-from textsegment.caution import Caution
-from textsegment.derive.expression import parse_definition
-from textsegment.derive.plan import DerivationPlan, make_plan
+from textsegment.derive.plan import DerivationPlan
 from textsegment.derive.tidy import is_tidy_by_default
 from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.effort import Effort
@@ -26,75 +23,26 @@ from textsegment.errors import (
     SettingsError,
     TextSegmentError,
 )
-from textsegment.files.dicom.header import read_dataset
-from textsegment.files.dicom.presentation import Presentation
 from textsegment.files.dicom.reader import read_dicom
-from textsegment.files.report.page import write_report_page
-from textsegment.files.report.structured import write_structured_report
-from textsegment.files.report.summary import make_report, write_json
-from textsegment.files.results import write_result
-from textsegment.files.rtstruct.previous import Previous
-from textsegment.files.rtstruct.revision import fingerprints, read_set
 from textsegment.files.scan import Scan
-from textsegment.node.connections import WebDestination
 from textsegment.node.intake import Intake
 from textsegment.node.journal.entries import Entry, State
 from textsegment.node.journal.journal import Journal
-from textsegment.node.network.dicomweb import WebArchive
-from textsegment.node.previous import revise
+from textsegment.node.plan import plan_of
+from textsegment.node.products import ProductWriter, Segmented
 from textsegment.node.rules.rule import Rule
 from textsegment.node.settings import NodeSettings
 from textsegment.node.spool import Spool
 from textsegment.segmentation import Segmentation
 from textsegment.segmenter import CancelToken, Segmenter
 from textsegment.server.logs import describe_defect, log
-from textsegment.templates import template_named
-from textsegment.vocabulary.selection import find_structures
-from textsegment.vocabulary.template import Template
-
-_STRUCTURE_SET, _SEGMENTATION, _REPORT = "plan.rtstruct.dcm", "plan.seg.dcm", "report.sr.dcm"
-_PAGE, _FIGURES = "report.html", "report.json"
-
-
-def read_template(name: str) -> Template:
-    """Return the template that a rule names: the only place where the node reads templates.
-
-    Raises:
-        TextSegmentError: There is no such template, or its file is not valid.
-    """
-    return template_named(name)
-
-
-def plan_of(rule: Rule, modality: str, available: tuple[str, ...]) -> tuple[DerivationPlan, tuple[str, ...]]:
-    """Return what a rule makes of an image, and notes for the user.
-
-    Args:
-        rule: The rule.
-        modality: Modality of the image.
-        available: Structures that the model has in this modality.
-
-    Raises:
-        PromptError: The model lacks structures, or a definition cannot be carried out.
-        ModalityError: The modality is not supported.
-    """
-    structures: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    if rule.text:
-        chosen = find_structures(rule.text, modality, available, lambda meaning: True)
-        structures, notes = chosen.structures, chosen.notes
-    plan = make_plan(
-        structures,
-        modality=modality,
-        available=available,
-        template=None if rule.template is None else read_template(rule.template),
-        definitions=tuple(parse_definition(text) for text in rule.derive),
-        naming=rule.naming,
-    )
-    return plan, notes
 
 
 class Runner:
     """Segments the series that were decided on, the oldest first.
+
+    The engine has one series at a time. Writing the products of a series takes place in a thread of its own,
+    so that the engine can go on; at most one series is being written.
 
     Args:
         settings: Settings of the node.
@@ -109,14 +57,20 @@ class Runner:
     ) -> None:
         self._settings, self._journal, self._spool, self._intake = settings, journal, spool, intake
         self._segmenter = segmenter
+        self._writer = ProductWriter(settings, journal, spool)
         self._cancel = CancelToken()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self._finishing: tuple[Entry, Future[None]] | None = None
 
     def recover(self) -> None:
         """Take up series that were left in the middle, by a process that ended or a journal that was full.
 
-        There is one runner, so nothing runs while this is called.
+        There is one runner, so nothing runs while this is called, but for the series that is being written.
         """
+        being_written = self._being_written()
         for entry in self._journal.entries(State.RUNNING):
+            if being_written is not None and entry.id == being_written.id:
+                continue
             if entry.attempts < self._settings.limits.attempts:
                 self._journal.set_state(entry.id, State.DECIDED, reason="It ended in the middle.")
                 continue
@@ -127,11 +81,20 @@ class Runner:
         """Ask the running job to stop; its series is segmented after the next start."""
         self._cancel.cancel()
 
+    def close(self) -> None:
+        """Wait until the products of the last series are written; nothing may run any more."""
+        self._thread.shutdown(wait=True)
+
     def run_next(self) -> bool:
         """Segment the next series that is due; returns whether there was one."""
         self.recover()
-        now = time.time()
-        due = (entry for entry in self._journal.entries(State.DECIDED) if entry.next_at <= now)
+        now, being_written = time.time(), self._being_written()
+        due = (
+            entry
+            for entry in self._journal.entries(State.DECIDED)
+            # A second version needs to know the regions of the first one.
+            if entry.next_at <= now and (being_written is None or entry.uid != being_written.uid)
+        )
         entry = next(due, None)
         if entry is None:
             return False
@@ -142,18 +105,43 @@ class Runner:
             )
             return True
         self._journal.set_state(entry.id, State.RUNNING)
+        with self._recorded(entry):
+            job = self._run(entry, rule)
+            if self._finishing is not None:
+                wait([self._finishing[1]])
+            self._finishing = (entry, self._thread.submit(self._finish, job))
+        return True
+
+    def _being_written(self) -> Entry | None:
+        """Return the entry whose products are being written."""
+        if self._finishing is None or self._finishing[1].done():
+            return None
+        return self._finishing[0]
+
+    def _finish(self, job: Segmented) -> None:
         try:
-            self._run(entry, rule)
+            with self._recorded(job.entry):
+                self._writer.finish(job)
+                log("segmented", entry=job.entry.id, rule=job.rule.name, seconds=round(job.engine_seconds, 2))
+        except (
+            TextSegmentError
+        ) as error:  # the journal cannot be written: it is taken up again by ``recover``
+            log("step_failed", level=logging.WARNING, step="writer", code=error.code, is_bounded=True)
+
+    @contextmanager
+    def _recorded(self, entry: Entry) -> Iterator[None]:
+        """Turn whatever is raised into a state of an entry: one series must not stop the others."""
+        try:
+            yield
         except CancelledError:
             self._journal.set_state(entry.id, State.DECIDED, reason="The node was stopped.")
         except TextSegmentError as error:
             self._fail(entry, error)
-        except Exception as error:  # noqa: BLE001 – one series must not stop the others
+        except Exception as error:  # noqa: BLE001 – the next series may do
             log("defect", **describe_defect(error))
             self._fail(
                 entry, TextSegmentError("This is a defect of TextSegment.", "Report it, with the log.")
             )
-        return True
 
     def _fail(self, entry: Entry, error: TextSegmentError) -> None:
         is_final = isinstance(error, (InputError, PromptError, SettingsError, OutputError))
@@ -167,24 +155,16 @@ class Runner:
         wait_s = self._settings.limits.wait_s(entry.attempts + 1)
         self._journal.set_state(entry.id, State.DECIDED, error=error, next_at=time.time() + wait_s)
 
-    def _run(self, entry: Entry, rule: Rule) -> None:
+    def _run(self, entry: Entry, rule: Rule) -> Segmented:
         scan = self._read(entry, rule)
+        assert scan.source is not None
         available = self._segmenter.info().structures.get(scan.volume.modality, ())
         plan, notes = plan_of(rule, scan.volume.modality, tuple(available))
         begin = time.monotonic()
         result = self._segment(scan, plan, rule)
         engine_seconds = time.monotonic() - begin
         result = plan.finish(result, scan.volume.voxels)
-        folder = self._spool.begin_results(entry.id)
-        previous = self._previous(entry, rule, scan, folder)
-        files = self._write(scan, result, plan, notes, rule, previous, folder)
-        made: set[str] = set()
-        if _STRUCTURE_SET in files:
-            made = set(fingerprints(read_dataset(folder / _STRUCTURE_SET)).values())
-            made -= previous.kept_fingerprints
-        self._spool.finish_results(entry.id)
-        self._journal.add_results(entry, files, rule.destinations, made, engine_seconds, previous.reason)
-        log("segmented", entry=entry.id, rule=rule.name, seconds=round(engine_seconds, 2))
+        return Segmented(entry, rule, scan.volume, scan.source, plan, notes, result, engine_seconds)
 
     def _segment(self, scan: Scan, plan: DerivationPlan, rule: Rule) -> Segmentation:
         effort = Effort(fast=rule.fast, check=rule.check)
@@ -210,76 +190,3 @@ class Runner:
                 "Send the whole series again, or set allow_gaps in the rule.",
             )
         return scan
-
-    def _write(
-        self,
-        scan: Scan,
-        result: Segmentation,
-        plan: DerivationPlan,
-        notes: tuple[str, ...],
-        rule: Rule,
-        previous: Previous,
-        folder: Path,
-    ) -> tuple[str, ...]:
-        """Write all results; returns the names of those that are delivered."""
-        said: list[str] = list(previous.cautions)
-        files: list[str] = []
-        shown = Presentation(rule.label, rule.series_description)
-        for output, name in (("rtstruct", _STRUCTURE_SET), ("seg", _SEGMENTATION)):
-            masks = (
-                result
-                if output == "seg"
-                else previous.left_to_write(result, plan.names, short_names=rule.short_names)
-            )
-            if output not in rule.outputs or not len(masks):
-                continue
-            write_result(
-                masks,
-                folder / name,
-                names=plan.names,
-                source=scan.source,
-                short_names=rule.short_names,
-                append_to=previous.append_to,
-                presentation=shown,
-                styles=plan.styles,
-                on_warning=said.append,
-            )
-            files.append(name)
-        if previous.append_to is not None:
-            previous.append_to.unlink(missing_ok=True)
-        if "report" in rule.outputs:
-            cautions = tuple(sentence for sentence in dict.fromkeys(said) if isinstance(sentence, Caution))
-            report = make_report(
-                scan.volume,
-                replace(result, warnings=(*result.warnings, *cautions)),
-                names=plan.names,
-                missing=plan.missing,
-                notes=(*notes, *(each for each in dict.fromkeys(said) if each not in cautions)),
-            )
-            write_json(report, folder / _FIGURES)
-            write_report_page(scan.volume, result, report, folder / _PAGE)
-            assert scan.source is not None
-            write_structured_report(report, scan.source, folder / _REPORT)
-            files.append(_REPORT)
-        return tuple(files)
-
-    def _previous(self, entry: Entry, rule: Rule, scan: Scan, folder: Path) -> Previous:
-        """Return what becomes of the set of an earlier run: that of an archive, else that of the spool."""
-        known = self._journal.fingerprints(entry.uid)
-        if "rtstruct" not in rule.outputs or not known:
-            return Previous()
-        assert scan.source is not None
-        return revise(self._earlier_sets(entry, rule, scan), scan.source, known, folder)
-
-    def _earlier_sets(self, entry: Entry, rule: Rule, scan: Scan) -> Iterator[Dataset]:
-        services = [self._settings.destination(name) for name in rule.destinations]
-        archives = [service for service in services if isinstance(service, WebDestination)]
-        assert scan.source is not None
-        for archive in archives:
-            yield from WebArchive(archive).structure_sets(scan.source.study_instance_uid)
-        if archives:
-            return  # what is no longer in the archive was removed by a person
-        for earlier in self._journal.entries():
-            path = self._spool.results(earlier.id) / _STRUCTURE_SET
-            if earlier.uid == entry.uid and earlier.version < entry.version and path.is_file():
-                yield read_set(path)

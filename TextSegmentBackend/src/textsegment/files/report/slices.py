@@ -103,7 +103,7 @@ def slice_at(volume: Volume, segmentation: Segmentation, view: View, index: int)
     planes = [_plane(mask, index, across, geometry.spatial_shape) for mask in segmentation]
     return Slice(
         view,
-        oriented(np.take(volume.voxels, index, axis=across)),
+        oriented(_cut(volume.voxels, index, across)),
         tuple(None if plane is None else oriented(plane) for plane in planes),
         (geometry.spacing[vertical], geometry.spacing[horizontal]),
         float(geometry.to_ras(centre)[view.across]),
@@ -121,13 +121,18 @@ def _fullest_index(segmentation: Segmentation, across: int) -> int:
     return int(np.argmax(score)) if score.any() else length // 2
 
 
+def _cut(array: NDArray[Any], index: int, axis: int) -> NDArray[Any]:
+    """Return a plane of an array as a view; ``numpy.take`` would copy an array that is not in C order."""
+    return array[(slice(None),) * axis + (index,)]
+
+
 def _plane(
     mask: StructureMask, index: int, across: int, spatial_shape: tuple[int, int, int]
 ) -> NDArray[np.bool_] | None:
     start, stop = mask.box.start, mask.box.stop
     if not start[across] <= index < stop[across]:
         return None
-    inside = np.take(mask.mask, index - start[across], axis=across)
+    inside = _cut(mask.mask, index - start[across], across)
     if not inside.any():
         return None
     others = [axis for axis in range(3) if axis != across]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.tag import Tag
 
 from textsegment.errors import InputUnreadableError
 from textsegment.files.atomic import atomic_output
@@ -24,6 +25,7 @@ from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.values import DAMAGE, convert_values, text_of
 from textsegment.files.rtstruct.regions import number_of
 
+_CONTOUR_DATA = Tag("ContourData")
 _STEP_MM = 0.01
 _LONGEST = 64  # characters of a long string (VR LO)
 _MARK_DIGITS = 16
@@ -72,15 +74,25 @@ def fingerprints(dataset: Dataset) -> dict[int, str]:
     return {number: digest for number, digest in found.items() if number not in doubled}
 
 
-def mark(roi: Dataset, item: Dataset) -> None:
+def fingerprint(roi: Dataset, item: Dataset) -> str:
+    """Return the fingerprint that a region will have once it is written.
+
+    Args:
+        roi: Item of the Structure Set ROI Sequence.
+        item: Item of the ROI Contour Sequence.
+    """
+    return _digest(roi, [item])
+
+
+def mark(roi: Dataset, digest: str) -> None:
     """Mark a region as it is now.
 
     Args:
         roi: Item of the Structure Set ROI Sequence, with the name of its maker.
-        item: Item of the ROI Contour Sequence.
+        digest: Fingerprint of the region.
     """
     maker = str(roi.ROIGenerationDescription)[: _LONGEST - _MARK_DIGITS - 2]
-    roi.ROIGenerationDescription = f"{maker} #{_digest(roi, [item])[:_MARK_DIGITS]}"
+    roi.ROIGenerationDescription = f"{maker} #{digest[:_MARK_DIGITS]}"
 
 
 def untouched(dataset: Dataset) -> set[int]:
@@ -148,9 +160,10 @@ def _digest(roi: Dataset, items: list[Dataset]) -> str:
 
 
 def _numbers(contour: Dataset) -> NDArray[np.float64]:
-    """Return the numbers of a contour; those that we wrote are still bytes, and faster to read as such."""
-    element = contour.get_item("ContourData")
+    """Return the numbers of a contour; what has not been converted yet is faster to read as bytes."""
+    element = contour.get_item(_CONTOUR_DATA)
     value = getattr(element, "value", None)
-    if isinstance(value, bytes) and getattr(element, "VR", "") == "DS":
+    # Without a value representation (implicit), the dictionary says that these are decimal strings.
+    if value and isinstance(value, bytes) and getattr(element, "VR", "") in (None, "DS"):
         return np.array(value.decode("ascii").split("\\"), dtype=np.float64)
     return np.asarray(contour.ContourData, dtype=np.float64)

@@ -7,7 +7,7 @@ implicit value representations, since contours may exceed the length allowed by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from textsegment.files.dicom.values import is_declared, text_of
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
 from textsegment.files.rtstruct.regions import number_of
-from textsegment.files.rtstruct.revision import mark
+from textsegment.files.rtstruct.revision import fingerprint, mark
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
@@ -54,6 +54,7 @@ def write_rtstruct(
     keep_empty: bool = False,
     presentation: Presentation = _USUAL,
     styles: Mapping[str, RegionStyle] | None = None,
+    on_region: Callable[[str], None] | None = None,
 ) -> tuple[str, ...]:
     """Write masks as an RT structure set with outlines on the planes of the scan.
 
@@ -69,6 +70,7 @@ def write_rtstruct(
         presentation: Label and description of the series, and whether names may be in any script. If not,
             names that are not ASCII are replaced by the TG-263 name or the name of the model.
         styles: How structures are written beyond their names, by structure: color, type, limits of contours.
+        on_region: Called with the fingerprint of each region that is added; see ``revision``.
 
     Returns:
         Messages to show to the user.
@@ -116,7 +118,9 @@ def write_rtstruct(
         ]
         for name, (mask, contours) in zip(unique, kept, strict=True):
             style = (styles or {}).get(mask.structure, USUAL_STYLE)
-            _add_roi(dataset, name, mask, contours, segmentation, style)
+            digest = _add_roi(dataset, name, mask, contours, segmentation, style)
+            if on_region is not None:
+                on_region(digest)
         with atomic_output(path) as temporary:
             dataset.save_as(temporary, enforce_file_format=True)
     if presentation.unicode_names and not is_unicode:
@@ -193,7 +197,8 @@ def _add_roi(
     contours: list[Dataset],
     segmentation: Segmentation,
     style: RegionStyle,
-) -> None:
+) -> str:
+    """Add a region; returns its fingerprint."""
     regions, observations = dataset.StructureSetROISequence, dataset.RTROIObservationsSequence
     # Contours by other programs may refer to a region that does not exist.
     used = [number_of(roi, "ROINumber") for roi in regions]
@@ -207,11 +212,13 @@ def _add_roi(
     algorithm = _algorithm(segmentation) if generation else ""
     region = roi_item(number, name, frame, description, generation, algorithm)
     outlines = roi_contour_item(number, mask.structure, contours, style)
+    digest = fingerprint(region, outlines)
     if generation == "AUTOMATIC":
-        mark(region, outlines)
+        mark(region, digest)
     regions.append(region)
     dataset.ROIContourSequence.append(outlines)
     observations.append(observation_item(observation, number, mask, name, style))
+    return digest
 
 
 def _new_number(used: Iterable[int | None]) -> int:

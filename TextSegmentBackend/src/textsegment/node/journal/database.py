@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,13 +43,22 @@ class Database:
         path: File of the database; created if it does not exist.
         hashed: Whether identifiers are stored as hashes.
         read_only: Whether to look at the database of a running node without changing it.
+        on_change: Called after each transaction.
 
     Raises:
         JournalError: The file is not a journal, is damaged, or cannot be opened.
     """
 
-    def __init__(self, path: Path, *, hashed: bool = False, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        hashed: bool = False,
+        read_only: bool = False,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
         self._lock = threading.RLock()
+        self._on_change = on_change
         if read_only and not path.is_file():
             raise JournalError("There is no journal yet.", "Start the node first: textsegment node run.")
         try:
@@ -101,6 +110,8 @@ class Database:
                 if self._database.in_transaction:  # not if SQLite has given up itself, as on a full disk
                     with suppress(sqlite3.Error):
                         self._database.execute("ROLLBACK")
+        if self._on_change is not None:
+            self._on_change()
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return the rows that a query finds."""

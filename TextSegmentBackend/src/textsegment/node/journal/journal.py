@@ -22,6 +22,7 @@ class Journal(Database):
         path: File of the database; created if it does not exist.
         hashed: Whether identifiers are stored as hashes.
         read_only: Whether to look at the journal of a running node without changing it.
+        on_change: Called after each transaction.
 
     Raises:
         JournalError: The file is not a journal, is damaged, or cannot be opened.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import ssl
@@ -15,8 +16,11 @@ from pynetdicom.transport import RequestHandler, ThreadedAssociationServer
 
 from textsegment.server.logs import log
 
+ANNOUNCED_PDU = 2**17
+"""Largest unit of the protocol that we announce; dcmtk and others send no larger ones."""
 LONGEST_PDU = 2**20
-"""Largest unit of the protocol that is read: we announce 16 kB, and requests hold at most 128 contexts."""
+"""Largest unit of the protocol that is read; requests hold at most 128 contexts."""
+_CONNECTIONS_TO_COLLECT = 100  # those that have ended leave circular references
 
 
 class Acceptor(ThreadedAssociationServer):
@@ -30,6 +34,7 @@ class Acceptor(ThreadedAssociationServer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._begun: WeakKeyDictionary[object, float] = WeakKeyDictionary()
+        self._connections = 0  # since garbage was collected
         super().__init__(*args, **kwargs)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -39,6 +44,7 @@ class Acceptor(ThreadedAssociationServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Shake hands if there is TLS, then begin the association."""
+        self._connections += 1
         if self.tls is not None:
             request.settimeout(self.handshake_s)
             try:
@@ -52,7 +58,11 @@ class Acceptor(ThreadedAssociationServer):
 
     def service_actions(self) -> None:
         """End connections that have not become associations in time, however slowly they talk."""
-        super().service_actions()
+        # Not the library's own actions: it collects garbage every minute, which beside a loaded model takes
+        # a tenth of a second in which nothing else happens.
+        if self._connections >= _CONNECTIONS_TO_COLLECT:
+            self._connections = 0
+            gc.collect()
         now = time.monotonic()
         for association in self.active_associations:
             begun = self._begun.setdefault(association, now)

@@ -22,7 +22,8 @@ from textsegment.errors import (
 )
 from textsegment.node.connections import Peer, Receive
 from textsegment.node.intake import IMAGE_CLASSES, Intake
-from textsegment.node.network.acceptor import LONGEST_PDU, Acceptor, Handler, disconnect
+from textsegment.node.network.acceptor import ANNOUNCED_PDU, LONGEST_PDU, Acceptor, Handler, disconnect
+from textsegment.node.network.received import file_of
 from textsegment.node.network.tls import server_context
 from textsegment.server.logs import describe_defect, log
 
@@ -62,6 +63,7 @@ class ImageService:
         entity = AE(ae_title=settings.ae_title)
         entity.require_called_aet = True
         entity.maximum_associations = settings.max_associations
+        entity.maximum_pdu_size = ANNOUNCED_PDU
         entity.acse_timeout = settings.handshake_s
         entity.dimse_timeout = entity.network_timeout = settings.idle_s
         entity.add_supported_context(_VERIFICATION)
@@ -161,7 +163,7 @@ class ImageService:
         sender = str(event.assoc.requestor.ae_title).strip()
         self._received[event.assoc] = 0
         try:
-            image = self._intake.take(event.encoded_dataset(), sender, event.assoc)
+            image = self._intake.take(file_of(event), sender, event.assoc)
         except TextSegmentError as error:
             log("image_refused", code=error.code, is_bounded=True)
             return _status_of(error)

@@ -12,10 +12,10 @@ from textsegment.errors import TextSegmentError
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom.series import Series, list_series
 from textsegment.node.intake import MODALITIES
+from textsegment.node.plan import plan_of
 from textsegment.node.rules.decision import Decision
 from textsegment.node.rules.facts import SeriesFacts, read_facts
 from textsegment.node.rules.rule import Rule, RuleSet
-from textsegment.node.runner import plan_of
 from textsegment.vocabulary.structures import known_in
 
 
