@@ -50,23 +50,35 @@ def send_files(
         ae_title=destination.ae_title,
         tls_args=tls,
     )
-    if association.is_rejected:
-        raise DestinationRefusedError(
-            f"{destination.name} rejected the association.", "Check the AE titles on both sides."
-        )
-    if association.rejected_contexts and not association.accepted_contexts:
-        raise _of_no_use(destination.name)
-    if not association.is_established:
-        raise DestinationUnreachableError(
-            f"{destination.name} cannot be reached.", "Check host, port, TLS, and whether it runs."
-        )
     try:
+        _require_established(association, destination.name)
         for path in paths:
             _send(association, path, destination.name)
             on_delivered(path)
     finally:
         with suppress(RuntimeError, OSError):
             association.release()
+        _hang_up(association)
+
+
+def _require_established(association: Any, name: str) -> None:
+    if association.is_rejected:
+        raise DestinationRefusedError(
+            f"{name} rejected the association.", "Check the AE titles on both sides."
+        )
+    if association.rejected_contexts and not association.accepted_contexts:
+        raise _of_no_use(name)
+    if not association.is_established:
+        raise DestinationUnreachableError(
+            f"{name} cannot be reached.", "Check host, port, TLS, and whether it runs."
+        )
+
+
+def _hang_up(association: Any) -> None:
+    """Close the connection, which the library leaves open if the other side speaks another protocol."""
+    connection = association.dul.socket.socket if association.dul.socket else None
+    if connection is not None:
+        connection.close()
 
 
 def _send(association: Any, path: Path, name: str) -> None:
