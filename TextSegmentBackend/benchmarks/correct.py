@@ -4,8 +4,10 @@
     python benchmarks/correct.py --log rows.jsonl --table
 
 Weak masks of the model (Dice 0.2 to 0.85) are mended by 1, 3 and 5 drawn slices, and by 1, 3 and 10 clicks;
-structures that the model does not know are drawn in 1, 3 and 5 slices. Each row of the log is one result; a
-run that is repeated with the same log goes on where it stopped.
+structures that the model does not offer are drawn in 1, 3 and 5 slices. Scans and labels are those of
+``data/corrections.json`` and of the people held out of the training; whom it was trained on is read from
+the description of that. Each row of the log is one result; a run that is repeated with the same log goes on
+where it stopped.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ SLICES = (1, 3, 5)
 CLICKS = (1, 3, 10)
 WEAK = (0.2, 0.85)
 MOST_PAIRS = 7
-DESCRIPTION = Path(__file__).parent / "data" / "corrections.json"
+HERE = Path(__file__).parent
+DESCRIPTIONS = (HERE / "data" / "corrections.json", HERE.parent / "tools" / "demo_held_out.json")
+TRAINED = HERE.parent / "tools" / "demo_dataset.json"
 Row = dict[str, Any]
 
 
@@ -49,7 +53,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("scans", type=Path, nargs="?")
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--description", type=Path, default=DESCRIPTION)
+    parser.add_argument("--descriptions", type=Path, nargs="+", default=list(DESCRIPTIONS))
+    parser.add_argument("--trained", type=Path, default=TRAINED, help="what the model was trained on")
+    parser.add_argument("--seed", type=int, default=0, help="another one draws other slices")
     parser.add_argument("--only", default="", help="part of the names of the scans to use")
     parser.add_argument("--model", default="sat-demo")
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
@@ -57,9 +63,16 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.scans is not None:
         segmenter = LocalSegmenter(arguments.model, device="cpu", threads=1)
-        done = {(row["scan"], row["structure"], row["task"]) for row in read_log(arguments.log)}
-        for case in read_cases(arguments.description, arguments.scans, arguments.only):
-            for rows in results(case, segmenter, done, arguments.tasks):
+        offered = segmenter.info().structures
+        done = {
+            (row["scan"], row["structure"], row["task"])
+            for row in read_log(arguments.log)
+            if row["seed"] == arguments.seed
+        }
+        for case in read_cases(
+            arguments.descriptions, arguments.scans, offered, arguments.trained, arguments.only
+        ):
+            for rows in results(case, segmenter, done, arguments.tasks, arguments.seed):
                 with arguments.log.open("a", encoding="utf-8") as log:
                     log.writelines(json.dumps(row) + "\n" for row in rows)
     if arguments.table:
@@ -73,7 +86,7 @@ def read_log(path: Path) -> list[Row]:
 
 
 def results(
-    case: Case, segmenter: LocalSegmenter, done: set[tuple[str, str, str]], wanted: Sequence[str]
+    case: Case, segmenter: LocalSegmenter, done: set[tuple[str, str, str]], wanted: Sequence[str], seed: int
 ) -> Iterator[list[Row]]:
     """Yield the rows of each pair of scan and structure that is not done yet."""
     tasks: list[tuple[str, str, Callable[..., Iterable[Row]], tuple[Any, ...]]] = []
@@ -86,7 +99,8 @@ def results(
     for structure, task, run, more in tasks:
         if task in wanted and (case.name, structure, task) not in done:
             about = {"scan": case.name, "person": case.person, "seen": case.seen, "structure": structure}
-            yield [about | {"task": task} | row for row in run(case, segmenter, structure, *more)]
+            about |= {"task": task, "seed": seed}
+            yield [about | row for row in run(case, segmenter, structure, seed, *more)]
 
 
 def weak(case: Case, masks: dict[str, StructureMask]) -> list[str]:
@@ -100,12 +114,14 @@ def weak(case: Case, masks: dict[str, StructureMask]) -> list[str]:
     return [found[n] for n in places] if found else []
 
 
-def mended(case: Case, segmenter: LocalSegmenter, structure: str, base: StructureMask) -> Iterator[Row]:
+def mended(
+    case: Case, segmenter: LocalSegmenter, structure: str, seed: int, base: StructureMask
+) -> Iterator[Row]:
     """Mend a weak mask by drawn slices."""
     old, truth = base.full(case.volume.geometry.spatial_shape), case.known[structure]
     axis = axial_axis(case.volume.geometry)
     for count in SLICES:
-        slices = worst_slices(old, truth, count, axis)
+        slices = worst_slices(old, truth, count, axis, seed)
         edits = [Edit.slice_of(truth, axis, n) for n in slices]
         row = {"count": count, "start": dice(old, truth)}
         pasted = old.copy()
@@ -117,11 +133,11 @@ def mended(case: Case, segmenter: LocalSegmenter, structure: str, base: Structur
         yield from by_both(case, segmenter, truth, row, edits, base=base, prompt=structure)
 
 
-def drawn_once(case: Case, segmenter: LocalSegmenter, structure: str) -> Iterator[Row]:
-    """Draw a structure that the model does not know."""
+def drawn_once(case: Case, segmenter: LocalSegmenter, structure: str, seed: int) -> Iterator[Row]:
+    """Draw a structure that the model does not offer."""
     truth, axis = case.new[structure], axial_axis(case.volume.geometry)
     for count in SLICES:
-        slices = spread_slices(truth, count, axis)
+        slices = spread_slices(truth, count, axis, seed)
         edits = [Edit.slice_of(truth, axis, n) for n in slices]
         row = {"count": count, "start": 0.0}
         filled = filled_between(np.zeros_like(truth), truth, slices, axis, case.volume.geometry)
@@ -129,7 +145,9 @@ def drawn_once(case: Case, segmenter: LocalSegmenter, structure: str) -> Iterato
         yield from by_both(case, segmenter, truth, row, edits, name=structure)
 
 
-def clicked(case: Case, segmenter: LocalSegmenter, structure: str, base: StructureMask) -> Iterator[Row]:
+def clicked(
+    case: Case, segmenter: LocalSegmenter, structure: str, _seed: int, base: StructureMask
+) -> Iterator[Row]:
     """Mend a weak mask by clicks on the largest error, one after the other."""
     shape, truth = case.volume.geometry.spatial_shape, case.known[structure]
     current = base.full(shape)
@@ -163,7 +181,7 @@ def by_both(
 
 
 def print_table(rows: list[Row]) -> None:
-    """Print means over all pairs, and over those of people that the model has not seen."""
+    """Print means over all pairs, and over those of people that the model was not trained on."""
     print(f"Fill between: {baseline_name()}. Times: median of processor seconds.\n")
     print("| task | count | method | pairs | start | Dice | unseen people | worse than start | seconds |")
     print("|---|---|---|---|---|---|---|---|---|")

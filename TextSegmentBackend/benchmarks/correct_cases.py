@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from textsegment.inference.image.grid import index_map
 from textsegment.volume import Volume
 
 _WARP_GRID_MM = 3.0
+# Structures of a scan that the model does not offer, of which so many are drawn from nothing.
+_MOST_OTHERS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +29,9 @@ class Case:
     Attributes:
         name: Name of the scan, with the number of its warp.
         person: Who it shows; several scans may show the same person.
-        seen: Whether the demo model was trained on this person.
+        seen: Whether the model was trained on this person.
         volume: The scan.
-        known: Truth of structures that the model knows, by prompt.
+        known: Truth of structures that the model offers, by prompt.
         new: Truth of structures that are drawn from nothing, by name.
     """
 
@@ -41,23 +43,68 @@ class Case:
     new: dict[str, NDArray[np.bool_]]
 
 
-def read_cases(description: Path, scans: Path, only: str = "") -> Iterator[Case]:
-    """Yield the scans of a description; those that are not in the folder are left out.
+def read_cases(
+    descriptions: Sequence[Path],
+    scans: Path,
+    offered: Mapping[str, Sequence[str]],
+    trained: Path,
+    only: str = "",
+) -> Iterator[Case]:
+    """Yield the scans of descriptions; those that are not in the folder are left out.
 
     Args:
-        description: JSON file: a list of scans with the numbers of their labels.
+        descriptions: JSON files: lists of scans with the numbers of their labels, or data sets as
+            ``textsegment data prepare`` takes them.
         scans: Folder with a folder for each scan.
+        offered: Structures that the model offers, by modality.
+        trained: Description of the data set that the model was trained on.
         only: Part of the names of the scans to read.
     """
-    for entry in json.loads(description.read_text("utf-8")):
-        warp = entry.get("warp", 0)
-        name = entry["scan"] + (f" warp {warp}" if warp else "") + f" {entry['modality']}"
-        image, labels = (scans / entry["scan"] / entry[key] for key in ("image", "labels"))
-        if only in name and image.exists() and labels.exists():
-            yield _case(name, entry, image, labels, warp)
+    entries: list[dict[str, Any]] = []
+    for path in descriptions:
+        there = {entry["image"] for entry in entries}
+        entries += [entry for entry in _entries(path) if entry["image"] not in there]
+    images = {case["image"] for case in json.loads(trained.read_text("utf-8"))["cases"]}
+    seen = {entry["person"] for entry in entries if entry["image"] in images}
+    for entry in entries:
+        image, labels = scans / entry["image"], scans / entry["labels"]
+        if only in entry["name"] and image.exists() and labels.exists():
+            yield _case(
+                entry, image, labels, set(offered.get(entry["modality"], ())), entry["person"] in seen
+            )
 
 
-def _case(name: str, entry: dict[str, Any], image: Path, labels: Path, warp: int) -> Case:
+def _entries(description: Path) -> list[dict[str, Any]]:
+    """Return the scans of a description, in one form."""
+    given = json.loads(description.read_text("utf-8"))
+    if isinstance(given, list):
+        return [
+            {
+                **entry,
+                "name": entry["scan"]
+                + (f" warp {entry['warp']}" if "warp" in entry else "")
+                + f" {entry['modality']}",
+                "image": f"{entry['scan']}/{entry['image']}",
+                "labels": f"{entry['scan']}/{entry['labels']}",
+            }
+            for entry in given
+        ]
+    return [_entry_of_set(case) for case in given["cases"]]
+
+
+def _entry_of_set(case: dict[str, Any]) -> dict[str, Any]:
+    """Return a scan of a data set; a structure of which only a part was labelled is left out."""
+    known: dict[str, list[int]] = {}
+    for value, name in case["names"].items():
+        if name not in case.get("partly", ()):
+            known.setdefault(name, []).append(int(value))
+    folder, _, file = case["image"].partition("/")
+    name = f"{folder} {file}" if folder == "pyradiomics" else folder
+    return {**case, "name": name, "person": case.get("patient", name), "known": known, "new": {}}
+
+
+def _case(entry: dict[str, Any], image: Path, labels: Path, offered: set[str], seen: bool) -> Case:
+    warp = entry.get("warp", 0)
     volume = read_volume(image, modality=entry["modality"])
     drawn = read_volume(labels, modality=entry["modality"])
     if warp:
@@ -68,12 +115,14 @@ def _case(name: str, entry: dict[str, Any], image: Path, labels: Path, warp: int
         numbers = resample(
             drawn.voxels.astype(np.int32), matrix, shape, order=0, dtype=np.int32, outside="zero"
         )
-    masks = [
-        {structure: np.isin(numbers, values) for structure, values in entry[key].items()}
-        for key in ("known", "new")
-    ]
-    known, new = ({s: mask for s, mask in found.items() if mask.sum() >= 100} for found in masks)
-    return Case(name, entry["person"], entry["seen"], volume, known, new)
+    known = {name: values for name, values in entry["known"].items() if name in offered}
+    others = [name for name in entry["known"] if name not in offered and name not in entry["new"]]
+    new = entry["new"] | {name: entry["known"][name] for name in others[: 0 if warp else _MOST_OTHERS]}
+    truths = (
+        {name: np.isin(numbers, values) for name, values in structures.items()} for structures in (known, new)
+    )
+    weighty = ({name: mask for name, mask in truth.items() if mask.sum() >= 100} for truth in truths)
+    return Case(entry["name"], entry["person"], seen, volume, *weighty)
 
 
 def _warped(volume: Volume, labels: Volume, seed: int) -> tuple[Volume, NDArray[np.int32]]:

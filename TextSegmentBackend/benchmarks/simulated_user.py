@@ -14,6 +14,7 @@ from textsegment.geometry import Box, Geometry, closest_axes
 
 Mask = NDArray[np.bool_]
 CLICK_MM = 6.0
+_MISJUDGED, _MISSED = 0.2, 0.1
 
 
 def axial_axis(geometry: Geometry) -> int:
@@ -27,10 +28,20 @@ def dice(one: Mask, other: Mask) -> float:
     return float(2 * np.count_nonzero(one & other) / total) if total else 1.0
 
 
-def worst_slices(old: Mask, truth: Mask, count: int, axis: int) -> list[int]:
-    """Return the slices with the largest errors, no two of them close to each other."""
+def worst_slices(old: Mask, truth: Mask, count: int, axis: int, seed: int = 0) -> list[int]:
+    """Return the slices with the largest errors, no two of them close to each other.
+
+    Args:
+        old: Mask to mend.
+        truth: True mask.
+        count: Number of slices.
+        axis: Voxel axis across which they lie.
+        seed: Zero for exactly these; any other number for a user who judges errors by 20 % wrongly.
+    """
     others = tuple(a for a in range(3) if a != axis)
     errors = (old ^ truth).sum(axis=others).astype(float)
+    if seed:
+        errors *= np.random.default_rng(seed).normal(1, _MISJUDGED, len(errors)).clip(0.1)
     lies = np.flatnonzero((old | truth).any(axis=others))
     gap = max(2, int(lies[-1] - lies[0] + 1) // (2 * count))
     chosen: list[int] = []
@@ -41,13 +52,24 @@ def worst_slices(old: Mask, truth: Mask, count: int, axis: int) -> list[int]:
     return chosen
 
 
-def spread_slices(truth: Mask, count: int, axis: int) -> list[int]:
-    """Return the largest slice, or several from the first to the last one of a structure."""
+def spread_slices(truth: Mask, count: int, axis: int, seed: int = 0) -> list[int]:
+    """Return the largest slice, or several from the first to the last one of a structure.
+
+    Args:
+        truth: True mask.
+        count: Number of slices.
+        axis: Voxel axis across which they lie.
+        seed: Zero for exactly these; any other number for a user who misses them by a few slices.
+    """
     others = tuple(a for a in range(3) if a != axis)
-    if count == 1:
-        return [int(truth.sum(axis=others).argmax())]
     lies = np.flatnonzero(truth.any(axis=others))
-    return sorted({int(lies[round(place)]) for place in np.linspace(0, len(lies) - 1, count)})
+    places = np.linspace(0, len(lies) - 1, count)
+    if count == 1:
+        places = np.array([float(np.searchsorted(lies, truth.sum(axis=others).argmax()))])
+    if seed:
+        off = len(lies) * _MISSED / count
+        places += np.random.default_rng(seed).uniform(-off, off, len(places))
+    return sorted({int(lies[round(place)]) for place in places.clip(0, len(lies) - 1)})
 
 
 def click(current: Mask, truth: Mask, done: Mask, geometry: Geometry) -> Edit | None:
