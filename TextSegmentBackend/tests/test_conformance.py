@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import requests
 from contestants import CONTESTANTS, SMALL
 
+from textsegment.client.remote import RemoteSegmenter
 from textsegment.correction import Edit
+from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.doubt import Calibration, of_all
 from textsegment.effort import Effort
 from textsegment.errors import (
@@ -25,10 +28,14 @@ from textsegment.errors import (
 )
 from textsegment.geometry import Box, Geometry
 from textsegment.origin import Maker
+from textsegment.prompt import Prompt
 from textsegment.segmentation import StructureMask
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import ball, phantom
 from textsegment.volume import Volume
+from textsegment.wire.frames import FrameDecoder
+from textsegment.wire.messages import SegmentRequest
+from textsegment.wire.volume_codec import wire_volume
 
 DIAGONAL = np.diag([2.0, 1.5, 3.0, 1.0])
 GEOMETRIES = {
@@ -291,6 +298,38 @@ def test_a_check_measures_how_far_a_second_computation_agrees(contestant):
         assert np.array_equal(mask.mask, before.mask)
         assert 0 <= mask.statistics.shift_agreement <= 1
         assert np.isnan(before.statistics.shift_agreement)
+
+
+def test_masks_are_tidied_alike_everywhere(contestant):
+    """By the caller with any engine; by a server itself where a client asks for it."""
+    volume = phantom((40, 36, 24))
+    available = contestant.segmenter.info().structures["CT"]
+    names = [*contestant.found, *(name for name in ("kidney",) if name in available)]
+    both = segment_tidily(contestant.segmenter, volume, names)
+    assert any(mask.origin.tidied for mask in both.tidy)
+    assert masks_of(both.raw).keys() == masks_of(both.tidy).keys()
+    assert both.tidy.provenance == {**both.raw.provenance, "tidy": True}
+    if not isinstance(contestant.segmenter, RemoteSegmenter):
+        return
+    server = contestant.segmenter.server_info()
+    assert "tidy" in server.features
+    assert ("tidy_usual" in server.features) == (server.model.calibration is not None)
+    digest = wire_volume(volume).digest
+    request = SegmentRequest(digest, tuple(map(Prompt, names)), wants_details=True, tidy=True)
+    headers = {"TextSegment-Protocol": "1", "Content-Type": "application/json"}
+    if contestant.key:
+        headers["Authorization"] = f"Bearer {contestant.key}"
+    url = contestant.segmenter.address.url
+    answer = requests.post(f"{url}/v1/segment", request.to_json(), headers=headers, timeout=120)
+    frames = list(FrameDecoder(volume.geometry.spatial_shape).push(answer.content))
+    found = {frame.mask.structure: frame.mask for frame in frames if isinstance(frame, MaskReady)}
+    assert set(found) == set(names)
+    for mask in both.tidy:
+        sent = found[mask.structure]
+        assert np.array_equal(sent.full((40, 36, 24)), mask.full((40, 36, 24)))
+        assert sent.warnings == mask.warnings
+        assert [w.code for w in sent.warnings] == [w.code for w in mask.warnings]
+    assert frames[-1].provenance["tidy"] is True
 
 
 def test_a_region_gives_the_masks_of_the_whole_image_inside_it(contestant):

@@ -24,11 +24,13 @@ class Contestant:
         segmenter: Under test.
         found: Structures with a mask in ``phantom(SMALL)``.
         empty: One without.
+        key: Key of its server; empty if it needs none.
     """
 
     segmenter: Segmenter
     found: tuple[str, str, str]
     empty: str
+    key: str = ""
 
 
 SMALL = (20, 16, 12)
@@ -62,7 +64,7 @@ def local() -> Iterator[Contestant]:
 def remote_fake() -> Iterator[Contestant]:
     """Balls, behind a server."""
     with ServerProcess(keys=(KEY,)) as server, RemoteSegmenter(server.url, KEY) as segmenter:
-        yield Contestant(segmenter, *_OF_FAKE)
+        yield Contestant(segmenter, *_OF_FAKE, KEY)
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def remote() -> Iterator[Contestant]:
         ServerProcess("contestants:tiny_segmenter", keys=(KEY,)) as server,
         RemoteSegmenter(server.url, KEY) as segmenter,
     ):
-        yield Contestant(segmenter, *_OF_TINY)
+        yield Contestant(segmenter, *_OF_TINY, KEY)
 
 
 @contextmanager

@@ -114,6 +114,13 @@ def test_request():
     assert SegmentRequest.from_json(body, Limits()) == request
 
 
+def test_request_for_tidied_masks():
+    body = block("json request for tidied masks").encode()
+    request = SegmentRequest(block("text digest"), (Prompt("lung"),), wants_details=True, tidy=True)
+    assert request.to_json() == body
+    assert SegmentRequest.from_json(body, Limits()) == request
+
+
 def test_request_with_a_region():
     body = block("json request with a region").encode()
     effort = Effort(Box((0, 0, 1), (2, 1, 3)), fast=True)

@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 import textsegment
+from textsegment.derive.tidy import is_tidy_by_default
 from textsegment.errors import RequestError
 from textsegment.server.audit import AuditFile
 from textsegment.server.engines.engine import Engine
@@ -47,6 +48,7 @@ from textsegment.wire.contract import (
     SEGMENT_ROUTE,
     STRUCTURES_ROUTE,
     TEMPLATES_ROUTE,
+    TIDY_USUAL,
     TREE_ROUTE,
     VOLUME_ROUTE,
     checked_digest,
@@ -110,7 +112,9 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get(INFO_ROUTE, **openapi.INFO)
     async def info(request: Request) -> Response:
-        known, headers = _service(request).info, {FEATURES_HEADER: ", ".join(FEATURES)}
+        known = _service(request).info
+        usual = (TIDY_USUAL,) if is_tidy_by_default(known.model) else ()
+        headers = {FEATURES_HEADER: ", ".join((*FEATURES, *usual))}
         if known.model.calibration is not None:
             headers[CALIBRATION_HEADER] = known.model.calibration.to_text()
         return Response(known.to_json(), headers=headers, media_type=JSON_TYPE)

@@ -28,10 +28,13 @@ NEXT_CHUNK_HEADER = "TextSegment-Next-Chunk"
 """Header of responses to HEAD and PUT of a volume: the number of its chunks that are stored."""
 FEATURES_HEADER = "TextSegment-Features"
 """Header of responses to ``GET /v1/info``: comma-separated features beyond the first version."""
-FEATURES = ("effort", "estimate", "details", "check", "correct", "contours")
+FEATURES = ("effort", "estimate", "details", "check", "correct", "contours", "tidy")
 """Known features. ``effort``: request fields ``region`` and ``fast``; ``estimate``: its field and frame;
 ``details``: its field, cautions with codes, and the statistics by which a mask is judged; ``check``: its
-field; ``correct``: the route of corrections; ``contours``: that of contours, and codes of structures."""
+field; ``correct``: the route of corrections; ``contours``: that of contours, and codes of structures;
+``tidy``: its field."""
+TIDY_USUAL = "tidy_usual"
+"""A feature of some models: their masks are tidied unless the user says otherwise."""
 CALIBRATION_HEADER = "TextSegment-Calibration"
 """Header of responses to ``GET /v1/info``, if the weights are calibrated: four numbers with commas between
 them, the 95 % and 98 % quantiles of the unsure share, scans and masks."""

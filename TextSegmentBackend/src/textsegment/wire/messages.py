@@ -29,6 +29,7 @@ class SegmentRequest:
         effort: How much of the volume to process.
         wants_estimate: Whether the client understands the ``ESTI`` frame.
         wants_details: Whether the client understands cautions with codes and further statistics.
+        tidy: Whether the server tidies the masks by rules of anatomy.
     """
 
     volume: str
@@ -36,6 +37,7 @@ class SegmentRequest:
     effort: Effort = WHOLE_IMAGE
     wants_estimate: bool = False
     wants_details: bool = False
+    tidy: bool = False
 
     def __post_init__(self) -> None:
         checked_digest(self.volume)
@@ -44,9 +46,9 @@ class SegmentRequest:
     def to_json(self) -> bytes:
         """Serialise the message as JSON."""
         fields = {"volume": self.volume, "prompts": [p.text for p in self.prompts]}
-        estimate = {"estimate": True} if self.wants_estimate else {}
-        details = {"details": True} if self.wants_details else {}
-        return write_object(fields | effort_fields(self.effort) | estimate | details)
+        flags = {"estimate": self.wants_estimate, "details": self.wants_details, "tidy": self.tidy}
+        set_flags = {name: True for name, is_set in flags.items() if is_set}
+        return write_object(fields | effort_fields(self.effort) | set_flags)
 
     @classmethod
     def from_json(cls, body: bytes, limits: Limits) -> SegmentRequest:
@@ -64,12 +66,11 @@ class SegmentRequest:
         # The limits are checked below, so that exceeding them gives status 413 rather than 422.
         texts = given.texts("prompts", limits.max_request_bytes, limits.max_request_bytes)
         effort = read_effort(given)
-        wants_estimate = given.flag("estimate") if given.has("estimate") else False
-        wants_details = given.flag("details") if given.has("details") else False
+        flags = [given.flag(name) if given.has(name) else False for name in ("estimate", "details", "tidy")]
         given.end()
         limits.require_prompts(texts)
         prompts = tuple(Prompt(text) for text in texts)
-        return cls(volume, prompts, effort, wants_estimate, wants_details)
+        return cls(volume, prompts, effort, *flags)
 
 
 def effort_fields(effort: Effort) -> dict[str, Any]:

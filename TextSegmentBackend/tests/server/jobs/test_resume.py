@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,9 @@ class Attempts:
             self.closed += 1
 
 
-def run(attempts: Attempts, tries: int = 2) -> list:
+def run(attempts: Attempts, tries: int = 2, work: StoredRequest = WORK) -> list:
     async def collect() -> bytes:
-        return b"".join([f async for f in resumed(attempts, WORK, (EngineLostError,), tries)])
+        return b"".join([f async for f in resumed(attempts, work, (EngineLostError,), tries)])
 
     decoder = FrameDecoder(VOLUME.geometry.spatial_shape)
     return list(decoder.push(STREAM_MAGIC + asyncio.run(collect())))
@@ -69,6 +70,13 @@ def test_is_whole_wherever_the_first_attempt_fails(fail_behind):
     assert attempts.closed == 2
     sent = max(0, (fail_behind - 1) // 2)
     assert attempts.asked == [NAMES, NAMES[sent:] or NAMES[:1]]
+
+
+def test_a_whole_is_tidied_by_its_parts_in_the_second_attempt_too():
+    attempts = Attempts(5)
+    frames = run(attempts, work=replace(WORK, tidy=True))
+    assert [f.mask.structure for f in frames if isinstance(f, MaskReady)] == list(NAMES)
+    assert attempts.asked == [NAMES, NAMES]
 
 
 def test_gives_up_after_the_last_try():

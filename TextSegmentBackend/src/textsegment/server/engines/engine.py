@@ -25,6 +25,7 @@ class StoredRequest:
         prompts: Prompts, each once.
         effort: How much of the volume to compute.
         correction: Body of ``POST /v1/correct``; empty if the prompts are to be segmented.
+        tidy: Whether the masks are tidied by rules of anatomy; then all of them come at the end.
     """
 
     digest: str
@@ -33,6 +34,7 @@ class StoredRequest:
     prompts: tuple[Prompt, ...]
     effort: Effort = WHOLE_IMAGE
     correction: bytes = b""
+    tidy: bool = False
 
 
 class Engine(Protocol):

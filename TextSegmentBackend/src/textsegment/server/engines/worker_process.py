@@ -132,6 +132,7 @@ class WorkerProcess:
                 "voxels": str(work.voxels),
                 "prompts": [prompt.text for prompt in work.prompts],
                 "correction": base64.b64encode(work.correction).decode("ascii"),
+                "tidy": work.tidy,
             }
             | effort_fields(work.effort)
         )

@@ -41,6 +41,8 @@ async def resumed(
     for tries_left in reversed(range(tries)):
         # If all masks were sent, only the last frame is missing: one prompt is repeated to get it.
         prompts = tuple(p for p in work.prompts if p.text not in sent) or work.prompts[:1]
+        if work.tidy:
+            prompts = work.prompts  # a whole is tidied by its parts, which may have been sent
         floor = reached
         try:
             async with aclosing(attempt(replace(work, prompts=prompts))) as frames:

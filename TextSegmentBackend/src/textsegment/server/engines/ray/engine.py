@@ -78,7 +78,7 @@ class RayEngine:
         voxels = await asyncio.to_thread(_share, work)
         handle = self._handle.options(stream=True, session_id=work.digest)
         response = handle.segment.remote(
-            voxels, work.header, work.digest, work.prompts, work.effort, work.correction
+            voxels, work.header, work.digest, work.prompts, work.effort, work.correction, work.tidy
         )
         try:
             async for frame in response:

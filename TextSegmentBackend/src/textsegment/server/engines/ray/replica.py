@@ -63,6 +63,7 @@ class SegmenterReplica:
         prompts: tuple[Prompt, ...],
         effort: Effort,
         correction: bytes,
+        tidy: bool,
     ) -> AsyncIterator[bytes]:
         """Run a job and stream its frames; cancelling the call stops the job at the next patch.
 
@@ -73,6 +74,7 @@ class SegmenterReplica:
             prompts: Prompts, each once.
             effort: How much of the volume to compute.
             correction: Body of ``POST /v1/correct``; empty if the prompts are to be segmented.
+            tidy: Whether the masks are tidied by rules of anatomy.
 
         Yields:
             Encoded frames, the last of which is ``DONE`` or ``ERRO``.
@@ -85,7 +87,7 @@ class SegmenterReplica:
             loop.call_soon_threadsafe(frames.put_nowait, frame)
 
         cancel = CancelToken()
-        job = loop.run_in_executor(None, self._run, volume, prompts, effort, correction, send, cancel)
+        job = loop.run_in_executor(None, self._run, volume, prompts, effort, correction, tidy, send, cancel)
         overtime = loop.call_later(self._job_time_s, self._end_late, send)
         try:
             while (frame := await frames.get()) is not None:
@@ -108,6 +110,7 @@ class SegmenterReplica:
         prompts: tuple[Prompt, ...],
         effort: Effort,
         correction: bytes,
+        tidy: bool,
         send: Callable[[bytes | None], None],
         cancel: CancelToken,
     ) -> None:
@@ -120,6 +123,7 @@ class SegmenterReplica:
                         prompts,
                         effort,
                         correction,
+                        tidy,
                         lambda event: send(encode_frame(event)),
                         cancel,
                     )

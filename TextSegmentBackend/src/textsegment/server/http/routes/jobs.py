@@ -32,6 +32,7 @@ class Asked:
         effort: How much of the volume to compute.
         correction: Body of a correction, or nothing.
         head: Head of the correction, or None.
+        tidy: Whether the masks are tidied by rules of anatomy.
         wants_estimate: Whether the client understands the frame ``ESTI``.
         wants_details: Whether the client understands cautions with codes and further statistics.
     """
@@ -41,6 +42,7 @@ class Asked:
     effort: Effort = WHOLE_IMAGE
     correction: bytes = b""
     head: CorrectionHead | None = None
+    tidy: bool = False
     wants_estimate: bool = True
     wants_details: bool = True
 
@@ -79,7 +81,13 @@ class JobResponse(Response):
             effort = asked.effort.within(shape)
             place = held.enter_context(service.schedule.admit(owner, self._client.address))
             work = StoredRequest(
-                asked.volume, volume.header, volume.voxels, asked.prompts, effort, asked.correction
+                asked.volume,
+                volume.header,
+                volume.voxels,
+                asked.prompts,
+                effort,
+                asked.correction,
+                asked.tidy,
             )
             job = ServerJob(
                 work,
@@ -119,6 +127,7 @@ class SegmentResponse(JobResponse):
             request.volume,
             request.prompts,
             request.effort,
+            tidy=request.tidy,
             wants_estimate=request.wants_estimate,
             wants_details=request.wants_details,
         )
