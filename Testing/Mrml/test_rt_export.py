@@ -459,3 +459,17 @@ def as_slicer_loads(folder):
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode")
     assert storage.ReadData(node)
     return node
+
+
+def test_what_is_doubtful_is_said_in_the_file_unless_somebody_accepted_it(case, tmp_path):
+    segmentation, logic = case.segmentation_node.GetSegmentation(), slicer.vtkSlicerSegmentationsModuleLogic
+    segments = [segmentation.GetSegment(region.segment_id) for region in case.regions]
+    for segment in segments[:2]:
+        segment.SetTag("TextSegment.verdict", "check")
+        segment.SetTag("TextSegment.reasons", '[["claimed", {"percent": 71}]]')
+    logic.SetSegmentStatus(segments[1], logic.Completed)
+    exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", naming="sat"))
+    file = pydicom.dcmread(exported.file)
+    said = [item.ROIDescription for item in file.StructureSetROISequence]
+    assert "Check: other structures claim 71 % of it." in said[0]
+    assert not any("71 %" in text for text in said[1:])

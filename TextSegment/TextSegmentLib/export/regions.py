@@ -13,6 +13,7 @@ import numpy as np
 import slicer
 from numpy.typing import NDArray
 from slicer.i18n import tr as _
+from textsegment.doubt import NO_DOUBT, Doubt
 from textsegment.errors import OutputError, VolumeInvalidError
 from textsegment.geometry import Box, Geometry
 from textsegment.segmentation import StructureMask
@@ -21,9 +22,10 @@ from vtk.util import numpy_support
 
 from TextSegmentLib.scene.alignment import volume_to_segmentation
 from TextSegmentLib.scene.content import Content, LabelImage, corners_of, has_voxels, whole_shift
+from TextSegmentLib.scene.doubt_tags import doubt_from_tags
 from TextSegmentLib.scene.record import tag_of
 from TextSegmentLib.scene.rows import RowState
-from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.segments import BINARY_LABELMAP, is_completed
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
 _SLAB_VOXELS = 2_000_000
@@ -41,6 +43,7 @@ class SegmentRegion:
         original: Content of its label map when it was made, see ``Content.to_text``; empty without a model.
         note: Warnings given when it was made; may be empty.
         is_corrected: Whether the engine has corrected it from what the user drew.
+        doubt: What speaks against it as the model made it; nothing once it was accepted.
     """
 
     segment_id: str
@@ -50,6 +53,7 @@ class SegmentRegion:
     original: str
     note: str
     is_corrected: bool = False
+    doubt: Doubt = NO_DOUBT
 
 
 def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
@@ -67,9 +71,16 @@ def list_regions(segmentation_node: Any) -> list[SegmentRegion]:
     return regions
 
 
-def _made(segment: Any) -> tuple[str, str, str, bool]:
+def _made(segment: Any) -> tuple[str, str, str, bool, Doubt]:
     is_corrected = tag_of(segment, "state") == RowState.CORRECTED
-    return tag_of(segment, "model"), tag_of(segment, "content"), tag_of(segment, "warnings"), is_corrected
+    doubt = doubt_from_tags(tag_of(segment, "verdict"), tag_of(segment, "reasons"))
+    return (
+        tag_of(segment, "model"),
+        tag_of(segment, "content"),
+        tag_of(segment, "warnings"),
+        is_corrected,
+        NO_DOUBT if is_completed(segment) else doubt,
+    )
 
 
 def _structure_of(name: str, prompt: str) -> str:

@@ -216,13 +216,14 @@ def _maker(source: RegionSource) -> Maker:
 
 
 def _said_whose(mask: StructureMask, region: SegmentRegion, maker: Maker) -> StructureMask:
-    """Add warnings to a mask: that it was not made by a model alone, and those from when it was made."""
+    """Add warnings to a mask: that it was not made by a model alone, and what was said when it was made."""
     said = {
         Maker.UNKNOWN: "Not made by TextSegment: drawn, or of another program.",
         Maker.EDITED: "Edited by a person.",
         Maker.MODEL: "",
     }[maker]
-    return replace(mask, warnings=(*mask.warnings, *filter(None, [said, region.note])))
+    doubt = region.doubt.caution if maker is Maker.MODEL else None
+    return replace(mask, warnings=(*mask.warnings, *filter(None, [said, doubt, region.note])))
 
 
 def _sample(volume: VolumeSource) -> VoxelSample:

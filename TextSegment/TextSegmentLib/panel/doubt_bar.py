@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 from typing import Any
 
 from slicer.i18n import tr as _
-from textsegment.doubt import Verdict
+from textsegment.doubt import Verdict, most_of
 
 from TextSegmentLib.panel.theme import colors_of
-from TextSegmentLib.scene.rows import ResultRow
+from TextSegmentLib.scene.rows import ResultRow, RowState
 
 _MOST_NAMES = 6
+_FOUND = (RowState.DONE, RowState.CUT_OFF)
 _WEIGHT = {Verdict.PROBABLY_ABSENT: 0, Verdict.CHECK: 1}
 
 
@@ -23,16 +24,24 @@ class DoubtBar:
         ui: Widgets of the panel, by name.
         select: Selects the segment with an identifier.
         on_check: Called with the rows that are to be checked thoroughly.
+        show_only: Called with the segments that the table is to show; None for all of them.
     """
 
     def __init__(
-        self, ui: Any, select: Callable[[str], None], on_check: Callable[[Sequence[ResultRow]], None]
+        self,
+        ui: Any,
+        select: Callable[[str], None],
+        on_check: Callable[[Sequence[ResultRow]], None],
+        show_only: Callable[[Collection[str] | None], None],
     ) -> None:
         self._ui, self._select, self._on_check = ui, select, on_check
         self._rows: Sequence[ResultRow] = ()
         self._doubtful: Sequence[ResultRow] = ()
         self._selected: Sequence[ResultRow] = ()
-        ui.nextDoubtButton.connect("clicked()", self.select_next)
+        self._show_only = show_only
+        for button in (ui.nextDoubtButton, ui.nextDoubtHereButton):
+            button.connect("clicked()", self.select_next)
+        ui.doubtfulOnlyBox.connect("toggled(bool)", lambda _on: self._filter())
         ui.checkButton.connect("clicked()", lambda: on_check(self._to_check()))
         ui.doubtLabel.connect("linkActivated(QString)", select)
 
@@ -47,6 +56,10 @@ class DoubtBar:
         self._rows, self._selected = rows, selected
         self._doubtful = doubtful_of(rows)
         lines = []
+        color = colors_of(self._ui.doubtLabel).problem
+        most = most_of([row.doubt for row in rows if row.segment_id and row.state in _FOUND])
+        if most is not None:
+            lines.append(f"<span style='color:{color}'>{escape(most)}</span>")
         if self._doubtful:
             links = [
                 f"<a href='{escape(row.segment_id or '')}'>{escape(row.name)}</a>"
@@ -54,14 +67,15 @@ class DoubtBar:
             ]
             names = ", ".join([*links, *(["…"] if len(self._doubtful) > _MOST_NAMES else [])])
             lines.append(_("To check: {names}").format(names=names))
-        color = colors_of(self._ui.doubtLabel).problem
         for row in selected:
             if row.doubt.reasons and len(selected) == 1:
                 text = escape(f"{row.name}: {row.doubt}")
                 lines.append(f"<span style='color:{color}'>{text}</span>" if row.doubt else text)
         self._ui.doubtLabel.text = "<br>".join(lines)
         self._ui.doubtLabel.visible = bool(lines)
-        self._ui.nextDoubtButton.enabled = bool(self._doubtful)
+        for button in (self._ui.nextDoubtButton, self._ui.nextDoubtHereButton, self._ui.doubtfulOnlyBox):
+            button.enabled = bool(self._doubtful)
+        self._filter()
         self._ui.checkButton.enabled = can_run and bool(self._to_check())
 
     def select_next(self) -> None:
@@ -72,6 +86,11 @@ class DoubtBar:
         chosen = [row.segment_id for row in self._selected if row.segment_id in ids]
         place = ids.index(chosen[-1] or "") + 1 if chosen else 0
         self._select(ids[place % len(ids)])
+
+    def _filter(self) -> None:
+        """Leave out of the table what is not doubtful, if the user wants that and anything is doubtful."""
+        wants_few = self._ui.doubtfulOnlyBox.checked and bool(self._doubtful)
+        self._show_only([row.segment_id or "" for row in self._doubtful] if wants_few else None)
 
     def _to_check(self) -> Sequence[ResultRow]:
         """Return the rows that the engine could look at again: those nobody has accepted or edited."""

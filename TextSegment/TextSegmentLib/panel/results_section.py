@@ -45,7 +45,6 @@ class ResultsSection:
         on_check: Callable[[Sequence[ResultRow]], None],
     ) -> None:
         self._ui = ui
-        self._doubt = DoubtBar(ui, self.select, on_check)
         self._on_redo = on_redo
         self.on_offered: Callable[[], None] = lambda: None
         self.shown: Results | None = None
@@ -61,6 +60,7 @@ class ResultsSection:
         self._timer.connect("timeout()", self.refresh)
         self._pump: Pump | None = None
         self._table = ResultsTable(ui.resultsTable, self._center, self._offer)
+        self._doubt = DoubtBar(ui, self.select, on_check, self._table.show_only)
         self._note = ResultsNote(ui.resultsNoteLabel, on_redo, self._bring_back)
         self.bind_keys({"Space": self._toggle_eyes, "A": self._accept_and_go_on, "Del": self._delete})
         self.bind_keys({"N": self._doubt.select_next})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 from typing import Any
 
@@ -38,6 +38,7 @@ class ResultsTable:
         self._first = self._model.columnCount()
         self._model.insertColumns(self._first, 3)
         self._filled: dict[str, ResultRow | None] = {}
+        self._rows: Sequence[ResultRow] = ()
         tool_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
         for column, title, tip in (
             (_STATE, _("State"), _("What became of it: found, to be checked, cut off, edited, accepted.")),
@@ -63,6 +64,7 @@ class ResultsTable:
         """
         if self._table.segmentationNode() is not segmentation_node:
             self._table.setSegmentationNode(segmentation_node)
+        self._rows = rows
         known = {row.segment_id: row for row in rows if row.segment_id}
         before, self._filled = self._filled, {}
         for number_of_row in range(self._model.rowCount()):
@@ -77,6 +79,15 @@ class ResultsTable:
     def selected(self) -> list[str]:
         """Identifiers of the selected segments."""
         return list(self._table.selectedSegmentIDs())
+
+    def show_only(self, segment_ids: Collection[str] | None) -> None:
+        """Leave out all other segments; None shows all of them."""
+        node = self._table.segmentationNode()
+        there = [] if node is None or segment_ids is None else node.GetSegmentation().GetSegmentIDs()
+        hidden = [segment_id for segment_id in there if segment_id not in (segment_ids or ())]
+        if list(self._table.hideSegments()) != hidden:
+            self._table.setHideSegments(hidden)
+            self.show(node, self._rows)  # what was hidden may have changed
 
     def select_next(self, segment_ids: Sequence[str]) -> None:
         """Select the first of the given segments below the current selection, or else the topmost one."""

@@ -7,7 +7,7 @@ end reaches the same verdict. Nothing is hidden or emptied because of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
@@ -196,7 +196,15 @@ def notes_on(mask: StructureMask, provenance: Mapping[str, Any]) -> tuple[str, .
 
 def about_most(masks: Iterable[StructureMask], calibration: Calibration | None) -> Caution | None:
     """Return a caution about the whole image if more than 30 % of the masks that were found look doubtful."""
-    doubts = [of(mask, calibration) for mask in masks if not mask.statistics.is_empty]
+    return most_of([of(mask, calibration) for mask in masks if not mask.statistics.is_empty])
+
+
+def most_of(doubts: Sequence[Doubt]) -> Caution | None:
+    """Return a caution about the whole image if more than 30 % of these doubts have a verdict.
+
+    Args:
+        doubts: Doubt about each mask that was found; of fewer than four masks nothing is said.
+    """
     doubtful = sum(map(bool, doubts))
     if len(doubts) < _FEWEST_MASKS or doubtful <= _MOSTLY * len(doubts):
         return None

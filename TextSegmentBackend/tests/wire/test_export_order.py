@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from textsegment.caution import Caution
 from textsegment.geometry import Geometry
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
@@ -28,6 +29,15 @@ def order(*masks):
 def mask(structure, region, maker=Maker.MODEL, warnings=()):
     made = StructureMask.measured(structure, region, GEOMETRY, warnings=warnings)
     return replace(made, origin=Origin(maker))
+
+
+def test_cautions_keep_their_codes_and_values():
+    said = (Caution("check", reasons="only 6 ml"), "a note", Caution("tidy_parts", count=2, volume_ml=0.5))
+    sent = order(mask("liver", np.ones((1, 1, 1), bool), warnings=said))
+    got = ExportOrder.from_json(sent.to_json()).segmentation["liver"].warnings
+    assert got == said
+    assert [getattr(each, "code", None) for each in got] == ["check", None, "tidy_parts"]
+    assert dict(got[2].values) == {"count": 2, "volume_ml": 0.5}
 
 
 def test_structures_keep_their_names_however_long():

@@ -87,7 +87,21 @@ class qMRMLSegmentsModel(StandIn, QtGui.QStandardItemModel):
 
 
 class qMRMLSortFilterSegmentsProxyModel(StandIn, QtCore.QSortFilterProxyModel):
-    """Shows the rows whose name holds the text of the filter."""
+    """Shows all rows but hidden ones."""
+
+    _hidden: tuple[str, ...] = ()
+
+    def setHideSegments(self, segment_ids) -> None:
+        """Hides rows; by Qt's own filter, since PySide crashes in one that is written in Python."""
+        self._hidden = tuple(segment_ids)
+        names = "|".join(QtCore.QRegularExpression.escape(segment_id) for segment_id in self._hidden)
+        self.setFilterRole(SEGMENT_ID_ROLE)
+        self.setFilterKeyColumn(0)
+        self.setFilterRegularExpression(f"^(?!(?:{names})$)" if names else "")
+
+    def hideSegments(self) -> tuple[str, ...]:
+        """Returns the segments of hidden rows."""
+        return self._hidden
 
     def segmentIDFromIndex(self, index) -> str:
         """Returns the segment of a row."""

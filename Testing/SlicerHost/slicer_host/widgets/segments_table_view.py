@@ -82,6 +82,19 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         """Returns the node whose segments are shown."""
         return self._node
 
+    def setHideSegments(self, segment_ids) -> None:
+        """Leaves rows out of the table; the views still show the segments."""
+        self._proxy.setHideSegments(segment_ids)
+
+    def hideSegments(self) -> tuple[str, ...]:
+        """Returns the segments that are left out."""
+        return self._proxy.hideSegments()
+
+    def displayedSegmentIDs(self) -> tuple[str, ...]:
+        """Returns the segments of all rows."""
+        rows = range(self._proxy.rowCount())
+        return tuple(self._proxy.segmentIDFromIndex(self._proxy.index(row, 0)) for row in rows)
+
     segmentCount = cpp_property("int", lambda self: self._model.rowCount())
 
     def selectedSegmentIDs(self) -> tuple[str, ...]:

