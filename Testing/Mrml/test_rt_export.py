@@ -464,9 +464,9 @@ def as_slicer_loads(folder):
 def test_what_is_doubtful_is_said_in_the_file_unless_somebody_accepted_it(case, tmp_path):
     segmentation, logic = case.segmentation_node.GetSegmentation(), slicer.vtkSlicerSegmentationsModuleLogic
     segments = [segmentation.GetSegment(region.segment_id) for region in case.regions]
-    for segment in segments[:2]:
-        segment.SetTag("TextSegment.verdict", "check")
-        segment.SetTag("TextSegment.reasons", '[["claimed", {"percent": 71}]]')
+    for each in segments[:2]:
+        each.SetTag("TextSegment.verdict", "check")
+        each.SetTag("TextSegment.reasons", '[["claimed", {"percent": 71}]]')
     logic.SetSegmentStatus(segments[1], logic.Completed)
     exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", naming="sat"))
     file = pydicom.dcmread(exported.file)
