@@ -112,14 +112,9 @@ class _Worker:
             prompts = [Prompt(text) for text in job["prompts"]]
             effort = read_effort(Fields(job, "The job"))
             correction = base64.b64decode(job["correction"])
-<<<<<<< HEAD
-            done = compute(self._segmenter, volume, prompts, effort, correction, self._send, cancel)
-            self._tell(FRAME + encode_frame(done))
-=======
             tidy = bool(job["tidy"])
             done = compute(self._segmenter, volume, prompts, effort, correction, tidy, self._send, cancel)
-            self._pipe.send_bytes(FRAME + encode_frame(done))
->>>>>>> fb159c0 (Tidy masks on the server where a client asks for it)
+            self._tell(FRAME + encode_frame(done))
         except Exception as error:  # noqa: BLE001 - the process boundary, the parent raises it again
             return report_of(error)
         return b""
