@@ -21,8 +21,8 @@ from textsegment.volume import Volume
 from textsegment.wire.volume_codec import wire_volume
 
 READ = """async (contents) => {
-  const { readScan } = await import("/app/scan_file.js");
-  const { Volume } = await import("/app/volume_codec.js");
+  const { readScan } = await import("/app/files/scan.js");
+  const { Volume } = await import("/app/protocol/volume_codec.js");
   const files = contents.map((content, n) => new File(
     [Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], `${n}.dcm`));
   try {

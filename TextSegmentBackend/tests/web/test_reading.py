@@ -41,7 +41,7 @@ def test_right_is_on_the_left_of_the_screen_in_all_orientations(watched: Watched
     found = page.evaluate(
         """async (affines) => {
           const { Grid } = await import("/app/grid.js");
-          const { Plane, PLANES } = await import("/app/planes.js");
+          const { Plane, PLANES } = await import("/app/view/planes.js");
           return affines.map((affine) => {
             const grid = new Grid([4, 5, 6], affine);
             const corners = {};
@@ -121,8 +121,8 @@ def test_reads_the_same_volume_as_the_package(watched: Watched, tmp_path, kind):
     page = watched.open()
     affine, digest = page.evaluate(
         """async ([content, name]) => {
-          const { readScan } = await import("/app/scan_file.js");
-          const { Volume } = await import("/app/volume_codec.js");
+          const { readScan } = await import("/app/files/scan.js");
+          const { Volume } = await import("/app/protocol/volume_codec.js");
           const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
           const { grid, voxels } = await readScan([new File([bytes], name)]);
           return [grid.affine, await new Volume(grid, voxels, "CT").digest()];

@@ -34,17 +34,24 @@ export class Asking {
     return this.resolve();
   }
 
-  /** Add a name to the text, unless it is there. */
-  async add(name) {
-    const names = this.text.value.split(",").map((word) => word.trim()).filter(Boolean);
-    if (!names.some((one) => one.toLowerCase() === name.toLowerCase())) names.push(name);
-    return this.use(names.join(", "));
+  /** Names in the text, in lower case. */
+  get names() {
+    return this.#words.map((word) => word.toLowerCase());
+  }
+
+  /** Add names to the text, unless they are there. */
+  async add(...names) {
+    const there = this.names;
+    return this.use([...this.#words, ...names.filter((name) => !there.includes(name.toLowerCase()))].join(", "));
   }
 
   /** Take a name out of the text again. */
   async remove(name) {
-    const names = this.text.value.split(",").map((word) => word.trim()).filter(Boolean);
-    return this.use(names.filter((one) => one.toLowerCase() !== name.toLowerCase()).join(", "));
+    return this.use(this.#words.filter((word) => word.toLowerCase() !== name.toLowerCase()).join(", "));
+  }
+
+  get #words() {
+    return this.text.value.split(/[,;\n]/).map((word) => word.trim()).filter(Boolean);
   }
 
   /**

@@ -1,16 +1,19 @@
 /** The web workspace: drop a scan, type, see, save. */
 
 import { Asking } from "./asking.js";
+import { Browsing } from "./browsing.js";
+import { guessModality } from "./files/scan.js";
 import { say, translate } from "./language.js";
-import { Pen } from "./pen.js";
-import { WINDOWS, windowOf } from "./planes.js";
+import { drawnMask } from "./mask.js";
+import { Opening } from "./opening.js";
 import { Problem } from "./problem.js";
+import { Server } from "./protocol/server.js";
+import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
 import { isOffered, save } from "./saving.js";
-import { droppedFiles, guessModality, readScan } from "./scan_file.js";
-import { Server } from "./server.js";
-import { Viewer } from "./viewer.js";
-import { Volume } from "./volume_codec.js";
+import { Pen } from "./view/pen.js";
+import { WINDOWS, windowOf } from "./view/planes.js";
+import { Viewer } from "./view/viewer.js";
 
 const find = (id) => document.getElementById(id);
 const server = new Server();
@@ -33,6 +36,11 @@ const pen = new Pen({
 const asking = new Asking(
   { text: find("text"), terms: find("terms"), segment: find("segment") },
   { server, modality: () => state.volume?.modality ?? "", guarded },
+);
+const browsing = new Browsing(find("browser"), { server, asking, modality: () => state.volume.modality, guarded });
+const opening = new Opening(
+  { drop: find("drop"), inputs: [find("file"), find("folder")], which: find("number"), question: find("volumes") },
+  { guarded, onScan: take },
 );
 
 start();
@@ -60,24 +68,6 @@ async function connect() {
 }
 
 function listen() {
-  const drop = find("drop");
-  for (const input of [find("file"), find("folder")]) {
-    input.addEventListener("change", () => {
-      const files = [...input.files];
-      input.value = ""; // the same files may be chosen again
-      open(files);
-    });
-  }
-  // Anywhere: beside the field a browser would leave the page, and show the file.
-  for (const kind of ["dragenter", "dragover"]) {
-    window.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
-  }
-  window.addEventListener("dragleave", () => drop.classList.remove("over"));
-  window.addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    guarded(async () => open(await droppedFiles(event.dataTransfer)));
-  });
   find("unlock").addEventListener("submit", (event) => {
     event.preventDefault();
     server.key = find("key").value;
@@ -85,7 +75,7 @@ function listen() {
     guarded(connect);
   });
   find("sample").addEventListener("click", () => guarded(openSample));
-  find("number").addEventListener("change", () => open(state.files, Number(find("number").value)));
+  find("browse").addEventListener("click", () => guarded(() => browsing.open()));
   find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
   find("window").addEventListener("change", () => setWindow(find("window").value));
   find("ask").addEventListener("submit", (event) => {
@@ -98,6 +88,10 @@ function listen() {
   find("apply").addEventListener("click", () => guarded(() => pen.apply()));
   find("done").addEventListener("click", () => correct(""));
   find("pen").addEventListener("submit", (event) => event.preventDefault());
+  find("draw").addEventListener("submit", (event) => {
+    event.preventDefault();
+    guarded(() => drawNew(find("new_name").value.trim()));
+  });
   document.addEventListener("keydown", onKey);
   window.addEventListener("beforeunload", (event) => {
     if (state.unsaved || pen.hasStrokes) event.preventDefault();
@@ -108,37 +102,21 @@ function listen() {
 }
 
 async function openSample() {
-  await open([new File([await server.sample()], "CTChest.nrrd")]);
+  await opening.open([new File([await server.sample()], "CTChest.nrrd")]);
   await guarded(() => asking.use("lungs, heart, liver, aorta, spine"));
 }
 
-async function open(files, number = null) {
-  if (!files.length) return;
+async function take(scan, name) {
   state.job?.abort();
-  await guarded(async () => {
-    state.files = files;
-    try {
-      state.scan = await readScan(files, number);
-    } catch (problem) {
-      if (!problem.choices) throw problem;
-      askWhich(problem.choices);
-      return;
-    }
-    if (number === null) find("volumes").hidden = true;
-    const { code, source } = guessModality(state.scan, files[0].name);
-    find("modality").value = code;
-    await use(code, { file: "said by the files", name: "by its name", values: "by its values" }[source]);
-    find("drop").classList.add("small");
-    find("controls").hidden = false;
-    find("planes").hidden = false;
-    viewer.draw();
-    find("text").focus();
-  });
-}
-
-function askWhich(choices) {
-  find("number").replaceChildren(new Option("…", ""), ...choices.map((choice, n) => new Option(choice, n + 1)));
-  find("volumes").hidden = false;
+  state.scan = scan;
+  const { code, source } = guessModality(scan, name);
+  find("modality").value = code;
+  await use(code, { file: "said by the files", name: "by its name", values: "by its values" }[source]);
+  find("drop").classList.add("small");
+  find("controls").hidden = false;
+  find("planes").hidden = false;
+  viewer.draw();
+  find("text").focus();
 }
 
 /** Take the scan as one of a modality; masks of another are forgotten. */
@@ -151,18 +129,7 @@ async function use(modality, reason) {
   viewer.show(state.volume, shown);
   setWindow(modality === "CT" ? "soft" : "all");
   find("window").value = modality === "CT" ? "soft" : "all";
-  await offerSets(modality);
   await asking.resolve();
-}
-
-async function offerSets(modality) {
-  const sets = (await server.templates(modality)).filter((set) => set.structures.length);
-  find("sets").replaceChildren(...sets.map((set) => {
-    const option = document.createElement("option");
-    option.value = [...new Set(set.structures.flatMap((line) => line.prompts))].join(", ");
-    option.label = set.label;
-    return option;
-  }));
 }
 
 function setWindow(name) {
@@ -219,17 +186,30 @@ function shown() {
 /** Begin to correct a structure, or end with an empty name. */
 function correct(structure) {
   state.unsaved ||= pen.hasStrokes;
+  const { structure: before } = pen;
   if (structure) pen.begin(structure);
   else pen.end();
+  // What was to be drawn, and was not.
+  const left = results.get(before)?.mask;
+  if (left?.isEmpty && left.prompt === null && before !== structure) results.remove(before);
   find("pen").hidden = !structure;
   find("pen_structure").textContent = structure;
   viewer.draw();
+}
+
+/** Begin to draw a structure that the model does not know, or that nobody asked it for. */
+function drawNew(name) {
+  if (!name || results.get(name)) throw new Problem("edit_invalid", "Give it a name that no other structure has.");
+  find("new_name").value = "";
+  results.add(drawnMask(name), true);
+  correct(name);
 }
 
 async function carry(drawing) {
   const found = [];
   await run((on, signal) => server.correct(state.volume, drawing, { ...on, mask: (mask) => found.push(mask) }, signal));
   const [mask] = found;
+  mask.prompt = drawing.mask.prompt;
   // Those about the image stand above the table.
   mask.warnings = mask.warnings.filter((sentence) => !state.warnings.includes(sentence));
   state.unsaved = true;
@@ -250,7 +230,7 @@ async function saveAs(format) {
   correct("");
   const { scan, volume, provenance, info } = state;
   await save(format, {
-    grid: volume.grid, results: results.toSave(), provenance, source: scan.source, modality: volume.modality, server,
+    volume, window: viewer.window, warnings: state.warnings, grid: volume.grid, results: results.toSave(), provenance, source: scan.source, modality: volume.modality, server,
     maker: { model: String(provenance.model ?? info.model), software: info.software },
   });
   state.unsaved = false;

@@ -10,6 +10,8 @@ export class Mask {
    */
   constructor(head, bits) {
     this.structure = head.structure;
+    /** What the model is asked for it; null for what only a person has drawn. */
+    this.prompt = head.structure;
     this.start = head.start;
     this.stop = head.stop;
     this.statistics = head.statistics;
@@ -79,4 +81,12 @@ export class Mask {
     this.each((i, j, k) => { met ||= voxels[((i0 + i) * J + j0 + j) * K + k0 + k] !== 0; });
     return met;
   }
+}
+
+/** An empty mask of a structure that is to be drawn. */
+export function drawnMask(structure) {
+  const statistics = { voxel_count: 0, volume_ml: 0, mean_intensity: null, mean_confidence: null, touches_border: false };
+  const mask = new Mask({ structure, start: [0, 0, 0], stop: [0, 0, 0], statistics, warnings: [] }, new Uint8Array(0));
+  mask.prompt = null;
+  return mask;
 }

@@ -18,7 +18,7 @@ export function isDoubtful({ statistics }, edited) {
  * @returns {string[]} In the language of the user.
  */
 export function notesOn(mask, edited) {
-  if (mask.isEmpty) return [sentence(say("not found"))];
+  if (mask.isEmpty) return edited ? [] : [sentence(say("not found"))];
   return [
     ...(edited ? [sentence(say("corrected"))] : []),
     ...verdictOn(mask, edited, say),

@@ -2,12 +2,15 @@
 
 import { segmentation } from "./dicom/segmentation.js";
 import { outlinePlanes, structureSet } from "./dicom/structure_set.js";
-import { labelMap, segNrrd } from "./save.js";
+import { reportPage, statisticsTable } from "./report.js";
+import { labelMap, segNrrd } from "./files/masks.js";
 
 /** Formats by the name of their button: file name, whether only DICOM scans have it, and what makes the file. */
 const FORMATS = {
   slicer: { file: "segmentation.seg.nrrd", make: ({ grid, results, provenance }) => segNrrd(grid, results, provenance) },
   labels: { file: "labels.nii.gz", make: ({ grid, results }) => labelMap(grid, results) },
+  statistics: { file: "statistics.csv", make: statisticsTable },
+  report: { file: "report.html", make: reportPage },
   rtstruct: { file: "rtstruct.dcm", isDicom: true, make: writeStructureSet },
   seg: { file: "segmentation.dcm", isDicom: true, make: writeSegmentation },
 };
@@ -16,7 +19,8 @@ const FORMATS = {
  * Make a file of results, and hand it to the user.
  *
  * @param {string} format Key of `FORMATS`.
- * @param {object} given `grid`, `results`, `provenance`, `source` of a DICOM scan, `modality`, `maker`, and `server`.
+ * @param {object} given `volume`, `grid`, `window`, `results`, `provenance`, `warnings`, `source` of a DICOM scan,
+ *     `modality`, `maker`, and `server`.
  */
 export async function save(format, given) {
   const { file, make } = FORMATS[format];

@@ -3,7 +3,7 @@
 import { fromReport, readAnswer } from "./answer_codec.js";
 import { encodeCorrection } from "./correction_codec.js";
 import { encodeOutline } from "./outline_codec.js";
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 const VERSION = "1";
 const MOST_TRIES = 5;
@@ -33,6 +33,17 @@ export class Server {
   /** What each term of a text stands for. */
   async resolve(text, modality, signal) {
     return (await this.#post("/v1/terms/resolve", { text, modality }, signal)).json();
+  }
+
+  /** Terms of the anatomy tree that a text may mean, best match first. */
+  async search(text, modality, limit, signal) {
+    return (await (await this.#post("/v1/terms/search", { text, modality, limit }, signal)).json()).terms;
+  }
+
+  /** Terms below one of the anatomy tree, or its top, each with its children. */
+  async tree(modality, under, signal) {
+    const query = new URLSearchParams({ modality, depth: 2, ...(under ? { under } : {}) });
+    return (await (await this.#ask("GET", `/v1/terms/tree?${query}`, null, "", signal)).json()).terms;
   }
 
   /** Sets of structures. */

@@ -1,6 +1,6 @@
 /** A mask that is being drawn in: pen, eraser, undo. Slices that were drawn in are known, all else may follow. */
 
-import { Mask } from "./mask.js";
+import { Mask } from "../mask.js";
 
 /** One voxel a byte on the whole grid, and which slices were drawn in. */
 export class Drawing {
@@ -112,7 +112,9 @@ export class Drawing {
       voxel_count: count, volume_ml: count * this.grid.voxelMl, mean_intensity: null, mean_confidence: null,
       touches_border: touches,
     };
-    return new Mask({ structure: this.mask.structure, start, stop, statistics, warnings: this.mask.warnings }, packed(inside));
+    const made = new Mask({ structure: this.mask.structure, start, stop, statistics, warnings: this.mask.warnings }, packed(inside));
+    made.prompt = this.mask.prompt;
+    return made;
   }
 
   #box() {

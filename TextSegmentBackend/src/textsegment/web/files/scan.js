@@ -1,11 +1,11 @@
 /** Files that the user drops: which kind they are, and what is read from them. */
 
-import { readDicomScan } from "./dicom/scan.js";
-import { hasDicom } from "./dicom/series.js";
+import { readDicomScan } from "../dicom/scan.js";
+import { hasDicom } from "../dicom/series.js";
 import { isNifti, readNifti } from "./nifti.js";
 import { isNrrd, readNrrd } from "./nrrd.js";
 import { inflate } from "./packing.js";
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 const SAMPLES = 500_000;
 const PADDING_HU = [-1000, -1024, -2000, -2048, -3024];

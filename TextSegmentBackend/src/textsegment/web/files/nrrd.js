@@ -1,9 +1,9 @@
 /** NRRD with attached data (.nrrd), raw or gzip: the form in which 3D Slicer saves volumes. */
 
-import { Grid, inCOrder } from "./grid.js";
+import { Grid, inCOrder } from "../grid.js";
 import { swapBytes } from "./nifti.js";
 import { inflate } from "./packing.js";
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 const TYPES = {
   int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array,

@@ -1,7 +1,7 @@
 /** What was drawn, in the form in which it travels to the server: docs/protocol.md, section 5. */
 
-import { packed } from "./drawing.js";
-import { deflate } from "./packing.js";
+import { packed } from "../view/drawing.js";
+import { deflate } from "../files/packing.js";
 
 /**
  * The body of a correction.
@@ -15,14 +15,14 @@ export async function encodeCorrection(digest, drawing) {
   const head = new TextEncoder().encode(JSON.stringify({
     volume: digest,
     name: mask.structure,
-    prompt: mask.structure,
-    base: { start: mask.start, stop: mask.stop },
+    prompt: mask.prompt,
+    base: mask.isEmpty ? null : { start: mask.start, stop: mask.stop },
     edits: edits.map(({ axis, slice }) => ({
       start: [0, 1, 2].map((a) => (a === axis ? slice : 0)),
       stop: [0, 1, 2].map((a) => (a === axis ? slice + 1 : grid.shape[a])),
     })),
   }));
-  const planes = [mask.bits];
+  const planes = mask.isEmpty ? [] : [mask.bits];
   for (const edit of edits) {
     const inside = drawing.slicePixels(edit);
     planes.push(packed(new Uint8Array(inside.length).fill(1)), packed(inside));

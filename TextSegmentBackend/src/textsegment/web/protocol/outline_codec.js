@@ -1,6 +1,6 @@
 /** A mask and planes, in the form in which they travel to be outlined: docs/protocol.md, section 10. */
 
-import { deflate } from "./packing.js";
+import { deflate } from "../files/packing.js";
 
 /**
  * The body of a request for contours.

@@ -1,6 +1,6 @@
 /** Compression by the browser itself, and checksums. */
 
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 /** Compress bytes: "deflate" (a zlib stream) or "gzip". */
 export async function deflate(bytes, format) {

@@ -1,7 +1,7 @@
 /** Volumes in the form in which they travel to the server: docs/protocol.md, section 4. */
 
-import { crc32, deflate } from "./packing.js";
-import { Problem } from "./problem.js";
+import { crc32, deflate } from "../files/packing.js";
+import { Problem } from "../problem.js";
 
 const CHUNK_BYTES = 262144;
 const HEADER_BYTES = 156;

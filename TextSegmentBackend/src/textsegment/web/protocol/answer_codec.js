@@ -1,8 +1,8 @@
 /** The stream of frames in which the server answers: docs/protocol.md, section 6. */
 
-import { Mask } from "./mask.js";
-import { crc32, inflate } from "./packing.js";
-import { Problem } from "./problem.js";
+import { Mask } from "../mask.js";
+import { crc32, inflate } from "../files/packing.js";
+import { Problem } from "../problem.js";
 
 const MOST_HEAD = 65536;
 const MOST_PAYLOAD = 2 ** 31;

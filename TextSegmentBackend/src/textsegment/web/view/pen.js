@@ -1,7 +1,7 @@
 /** Correcting a structure with pen and eraser: strokes, carrying them to the rest, one undo for both. */
 
 import { Drawing } from "./drawing.js";
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 /** The pen, while a structure is being corrected. */
 export class Pen {

@@ -1,7 +1,7 @@
 /** NIfTI-1 and NIfTI-2 in one file, compressed or not. */
 
-import { Grid, inCOrder } from "./grid.js";
-import { Problem } from "./problem.js";
+import { Grid, inCOrder } from "../grid.js";
+import { Problem } from "../problem.js";
 
 const TYPES = {
   2: Uint8Array, 4: Int16Array, 8: Int32Array, 16: Float32Array, 64: Float64Array,

@@ -1,7 +1,7 @@
 /** Results as files, made in the browser: nothing is sent anywhere. */
 
 import { deflate } from "./packing.js";
-import { Problem } from "./problem.js";
+import { Problem } from "../problem.js";
 
 /**
  * All masks as a file of 3D Slicer (.seg.nrrd), overlapping ones in layers of their own.
