@@ -78,18 +78,17 @@ tests() {
     --numprocesses "$WORKERS" --dist loadfile --no-loadscope-reorder "$@"
 }
 
-# One run each: the host's stand-ins replace modules of Qt and Slicer for good. Beside the tests of the backend, so in
-# one process.
-slicer_tests() (
+# tests_of_module FOLDER…: one run each, since the host's stand-ins replace modules of Qt and Slicer for good. They run
+# beside the tests of the backend, of which some only wait, so in one process.
+tests_of_module() (
   cd ..
   unset COVERAGE_PROCESS_START
-  WORKERS=1
-  failures=0
-  for folder in Testing/EndToEnd Testing/SlicerHost Testing/Mrml; do
+  WORKERS=1 failures=0
+  for folder; do
     printf '\n──── %s\n' "$folder"
     tests -c Testing/pytest.ini "$folder" || failures=1
   done
-  return "$failures"
+  exit "$failures"
 )
 
 begin "style" "$PYTHON" -m ruff check . ../TextSegment ../Testing
@@ -111,7 +110,8 @@ export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/cove
 if lacks 'lib.*|fonts.*'; then
   left_out+=("Testing/{Mrml,SlicerHost,EndToEnd} (tests of the Slicer module: they draw)")
 else
-  begin "tests of the Slicer module" slicer_tests
+  begin "tests of the Slicer module's panel" tests_of_module Testing/SlicerHost
+  begin "tests of the rest of the Slicer module" tests_of_module Testing/EndToEnd Testing/Mrml
 fi
 stage "tests of the backend" tests "$@"
 collect

@@ -10,12 +10,19 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 LONGEST = (
-    "inference/test_engine.py",
-    "model/test_golden.py",
     "server/engines/test_ray.py",
-    "server/test_load.py",
+    "node/*.py",
+    "training/test_learning.py",
+    "web/test_workspace.py",
     "server/engines/test_survival.py",
+    "test_conformance.py",
+    "server/test_load.py",
+    "model/test_golden.py",
+    "model/test_slabs.py",
     "server/test_serve_command.py",
+    "server/http/test_security.py",
+    "cli/test_radiotherapy.py",
+    "cli/test_process.py",
 )
 """Files that take long: they begin first, so that no process waits for another at the end."""
 

@@ -121,7 +121,9 @@ def run_ray() -> None:
     )
     import ray
 
-    started = ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
+    from textsegment.server.engines.ray.cluster import init_ray
+
+    started = init_ray(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
     address = started.address_info["gcs_address"]
     joining = {name: os.environ[name] for name in os.environ if name.startswith("RAY_")}
     url, port = f"http://{address}", int(address.rpartition(":")[2])

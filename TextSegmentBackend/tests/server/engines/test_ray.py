@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import numpy as np
 import psutil
@@ -14,8 +15,10 @@ from ray_server import RayServer, ray_application, replicas_of, shared_ray
 from server_process import DEADLINE_S, frames, report, wait_until
 
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.errors import EngineLostError
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmenter import MaskReady, Progress
+from textsegment.server.engines.ray.cluster import init_ray
 from textsegment.testing import ball, phantom
 from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume
@@ -176,6 +179,24 @@ def test_nothing_listens_for_others_and_nothing_is_left_at_the_end(server):
     assert server.process.wait(120) == 0
     assert not psutil.wait_procs(tree, timeout=DEADLINE_S)[1]
     assert not folder.exists()
+
+
+@pytest.mark.parametrize(("slow_starts", "is_given_up"), [(2, False), (3, True)])
+def test_a_ray_that_starts_too_slowly_is_started_again(monkeypatch, slow_starts, is_given_up):
+    """On a busy computer: Ray's own limit is half a minute, which nothing can change."""
+    ray = pytest.importorskip("ray")
+    starts = []
+
+    def start(**options):
+        starts.append(options)
+        if len(starts) <= slow_starts:
+            raise Exception("The current node timed out during startup.")
+        return "started"
+
+    monkeypatch.setattr(ray, "init", start)
+    with pytest.raises(EngineLostError) if is_given_up else nullcontext():
+        assert init_ray(address="local") == "started"
+    assert starts == [{"address": "local"}] * 3
 
 
 def test_an_engine_that_cannot_start_says_why():

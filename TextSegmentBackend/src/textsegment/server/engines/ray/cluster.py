@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textsegment.errors import EngineLostError
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.engines.local import LOCAL_SEGMENTER
@@ -32,6 +33,7 @@ _ENVIRONMENT = {
     "RAY_ENABLE_AUTO_CONNECT": "0",
 }
 _APPLICATION = "textsegment"
+_ATTEMPTS = 3
 
 
 class ClusterEngine:
@@ -101,11 +103,10 @@ class ClusterEngine:
                 os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN=secrets.token_hex(32))
                 self._folder = PrivateFolder(_folders())
                 options.update(address="local", include_dashboard=False, _temp_dir=str(self._folder.path))
-            import ray
             from ray import serve
 
             logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server writes its own log
-            ray.init(**options)
+            init_ray(**options)
             serve.start(proxy_location="Disabled")
 
     def _stop_ray(self) -> None:
@@ -123,6 +124,33 @@ class ClusterEngine:
             ray.shutdown()  # this ends a Ray of our own with everything in it
             if self._folder is not None:
                 self._folder.remove()
+
+
+def init_ray(**options: Any) -> Any:
+    """Start or join a Ray, and return its context; a start that takes too long is tried again.
+
+    Args:
+        options: Options of ``ray.init``.
+
+    Raises:
+        EngineLostError: Ray did not start in time, several times.
+    """
+    import ray
+
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            return ray.init(**options)
+        except Exception as error:
+            # Ray gives itself half a minute, which nothing can change, and says so by a bare exception.
+            if type(error) is not Exception:
+                raise
+            ray.shutdown()
+            if not attempts_left:
+                raise EngineLostError(
+                    "Ray did not start in time.",
+                    "Start again when the computer is less busy, or without --ray.",
+                ) from error
+    raise AssertionError("unreachable")
 
 
 def _folders() -> Path:
