@@ -83,6 +83,7 @@ tests() {
 tests_of_module() (
   cd ..
   unset COVERAGE_PROCESS_START
+  export XDG_RUNTIME_DIR="$(mktemp -d "$results/run.XXXXXX")" # where servers announce themselves
   WORKERS=1 failures=0
   for folder; do
     printf '\n──── %s\n' "$folder"
