@@ -1,6 +1,10 @@
 """Export of segments of real MRML nodes as DICOM objects, read back with the backend's readers."""
 
+import contextlib
 import logging
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +17,15 @@ import slicer
 import vtk
 from cases import erase_a_voxel, matrix, row_of, segment, volume_node
 from slicer_host.dicom import ctkDICOMDatabase
-from textsegment.errors import GeometryError, InputError, InputNotFoundError, OutputError, TextSegmentError
+from textsegment.errors import (
+    DestinationUnreachableError,
+    GeometryError,
+    InputError,
+    InputNotFoundError,
+    OutputError,
+    SettingsError,
+    TextSegmentError,
+)
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.files.rtstruct.reader import read_rtstruct
@@ -21,6 +33,7 @@ from textsegment.geometry import Geometry
 from textsegment.testing import FakeSegmenter, phantom
 from textsegment.volume import Volume
 from TextSegmentLib.engine.interpreter import Interpreter
+from TextSegmentLib.export.destinations import typed_destination
 from TextSegmentLib.export.regions import list_regions, take_region
 from TextSegmentLib.export.request import Export, ExportRequest, Format, names_for
 from TextSegmentLib.export.writer import PackagesMissingError
@@ -473,3 +486,72 @@ def test_what_is_doubtful_is_said_in_the_file_unless_somebody_accepted_it(case, 
     said = [item.ROIDescription for item in file.StructureSetROISequence]
     assert "Check: other structures claim 71 % of it." in said[0]
     assert not any("71 %" in text for text in said[1:])
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """An archive of dcmtk's: its folder, and where it listens; it takes objects for ARCHIVE only."""
+    program = shutil.which("storescp", path="/usr/bin:/usr/local/bin")  # pynetdicom brings another one
+    if program is None:
+        pytest.skip("needs dcmtk: see Testing/system_packages.sh")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    process = subprocess.Popen([program, "-aet", "ARCHIVE", "-od", str(folder), str(port)])
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    yield folder, f"127.0.0.1:{port}"
+    process.terminate()
+    process.wait(60)
+
+
+@pytest.mark.parametrize("with_file", [False, True])
+@pytest.mark.parametrize("kind", Format)
+def test_an_export_is_sent_to_an_archive(case, archive, tmp_path, kind, with_file):
+    folder, place = archive
+    path = tmp_path / "plan" if with_file else Path()
+    wish = ExportRequest(kind, path, destination=typed_destination(f"ARCHIVE@{place}"))
+    exported = case.export(wish)
+    assert exported.sent_to == f"ARCHIVE@{place}"
+    assert exported.not_sent is None
+    (arrived,) = folder.iterdir()
+    found = pydicom.dcmread(arrived)
+    assert found.ApprovalStatus == "UNAPPROVED" if kind is Format.STRUCTURE_SET else found.Modality == "SEG"
+    if with_file:
+        assert pydicom.dcmread(exported.file).SOPInstanceUID == found.SOPInstanceUID
+    else:
+        assert exported.file is None
+
+
+def test_a_destination_that_cannot_be_reached_loses_nothing(case, tmp_path):
+    with socket.socket() as listener:  # bound, but not listening
+        listener.bind(("127.0.0.1", 0))
+        nobody = typed_destination(f"ARCHIVE@127.0.0.1:{listener.getsockname()[1]}")
+        written = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan", destination=nobody))
+        assert isinstance(written.not_sent, DestinationUnreachableError)
+        assert len(case.read(written.file)) == 3
+        with pytest.raises(DestinationUnreachableError):
+            case.export(ExportRequest(Format.STRUCTURE_SET, Path(), destination=nobody))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ARCHIVE", "ARCHIVE@host", "@host:104", "ARCHIVE@host:0", "ftp://host/x", "https://me:secret@host"],
+)
+def test_destinations_that_are_not_understood(text):
+    with pytest.raises(SettingsError, match="not understood"):
+        typed_destination(text)
+
+
+def test_destinations_are_understood():
+    typed = typed_destination(" ARCHIVE@[::1]:104 ")
+    assert (typed.table["ae_title"], typed.table["host"], typed.table["port"]) == ("ARCHIVE", "::1", 104)
+    web = typed_destination("https://pacs.example.org/dicom-web")
+    assert web.is_web
+    assert web.table["url"] == "https://pacs.example.org/dicom-web"

@@ -9,11 +9,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from slicer.i18n import tr as _
-from textsegment.errors import InputNotFoundError, OutputError
+from textsegment.errors import InputNotFoundError, OutputError, TextSegmentError
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
@@ -23,7 +24,9 @@ from textsegment.wire.export_order import ExportOrder, VoxelSample
 from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.engine.interpreter import Interpreter
 from TextSegmentLib.engine.requirements import requirements_named
+from TextSegmentLib.export.destinations import Destination
 from TextSegmentLib.export.regions import RegionSource, SegmentRegion, list_regions, take_region
+from TextSegmentLib.export.sending import send
 from TextSegmentLib.export.sources import dicom_files, require_there
 from TextSegmentLib.export.writer import write
 from TextSegmentLib.scene.content import Content
@@ -56,6 +59,8 @@ class ExportRequest:
         short_names: Whether to limit names to 16 characters.
         append_to: Structure set whose regions are copied into the new one; None for none.
         folder: Folder with the DICOM images; None to use those in Slicer's database.
+        destination: System to which the object is sent; None to write a file only. Without a path, the file
+            is removed once it has been sent.
     """
 
     format: Format
@@ -64,6 +69,12 @@ class ExportRequest:
     short_names: bool = False
     append_to: Path | None = None
     folder: Path | None = None
+    destination: Destination | None = None
+
+    @property
+    def is_sent_only(self) -> bool:
+        """Whether no file is to be left behind."""
+        return self.destination is not None and not self.path.name
 
     @property
     def file(self) -> Path:
@@ -78,10 +89,19 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """Outcome of an export: the file, and warnings for the user."""
+    """Outcome of an export.
 
-    file: Path
+    Attributes:
+        file: File that was written; None if the object was sent only.
+        warnings: Warnings for the user.
+        sent_to: Name of the system that has taken the object; empty if none was to.
+        not_sent: Why the object could not be sent although the file was written; None if all went well.
+    """
+
+    file: Path | None
     warnings: tuple[str, ...]
+    sent_to: str = ""
+    not_sent: TextSegmentError | None = None
 
 
 def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple[str, ...]:
@@ -153,18 +173,35 @@ class Export:
 
     def _work(self) -> ExportResult:
         require_there(self._files)
+        request, destination = self._request, self._request.destination
+        if destination is None:
+            return ExportResult(request.file, self._write(request.file))
+        if request.is_sent_only:
+            with TemporaryDirectory(prefix="textsegment-") as folder:
+                file = Path(folder) / f"TextSegment{request.format}"
+                warnings = self._write(file)
+                send(file, destination, self._interpreter)
+            return ExportResult(None, warnings, destination.name)
+        warnings = self._write(request.file)
+        try:
+            send(request.file, destination, self._interpreter)
+        except TextSegmentError as error:
+            return ExportResult(request.file, warnings, not_sent=error)
+        return ExportResult(request.file, warnings, destination.name)
+
+    def _write(self, file: Path) -> tuple[str, ...]:
+        """Write the object to a file; returns warnings."""
         request = self._request
         order = ExportOrder(
             segmentation=self._segmentation(),
             sample=_sample(self._volume),
             images=(str(request.folder),) if request.folder else tuple(map(str, self._files)),
-            path=str(request.file),
+            path=str(file),
             names=self._names,
             short_names=request.short_names,
             append_to=str(request.append_to) if request.append_to else None,
         )
-        warnings = write(order, request.format.requirements, self._interpreter)
-        return ExportResult(request.file, (*self._notes, *warnings))
+        return (*self._notes, *write(order, request.format.requirements, self._interpreter))
 
     def _segmentation(self) -> Segmentation:
         """Return the masks of the segments, each with its origin."""
@@ -183,18 +220,23 @@ class Export:
 def _require_writable(regions: Sequence[SegmentRegion], request: ExportRequest) -> None:
     if not regions:
         raise OutputError(_("No structure is chosen."), _("Check at least one in the list."))
-    if not request.path.name:
+    if not request.path.name and request.destination is None:
         raise OutputError(_("No file is chosen."), _("Say where the file is to be."))
+    if not request.is_sent_only:
+        _require_free(request)
+    if request.append_to is not None and not request.append_to.is_file():
+        raise InputNotFoundError(_("There is no structure set to extend."), _("Choose another file."))
+    if request.folder is not None and not request.folder.is_dir():
+        raise InputNotFoundError(_("There is no such folder of DICOM images."), _("Choose another one."))
+
+
+def _require_free(request: ExportRequest) -> None:
     if not request.file.parent.is_dir():
         raise OutputError(_("The folder of the file is not there."), _("Choose another one, or make it."))
     if request.file.exists():
         raise OutputError(
             _("There is a file of this name already."), _("Choose another name: nothing is overwritten.")
         )
-    if request.append_to is not None and not request.append_to.is_file():
-        raise InputNotFoundError(_("There is no structure set to extend."), _("Choose another file."))
-    if request.folder is not None and not request.folder.is_dir():
-        raise InputNotFoundError(_("There is no such folder of DICOM images."), _("Choose another one."))
 
 
 def _moved_note() -> str:

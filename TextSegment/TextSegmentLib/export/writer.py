@@ -52,7 +52,7 @@ def write(order: ExportOrder, requirements: Sequence[str], interpreter: Interpre
         GeometryError: The DICOM images are not those of the volume.
         TextSegmentError: Writing failed for another reason.
     """
-    answer = _ask(interpreter, json.dumps(list(requirements)), order.to_json())
+    answer = ask(interpreter, "script.py", json.dumps(list(requirements)), order.to_json())
     if "missing" in answer:
         raise PackagesMissingError(answer["missing"])
     if "mismatch" in answer:
@@ -76,10 +76,10 @@ def _mismatch(reason: MismatchReason) -> GeometryError:
     return GeometryError(_("No series in this folder has the grid of the image."), hint)
 
 
-def _ask(interpreter: Interpreter, *lines: str) -> dict[str, Any]:
-    """Run the script in the engine's Python with lines of input, and return its answer."""
-    script = str(Path(__file__).with_name("script.py"))
-    process = launch([interpreter.executable, script], interpreter.environment(), errors_apart=True)
+def ask(interpreter: Interpreter, script: str, *lines: str) -> dict[str, Any]:
+    """Run a script of this folder in the engine's Python with lines of input, and return its answer."""
+    path = str(Path(__file__).with_name(script))
+    process = launch([interpreter.executable, path], interpreter.environment(), errors_apart=True)
     # Standard error may quote the files, and with them patient data, so it is discarded.
     output, _errors = process.communicate("".join(f"{line}\n" for line in lines))
     try:

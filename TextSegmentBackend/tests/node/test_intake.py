@@ -270,7 +270,7 @@ def test_what_the_engine_cannot_do_is_failed_with_its_code_and_kept(tmp_path):
         take(node, tmp_path / "gap")
         wait_for(node, 2)
         nothing, gap = node.journal.entries()
-        assert (nothing.state, nothing.code) == (State.FAILED, "output_unwritable")
+        assert (nothing.state, nothing.code) == (State.FAILED, "nothing_found")
         assert "None of the structures was found" in nothing.reason
         assert (gap.state, gap.code) == (State.FAILED, "series_incomplete")
         assert "allow_gaps" in gap.hint

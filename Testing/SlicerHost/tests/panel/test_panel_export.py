@@ -1,5 +1,6 @@
 """The dialog for export, as a user works it, with the real writer behind it."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,38 @@ def test_the_panel_can_go_while_a_file_is_written(dialog, hands, tmp_path):
     hands.panel.cleanup()
     driver.wait_until((tmp_path / "plan.rtstruct.dcm").is_file, "the file")
     assert driver.take_exceptions() == []
+
+
+SERVER = {
+    "Name": "Planning", "StorageCheckState": 2, "Called AETitle": "PLAN", "Calling AETitle": "CTK",
+    "Address": "127.0.0.1", "Port": "1", "Timeout": "5",
+}  # fmt: skip
+
+
+@pytest.fixture
+def servers(hands):
+    """The servers of Slicer's DICOM browser: as JSON, as a table, without storage, and damaged."""
+    without = {**SERVER, "Name": "Query only", "StorageCheckState": 0}
+    older = {**SERVER, "Name": "Older", "StorageCheckState": "2"}
+    values = [json.dumps(SERVER).encode(), older, json.dumps(without), b"{", {**SERVER, "Port": "x"}]
+    store = qt.QSettings()
+    store.setValue("DICOM/ServerNodeCount", len(values))
+    for number, value in enumerate(values):
+        store.setValue(f"DICOM/ServerNodes/{number}", value)
+    yield
+    store.remove("DICOM/ServerNodes")
+    store.remove("DICOM/ServerNodeCount")
+
+
+def test_an_export_goes_to_a_server_of_slicers_dicom_browser(servers, dialog, tmp_path):
+    box = dialog.form.send_box
+    assert [box.itemText(row) for row in range(box.count)] == ["", "Planning", "Older"]
+    box.currentIndex = 1
+    assert dict(dialog.form.destination.table)["calling_ae_title"] == "CTK"
+    dialog.form.path_edit.currentPath = str(tmp_path / "plan")
+    export(dialog)  # nobody listens at port 1: the file is there, and the failure is said
+    assert "Written: plan.rtstruct.dcm" in dialog.message_label.text
+    assert "cannot be reached" in dialog.message_label.text
+    box.setEditText("PLAN at 104")
+    export(dialog)
+    assert "is not understood" in dialog.message_label.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -16,7 +17,7 @@ from TextSegmentLib.background import Pump
 from TextSegmentLib.engine.installer import Installation, InstallState, question, steps_for
 from TextSegmentLib.engine.interpreter import chosen_interpreter
 from TextSegmentLib.export.regions import list_regions
-from TextSegmentLib.export.request import Export
+from TextSegmentLib.export.request import Export, ExportResult
 from TextSegmentLib.export.sources import has_dicom_source
 from TextSegmentLib.export.writer import PackagesMissingError
 from TextSegmentLib.panel.export.export_form import ExportForm
@@ -85,7 +86,7 @@ class ExportDialog:
                 self._segmentation_node,
                 self._volume_node,
                 self.form.chosen,
-                self.form.request,
+                replace(self.form.request, destination=self.form.destination),
                 self._interpreter,
             )
         except TextSegmentError as error:
@@ -118,8 +119,20 @@ class ExportDialog:
                 self._missing = error.requirements
             self._say_error(error)
         else:
-            self._say(_("Written: {file}").format(file=exported.file.name), *exported.warnings)
+            self._say_result(exported)
         self._show()
+
+    def _say_result(self, exported: ExportResult) -> None:
+        done = [_("Written: {file}").format(file=exported.file.name)] if exported.file is not None else []
+        if exported.sent_to:
+            done.append(_("Sent to {name}.").format(name=exported.sent_to))
+        done += exported.warnings
+        if exported.not_sent is None:
+            self._say(*done)
+            return
+        if isinstance(exported.not_sent, PackagesMissingError):
+            self._missing = exported.not_sent.requirements
+        self._say_error(exported.not_sent, *done)
 
     def _install(self) -> None:
         interpreter, wheels = self._interpreter, settings.wheels_folder()
@@ -151,9 +164,10 @@ class ExportDialog:
         self.install_button.enabled = not self._is_busy
         self.install_button.visible = bool(self._missing)
 
-    def _say_error(self, error: TextSegmentError) -> None:
+    def _say_error(self, error: TextSegmentError, *before: str) -> None:
         color = colors_of(self.message_label).problem
-        self._say_html(f"<b style='color:{color}'>{escape(error.message)}</b>", escape(error.hint))
+        what = f"<b style='color:{color}'>{escape(error.message)}</b>"
+        self._say_html(*map(escape, before), what, escape(error.hint))
 
     def _say(self, *sentences: str) -> None:
         self._say_html(*map(escape, sentences))

@@ -10,6 +10,7 @@ import ctk
 import qt
 from slicer.i18n import tr as _
 
+from TextSegmentLib.export.destinations import Destination, known_destinations, typed_destination
 from TextSegmentLib.export.regions import SegmentRegion
 from TextSegmentLib.export.request import ExportRequest, Format, names_for
 
@@ -56,6 +57,16 @@ class ExportForm:
         self._hint(self.append_edit, _("no structure set"))
         self.path_edit = self._add_path(_("F&ile:"), ctk.ctkPathLineEdit.Files | ctk.ctkPathLineEdit.Writable)
         self.path_edit.toolTip = _("The file to write; nothing is overwritten.")
+        self._destinations = known_destinations()
+        self.send_box = self._add_box(
+            _("&Send to:"), ("", *(destination.name for destination in self._destinations))
+        )
+        self.send_box.editable = True
+        self.send_box.toolTip = _(
+            "A server of the DICOM module with storage enabled, AETITLE@host:port, or the address of a "
+            "DICOMweb service. Without a file, the object is sent only."
+        )
+        self.send_box.lineEdit().placeholderText = _("nobody")
         for box in (self.format_box, self.naming_box):
             box.connect("currentIndexChanged(int)", lambda _index: self.show_names())
         self.short_box.connect("toggled(bool)", lambda _is_checked: self.show_names())
@@ -64,8 +75,19 @@ class ExportForm:
         self.show_names()
 
     @property
+    def destination(self) -> Destination | None:
+        """The system to send to; None for none.
+
+        Raises:
+            SettingsError: What was typed is not understood.
+        """
+        text = self.send_box.currentText.strip()
+        known = {destination.name: destination for destination in self._destinations}
+        return known.get(text) or (typed_destination(text) if text else None)
+
+    @property
     def request(self) -> ExportRequest:
-        """The export request as the user has entered it."""
+        """The export request as the user has entered it, but for its destination."""
         kind = _FORMATS[self.format_box.currentIndex]
         append = self._path(self.append_edit) if kind is Format.STRUCTURE_SET else None
         return ExportRequest(

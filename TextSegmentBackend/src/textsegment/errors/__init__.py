@@ -45,6 +45,7 @@ from textsegment.errors.outputs import (
     DestinationRefusedError,
     DestinationUnreachableError,
     DiskFullError,
+    NothingFoundError,
     OutputError,
     OverlapError,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "JournalError",
     "LimitExceededError",
     "ModalityError",
+    "NothingFoundError",
     "OutOfMemoryError",
     "OutputError",
     "OverlapError",

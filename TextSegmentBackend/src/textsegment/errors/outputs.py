@@ -23,6 +23,12 @@ class OverlapError(OutputError):
     code = "structures_overlap"
 
 
+class NothingFoundError(OutputError):
+    """None of the structures was found, so there is nothing to write."""
+
+    code = "nothing_found"
+
+
 class DestinationError(OutputError):
     """The result could not be delivered to another system."""
 

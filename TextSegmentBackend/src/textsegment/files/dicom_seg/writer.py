@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import textsegment
-from textsegment.errors import GeometryError, OutputError
+from textsegment.errors import GeometryError, NothingFoundError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.inherited import inherited_from, now_for
@@ -69,14 +69,15 @@ def write_dicom_seg(
         GeometryError: The grid of the segmentation differs from that of the scan.
         SettingsError: The segmentation type is unknown.
         OverlapError: A label map is wanted, but structures overlap.
-        OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
+        NothingFoundError: None of the structures was found.
+        OutputError: The scan lacks identifiers, or the file cannot be written.
         DiskFullError: The disk is full.
     """
     source.require_referable()
     _require_grid_of(segmentation, source)
     found = [mask for mask in segmentation if not mask.statistics.is_empty]
     if not found:
-        raise OutputError("None of the structures was found, so there is nothing to write.")
+        raise NothingFoundError("None of the structures was found, so there is nothing to write.")
     kind = choose_type(segmentation_type, found, segmentation.geometry)
     with quiet_pydicom():
         dataset = _without_frames(kind, found, segmentation, source, names or {}, presentation, styles or {})

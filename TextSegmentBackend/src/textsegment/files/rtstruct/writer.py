@@ -17,7 +17,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RTStructureSetStorage, generate_
 from textsegment import __version__
 from textsegment.ascii_text import in_ascii
 from textsegment.caution import Caution, about
-from textsegment.errors import GeometryError, OutputError
+from textsegment.errors import GeometryError, NothingFoundError
 from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
 from textsegment.files.dicom.generation import generation_of
@@ -77,7 +77,8 @@ def write_rtstruct(
 
     Raises:
         GeometryError: The grid of the segmentation differs from that of the scan.
-        OutputError: Nothing was found, the scan lacks identifiers, or the file cannot be written.
+        NothingFoundError: None of the structures was found.
+        OutputError: The scan lacks identifiers, or the file cannot be written.
         DiskFullError: The disk is full.
         InputNotFoundError: The structure set to extend does not exist.
         InputUnreadableError: The structure set to extend is damaged or of another kind.
@@ -97,7 +98,7 @@ def write_rtstruct(
         missing = [mask for mask, contours in outlined if not contours]
         kept = [(mask, contours) for mask, contours in outlined if contours or keep_empty]
         if not kept:
-            raise OutputError("None of the structures was found, so there is nothing to write.")
+            raise NothingFoundError("None of the structures was found, so there is nothing to write.")
         is_unicode = presentation.unicode_names and is_declared(dataset)
         if is_unicode:
             dataset.SpecificCharacterSet = "ISO_IR 192"
