@@ -285,7 +285,7 @@ def test_status_of_every_error_that_a_server_reports():
     assert documented == {code: status_of(kinds[code]("")) for code in documented}
     # Of files, of results and of the client: no server sends these.
     rest = {"input_not_found", "input_unreadable", "output_unwritable", "structures_overlap", "stream_broken"}
-    rest |= {"disk_full", "expression_invalid"}
+    rest |= {"disk_full", "expression_invalid", "nothing_found"}
     rest |= {"settings_invalid", "port_in_use", "server_unreachable", "tls_failed", "server_timeout"}
     # Of the DICOM node, of templates and of the self-test.
     rest |= {"destination_failed", "destination_refused", "destination_unreachable", "series_incomplete"}
