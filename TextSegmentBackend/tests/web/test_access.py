@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
-from server_process import ServerProcess
-from watched_page import KEY, ask, drop, phantom_of
+import pytest
+from relay import Relay
+from server_process import ServerProcess, wait_until
+from watched_page import KEY, ask, drop, phantom_of, wait_for_masks
 
 
 def test_key_is_taken_out_of_the_address(page, keyed_server: ServerProcess):
@@ -46,3 +50,108 @@ def test_cancel_and_a_lost_server_are_survived(page, tmp_path):
     page.wait_for_selector("#problem:visible")
     assert "server" in page.inner_text("#problem")
     assert page.locator("#rows tr").count() == rows
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """A scan of several chunks, so that an upload can break between them."""
+    path = tmp_path / "phantom.nii"
+    voxels = np.tile(phantom_of(np.eye(4)), (5, 4, 5)) + np.arange(80, dtype=np.int16)
+    nib.save(nib.Nifti1Image(voxels, np.eye(4)), path)
+    return path
+
+
+class Fragile(Relay):
+    """Breaks as often as it has limits."""
+
+    limits: tuple[int, ...] = ()
+
+    @property
+    def most_bytes(self) -> int | None:
+        return self.limits[0] if self.limits else None
+
+    @most_bytes.setter
+    def most_bytes(self, value: int | None) -> None:
+        self.limits = self.limits[1:]
+
+
+def test_a_broken_upload_goes_on_where_it_broke(browser, scan):
+    """What has arrived is not sent again, but for once that the browser repeats by itself."""
+    with ServerProcess() as server, Fragile(server.port).running() as relay:
+        page = browser.new_page()
+        page.goto(relay.url)
+        page.wait_for_selector("#work:visible")
+        drop(page, scan)
+        size = 100 * 96 * 80 * 2
+        relay.limits = (size * 2 // 3,) * 2
+        relay.sent_bytes = 0
+        ask(page, "liver")
+        wait_for_masks(page, 1)
+        assert relay.most_bytes is None  # it has broken
+        assert size < relay.sent_bytes < size * 2
+        assert not page.is_visible("#problem")
+        page.close()
+
+
+def test_a_server_that_forgot_the_scan_gets_it_again(browser, scan):
+    """Another server at the same address has no volumes; nobody need notice."""
+    with ServerProcess() as first, ServerProcess() as second, Relay(first.port).running() as relay:
+        page = browser.new_page()
+        page.goto(relay.url)
+        page.wait_for_selector("#work:visible")
+        drop(page, scan)
+        ask(page, "liver")
+        wait_for_masks(page, 1)
+        relay.port = second.port
+        relay.cut()
+        ask(page, "liver, left kidney")
+        wait_for_masks(page, 2)
+        assert not page.is_visible("#problem")
+        page.close()
+
+
+def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
+    with ServerProcess(arguments=[{"seconds": 60.0}], max_queue=1) as server:
+        pages = [browser.new_page() for _ in range(3)]
+        for page in pages:
+            page.goto(server.url)
+            page.wait_for_selector("#work:visible")
+            drop(page, scan)
+        signs = ("#progress:visible", '#stage:has-text("1 ")', "#problem:visible")
+        for page, said in zip(pages, signs, strict=True):
+            ask(page, "liver")
+            page.wait_for_selector(said)
+        assert "queue" in pages[2].inner_text("#problem")
+        assert pages[2].is_visible("#segment")  # and may be clicked again
+        pages[1].click("#cancel")
+        pages[1].wait_for_selector("#segment:visible")
+        pages[2].click("#segment")
+        pages[2].wait_for_selector("#progress:visible")
+        pages[2].wait_for_selector('#stage:has-text("1 ")')
+        for page in pages:
+            page.close()
+
+
+def test_a_key_that_is_withdrawn_is_asked_for_again(browser, scan, tmp_path):
+    """The scan stays on the page, and segmenting goes on with the new key."""
+    keys = tmp_path / "keys"
+    keys.write_text(KEY + "\n")
+    keys.chmod(0o600)
+    with ServerProcess(token_file=str(keys)) as server:
+        page = browser.new_page()
+        page.goto(f"{server.url}/#key={KEY}")
+        page.wait_for_selector("#work:visible")
+        drop(page, scan)
+        page.fill("#text", "liver")
+        page.wait_for_selector("#segment:not([disabled])")
+        new = "new-" + KEY
+        keys.write_text(new + "\n")
+        wait_until(lambda: server.session(KEY).get(f"{server.url}/v1/info").status_code == 401, "new keys")
+        page.click("#segment")
+        page.wait_for_selector("#unlock:visible")
+        page.fill("#key", new)
+        page.click("#unlock button")
+        page.wait_for_selector("#planes:visible")
+        page.click("#segment")
+        wait_for_masks(page, 1)
+        page.close()

@@ -12,7 +12,7 @@ import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
 import { isOffered, save } from "./saving.js";
 import { Pen } from "./view/pen.js";
-import { WINDOWS, windowOf } from "./view/planes.js";
+import { windowNamed, windowsOf } from "./view/windows.js";
 import { Viewer } from "./view/viewer.js";
 
 const find = (id) => document.getElementById(id);
@@ -63,6 +63,8 @@ function takeKey() {
 async function connect() {
   state.info = await server.info();
   find("model").textContent = `${state.info.model} · ${state.info.device}`;
+  find("tidying").hidden = !state.info.features.includes("tidy");
+  find("tidy").checked = state.info.features.includes("tidy_usual");
   find("unlock").hidden = true;
   find("work").hidden = false;
 }
@@ -127,13 +129,14 @@ async function use(modality, reason) {
   results.clear();
   warn(state.scan.warnings);
   viewer.show(state.volume, shown);
-  setWindow(modality === "CT" ? "soft" : "all");
-  find("window").value = modality === "CT" ? "soft" : "all";
+  const windows = windowsOf(modality);
+  find("window").replaceChildren(...windows.map((name) => new Option(say(name), name)));
+  setWindow(windows[0]);
   await asking.resolve();
 }
 
 function setWindow(name) {
-  viewer.window = WINDOWS[name] ?? windowOf(state.volume.voxels);
+  viewer.window = windowNamed(name, state.volume.voxels);
   viewer.draw();
 }
 
@@ -145,7 +148,7 @@ async function segment() {
   const kept = wanted.filter((name) => results.get(name)?.edited);
   const prompts = wanted.filter((name) => !kept.includes(name));
   if (!prompts.length) throw new Problem("prompt_invalid", "All of these are corrected, and stay as they are.");
-  const done = await run((on, signal) => server.segment(state.volume, prompts, on, signal));
+  const done = await run((on, signal) => server.segment(state.volume, prompts, find("tidy").checked, on, signal));
   state.provenance = done.provenance;
   warn([...state.scan.warnings, ...done.warnings, ...kept.map((name) => `${name}: ${say("kept as it was corrected.")}`)]);
 }
@@ -217,6 +220,7 @@ async function carry(drawing) {
 }
 
 function onKey(event) {
+  if (event.key === "Escape" && !find("browser").open) state.job?.abort();
   const isTyping = ["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "radio" && event.target.type !== "range";
   if (!pen.structure || isTyping) return;
   if ((event.ctrlKey || event.metaKey) && event.key === "z") pen.undo();
@@ -273,7 +277,7 @@ async function guarded(action) {
       find("unlock").hidden = false;
       find("work").hidden = true;
     }
-    find("problem").textContent = problem.code ? `${say(problem.message)} ${problem.hint}`.trim() : "This is a defect of the page.";
+    find("problem").textContent = problem.code ? `${say(problem.message)} ${say(problem.hint)}`.trim() : "This is a defect of the page.";
     find("problem").hidden = false;
     if (!problem.code) console.error(problem);
   }

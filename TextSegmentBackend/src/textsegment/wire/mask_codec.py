@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from textsegment.doubt import Calibration, of
 from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
+from textsegment.origin import Origin
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.wire.caution_codec import read_warnings, warning_fields
@@ -96,7 +97,11 @@ def judged(payload: bytes, calibration: Calibration | None) -> bytes:
     head = read_object(payload[_LENGTH.size : end], "The head of a mask")
     statistics = read_statistics(head.fields("statistics"), _MOST_VOXELS)
     structure = head.text("structure", MAX_PROMPT_CHARACTERS)
-    doubt = of(StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), bool), statistics), calibration)
+    warnings = read_warnings(head, _MAX_WARNINGS, MAX_HEAD_BYTES)
+    # Who made a mask does not travel, but what was done to it is among its cautions.
+    origin = Origin(tidied=any(getattr(warning, "code", "").startswith("tidy_") for warning in warnings))
+    mask = StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), bool), statistics, warnings, origin)
+    doubt = of(mask, calibration)
     if doubt.caution is None:
         return payload
     fields = json.loads(payload[_LENGTH.size : end])

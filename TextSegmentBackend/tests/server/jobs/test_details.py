@@ -71,6 +71,21 @@ def test_the_server_judges_for_clients_that_cannot(monkeypatch, calibration, ver
     assert done == DONE
 
 
+def test_a_tidied_mask_is_judged_as_one(monkeypatch):
+    """What lay on the other side is gone, so a small share of it speaks against the mask no more."""
+    odd = replace(
+        PLAIN,
+        structure="left kidney",
+        statistics=replace(PLAIN.statistics, wrong_side_share=0.3, volume_ml=150.0, touches_border=False),
+        warnings=(),
+    )
+    tidied = replace(odd, warnings=(Caution("tidy_side", volume_ml=3.5),))
+    monkeypatch.setattr(f"{__name__}.FRAMES", (MaskReady(odd), MaskReady(tidied), DONE))
+    before, after = heads(sent(sends_details=True))
+    assert before["statistics"]["reasons"] == ["30 % of it lies on the other side of the body"]
+    assert "reasons" not in after["statistics"]
+
+
 @pytest.mark.parametrize("estimate", [False, True])
 def test_without_details_nothing_is_sent_that_an_old_client_refuses(estimate):
     frames = sent(sends_estimate=estimate)

@@ -20,9 +20,11 @@ export class Server {
     this.#key = key;
   }
 
-  /** Model, limits and structures. */
+  /** Model, limits and structures, and the `features` that the server has beyond the first version. */
   async info() {
-    return (await this.#ask("GET", "/v1/info")).json();
+    const answer = await this.#ask("GET", "/v1/info");
+    const features = (answer.headers.get("TextSegment-Features") ?? "").split(",").map((name) => name.trim());
+    return { ...(await answer.json()), features };
   }
 
   /** A chest CT to try the page with. */
@@ -74,12 +76,13 @@ export class Server {
    *
    * @param {Volume} volume The scan.
    * @param {string[]} prompts Structures, in the words of the model.
+   * @param {boolean} tidy Whether masks are tidied by rules of anatomy.
    * @param {object} on As for `readAnswer`; `progress` also with the stage "uploading".
    * @param {AbortSignal} signal Cancels the job.
    */
-  async segment(volume, prompts, on, signal) {
+  async segment(volume, prompts, tidy, on, signal) {
     const digest = await volume.digest();
-    const body = JSON.stringify({ volume: digest, prompts, estimate: true, details: true });
+    const body = JSON.stringify({ volume: digest, prompts, estimate: true, details: true, ...(tidy && { tidy }) });
     return this.#compute(volume, digest, "/v1/segment", body, "application/json", on, signal);
   }
 

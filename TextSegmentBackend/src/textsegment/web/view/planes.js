@@ -59,25 +59,6 @@ function screenAxis(grid, direction) {
   return { axis, flipped: sign > 0, size: grid.shape[axis] };
 }
 
-/** Grey levels: the value in the middle, and the width from black to white. */
-export const WINDOWS = {
-  soft: { level: 40, width: 400 },
-  lung: { level: -600, width: 1500 },
-  bone: { level: 400, width: 1800 },
-  brain: { level: 40, width: 80 },
-};
-
-/** A window that shows all but the darkest and brightest voxels. */
-export function windowOf(voxels) {
-  const step = Math.max(1, Math.floor(voxels.length / 100_000));
-  const sample = new Float64Array(Math.ceil(voxels.length / step));
-  for (let n = 0; n < sample.length; n += 1) sample[n] = voxels[n * step];
-  sample.sort();
-  const low = sample[Math.floor(0.005 * (sample.length - 1))];
-  const high = sample[Math.ceil(0.995 * (sample.length - 1))];
-  return { level: (low + high) / 2, width: Math.max(high - low, 1e-6) };
-}
-
 /** Draw a slice of the image in grey into an ImageData of the size of the plane. */
 export function drawSlice(picture, volume, plane, slice, { level, width }) {
   const pixels = new Uint32Array(picture.data.buffer);
