@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from textsegment.files.images.nifti import write_nifti
 from textsegment.model.config import SATConfig
 from textsegment.training.loop.parallel import Processes
 from textsegment.training.run import Run
-from textsegment.training.sampling.draws import Draw
 from textsegment.training.settings import DEMO_RECIPE, TrainingSettings
 from textsegment.training.trainer import Trainer
 
@@ -121,14 +119,14 @@ def run_slowly(data: str, folder: str) -> None:
     """Train to the first checkpoint and wait to be killed."""
     torch.set_num_threads(1)
     each = trainer(DataSet(data), Path(folder))
-    step = each._train_step
+    learn = each.learn
 
-    def wait_after_four(draws: Sequence[Draw]) -> float:
+    def wait_after_five() -> float:
         if each.step == 5:
             time.sleep(600)
-        return step(draws)
+        return learn()
 
-    each._train_step = wait_after_four  # type: ignore[method-assign]
+    each.learn = wait_after_five  # type: ignore[method-assign]
     each.run()
 
 

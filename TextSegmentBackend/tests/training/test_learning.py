@@ -112,10 +112,10 @@ def test_training_stops_when_held_out_patients_no_longer_gain(spheres: DataSet, 
 
 
 def test_a_run_does_not_go_on_with_other_settings(spheres: DataSet, tmp_path: Path) -> None:
-    from textsegment.errors import CheckpointError
+    from textsegment.errors import CheckpointError, SettingsError
 
     trainer(spheres, tmp_path, steps=1).run()
-    with pytest.raises(CheckpointError, match="batch"):
+    with pytest.raises(SettingsError, match="batch"):
         trainer(spheres, tmp_path, batch=2)
     (tmp_path / "last.pt").write_bytes(b"PK")
     with pytest.raises(CheckpointError, match="damaged"):

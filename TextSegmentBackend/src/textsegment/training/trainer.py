@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from textsegment.datasets.data_set import DataSet
-from textsegment.errors import CheckpointError, SettingsError
-from textsegment.files.atomic import make_folder
+from textsegment.errors import SettingsError
 from textsegment.model.bfloat16 import has_fast_bfloat16
 from textsegment.model.config import SATConfig
 from textsegment.training.loop.log import RunLog, duration
 from textsegment.training.loop.parallel import Processes, device_of
-from textsegment.training.loop.state import read_state, save_state
+from textsegment.training.loop.resumable_run import Kept, Report, ResumableRun, use_rate
 from textsegment.training.losses.objective import Objective
 from textsegment.training.network.export import card_of, export, load_start
 from textsegment.training.network.learner import Learner
@@ -32,15 +31,16 @@ from textsegment.training.sampling.cases import TrainingCases
 from textsegment.training.sampling.draws import Draw, Draws, random_of_loss
 from textsegment.training.settings import TrainingSettings
 
-Report = Callable[[str], None]
 REPORT_EVERY = 20
 REVIVE_EVERY = 300
 MOST_LEFT_OUT = 20
 LOST_DICE, FOUND_DICE = 0.03, 0.3
+# May differ when a run goes on: they do not change what was learnt so far.
+_FREE = ("steps", "checkpoint_every", "validate_every", "patience", "cache_gb", "workers", "learning_rate")
 _ALONE = Processes()
 
 
-class Trainer:
+class Trainer(ResumableRun):
     """Training run in a folder, with ``last.pt`` to resume from and a weights file to use.
 
     Args:
@@ -55,7 +55,8 @@ class Trainer:
 
     Raises:
         InputError: The sets are for another grid than that of the model, or have nothing to learn.
-        CheckpointError: The run in the folder has other settings, or the weights to start from do not fit.
+        SettingsError: The run in the folder has other settings.
+        CheckpointError: Its checkpoint is damaged, or the weights to start from do not fit.
     """
 
     def __init__(
@@ -70,15 +71,16 @@ class Trainer:
         replay: Sequence[DataSet] = (),
         processes: Processes = _ALONE,
     ) -> None:
+        super().__init__(
+            folder,
+            steps=settings.steps,
+            checkpoint_every=settings.checkpoint_every,
+            report=report,
+            writes=processes.is_first,
+        )
         for data in (*sets, *replay):
             require_grid(data, config)
-        self.config, self.settings, self.sets, self.folder, self.report = (
-            config,
-            settings,
-            sets,
-            folder,
-            report,
-        )
+        self.config, self.settings, self.sets = config, settings, sets
         self.processes, self.device, self.start_from = processes, device_of(processes), start_from
         crop = settings.sizes[0][0] if settings.sizes else config.patch_size
         cache_bytes = int(settings.cache_gb * 1e9)
@@ -101,10 +103,12 @@ class Trainer:
         self.objective = Objective(settings)
         wanted = settings.bfloat16
         self.bfloat16 = has_fast_bfloat16(self.device) if wanted is None else wanted
-        self.step, self.best, self.best_step, self.since_best = 0, -1.0, 0, 0
+        self.best, self.best_step, self.since_best = -1.0, 0, 0
         self._left_out, self._last_loss = 0, 0.0
+        self._losses: list[float] = []
+        self._log: RunLog | None = None
         self.dice: dict[Prompt, float] = {}  # running mean over training patches
-        self._resume()
+        self.resume(self.device)
 
     @property
     def weights_path(self) -> Path:
@@ -118,35 +122,46 @@ class Trainer:
         assert isinstance(averaged, Learner)
         return averaged
 
-    def run(self) -> Path:
-        """Train to the last step, or until validation no longer improves; return the weights file."""
-        make_folder(self.folder)
-        log = RunLog(self.folder, self.step) if self.processes.is_first else None
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Settings that a run keeps when it goes on."""
+        return {name: repr(value) for name, value in asdict(self.settings).items() if name not in _FREE}
+
+    def kept(self) -> Mapping[str, Kept]:
+        """Return the model, its running mean, and the optimizer."""
+        return {"learner": self.learner, "average": self.average, "optimizer": self.optimizer}
+
+    def begin(self) -> None:
+        """Open the log, validate what training starts from, and let workers prepare patches."""
+        self._log = RunLog(self.folder, self.step) if self.processes.is_first else None
         if self.step == 0 and self.start_from is not None and self._validates:
-            self._validate(log)  # what there is to be better than
-        losses: list[float] = []
-        began, first = time.monotonic(), self.step
-        self.report(
-            f"{self.learning:,} of {sum(p.numel() for p in self.learner.parameters()):,} weights learn"
-        )
-        places = self.processes.places(self.settings.batch)
-        draws = self.draws.ahead(self.step, places)
-        while self.step < self.settings.steps and not self._gave_up():
-            losses.append(self._train_step([next(draws) for _ in places]))
-            self.step += 1
-            if self.step % REPORT_EVERY == 0 or self.step == self.settings.steps:
-                seconds = (time.monotonic() - began) / (self.step - first)
-                self._tell(log, sum(losses) / len(losses), seconds)
-                losses = []
-            if self._is_due(REVIVE_EVERY) and self.settings.revive:
-                self.revive()
-            if self._is_due(self.settings.validate_every) and self._validates:
-                self._validate(log)
-            if self._is_due(self.settings.checkpoint_every):
-                self._save()
+            self._validate()  # what there is to be better than
+        total = sum(parameter.numel() for parameter in self.learner.parameters())
+        self.report(f"{self.learning:,} of {total:,} weights learn")
+        self._places = self.processes.places(self.settings.batch)
+        self._ahead: Iterator[Draw] = self.draws.ahead(self.step, self._places)
+        self._began, self._first = time.monotonic(), self.step
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all steps are taken, or held-out patients no longer gain."""
+        return super().is_over or 0 < self.settings.patience <= self.since_best
+
+    def after_step(self, loss: float) -> None:
+        """Report, restart lost structures, and validate when it is time."""
+        self._losses.append(loss)
+        if self._is_due(REPORT_EVERY) or self.step == self.settings.steps:
+            self._tell()
+        if self._is_due(REVIVE_EVERY) and self.settings.revive:
+            self.revive()
+        if self._is_due(self.settings.validate_every) and self._validates:
+            self._validate()
+
+    def finish(self) -> Path:
+        """Validate the last weights, and return the weights file."""
         if self._validates and self.step % self.settings.validate_every:
-            self._validate(log)
-        self._save()
+            self._validate()
+        self.save()
         return self.weights_path
 
     @property
@@ -156,10 +171,9 @@ class Trainer:
     def _is_due(self, every: int) -> bool:
         return every > 0 and self.step % every == 0
 
-    def _gave_up(self) -> bool:
-        return 0 < self.settings.patience <= self.since_best
-
-    def _train_step(self, draws: Sequence[Draw]) -> float:
+    def learn(self) -> float:
+        """Learn from one batch, of which each process computes its places."""
+        draws = [next(self._ahead) for _ in self._places]
         self.optimizer.zero_grad()
         loss = 0.0
         found: list[tuple[int, dict[Prompt, float]]] = []
@@ -175,8 +189,7 @@ class Trainer:
             self._leave_out()
             return self._last_loss
         self._left_out, self._last_loss = 0, mean_loss
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate(self.step)
+        use_rate(self.optimizer, self.settings.rate(self.step))
         self.optimizer.step()
         self.average.update_parameters(self.learner)
         for _, dice in sorted((entry for _, entries in everywhere for entry in entries), key=lambda e: e[0]):
@@ -207,15 +220,17 @@ class Trainer:
         torch.autograd.backward(outcome.loss * share)
         return float(outcome.loss.detach()) * share, outcome.dice
 
-    def _tell(self, log: RunLog | None, loss: float, seconds: float) -> None:
-        if log is None:
+    def _tell(self) -> None:
+        loss, self._losses = sum(self._losses) / len(self._losses), []
+        if self._log is None:
             return
+        seconds = (time.monotonic() - self._began) / (self.step - self._first)
         dice = sum(self.dice.values()) / max(len(self.dice), 1)
-        log.add_step(self.step, loss, dice, self.settings.rate(self.step - 1), seconds)
+        self._log.add_step(self.step, loss, dice, self.settings.rate(self.step - 1), seconds)
         left = duration(seconds * (self.settings.steps - self.step))
         self.report(f"step {self.step}  loss {loss:.3f}  dice {dice:.3f}  {left} left")
 
-    def _validate(self, log: RunLog | None) -> None:
+    def _validate(self) -> None:
         scores: list[Score] = validate(self.averaged, self.held_out) if self.processes.is_first else []
         if self.step == 0:  # what it did not know, it cannot find
             scores = [s if self._knew(s) else replace(s, dice=0.0) for s in scores]
@@ -225,8 +240,8 @@ class Trainer:
             self.best, self.best_step, self.since_best = value, self.step, 0
             if self.processes.is_first:
                 self._export()
-        if log is not None:
-            log.add_scores(self.step, [s for s in scores if self.step > 0 or self._knew(s)])
+        if self._log is not None:
+            self._log.add_scores(self.step, [s for s in scores if self.step > 0 or self._knew(s)])
             self.report(
                 f"held-out patients: dice {value:.3f} (best {self.best:.3f} at step {self.best_step})"
             )
@@ -240,38 +255,24 @@ class Trainer:
             card["validation_dice"] = f"{self.best:.4f}"
         export(self.averaged, self.weights_path, card)
 
-    def _save(self) -> None:
-        if not self.processes.is_first:
-            return
-        state = {
-            "step": self.step,
-            "learner": self.learner.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+    def save(self) -> None:
+        """Write a checkpoint and, unless validation chooses the weights to use, those of this step."""
+        super().save()
+        if self.best < 0 and self.processes.is_first:
+            self._export()
+
+    def progress(self) -> dict[str, Any]:
+        """Return the running Dice of each prompt, and the best validation."""
+        return {
             "dice": [[*prompt, value] for prompt, value in self.dice.items()],
             "best": [self.best, self.best_step, self.since_best],
         }
-        save_state(self.folder, self.settings, state)
-        if self.best < 0:  # nothing was validated: the last is what there is
-            self._export()
 
-    def _resume(self) -> None:
-        state: dict[str, Any] | None = read_state(self.folder, self.settings, self.device)
-        if state is None:
-            return
-        try:
-            self.learner.load_state_dict(state["learner"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise CheckpointError(
-                "The run in this folder has another architecture or other structures.", "Give another folder."
-            ) from error
-        self.step = int(state["step"])
-        self.dice = {(str(name), str(of)): float(value) for name, of, value in state["dice"]}
-        best, best_step, since_best = state["best"]
+    def restore(self, progress: Mapping[str, Any]) -> None:
+        """Take back what ``progress`` returned."""
+        self.dice = {(str(name), str(of)): float(value) for name, of, value in progress["dice"]}
+        best, best_step, since_best = progress["best"]
         self.best, self.best_step, self.since_best = float(best), int(best_step), int(since_best)
-        self.report(f"resumed at step {self.step}")
 
     def revive(self) -> None:
         """Restart structures that are never found from the embedding of a similarly named one that is found.

@@ -135,11 +135,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(some, pieces, tmp_path):
     whole = TextTrainer(tower_of(pieces), some, tmp_path / "whole", settings, str)
     whole.run()
     first = TextTrainer(tower_of(pieces), some, tmp_path / "parts", settings, str, checkpoint_every=4)
-    first.train_step()
+    first.take_step()
     first._before = {"all": {}}
     for _ in range(4):
-        first.train_step()
-    first._save()
+        first.take_step()
+    first.save()
     resumed = TextTrainer(tower_of(pieces, seed=5), some, tmp_path / "parts", settings, str)
     assert resumed.step == 5
     resumed.run()
@@ -160,7 +160,7 @@ def test_open_layers_are_all_that_learns(some, pieces, tmp_path):
     tower = tower_of(pieces)
     before = {name: tensor.clone() for name, tensor in tower.state_dict().items()}
     trainer = TextTrainer(tower, some, tmp_path, TextSettings(steps=3, batch_size=8, open_layers=1), str)
-    trainer.train_step()
+    trainer.take_step()
     changed = {name for name, tensor in tower.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed
     assert all(name.startswith(("encoder.mpnet.layers.0", "log_scale")) for name in changed)
@@ -241,13 +241,13 @@ def test_a_resumed_stage_2_equals_an_uninterrupted_one(spheres, some, pieces, tm
     whole = image_trainer(spheres, some, pieces, tmp_path / "whole", 4)
     first = image_trainer(spheres, some, pieces, tmp_path / "parts", 4)
     for _ in range(4):
-        whole.train_step()
+        whole.take_step()
     for _ in range(2):
-        first.train_step()
-    first._save()
+        first.take_step()
+    first.save()
     resumed = image_trainer(spheres, some, pieces, tmp_path / "parts", 4)
     for _ in range(2):
-        resumed.train_step()
+        resumed.take_step()
     for name, tensor in (*whole.image.state_dict().items(), *whole.text.state_dict().items()):
         there = resumed.image if name in resumed.image.state_dict() else resumed.text
         assert torch.equal(tensor, there.state_dict()[name]), name

@@ -1,22 +1,19 @@
-"""Stage 2: images of structures and their names come to the same vectors; in every second step, texts do.
-
-A run that goes on after an interruption equals one that was never interrupted.
-"""
+"""Stage 2: images of structures and their names come to the same vectors; in every second step, texts do."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.atomic import atomic_output
 from textsegment.model.checkpoints.checkpoint import save_knowledge
 from textsegment.model.checkpoints.text_file import save_text_encoder
 from textsegment.model.text.text_encoder import modality_index
@@ -26,14 +23,8 @@ from textsegment.training.knowledge.loss import image_text_loss, text_text_loss
 from textsegment.training.knowledge.pairs import PairSampler
 from textsegment.training.knowledge.structure_crops import StructureCrop, StructureSampler
 from textsegment.training.knowledge.text_tower import FIRST_SCALE, LARGEST_SCALE, TextTower
-from textsegment.training.knowledge.text_training import (
-    CHECKPOINT_FILE,
-    ENCODER_FILE,
-    Report,
-    TextSettings,
-    apply,
-    load_state,
-)
+from textsegment.training.knowledge.text_training import ENCODER_FILE, TextSettings, apply, identity_of
+from textsegment.training.loop.resumable_run import Kept, Report, ResumableRun
 from textsegment.training.network.learner import Learner
 from textsegment.training.network.prompts import FrozenText
 
@@ -58,7 +49,7 @@ class ImageTextData:
     validation: StructureSampler | None
 
 
-class ImageTextTrainer:
+class ImageTextTrainer(ResumableRun):
     """A run of stage 2 in a folder.
 
     Args:
@@ -85,49 +76,48 @@ class ImageTextTrainer:
         report: Report,
         checkpoint_every: int = 100,
     ) -> None:
-        self.text, self.image, self.data, self.folder, self.settings = text, image, data, folder, settings
-        self._report, self._checkpoint_every = report, checkpoint_every
-        self._log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+        super().__init__(folder, steps=settings.steps, checkpoint_every=checkpoint_every, report=report)
+        self.text, self.image, self.data, self.settings = text, image, data, settings
+        self._scale = _Scale()
         self._pairs = PairSampler(data.knowledge, settings.batch_size, settings.seed)
         self._ids = {label: number for number, label in enumerate(data.training.labels)}
-        learnt = [*text.parameters(), *image.parameters(), self._log_scale]
+        learnt = [*text.parameters(), *image.parameters(), *self._scale.parameters()]
         self._optimizer = torch.optim.AdamW(learnt, settings.learning_rate, weight_decay=0.0)
-        self._identity = json.dumps(
-            [asdict(settings), asdict(text.encoder.config), data.knowledge.digest, data.training.labels],
-            sort_keys=True,
-        )
-        self.step = 0
-        make_folder(folder)
-        state = load_state(folder / CHECKPOINT_FILE, self._identity)
-        if state is not None:
-            self._restore(state)
+        self.resume()
 
-    def run(self) -> Path:
-        """Train to the last step, measure what was learnt, and return the path of the text encoder."""
-        while self.step < self.settings.steps:
-            kind = "texts" if self.step % 2 else "images"
-            loss = self.train_step()
-            if self.step % _REPORT_EVERY in (0, 1):
-                self._report(f"step {self.step} loss of {kind} {loss:.3f}")
-            if self.step % self._checkpoint_every == 0:
-                self._save()
-        self._save()
-        return self._finish()
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Settings, size of the text encoder, digest of the knowledge, and structures."""
+        own = identity_of(self.settings, self.text, self.data.knowledge)
+        return own | {"structures": repr(self.data.training.labels)}
 
-    def train_step(self) -> float:
-        """Take one step and return its loss: images and texts in even steps, texts alone in odd ones."""
+    def kept(self) -> Mapping[str, Kept]:
+        """Return both encoders, their temperature, and the optimizer."""
+        return {
+            "text": self.text,
+            "image": self.image,
+            "scale": self._scale,
+            "optimizer": self._optimizer,
+        }
+
+    def learn(self) -> float:
+        """Learn from images and texts in even steps, from texts alone in odd ones."""
         loss = self._text_loss() if self.step % 2 else self._image_loss()
         apply(loss, self._optimizer, self.settings.rate(self.step))
-        self.step += 1
         return float(loss.detach())
+
+    def after_step(self, loss: float) -> None:
+        """Report the loss of both kinds of steps now and then."""
+        kind = "images" if self.step % 2 else "texts"
+        if self.step % _REPORT_EVERY in (0, 1):
+            self.report(f"step {self.step} loss of {kind} {loss:.3f}")
 
     def _image_loss(self) -> Tensor:
         crops = self.data.training.draw(self.step, _CROPS)
         images = torch.cat([self.image(crop.image, crop.masks) for crop in crops])
         texts = torch.cat([self.names(crop.structures, crop.modality) for crop in crops])
         ids = [self._ids[name, crop.modality] for crop in crops for name in crop.structures]
-        scale = self._log_scale.exp().clamp(max=LARGEST_SCALE)
-        return image_text_loss(images, texts, torch.tensor(ids), scale)
+        return image_text_loss(images, texts, torch.tensor(ids), self._scale())
 
     def _text_loss(self) -> Tensor:
         """Return the loss of stage 1 before and after the projection, added."""
@@ -169,12 +159,14 @@ class ImageTextTrainer:
             "bank": len(labels),
         }
 
-    def _finish(self) -> Path:
+    def finish(self) -> Path:
+        """Measure what was learnt, write both encoders, and return the path of the text encoder."""
+        self.save()
         content = {"settings": asdict(self.settings)}
         for split, sampler in (("train", self.data.training), ("validation", self.data.validation)):
             if sampler is not None:
                 content[split] = self.measured(sampler.every_structure())
-                self._report(f"{split}: {json.dumps(content[split])}")
+                self.report(f"{split}: {json.dumps(content[split])}")
         with atomic_output(self.folder / IMAGE_RETRIEVAL_FILE) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
         self._write_start()
@@ -196,22 +188,14 @@ class ImageTextTrainer:
         save_knowledge(learner.network, encoder, self.folder / START_FILE, source)
         self.text.requires_grad_(True)
 
-    def _save(self) -> None:
-        state = {
-            "identity": self._identity,
-            "step": self.step,
-            "text": self.text.state_dict(),
-            "image": self.image.state_dict(),
-            "log_scale": self._log_scale.detach(),
-            "optimizer": self._optimizer.state_dict(),
-        }
-        with atomic_output(self.folder / CHECKPOINT_FILE) as path:
-            torch.save(state, path)
 
-    def _restore(self, state: dict[str, Any]) -> None:
-        self.step = int(state["step"])
-        self.text.load_state_dict(state["text"])
-        self.image.load_state_dict(state["image"])
-        self._log_scale.data.copy_(state["log_scale"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._report(f"goes on at step {self.step}")
+class _Scale(nn.Module):
+    """Learnt factor of the similarities."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
+
+    def forward(self) -> Tensor:
+        """Return the factor, at most 100."""
+        return self.log.exp().clamp(max=LARGEST_SCALE)

@@ -15,7 +15,8 @@ from textsegment.training.knowledge.image_training import ImageTextData, ImageTe
 from textsegment.training.knowledge.knowledge import Knowledge
 from textsegment.training.knowledge.structure_crops import StructureSampler
 from textsegment.training.knowledge.text_tower import SIZES, TextTower, pieces_of
-from textsegment.training.knowledge.text_training import Report, TextSettings, TextTrainer
+from textsegment.training.knowledge.text_training import TextSettings, TextTrainer
+from textsegment.training.loop.resumable_run import Report
 
 STAGE_2_FOLDER = "image-text"
 

@@ -1,14 +1,10 @@
-"""Stage 1: the text encoder learns which texts mean the same.
-
-A run that goes on after an interruption equals one that was never interrupted.
-"""
+"""Stage 1: the text encoder learns which texts mean the same."""
 
 from __future__ import annotations
 
 import json
 import math
-import pickle
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textsegment.errors import CheckpointError, SettingsError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.atomic import atomic_output
 from textsegment.model.checkpoints.text_file import save_text_encoder
 from textsegment.training.knowledge.knowledge import Knowledge
 from textsegment.training.knowledge.loss import text_text_loss
 from textsegment.training.knowledge.pairs import PairSampler
 from textsegment.training.knowledge.retrieval import retrieve_by_language
 from textsegment.training.knowledge.text_tower import TextTower
+from textsegment.training.loop.resumable_run import Kept, Report, ResumableRun, use_rate
 
-CHECKPOINT_FILE, ENCODER_FILE, RETRIEVAL_FILE = "last.pt", "text-encoder.safetensors", "retrieval.json"
+ENCODER_FILE, RETRIEVAL_FILE = "text-encoder.safetensors", "retrieval.json"
 KNOWLEDGE_FILE = "knowledge.jsonl"
 _REPORT_EVERY = 20
-_DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError)
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class TextSettings:
         )
 
 
-class TextTrainer:
+class TextTrainer(ResumableRun):
     """A run of stage 1 in a folder.
 
     Args:
@@ -92,39 +85,42 @@ class TextTrainer:
         report: Report,
         checkpoint_every: int = 200,
     ) -> None:
-        self.tower, self.knowledge, self.folder, self.settings = tower, knowledge, folder, settings
-        self._report, self._checkpoint_every = report, checkpoint_every
+        super().__init__(folder, steps=settings.steps, checkpoint_every=checkpoint_every, report=report)
+        self.tower, self.knowledge, self.settings = tower, knowledge, settings
         self._pairs = PairSampler(knowledge, settings.batch_size, settings.seed)
         self._freeze()
         learnt = [parameter for parameter in tower.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.AdamW(learnt, settings.learning_rate, weight_decay=0.0)
-        self._identity = json.dumps(
-            [asdict(settings), asdict(tower.encoder.config), knowledge.digest], sort_keys=True
-        )
-        self.step = 0
         self._before: dict[str, object] = {}
-        make_folder(folder)
-        self._resume()
+        self._total = 0.0
+        self.resume()
 
-    def run(self) -> Path:
-        """Train to the last step, measure what was learnt, and return the path of the encoder."""
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Settings, size of the encoder, and digest of the knowledge."""
+        return identity_of(self.settings, self.tower, self.knowledge)
+
+    def kept(self) -> Mapping[str, Kept]:
+        """Return the encoder and the optimizer."""
+        return {"tower": self.tower, "optimizer": self._optimizer}
+
+    def progress(self) -> dict[str, Any]:
+        """Return what was measured before the first step."""
+        return {"untrained": self._before}
+
+    def restore(self, progress: Mapping[str, Any]) -> None:
+        """Take back what ``progress`` returned."""
+        self._before = progress["untrained"]
+
+    def begin(self) -> None:
+        """Write what is learnt from, and measure the untrained encoder."""
         if not self._before:
             self.knowledge.write(self.folder / KNOWLEDGE_FILE)
             self._before = self.measured()
-            self._report(f"untrained: {_in_words(self._before)}")
-        total = 0.0
-        while self.step < self.settings.steps:
-            total += self.train_step()
-            if self.step % _REPORT_EVERY == 0:
-                self._report(f"step {self.step} loss {total / _REPORT_EVERY:.3f}")
-                total = 0.0
-            if self.step % self._checkpoint_every == 0:
-                self._save()
-        self._save()
-        return self._finish()
+            self.report(f"untrained: {_in_words(self._before)}")
 
-    def train_step(self) -> float:
-        """Take one step and return its loss."""
+    def learn(self) -> float:
+        """Learn from one batch of pairs."""
         pairs = self._pairs.draw(self.step)
         random = np.random.default_rng((self.settings.seed, self.step, 1))
         loss = text_text_loss(
@@ -134,8 +130,26 @@ class TextTrainer:
             self.tower.scale,
         )
         apply(loss, self._optimizer, self.settings.rate(self.step))
-        self.step += 1
         return float(loss.detach())
+
+    def after_step(self, loss: float) -> None:
+        """Report the mean loss now and then."""
+        self._total += loss
+        if self.step % _REPORT_EVERY == 0:
+            self.report(f"step {self.step} loss {self._total / _REPORT_EVERY:.3f}")
+            self._total = 0.0
+
+    def finish(self) -> Path:
+        """Measure what was learnt, and return the path of the encoder."""
+        self.save()
+        after = self.measured()
+        self.report(f"trained: {_in_words(after)}")
+        content = {"settings": asdict(self.settings), "untrained": self._before, "trained": after}
+        with atomic_output(self.folder / RETRIEVAL_FILE) as temporary:
+            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        path = self.folder / ENCODER_FILE
+        save_text_encoder(self.tower.encoder, path, {"stage": "1", "knowledge_sha256": self.knowledge.digest})
+        return path
 
     def measured(self) -> dict[str, object]:
         """Return how well held-out synonyms are found now, by group of languages."""
@@ -150,65 +164,19 @@ class TextTrainer:
         for layer in list(mpnet.layers)[max(0, len(mpnet.layers) - self.settings.open_layers) :]:
             layer.requires_grad_(True)
 
-    def _finish(self) -> Path:
-        after = self.measured()
-        self._report(f"trained: {_in_words(after)}")
-        content = {"settings": asdict(self.settings), "untrained": self._before, "trained": after}
-        with atomic_output(self.folder / RETRIEVAL_FILE) as temporary:
-            temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        path = self.folder / ENCODER_FILE
-        save_text_encoder(self.tower.encoder, path, {"stage": "1", "knowledge_sha256": self.knowledge.digest})
-        return path
 
-    def _save(self) -> None:
-        state = {
-            "identity": self._identity,
-            "step": self.step,
-            "tower": self.tower.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "untrained": self._before,
-        }
-        with atomic_output(self.folder / CHECKPOINT_FILE) as path:
-            torch.save(state, path)
-
-    def _resume(self) -> None:
-        state = load_state(self.folder / CHECKPOINT_FILE, self._identity)
-        if state is None:
-            return
-        self.step, self._before = int(state["step"]), state["untrained"]
-        self.tower.load_state_dict(state["tower"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._report(f"goes on at step {self.step}")
+def identity_of(settings: TextSettings, tower: TextTower, knowledge: Knowledge) -> dict[str, str]:
+    """Return what a run keeps when it goes on."""
+    own = {name: repr(value) for name, value in asdict(settings).items()}
+    return own | {"size": repr(tower.encoder.config), "knowledge": knowledge.digest}
 
 
 def apply(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Take one step of an optimizer at a learning rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    use_rate(optimizer, rate)
     optimizer.zero_grad()
     torch.autograd.backward(loss)
     optimizer.step()
-
-
-def load_state(path: Path, identity: str) -> dict[str, Any] | None:
-    """Read the checkpoint of a run; None if there is none yet.
-
-    Raises:
-        SettingsError: It is of a run with other settings.
-        CheckpointError: It is damaged.
-    """
-    if not path.is_file():
-        return None
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-        is_same = state["identity"] == identity
-    except _DAMAGE as error:
-        raise CheckpointError(f"{path.name} is damaged.", "Choose another folder for the run.") from error
-    if not is_same:
-        raise SettingsError(
-            "The folder holds a run with other settings, knowledge or size.", "Choose another folder."
-        )
-    return state
 
 
 def _in_words(found: dict[str, object]) -> str:
