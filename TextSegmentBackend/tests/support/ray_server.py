@@ -121,7 +121,7 @@ def run_ray() -> None:
     )
     import ray
 
-    from textsegment.server.engines.ray.cluster import init_ray
+    from textsegment.own_ray import init_ray
 
     started = init_ray(address="local", include_dashboard=False, log_to_driver=False, logging_level="error")
     address = started.address_info["gcs_address"]

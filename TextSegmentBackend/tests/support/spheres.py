@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from textsegment.datasets.data_set import DataSet
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.config import SATConfig
 from textsegment.training.loop.parallel import Processes
+from textsegment.training.loop.resumable_run import Report
 from textsegment.training.run import Run
 from textsegment.training.settings import DEMO_RECIPE, TrainingSettings
 from textsegment.training.trainer import Trainer
@@ -130,8 +133,23 @@ def run_slowly(data: str, folder: str) -> None:
     each.run()
 
 
-def train_in_a_process(processes: Processes, run: Run) -> None:
+def train_in_a_process(processes: Processes, report: Report, run: Run) -> None:
     """Train as one of several processes, on one core."""
     torch.set_num_threads(1)
     sets = [DataSet(folder) for folder in run.sets]
-    Trainer(run.config, run.settings, sets, run.folder, lambda line: None, processes=processes).run()
+    Trainer(run.config, run.settings, sets, run.folder, report, processes=processes).run()
+
+
+def train_and_die_once(processes: Processes, report: Report, run: Run) -> None:
+    """Train as one of several processes, of which the second is killed in its sixth step, the first time."""
+    torch.set_num_threads(1)
+    learn, has_died = Trainer.learn, run.folder / "has-died"
+
+    def learn_or_die(self: Trainer) -> float:
+        if self.step == 5 and processes.rank == 1 and not has_died.exists():
+            has_died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return learn(self)
+
+    Trainer.learn = learn_or_die  # type: ignore[method-assign]
+    train_in_a_process(processes, report, run)

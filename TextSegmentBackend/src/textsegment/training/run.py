@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textsegment.datasets.data_set import DataSet
+from textsegment.files.atomic import make_folder
 from textsegment.model.config import SATConfig
-from textsegment.training.loop.parallel import Processes, joined, launch
+from textsegment.training.loop.parallel import Processes, joined, launch, say_nothing
+from textsegment.training.loop.ray_processes import launch_on_ray
+from textsegment.training.loop.resumable_run import Report
 from textsegment.training.outcome.page import write_page
 from textsegment.training.settings import TrainingSettings
 from textsegment.training.trainer import Trainer
@@ -34,29 +36,39 @@ class Run:
     start_from: str | None = None
     replay: tuple[Path, ...] = ()
 
+    def anywhere(self) -> Run:
+        """Return the same run with paths that hold in any folder."""
+        start = self.start_from
+        if start is not None and Path(start).exists():
+            start = str(Path(start).resolve())
+        sets, replay = (tuple(each.resolve() for each in folders) for folders in (self.sets, self.replay))
+        return replace(self, sets=sets, replay=replay, folder=self.folder.resolve(), start_from=start)
 
-def train(run: Run, report: Callable[[str], None], *, processes: int = 1) -> Path:
+
+def train(run: Run, report: Report, *, processes: int = 1, on_ray: bool = False) -> Path:
     """Train, and return the weights file.
 
     Args:
         run: What to train.
         report: Callback for one line of progress at a time.
-        processes: Number of processes on this machine. Processes that ``torchrun`` started find each other
-            by themselves.
+        processes: Number of processes on this machine, or of Ray. Processes that ``torchrun`` started find
+            each other by themselves.
+        on_ray: Whether the processes are those of Ray Train; see ``launch_on_ray``.
     """
-    if processes > 1:
-        Processes(processes).places(run.settings.batch)  # refused here rather than in every process
+    Processes(processes).places(run.settings.batch)  # refused here rather than in every process
+    if on_ray:
+        run = run.anywhere()
+        make_folder(run.folder)
+        launch_on_ray(processes, _work, run, folder=run.folder, report=report)
+    elif processes > 1:
         launch(processes, _work, run)
-        return run.folder / f"{run.config.name}.safetensors"
-    with joined() as together:
-        return _trained(together, run, report if together.is_first else _say_nothing)
+    else:
+        with joined() as together:
+            _work(together, report if together.is_first else say_nothing, run)
+    return run.folder / f"{run.config.name}.safetensors"
 
 
-def _work(processes: Processes, run: Run) -> None:
-    _trained(processes, run, _say if processes.is_first else _say_nothing)
-
-
-def _trained(processes: Processes, run: Run, report: Callable[[str], None]) -> Path:
+def _work(processes: Processes, report: Report, run: Run) -> None:
     trainer = Trainer(
         run.config,
         run.settings,
@@ -73,12 +85,3 @@ def _trained(processes: Processes, run: Run, report: Callable[[str], None]) -> P
         verdict = write_page(run.folder, run.config.name, run.settings)
         if verdict is not None:
             report(verdict.sentence)
-    return weights
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-def _say_nothing(line: str) -> None:
-    """Leave the report to the first process."""

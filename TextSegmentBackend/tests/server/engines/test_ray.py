@@ -18,7 +18,7 @@ from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import EngineLostError
 from textsegment.inference.engine import LocalSegmenter
 from textsegment.segmenter import MaskReady, Progress
-from textsegment.server.engines.ray.cluster import init_ray
+from textsegment.own_ray import init_ray
 from textsegment.testing import ball, phantom
 from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume

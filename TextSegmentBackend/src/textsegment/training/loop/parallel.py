@@ -18,6 +18,9 @@ from torch.multiprocessing.spawn import spawn
 from textsegment.errors import SettingsError
 from textsegment.training.network.learner import Learner
 
+Work = Callable[..., None]
+"""Function of a module that takes the processes, a callback for lines of progress, and arguments."""
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -98,8 +101,10 @@ def joined() -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def launch(count: int, work: Callable[..., None], *arguments: Any) -> None:
-    """Run ``work(processes, *arguments)`` in several processes on this machine, and wait for them.
+def launch(count: int, work: Work, *arguments: Any) -> None:
+    """Run ``work(processes, report, *arguments)`` in several processes on this machine, and wait for them.
+
+    The first process prints what it reports.
 
     Args:
         count: Number of processes.
@@ -111,13 +116,19 @@ def launch(count: int, work: Callable[..., None], *arguments: Any) -> None:
         spawn(_joined_work, (count, meeting, work, arguments), nprocs=count)  # type: ignore[no-untyped-call]
 
 
-def _joined_work(
-    rank: int, count: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]
-) -> None:
+def _joined_work(rank: int, count: int, meeting: str, work: Work, arguments: tuple[Any, ...]) -> None:
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     dist.init_process_group(backend, init_method=meeting, world_size=count, rank=rank)
     try:
-        work(Processes(count, rank), *arguments)
+        work(Processes(count, rank), _say if rank == 0 else say_nothing, *arguments)
     finally:
         dist.destroy_process_group()
+
+
+def say_nothing(line: str) -> None:
+    """Leave the report to the first process."""
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

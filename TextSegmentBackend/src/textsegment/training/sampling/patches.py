@@ -86,11 +86,11 @@ class PatchSource:
         self._sizes = [each for each, _ in sizes]
         self._odds = np.array([odds for _, odds in sizes]) / sum(odds for _, odds in sizes)
         self._kind = settings.augmentation
-        self._published, self._rotated, self._rescanned = (
-            augment.published(),
-            augment.rotated(),
-            augment.rescanned(),
-        )
+        if self._kind != "none":
+            from textsegment.training.sampling import monai_transforms
+
+            self._published = monai_transforms.published()
+            self._rotated, self._rescanned = monai_transforms.rotated(), monai_transforms.rescanned()
 
     def cut(self, case: TrainingCase, random: np.random.Generator) -> Patch:
         """Cut a random patch out of a case and augment it."""

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import signal
-import tempfile
 import threading
 from collections.abc import AsyncGenerator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textsegment.errors import EngineLostError
+from textsegment import own_ray
 from textsegment.segmenter import ModelInfo
 from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.engines.local import LOCAL_SEGMENTER
@@ -23,17 +18,7 @@ from textsegment.server.volumes.private_folder import PrivateFolder
 if TYPE_CHECKING:
     from textsegment.server.engines.ray.engine import RayEngine
 
-# Read by Ray on import, and by the processes that it starts.
-_ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Whatever its name suggests: a Ray that cannot span several computers listens on loopback only.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_AUTH_MODE": "token",
-    # After the end, Serve's threads would connect to whatever cluster the environment names.
-    "RAY_ENABLE_AUTO_CONNECT": "0",
-}
 _APPLICATION = "textsegment"
-_ATTEMPTS = 3
 
 
 class ClusterEngine:
@@ -73,7 +58,7 @@ class ClusterEngine:
         """Start Ray and the replicas; see ``Engine.start``."""
         try:
             await asyncio.to_thread(self._start_ray)
-            _restore_signals()
+            own_ray.restore_signals()
             from textsegment.server.engines.ray.deployment import replicas_of, require_gpus, run_replicas
             from textsegment.server.engines.ray.engine import RayEngine
 
@@ -99,14 +84,14 @@ class ClusterEngine:
     def _start_ray(self) -> None:
         with self._lock:
             options: dict[str, Any] = {"namespace": "serve", "log_to_driver": False, "logging_level": "error"}
-            if "RAY_ADDRESS" not in os.environ:
-                os.environ.update(_ENVIRONMENT, RAY_AUTH_TOKEN=secrets.token_hex(32))
-                self._folder = PrivateFolder(_folders())
-                options.update(address="local", include_dashboard=False, _temp_dir=str(self._folder.path))
+            if own_ray.is_wanted():
+                own_ray.set_environment()
+                self._folder = PrivateFolder(own_ray.parent_folder())
+                options.update(own_ray.options(self._folder.path))
             from ray import serve
 
             logging.getLogger("ray.serve").setLevel(logging.ERROR)  # the server writes its own log
-            init_ray(**options)
+            own_ray.init_ray(**options)
             serve.start(proxy_location="Disabled")
 
     def _stop_ray(self) -> None:
@@ -124,41 +109,3 @@ class ClusterEngine:
             ray.shutdown()  # this ends a Ray of our own with everything in it
             if self._folder is not None:
                 self._folder.remove()
-
-
-def init_ray(**options: Any) -> Any:
-    """Start or join a Ray, and return its context; a start that takes too long is tried again.
-
-    Args:
-        options: Options of ``ray.init``.
-
-    Raises:
-        EngineLostError: Ray did not start in time, several times.
-    """
-    import ray
-
-    for attempts_left in reversed(range(_ATTEMPTS)):
-        try:
-            return ray.init(**options)
-        except Exception as error:
-            # Ray gives itself half a minute, which nothing can change, and says so by a bare exception.
-            if type(error) is not Exception:
-                raise
-            ray.shutdown()
-            if not attempts_left:
-                raise EngineLostError(
-                    "Ray did not start in time.",
-                    "Start again when the computer is less busy, or without --ray.",
-                ) from error
-    raise AssertionError("unreachable")
-
-
-def _folders() -> Path:
-    """Return the parent folder of Ray's files: a short path, since Unix sockets allow at most 107 bytes."""
-    return Path(tempfile.gettempdir()) / f"tsray-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
-
-
-def _restore_signals() -> None:
-    """Restore Python's SIGTERM handler, which Ray's core replaces by one that prints a stack trace."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
