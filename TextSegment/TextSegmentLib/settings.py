@@ -6,6 +6,7 @@ All values are stored as strings, so that the settings store of every platform r
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,34 @@ def proxy() -> str:
 def set_proxy(address: str) -> None:
     """Choose the proxy for downloads of packages and weights; empty for the system's."""
     _set("proxy", address.strip())
+
+
+def collects() -> bool:
+    """Return whether accepted cases are collected for training; off until the user turns it on."""
+    return _get("collects") == "yes"
+
+
+def set_collects(wanted: bool) -> None:
+    """Turn the collecting of accepted cases on or off."""
+    _set("collects", "yes" if wanted else "")
+
+
+def collect_folder() -> Path | None:
+    """Return the folder that collected cases go to; None if none was chosen."""
+    folder = _get("collectFolder")
+    return Path(folder) if folder else None
+
+
+def set_collect_folder(folder: Path | str) -> None:
+    """Choose the folder that collected cases go to; empty for none."""
+    _set("collectFolder", str(folder).strip() if str(folder) != "." else "")
+
+
+def collect_secret() -> str:
+    """Return the secret that pseudonyms of collected cases are made with, which is made when first needed."""
+    if not _get("collectSecret"):
+        _set("collectSecret", secrets.token_hex(32))
+    return _get("collectSecret")
 
 
 def _consents() -> set[str]:

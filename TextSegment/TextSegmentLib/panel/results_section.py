@@ -10,6 +10,7 @@ import slicer
 import vtk
 
 from TextSegmentLib.background import Pump
+from TextSegmentLib.panel.collect_box import CollectBox
 from TextSegmentLib.panel.doubt_bar import DoubtBar
 from TextSegmentLib.panel.export.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
@@ -45,6 +46,7 @@ class ResultsSection:
         on_check: Callable[[Sequence[ResultRow]], None],
     ) -> None:
         self._ui = ui
+        self._collect = CollectBox(ui)
         self._on_redo = on_redo
         self.on_offered: Callable[[], None] = lambda: None
         self.shown: Results | None = None
@@ -107,6 +109,7 @@ class ResultsSection:
     def stop(self) -> None:
         """Stop timers and observers, because the panel is being destroyed."""
         self._timer.stop()
+        self._collect.stop()
         if self._pump is not None:
             self._pump.stop()
         self._watch(None)
@@ -208,6 +211,7 @@ class ResultsSection:
         if self.shown is not None:
             for row in self.selected:
                 self.shown.accept(row)
+            self._collect.take(self.shown)
         self._show_again()
 
     def _delete(self) -> None:

@@ -20,6 +20,9 @@ _ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     # After the end, Serve's threads would connect to whatever cluster the environment names.
     "RAY_ENABLE_AUTO_CONNECT": "0",
+    # By default its workers are nicer than whoever waits for them.
+    "RAY_worker_niceness": "0",
+    "RAY_enable_worker_prestart": "0",
 }
 _ATTEMPTS = 3
 

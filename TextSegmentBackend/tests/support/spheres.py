@@ -15,9 +15,10 @@ import torch
 from textsegment.datasets.data_set import DataSet
 from textsegment.files.images.nifti import write_nifti
 from textsegment.model.config import SATConfig
+from textsegment.training import run as run_module
 from textsegment.training.loop.parallel import Processes
 from textsegment.training.loop.resumable_run import Report
-from textsegment.training.run import Run
+from textsegment.training.run import Run, work
 from textsegment.training.settings import DEMO_RECIPE, TrainingSettings
 from textsegment.training.trainer import Trainer
 
@@ -142,7 +143,6 @@ def train_in_a_process(processes: Processes, report: Report, run: Run) -> None:
 
 def train_and_die_once(processes: Processes, report: Report, run: Run) -> None:
     """Train as one of several processes, of which the second is killed in its sixth step, the first time."""
-    torch.set_num_threads(1)
     learn, has_died = Trainer.learn, run.folder / "has-died"
 
     def learn_or_die(self: Trainer) -> float:
@@ -152,4 +152,11 @@ def train_and_die_once(processes: Processes, report: Report, run: Run) -> None:
         return learn(self)
 
     Trainer.learn = learn_or_die  # type: ignore[method-assign]
-    train_in_a_process(processes, report, run)
+    work(processes, report, run)
+
+
+def train_on_ray(data: str, folder: str, changes: str) -> None:
+    """Train in two processes of Ray, of which one is killed once; print what is reported."""
+    run_module.work = train_and_die_once  # type: ignore[assignment]
+    run = Run(TINY, replace(QUICK, **json.loads(changes)), (Path(data),), Path(folder))
+    run_module.train(run, print, processes=2, on_ray=True)

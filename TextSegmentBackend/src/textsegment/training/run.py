@@ -59,16 +59,17 @@ def train(run: Run, report: Report, *, processes: int = 1, on_ray: bool = False)
     if on_ray:
         run = run.anywhere()
         make_folder(run.folder)
-        launch_on_ray(processes, _work, run, folder=run.folder, report=report)
+        launch_on_ray(processes, work, run, folder=run.folder, report=report)
     elif processes > 1:
-        launch(processes, _work, run)
+        launch(processes, work, run)
     else:
         with joined() as together:
-            _work(together, report if together.is_first else say_nothing, run)
+            work(together, report if together.is_first else say_nothing, run)
     return run.folder / f"{run.config.name}.safetensors"
 
 
-def _work(processes: Processes, report: Report, run: Run) -> None:
+def work(processes: Processes, report: Report, run: Run) -> None:
+    """Train as one of several processes, or alone."""
     trainer = Trainer(
         run.config,
         run.settings,

@@ -26,6 +26,11 @@ PARTS = {
     "text": ("text.",),
 }
 """Prefixes of the parameters of each part that can be trained or frozen."""
+ADAPTERS = {
+    "query-adapters": ("projection_layer.", "transformer_decoder."),
+    "image-adapters": ("backbone.encoder.",),
+}
+"""Prefixes, in the network, of the weights that get low-rank adapters, by the name of the part to train."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class TrainingSettings:
         validate_every: Steps between validations on held-out patients; 0 for none.
         patience: Validations without a better result after which training stops; 0 for never.
         revive: Whether structures that are never found start again from a similarly named one.
-        train: Parts that are trained (see ``PARTS``); the others keep their weights.
+        train: Parts that are trained (see ``PARTS`` and ``ADAPTERS``); the others keep their weights.
+        adapter_rank: Rank of the adapters.
         replay: Share of patches from further sets (``--replay``), against forgetting.
         bfloat16: Whether the U-Net runs in mixed precision; None where that is faster.
         cache_gb: Memory for scans that have been read, in gigabytes, in each process that prepares patches.
@@ -80,6 +86,7 @@ class TrainingSettings:
     patience: int = 0
     revive: bool = False
     train: tuple[str, ...] = tuple(PARTS)
+    adapter_rank: int = 8
     replay: float = 0.2
     bfloat16: bool | None = None
     cache_gb: float = 4.0
@@ -87,10 +94,13 @@ class TrainingSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if unknown := [part for part in self.train if part not in PARTS]:
+        if unknown := [part for part in self.train if part not in PARTS | ADAPTERS]:
             raise SettingsError(
-                f"{unknown[0]!r} is no part that can be trained.", f"Choose from {', '.join(PARTS)}."
+                f"{unknown[0]!r} is no part that can be trained.",
+                f"Choose from {', '.join((*PARTS, *ADAPTERS))}.",
             )
+        if self.adapter_rank < 1:
+            raise SettingsError("The rank of adapters is 1 at least.")
         if self.steps < 1 or self.batch < 1 or self.prompts < 1:
             raise SettingsError("Steps, batch and prompts are 1 at least.")
 
@@ -135,7 +145,7 @@ def fine_tuning(recipe: TrainingSettings) -> TrainingSettings:
         warm_up_steps=50,
         learning_rate=recipe.learning_rate / 4,
         exclusive_only_steps=0,
-        train=("query", "mask", "text"),
+        train=("query-adapters", "mask", "text"),
         average_decay=0.99,
         checkpoint_every=100,
         validate_every=100,

@@ -91,7 +91,7 @@ class Trainer(ResumableRun):
         start = load_start(start_from) if start_from is not None else None
         self.known_at_start = known_to(start)
         self.learner = make_learner(config, [*sets, *replay], start).to(self.device)
-        self.learning = self.learner.freeze_all_but(settings.train)
+        self.learning = self.learner.freeze_all_but(settings.train, settings.adapter_rank)
         self.module = processes.wrapped(self.learner)
         mean_of = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]  # torch's
         self.average = AveragedModel(self.learner, multi_avg_fn=mean_of)

@@ -31,7 +31,10 @@ def train_command(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option("--train", help="Parts that learn: backbone, query, mask, text, with commas. All else."),
+        typer.Option(
+            "--train",
+            help="Parts that learn, with commas; see docs/training.md.",
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps in all.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Patches in a step, over all processes.")] = None,
@@ -46,6 +49,10 @@ def train_command(
     processes: Annotated[
         int, typer.Option(min=1, help="Processes on this machine, each with a GPU or a share of the cores.")
     ] = 1,
+    on_ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Processes of Ray Train, on the cluster of RAY_ADDRESS or this machine."),
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(min=0, help="Processes that prepare patches ahead, for each GPU.")
     ] = None,
@@ -78,4 +85,4 @@ def train_command(
     given = {name: value for name, value in changes.items() if value is not None}
     settings = replace(recipe, **given)
     run = Run(config, settings, tuple(sets), output, start_from, tuple(replay or ()))
-    train(run, typer.echo, processes=processes)
+    train(run, typer.echo, processes=processes, on_ray=on_ray)

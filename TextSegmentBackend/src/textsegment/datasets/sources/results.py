@@ -3,10 +3,14 @@
 case_1/ct.nii.gz    case_1/result.seg.nrrd
 case_2/dicom/       case_2/plan.rtstruct.dcm
 case_3/mr.nii.gz    case_3/labels.nii.gz with case_3/labels.labels.json
+case_4/scan.nrrd    case_4/segment_1.seg.nrrd …    case_4/case.json, as collected in 3D Slicer
+
+Cases of one patient are known by the number of the patient in DICOM segmentations, or by ``case.json``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,13 +22,16 @@ from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from textsegment.datasets.source import Labels, Source, SourceCase
 from textsegment.datasets.sources.stored_labels import LabelMap, Segments
-from textsegment.errors import InputError
+from textsegment.errors import InputError, ModalityError
 from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, is_table, table_of
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.files.reading import read_volume
+from textsegment.modality import modality_code
 
+RECORD = "case.json"
+_LENGTH = 12
 _SEGMENTS = (RTStructureSetStorage, SegmentationStorage)
 
 
@@ -52,11 +59,11 @@ class _Cases:
             labels = _labels_in(case)
             if labels is None:
                 continue
-            image = _image_in(case, labels)
+            image, told = _image_in(case, labels), _told(case)
             yield SourceCase(
                 sample_id=case.name,
-                patient_id=case.name,
-                modality=_modality_of(image),
+                patient_id=told.get("patient") or _patient_of(labels) or case.name,
+                modality=told.get("modality") or _modality_of(image),
                 image=image,
                 labels=labels,
                 looked_for=frozenset(_names(labels)),
@@ -73,6 +80,29 @@ def _labels_in(folder: Path) -> Labels | None:
         path for path in files if path.name.lower().endswith(".seg.nrrd") or _is_dicom_of_segments(path)
     ]
     return Segments(segments[0], tuple(segments)) if segments else None
+
+
+def _told(folder: Path) -> dict[str, str]:
+    """Return the pseudonym of the patient and the modality, if the case tells them."""
+    path = folder / RECORD
+    if not path.is_file():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return {"patient": str(content["patient"]), "modality": modality_code(str(content["modality"]))}
+    except (ValueError, KeyError, TypeError, ModalityError) as error:
+        raise InputError(
+            f"{folder.name}/{RECORD} is damaged.", "Mend the file, or collect the case again."
+        ) from error
+
+
+def _patient_of(labels: Labels) -> str | None:
+    """Return a pseudonym of the patient whom a DICOM segmentation names; None if it names none."""
+    if not isinstance(labels, Segments) or labels.path.suffix.lower() != ".dcm":
+        return None
+    with quiet_pydicom():
+        number = str(read_dataset(labels.path).get("PatientID") or "").strip()
+    return f"patient_{hashlib.sha256(number.encode()).hexdigest()[:_LENGTH]}" if number else None
 
 
 def _numbers(table: Path) -> dict[str, tuple[int, ...]]:
@@ -103,7 +133,8 @@ def _image_in(folder: Path, labels: Labels) -> Path:
         and path.name.lower().endswith((".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz"))
     ]
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and any(path.glob("*"))]
-    found = images or folders
+    is_dicom = labels.path.suffix.lower() == ".dcm"  # and so is its scan
+    found = (folders or images) if is_dicom else (images or folders)
     if len(found) != 1:
         raise InputError(
             f"{folder.name} holds {len(found) or 'no'} scans beside its segmentation.",

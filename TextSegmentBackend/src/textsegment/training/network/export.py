@@ -13,6 +13,7 @@ from textsegment.inference.weights.models import LoadedModel, load_model
 from textsegment.model.checkpoints import checkpoint
 from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.text.embedding_table import EmbeddingCache, EmbeddingTable
+from textsegment.training.network.adapters import merged
 from textsegment.training.network.learner import Learner
 from textsegment.training.network.prompts import Prompt
 
@@ -30,11 +31,9 @@ def load_start(name: str) -> Checkpoint:
 
 
 def as_model(learner: Learner, name: str) -> LoadedModel:
-    """Return the model as the engine uses it, sharing its weights."""
-    encoder = learner.text.as_encoder()
-    return LoadedModel(
-        name, learner.network.config, learner.network, EmbeddingCache(encoder, name), "in training"
-    )
+    """Return the model as the engine uses it, sharing its weights unless it has adapters."""
+    encoder, network = learner.text.as_encoder(), merged(learner.network)
+    return LoadedModel(name, network.config, network, EmbeddingCache(encoder, name), "in training")
 
 
 def card_of(sets: Sequence[DataSet], steps: int, start_from: str | None) -> dict[str, str]:
@@ -59,8 +58,8 @@ def export(learner: Learner, path: Path, card: dict[str, str], hidden: Iterable[
         card: What the file says about its making.
         hidden: Prompts that the model is not to offer.
     """
-    encoder = learner.text.as_encoder(hidden)
+    encoder, network = learner.text.as_encoder(hidden), merged(learner.network)
     if isinstance(encoder, EmbeddingTable):
-        checkpoint.save_demo(learner.network, encoder.prompts, encoder.embeddings, path, card)
+        checkpoint.save_demo(network, encoder.prompts, encoder.embeddings, path, card)
     else:
-        checkpoint.save_knowledge(learner.network, encoder, path, card)
+        checkpoint.save_knowledge(network, encoder, path, card)

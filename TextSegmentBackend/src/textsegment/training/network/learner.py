@@ -12,6 +12,7 @@ from textsegment.model.checkpoints.checkpoint import Checkpoint
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT
 from textsegment.model.unet import ConvStage
+from textsegment.training.network.adapters import add_adapters, is_adapter
 from textsegment.training.network.prompts import FrozenText, PromptTable
 from textsegment.training.settings import PARTS
 
@@ -69,12 +70,18 @@ class Learner(nn.Module):
         if isinstance(self.text, PromptTable):
             self.text.start_from(checkpoint.text_encoder)
 
-    def freeze_all_but(self, parts: Sequence[str]) -> int:
-        """Freeze all parts but some (see ``PARTS``), and return the number of parameters that learn."""
-        prefixes = tuple(prefix for part in parts for prefix in PARTS[part])
+    def freeze_all_but(self, parts: Sequence[str], adapter_rank: int) -> int:
+        """Freeze all parts but some, and return the number of parameters that learn.
+
+        Args:
+            parts: Names in ``PARTS``, and in ``ADAPTERS`` for parts that get adapters here.
+            adapter_rank: Rank of the adapters.
+        """
+        add_adapters(self.network, parts, adapter_rank)
+        prefixes = tuple(prefix for part in parts for prefix in PARTS.get(part, ()))
         count = 0
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name.startswith(prefixes))
+            parameter.requires_grad_(name.startswith(prefixes) or is_adapter(name))
             count += parameter.numel() * parameter.requires_grad
         return count
 

@@ -1,0 +1,1 @@
+"""Accepted cases for training: collected in a folder that the user chooses, and nowhere else."""
