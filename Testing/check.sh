@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every gate, the same here and in CI: style, types, layers, tests, coverage. Needs the extras
-# [engine,server,ray,dicom,node,dev]; arguments go to the backend's pytest. WORKERS says how many processes run tests at
+# [engine,server,ray,train,dicom,node,dev]; arguments go to the backend's pytest. WORKERS says how many processes run tests at
 # once, MISSING which packages of the system are not there.
 set -uo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"

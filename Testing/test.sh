@@ -4,6 +4,6 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 MISSING="$("$here/system_packages.sh")"
-"$here/environment.sh" engine,server,ray,dicom,node,dev
+"$here/environment.sh" engine,server,ray,train,dicom,node,dev
 export MISSING PYTHON="$here/../.venv/bin/python"
 exec "$here/check.sh" "$@"
