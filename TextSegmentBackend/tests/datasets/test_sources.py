@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from labelled_phantom import AFFINE, SHAPE, phantom, write_labels, write_scan
+from made_dicom import write_series
+from pydicom import Dataset
 
 from textsegment.datasets.case import Truth
 from textsegment.datasets.data_set import DataSet
@@ -14,6 +16,7 @@ from textsegment.datasets.meanings import UnclearNamesError
 from textsegment.datasets.preparation import PreparationSettings, prepare
 from textsegment.datasets.sources.opening import open_source
 from textsegment.errors import InputError, InputNotFoundError
+from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.results import write_result
 from textsegment.geometry import Geometry
 from textsegment.segmentation import Segmentation, StructureMask
@@ -92,7 +95,29 @@ def labelmap(folder: Path) -> Path:
     return folder
 
 
-LAYOUTS = [msd, nnunet, totalsegmentator, bids, seg_nrrd, labelmap]
+def dicom_case(folder: Path, name: str, output: str, patient: str = "") -> Path:
+    """Write a DICOM series and, beside it, a structure set or segmentation of it by our own writers."""
+
+    def belong(dataset: Dataset, _slice: int) -> None:
+        dataset.PatientID = patient
+
+    stored = phantom().voxels.astype(np.uint16)
+    write_series(folder / name / "ct", stored, AFFINE, intercept=0.0, change=belong)
+    write_result(masks(), folder / name / output, source=read_dicom(folder / name / "ct").source)
+    return folder
+
+
+def structure_set(folder: Path) -> Path:
+    return dicom_case(folder, "k_1", "plan.rtstruct.dcm")
+
+
+def dicom_seg(folder: Path) -> Path:
+    dicom_case(folder, "k_1", "result.seg.dcm")
+    write_labels(folder / "k_1" / "labels.nii.gz", phantom().labels)  # neither the scan nor its labels
+    return folder
+
+
+LAYOUTS = [structure_set, dicom_seg, msd, nnunet, totalsegmentator, bids, seg_nrrd, labelmap]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -199,3 +224,28 @@ def test_a_folder_that_is_no_set_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(OutputError):
         made(msd(tmp_path / "source"), tmp_path / "set")
     assert (tmp_path / "set" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("output", ["plan.rtstruct.dcm", "result.seg.dcm"])
+def test_names_in_dicom_are_asked_about_and_patients_are_kept_together(output: str, tmp_path: Path) -> None:
+    """15.1: split by patient, by the number in the headers, which is not written into the set."""
+    for number, patient in enumerate(["MRN-17", "MRN-17", "MRN-4"]):
+        dicom_case(tmp_path / "source", f"case_{number}", output, patient)
+    with pytest.raises(UnclearNamesError) as caught:
+        made(tmp_path / "source", tmp_path / "set", answers={})
+    assert [question.name for question in caught.value.questions] == ["Cancer", "bed"]
+    data = made(tmp_path / "source", tmp_path / "set", validation=0.5)
+    first, second, third = (case.patient_id for case in data)
+    assert first == second != third
+    assert {case.split for case in data} == {"train", "validation"}
+    assert "MRN" not in (tmp_path / "set" / "cases.jsonl").read_text()
+
+
+def test_a_structure_set_of_another_scan_is_refused(tmp_path: Path) -> None:
+    """15.1: checked against itself; the message names the case."""
+    dicom_case(tmp_path / "source", "case_1", "plan.rtstruct.dcm")
+    dicom_case(tmp_path / "other", "case_1", "plan.rtstruct.dcm")
+    plan = tmp_path / "source" / "case_1" / "plan.rtstruct.dcm"
+    plan.write_bytes((tmp_path / "other" / "case_1" / "plan.rtstruct.dcm").read_bytes())
+    with pytest.raises(InputError, match="case_1: "):
+        made(tmp_path / "source", tmp_path / "set")
