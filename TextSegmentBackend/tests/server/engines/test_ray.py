@@ -17,8 +17,8 @@ from server_process import DEADLINE_S, frames, report, wait_until
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.errors import EngineLostError
 from textsegment.inference.engine import LocalSegmenter
-from textsegment.segmenter import MaskReady, Progress
 from textsegment.own_ray import init_ray
+from textsegment.segmenter import MaskReady, Progress
 from textsegment.testing import ball, phantom
 from textsegment.wire.frames import Done, Failed
 from textsegment.wire.volume_codec import wire_volume
