@@ -19,7 +19,7 @@ def test_opens_a_page_whose_key_nobody_else_has(tmp_path):
     browser.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}.part" && mv "{opened}.part" "{opened}"\n')
     browser.chmod(0o755)
     environment = {**os.environ, "BROWSER": f"{browser} %s"}
-    command = [sys.executable, "-m", "textsegment", "app", "--device", "cpu"]
+    command = [sys.executable, "-m", "textsegment", "app", "--device", "cpu", "--sample"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_until(opened.exists, "the browser to be called")
@@ -27,6 +27,7 @@ def test_opens_a_page_whose_key_nobody_else_has(tmp_path):
             (key,) = parse_qs(address.fragment)["key"]
             server = f"{address.scheme}://{address.netloc}"
             assert address.hostname == "127.0.0.1"
+            assert parse_qs(address.fragment)["sample"] == ["1"]
             assert "TextSegment" in requests.get(f"{server}/", timeout=120).text
             assert requests.get(f"{server}/v1/info", timeout=120).status_code == 401
             allowed = {"Authorization": f"Bearer {key}"}

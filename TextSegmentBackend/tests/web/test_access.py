@@ -20,6 +20,16 @@ def test_key_is_taken_out_of_the_address(page, keyed_server: ServerProcess):
     assert page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
 
 
+def test_the_sample_is_there_at_once_where_the_address_says_so(browser, keyed_server: ServerProcess):
+    """What ``textsegment app --sample`` opens: a scan, and a text that may run."""
+    page = browser.new_page()
+    page.goto(f"{keyed_server.url}/#key={KEY}&sample=1")
+    page.wait_for_selector("#planes:visible")
+    page.wait_for_selector("#segment:not([disabled])")
+    assert page.url == keyed_server.url + "/"
+    page.close()
+
+
 def test_server_with_a_key_asks_for_it(page, keyed_server: ServerProcess):
     page.goto(keyed_server.url)
     page.wait_for_selector("#unlock:visible")

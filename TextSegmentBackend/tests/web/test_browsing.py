@@ -8,6 +8,7 @@ import io
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from watched_page import Watched, ask, drop, phantom_of, saved, wait_for_masks
 
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
@@ -65,6 +66,20 @@ def test_figures_and_report(page, tmp_path):
     assert report.count("data:image/png") == 2  # none of what was not found
     assert "the model is unsure of 75 % of it" in report
     assert "phantom" not in report  # the name of a file may be that of a patient
+
+
+def test_label_map_is_read_by_others_and_never_loses_a_voxel(page, tmp_path):
+    ask(page, "liver, left kidney, right kidney")
+    wait_for_masks(page, 3)
+    page.click("#save_labels")
+    page.wait_for_selector("#problem:visible")  # liver and left kidney overlap
+    page.uncheck('tr[data-structure="liver"] input')
+    image = sitk.ReadImage(saved(page, "#save_labels", tmp_path / "labels.nii.gz"))
+    masks = read_seg_nrrd(saved(page, "#save_slicer", tmp_path / "masks.seg.nrrd"))
+    labels = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
+    for number, name in enumerate(("left kidney", "right kidney"), start=1):
+        np.testing.assert_array_equal(labels == number, masks.full_mask(name))
+    np.testing.assert_allclose(image.TransformIndexToPhysicalPoint((3, 4, 5)), (-3, -4, 5))
 
 
 def test_what_only_a_person_draws_is_carried_to_the_rest(page, tmp_path):

@@ -47,6 +47,7 @@ def run_server(
     announce_json: bool = False,
     stop_with_stdin: bool = False,
     open_page: bool = False,
+    with_sample: bool = False,
 ) -> None:
     """Run the server until a signal or the end of stdin stops it.
 
@@ -56,6 +57,7 @@ def run_server(
         announce_json: Whether to print one line of JSON to stdout once the server answers requests.
         stop_with_stdin: Whether to stop at the end of stdin, which comes when the parent process exits.
         open_page: Whether to open the web workspace in the browser once the server answers requests.
+        with_sample: Whether the page that is opened begins with the sample scan.
 
     Raises:
         PortInUseError: If another program listens on the port.
@@ -66,7 +68,9 @@ def run_server(
     use_json_logs()
     with listen(settings) as listener:
         server = Server(create_app(engine, settings), settings)
-        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin, open_page))
+        wishes = ["sample=1"] if with_sample else []
+        opens = wishes if open_page else None
+        asyncio.run(server.run_until_stopped(listener, announce_json, stop_with_stdin, opens))
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -141,9 +145,9 @@ class Server(uvicorn.Server):
         listener: socket.socket,
         announce_json: bool,
         stop_with_stdin: bool,
-        open_page: bool,
+        opens: list[str] | None,
     ) -> None:
-        """Start, serve and stop; see ``run_server`` for the arguments."""
+        """Start, serve and stop; see ``run_server``. ``opens``: wishes of the page, None to open none."""
         loop = asyncio.get_running_loop()
         this_task = asyncio.current_task()
         is_up = was_interrupted = False
@@ -165,8 +169,8 @@ class Server(uvicorn.Server):
                 url = self._url(listener)
                 with announced(self._settings, url, self._app.state.service.info.model.model):
                     self._announce(url, listener, as_json=announce_json)
-                    if open_page:
-                        _open_page(self._page_address(url))
+                    if opens is not None:
+                        _open_page(self._page_address(url, opens))
                     await self.serve(sockets=[listener])
         if was_interrupted:
             raise KeyboardInterrupt
@@ -232,10 +236,11 @@ class Server(uvicorn.Server):
         scheme = "http" if self._settings.certfile is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def _page_address(self, url: str) -> str:
+    def _page_address(self, url: str, wishes: list[str]) -> str:
         """Return where the web workspace is, with an access key in the part that is never sent."""
         keys = KeyRing(self._settings.keys, self._settings.token_file).keys()
-        return f"{url}/#key={quote(keys[0].key)}" if keys else f"{url}/"
+        parts = [f"key={quote(keys[0].key)}", *wishes] if keys else wishes
+        return f"{url}/#{'&'.join(parts)}" if parts else f"{url}/"
 
     def _announce(self, url: str, listener: socket.socket, *, as_json: bool) -> None:
         settings, service = self._settings, self._app.state.service

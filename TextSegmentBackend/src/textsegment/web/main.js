@@ -47,17 +47,17 @@ start();
 
 async function start() {
   translate(document);
-  takeKey();
+  takeAddress();
   listen();
   await guarded(connect);
 }
 
-/** The key comes in the part of the address that is never sent, and does not stay there. */
-function takeKey() {
-  const key = new URLSearchParams(location.hash.slice(1)).get("key");
-  if (!key) return;
-  server.key = key;
-  history.replaceState(null, "", location.pathname);
+/** Key and wishes come in the part of the address that is never sent, and do not stay there. */
+function takeAddress() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  if (given.has("key")) server.key = given.get("key");
+  state.wantsSample = given.has("sample");
+  if (location.hash) history.replaceState(null, "", location.pathname);
 }
 
 async function connect() {
@@ -67,6 +67,8 @@ async function connect() {
   find("tidy").checked = state.info.features.includes("tidy_usual");
   find("unlock").hidden = true;
   find("work").hidden = false;
+  if (state.wantsSample) await openSample();
+  state.wantsSample = false;
 }
 
 function listen() {

@@ -15,6 +15,7 @@ def app_command(
     model: Annotated[str, typer.Option(help="sat-demo, sat-nano, sat-pro, or a file.")] = "sat-demo",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.")] = 0,
+    sample: Annotated[bool, typer.Option("--sample", help="Begin with the sample scan.")] = False,
 ) -> None:
     """Open the web workspace in the browser, with an engine on this computer, until Ctrl+C.
 
@@ -23,4 +24,4 @@ def app_command(
     time.
     """
     os.environ["TEXTSEGMENT_TOKEN"] = secrets.token_urlsafe(32)
-    serve_command(port=port, model=model, device=[device], open_page=True)
+    serve_command(port=port, model=model, device=[device], open_page=True, with_sample=sample)

@@ -71,6 +71,9 @@ def serve_command(
     open_page: Annotated[
         bool, typer.Option("--open", help="Open the web workspace in the browser when ready.")
     ] = False,
+    with_sample: Annotated[
+        bool, typer.Option("--sample", help="With --open: the page begins with the sample scan.")
+    ] = False,
     announce_json: Annotated[
         bool,
         typer.Option(
@@ -137,6 +140,7 @@ def serve_command(
         announce_json=announce_json,
         stop_with_stdin=stop_with_stdin,
         open_page=open_page,
+        with_sample=with_sample,
     )
 
 
