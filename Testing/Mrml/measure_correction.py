@@ -4,9 +4,9 @@
 
 A scan of 512 × 512 × 300 voxels; segments of the size of a liver, and of a box as large as that of a colon,
 each in a label map of its own, and then with all label maps merged into one, as Slicer does when a scene is
-saved. Three slices are drawn anew, the edits applied, shown, taken and undone. Prints the processor time of this
-thread beside the wall time: the difference is spent waiting for the worker or for other programs. Each step
-should take less than 100 ms.
+saved. Three slices are drawn anew, the edits applied, shown, taken and undone. Prints the processor time of
+this thread beside the wall time: the difference is spent waiting for the worker or for other programs. Each
+step should take less than 100 ms.
 """
 
 import sys

@@ -436,6 +436,7 @@ def test_edits_that_contradict_each_other_are_said(contestant):
 
 
 POINT = Edit.block(Box((3, 3, 3), (5, 5, 5)), belongs=True)
+HALF = StructureMask.measured("liver", np.ones((10, 16, 12), dtype=bool), phantom(SMALL).geometry)
 
 
 @pytest.mark.parametrize(
@@ -444,11 +445,20 @@ POINT = Edit.block(Box((3, 3, 3), (5, 5, 5)), belongs=True)
         ([], {"name": "it"}, EditError),
         ([Edit.block(Box((18, 3, 3), (22, 5, 5)), belongs=True)], {"name": "it"}, EditError),
         ([Edit.block(Box((0, 0, 0), SMALL), belongs=True)], {"name": "it"}, EditError),
+        ([Edit.block(Box((10, 0, 0), SMALL), belongs=True)], {"base": HALF}, EditError),
         ([POINT], {}, PromptError),
         ([POINT], {"prompt": "livr"}, UnknownStructureError),
         ([POINT], {"name": "it", "volume": phantom(SMALL, modality="US")}, ModalityError),
     ],
-    ids=["no edits", "elsewhere", "everything", "no name", "unknown", "modality"],
+    ids=[
+        "no edits",
+        "elsewhere",
+        "everything",
+        "everything in all",
+        "no name",
+        "unknown",
+        "modality",
+    ],
 )
 def test_corrections_that_cannot_be_made(contestant, edits, options, error):
     given = {"volume": phantom(SMALL), **options}

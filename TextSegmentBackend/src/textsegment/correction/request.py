@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from math import ceil, prod
 
 import numpy as np
@@ -101,12 +100,9 @@ class Correction:
         region = self.region(0.0)
         if region is None:
             return self
-        voxels = prod(self.volume.geometry.spatial_shape)
-        overlap = any(0 not in a.box.intersection(b.box).shape for a, b in combinations(self.edits, 2))
-        if not overlap and sum(np.count_nonzero(edit.inside) for edit in self.edits) < voxels:
-            return self
-        _, inside, disputed = merged(self.edits, region)
-        if np.count_nonzero(inside) == voxels:
+        known, inside, disputed = merged(self.edits, region)
+        drawn = np.where(known, inside, self.base_in(region))
+        if np.count_nonzero(drawn) == prod(self.volume.geometry.spatial_shape):
             raise EditError("The edits fill the whole image.", "Draw the structure only.")
         if not disputed:
             return self
