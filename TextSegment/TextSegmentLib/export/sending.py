@@ -12,6 +12,8 @@ from TextSegmentLib.engine.requirements import requirements_named
 from TextSegmentLib.export.destinations import Destination
 from TextSegmentLib.export.writer import PackagesMissingError, ask
 
+_SCRIPT = Path(__file__).with_name("send_script.py")
+
 
 def send(path: Path, destination: Destination, interpreter: Interpreter) -> None:
     """Send a DICOM file to a destination, once; takes seconds, so call it in a worker.
@@ -23,7 +25,7 @@ def send(path: Path, destination: Destination, interpreter: Interpreter) -> None
         TextSegmentError: Sending failed for another reason.
     """
     order = {"paths": [str(path)], "destination": dict(destination.table)}
-    answer = ask(interpreter, "send_script.py", json.dumps(list(requirements())), json.dumps(order))
+    answer = ask(interpreter, _SCRIPT, json.dumps(list(requirements())), json.dumps(order))
     if "missing" in answer:
         raise PackagesMissingError(answer["missing"])
     if "error" in answer:

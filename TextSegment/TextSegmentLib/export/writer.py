@@ -20,6 +20,8 @@ from textsegment.wire.failures import ErrorReport
 from TextSegmentLib.engine.child_process import launch
 from TextSegmentLib.engine.interpreter import Interpreter
 
+_SCRIPT = Path(__file__).with_name("script.py")
+
 
 class PackagesMissingError(DependencyMissingError):
     """The engine's Python lacks packages needed for writing.
@@ -52,7 +54,7 @@ def write(order: ExportOrder, requirements: Sequence[str], interpreter: Interpre
         GeometryError: The DICOM images are not those of the volume.
         TextSegmentError: Writing failed for another reason.
     """
-    answer = ask(interpreter, "script.py", json.dumps(list(requirements)), order.to_json())
+    answer = ask(interpreter, _SCRIPT, json.dumps(list(requirements)), order.to_json())
     if "missing" in answer:
         raise PackagesMissingError(answer["missing"])
     if "mismatch" in answer:
@@ -76,17 +78,16 @@ def _mismatch(reason: MismatchReason) -> GeometryError:
     return GeometryError(_("No series in this folder has the grid of the image."), hint)
 
 
-def ask(interpreter: Interpreter, script: str, *lines: str) -> dict[str, Any]:
-    """Run a script of this folder in the engine's Python with lines of input, and return its answer."""
-    path = str(Path(__file__).with_name(script))
-    process = launch([interpreter.executable, path], interpreter.environment(), errors_apart=True)
+def ask(interpreter: Interpreter, script: Path, *lines: str) -> dict[str, Any]:
+    """Run a script in the engine's Python with lines of input, and return its answer."""
+    process = launch([interpreter.executable, str(script)], interpreter.environment(), errors_apart=True)
     # Standard error may quote the files, and with them patient data, so it is discarded.
     output, _errors = process.communicate("".join(f"{line}\n" for line in lines))
     try:
         answer: dict[str, Any] = json.loads(output.splitlines()[-1])
     except (ValueError, LookupError) as error:
         raise TextSegmentError(
-            _("The program that writes DICOM files stopped (exit code {code}).").format(
+            _("The program in the Python of the engine stopped (exit code {code}).").format(
                 code=process.returncode
             ),
             _("Check the Python of the engine, in its section."),

@@ -11,6 +11,7 @@ import vtk
 
 from TextSegmentLib.background import Pump
 from TextSegmentLib.panel.collect_box import CollectBox
+from TextSegmentLib.panel.comparison.compare_dialog import CompareDialog
 from TextSegmentLib.panel.doubt_bar import DoubtBar
 from TextSegmentLib.panel.export.export_dialog import ExportDialog
 from TextSegmentLib.panel.navigation import center_views, open_editor
@@ -37,6 +38,7 @@ class ResultsSection:
         on_offered: Called whenever the actions that are possible may have changed.
         shown: Results that are currently shown, or None.
         export_dialog: Export dialog that is currently open, or None.
+        compare_dialog: Dialog for comparisons that is currently open, or None.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ResultsSection:
         self._rows: Sequence[ResultRow] = ()
         self._is_active = False
         self.export_dialog: ExportDialog | None = None
+        self.compare_dialog: CompareDialog | None = None
         # Not VTKObservationMixin, which would keep the node and its segments alive.
         self._watched = vtk.vtkWeakReference()
         self._watch_tags: list[int] = []
@@ -71,6 +74,7 @@ class ResultsSection:
         ui.deleteButton.connect("clicked()", self._delete)
         ui.editorButton.connect("clicked()", self._edit)
         ui.exportButton.connect("clicked()", self._export)
+        ui.compareButton.connect("clicked()", self._compare)
         self.show(None)
 
     def bind_keys(self, keys: Keys) -> None:
@@ -113,8 +117,9 @@ class ResultsSection:
         if self._pump is not None:
             self._pump.stop()
         self._watch(None)
-        if self.export_dialog is not None:
-            self.export_dialog.stop()
+        for dialog in (self.export_dialog, self.compare_dialog):
+            if dialog is not None:
+                dialog.stop()
 
     def _watch(self, segmentation_node: Any) -> None:
         """Observe changes of the segments; None stops observing."""
@@ -158,7 +163,7 @@ class ResultsSection:
         self._ui.deleteButton.enabled = any(row.segment_id for row in rows)
         self._ui.redoButton.enabled = has_image and len(rows) == 1
         self._ui.editorButton.enabled = is_there
-        self._ui.exportButton.enabled = has_image
+        self._ui.exportButton.enabled = self._ui.compareButton.enabled = has_image
         self._doubt.show(self._rows, rows, can_run=has_image)
         self.on_offered()
 
@@ -246,3 +251,15 @@ class ResultsSection:
 
     def _export_closed(self, _result: int) -> None:
         self.export_dialog = None  # the dialog keeps references to nodes
+
+    def _compare(self) -> None:
+        if self.shown is None:
+            return
+        self.compare_dialog = CompareDialog(
+            self._ui.resultsTable, self.shown.segmentation_node, self.shown.volume_node
+        )
+        self.compare_dialog.window.connect("finished(int)", self._compare_closed)
+        self.compare_dialog.open()
+
+    def _compare_closed(self, _result: int) -> None:
+        self.compare_dialog = None  # the dialog keeps references to nodes

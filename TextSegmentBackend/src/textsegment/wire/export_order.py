@@ -79,13 +79,9 @@ class ExportOrder:
 
     def to_json(self) -> str:
         """Serialise the order as one line of JSON."""
-        geometry = self.segmentation.geometry
         return json.dumps(
             {
-                "shape": geometry.spatial_shape,
-                "affine": geometry.affine.tolist(),
-                "masks": [_to_fields(mask) for mask in self.segmentation],
-                "provenance": dict(self.segmentation.provenance),
+                **segmentation_to_fields(self.segmentation),
                 "sample": {"index": self.sample.index.tolist(), "values": self.sample.values.tolist()},
                 "images": self.images,
                 "path": self.path,
@@ -99,12 +95,9 @@ class ExportOrder:
     def from_json(cls, line: str) -> ExportOrder:
         """Recreate the order from the output of ``to_json``."""
         given = json.loads(line)
-        i, j, k = given["shape"]
-        geometry = Geometry((i, j, k), np.array(given["affine"]))
-        masks = tuple(_from_fields(fields, geometry) for fields in given["masks"])
         sample = given["sample"]
         return cls(
-            Segmentation(geometry, masks, given["provenance"]),
+            segmentation_from_fields(given),
             VoxelSample(np.array(sample["index"], dtype=np.int64), np.array(sample["values"], dtype=float)),
             tuple(given["images"]),
             given["path"],
@@ -112,6 +105,25 @@ class ExportOrder:
             given["short_names"],
             given["append_to"],
         )
+
+
+def segmentation_to_fields(segmentation: Segmentation) -> dict[str, Any]:
+    """Return grid, masks and provenance of a segmentation as JSON-compatible values."""
+    geometry = segmentation.geometry
+    return {
+        "shape": geometry.spatial_shape,
+        "affine": geometry.affine.tolist(),
+        "masks": [_to_fields(mask) for mask in segmentation],
+        "provenance": dict(segmentation.provenance),
+    }
+
+
+def segmentation_from_fields(given: dict[str, Any]) -> Segmentation:
+    """Recreate a segmentation from the output of ``segmentation_to_fields``."""
+    i, j, k = given["shape"]
+    geometry = Geometry((i, j, k), np.array(given["affine"]))
+    masks = tuple(_from_fields(fields, geometry) for fields in given["masks"])
+    return Segmentation(geometry, masks, given["provenance"])
 
 
 def _to_fields(mask: StructureMask) -> dict[str, Any]:

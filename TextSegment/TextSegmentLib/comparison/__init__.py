@@ -1,0 +1,1 @@
+"""Comparison of a segmentation with a reference."""
