@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
+import SimpleITK as sitk  # noqa: N813
 from made_dicom import write_enhanced, write_series
+from made_jpeg import lossless_jpeg
 from made_scans import ANISOTROPIC, MIRRORED, OBLIQUE, SHEARED, all_orientations, phantom
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    RLELossless,
+)
 from watched_page import Watched
 
 from textsegment.files.dicom.reader import read_dicom
@@ -122,16 +133,73 @@ def moved(dataset: Dataset, k: int) -> None:
     dataset.ImagePositionPatient = [*dataset.ImagePositionPatient[:2], z]
 
 
+def run_lengths(dataset: Dataset, k: int) -> None:
+    dataset.compress(RLELossless)
+
+
+def jpeg(dataset: Dataset, k: int) -> None:
+    """Lossless JPEG as GDCM writes it; in two fragments, which the standard allows."""
+    values = STORED[:, :, k].T - (400 if k % 2 else 0)
+    dataset.PixelRepresentation = k % 2
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "one.dcm")
+        image = sitk.GetImageFromArray(values.astype(np.int16 if k % 2 else np.uint16)[None])
+        writer = sitk.ImageFileWriter()
+        writer.SetFileName(path)
+        writer.UseCompressionOn()
+        writer.SetCompressor("JPEG")
+        writer.Execute(image)
+        written = pydicom.dcmread(path)
+    assert written.file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    (frame,) = generate_frames(written.PixelData, number_of_frames=1)
+    dataset.PixelData = encapsulate([frame], fragments_per_frame=2)
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    dataset.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+
+
 def bare(dataset: Dataset, k: int) -> None:
     del dataset.RescaleSlope, dataset.RescaleIntercept
 
 
 @pytest.mark.parametrize(
-    "change", [implicit, deflated, nest, signed, few_bits, half_steps, own_steps, moved, bare]
+    "change",
+    [implicit, deflated, nest, signed, few_bits, half_steps, own_steps, moved, run_lengths, jpeg, bare],
 )
 def test_however_it_is_written(page, tmp_path, change: Callable[[Dataset, int], None]):
     write_series(tmp_path, STORED, all_orientations()[0], change=change)
     require_equal(page, tmp_path)
+
+
+@pytest.mark.parametrize("predictor", range(1, 8))
+def test_lossless_jpeg_with_every_predictor(page, predictor):
+    """Noise over the whole range, so that every size of a difference occurs; restarts, and lost bits."""
+    samples = np.random.default_rng(predictor).integers(0, 2**16, (11, 13), dtype=np.uint16)
+    samples[4:7] = 2**15
+    shift = predictor % 3
+    content = lossless_jpeg(samples, predictor, shift=shift, restart_rows=predictor % 4)
+    found = page.evaluate(
+        """async (content) => {
+          const { decodeLossless } = await import("/app/dicom/jpeg_lossless.js");
+          const { width, height, samples } = decodeLossless(Uint8Array.from(content));
+          return [height, width, [...samples]];
+        }""",
+        list(content),
+    )
+    assert found == [11, 13, (samples >> shift << shift).ravel().tolist()]
+
+
+@pytest.mark.parametrize("kind", [run_lengths, jpeg])
+def test_cut_off_compression_is_refused(page, tmp_path, kind):
+    """A picture is never made up to its end."""
+
+    def cut(dataset: Dataset, k: int) -> None:
+        kind(dataset, k)
+        (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+        dataset.PixelData = encapsulate([frame[:-12]])
+
+    write_series(tmp_path, STORED, OBLIQUE, change=cut)
+    assert read_by(page, tmp_path)["code"] == "input_unreadable"
 
 
 def test_missing_slices_are_filled_in_and_said(page, tmp_path):
@@ -144,6 +212,11 @@ def test_enhanced_multiframe(page, tmp_path):
     write_enhanced(
         tmp_path / "a.dcm", STORED, SHEARED, order=[3, 0, 1, 2, 6, 5, 4], slopes=[1, 2, 3, 4, 5, 6, 7]
     )
+    require_equal(page, tmp_path)
+
+
+def test_enhanced_multiframe_with_run_lengths(page, tmp_path):
+    write_enhanced(tmp_path / "a.dcm", STORED, SHEARED, order=[3, 0, 1, 2, 6, 5, 4], compression=RLELossless)
     require_equal(page, tmp_path)
 
 
@@ -198,7 +271,9 @@ def of_another_kind(dataset: Dataset, k: int) -> None:
 
 
 def packed(dataset: Dataset, k: int) -> None:
-    dataset.compress("1.2.840.10008.1.2.5")
+    dataset.PixelData = encapsulate([b"not decoded here"])
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta.TransferSyntaxUID = JPEG2000Lossless
 
 
 @pytest.mark.parametrize(

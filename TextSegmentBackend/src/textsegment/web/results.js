@@ -105,6 +105,7 @@ export class Results {
     edit.setAttribute("aria-label", `${say("Correct")}: ${mask.structure}`);
     const about = document.createElement("small");
     about.textContent = notesOn(mask, edited).join(" ");
+    about.classList.toggle("warn", isDoubtful(mask, edited) || mask.isEmpty || mask.statistics.touches_border);
     row.append(cell(eye), cell(swatch(color)), cell(go, about), cell(amount(mask)), cell(confidence(mask)), cell(edit));
     return row;
   }

@@ -40,6 +40,11 @@ export class DataSet {
     return this.#elements.get(tag)?.value ?? new Uint8Array(0);
   }
 
+  /** The fragments of compressed pixels, the first of which is the table of offsets; none if they are not compressed. */
+  fragments(tag) {
+    return this.#elements.get(tag)?.fragments ?? [];
+  }
+
   /** The text of an element in ASCII, without padding; empty without one. */
   text(tag) {
     return latin(this.bytes(tag)).replace(/[\0 ]+$/, "").trimStart();
@@ -172,6 +177,20 @@ class Parser {
     return found;
   }
 
+  /** Fragments of compressed pixels. */
+  fragments() {
+    const found = [];
+    for (;;) {
+      const tag = this.#tag();
+      const length = this.view.getUint32(this.at + 4, true);
+      this.at += 8;
+      if (tag === END_OF_SEQUENCE) return found;
+      if (tag !== ITEM || this.at + length > this.bytes.length) throw new RangeError("cut off");
+      found.push(this.bytes.subarray(this.at, this.at + length));
+      this.at += length;
+    }
+  }
+
   #tag() {
     return ((this.view.getUint16(this.at, true) << 16) | this.view.getUint16(this.at + 2, true)) >>> 0;
   }
@@ -198,9 +217,9 @@ class Parser {
   #unbounded(tag, implicit) {
     const inner = new Parser(this.bytes, this.at, implicit);
     if (tag === PIXEL_DATA) {
-      // Compressed: what follows is items of another kind, which nothing here decodes.
-      this.at = this.bytes.length;
-      return { value: new Uint8Array(0), items: null };
+      const fragments = inner.fragments();
+      this.at = inner.at;
+      return { value: new Uint8Array(0), items: null, fragments };
     }
     const items = inner.items(Infinity);
     this.at = inner.at;

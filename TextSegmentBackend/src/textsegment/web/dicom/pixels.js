@@ -1,8 +1,9 @@
 /** Voxels of DICOM images: stored values, scaled slice by slice, on the grid of their planes. */
 
 import { Problem } from "../problem.js";
+import { decodeFrames, isDecoded } from "./compression.js";
 import { PIXEL_DATA, readFile } from "./data_set.js";
-import { scalingOf } from "./planes.js";
+import { frameCount, scalingOf } from "./planes.js";
 
 const PLAIN = new Set(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"]);
 const STORED = {
@@ -36,7 +37,7 @@ export async function readVoxels(frames, { grid, lower, fraction }, factor) {
 }
 
 async function readStored(image) {
-  if (!PLAIN.has(image.syntax)) {
+  if (!PLAIN.has(image.syntax) && !isDecoded(image.syntax)) {
     throw new Problem(
       "input_unreadable", "The DICOM images are compressed in a way that this page does not read.",
       "Export them uncompressed, or convert the series to NIfTI, for example with dcm2niix.",
@@ -49,7 +50,10 @@ async function readStored(image) {
   const bits = dataset.unsigned(0x00280100, 16);
   const isSigned = dataset.unsigned(0x00280103, 0);
   const Type = STORED[`${bits} ${isSigned}`];
-  const bytes = dataset.bytes(PIXEL_DATA);
+  const announced = { frames: frameCount(dataset), size: dataset.unsigned(0x00280010, 0) * dataset.unsigned(0x00280011, 0), bits };
+  const bytes = isDecoded(image.syntax) && Type && bits < 32
+    ? decodeFrames(dataset.fragments(PIXEL_DATA), image.syntax, announced)
+    : dataset.bytes(PIXEL_DATA);
   if (!Type || !bytes.length) throw damaged();
   const count = Math.floor(bytes.length / Type.BYTES_PER_ELEMENT);
   const stored = new Type(bytes.slice(0, count * Type.BYTES_PER_ELEMENT).buffer);
