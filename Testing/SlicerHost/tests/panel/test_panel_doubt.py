@@ -74,6 +74,7 @@ def test_the_strip_leads_to_the_next_doubtful_structure(doubtful):
     (segment_id,) = doubtful.ui.resultsTable.selectedSegmentIDs()
     driver.wait_until(lambda: doubtful.panel.correction.editor is not None, "the editor")
     assert doubtful.panel.correction.editor.currentSegmentID() == segment_id
+    driver.fit_panel(doubtful.widget.parent)  # with the strip open, it must not be wider than before
 
 
 def test_one_goes_from_doubt_to_doubt(doubtful):
