@@ -17,8 +17,10 @@ from slicer.i18n import tr as _
 from textsegment.errors import InputNotFoundError, OutputError, TextSegmentError
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation, StructureMask
+from textsegment.templates import template_text
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names
+from textsegment.vocabulary.template import Template
 from textsegment.wire.export_order import ExportOrder, VoxelSample
 
 from TextSegmentLib.background import BackgroundTask
@@ -59,6 +61,8 @@ class ExportRequest:
         short_names: Whether to limit names to 16 characters.
         append_to: Structure set whose regions are copied into the new one; None for none.
         folder: Folder with the DICOM images; None to use those in Slicer's database.
+        template: Set of a site, by which structures are named, finished and colored, and others derived; None
+            for none. It takes precedence over ``naming``.
         destination: System to which the object is sent; None to write a file only. Without a path, the file
             is removed once it has been sent.
     """
@@ -69,6 +73,7 @@ class ExportRequest:
     short_names: bool = False
     append_to: Path | None = None
     folder: Path | None = None
+    template: Template | None = None
     destination: Destination | None = None
 
     @property
@@ -113,6 +118,11 @@ def names_for(regions: Sequence[SegmentRegion], request: ExportRequest) -> tuple
             region.name if named[region.structure] == region.structure else named[region.structure]
             for region in regions
         ]
+    if request.template is not None:
+        own = {
+            entry.prompts[0]: entry.output for entry in request.template.entries if len(entry.prompts) == 1
+        }
+        wanted = [own.get(region.structure, name) for region, name in zip(regions, wanted, strict=True)]
     if request.format is Format.SEGMENTATION and not request.short_names:
         return tuple(wanted)
     standard = names_of((region.structure for region in regions), "tg263")
@@ -200,6 +210,7 @@ class Export:
             names=self._names,
             short_names=request.short_names,
             append_to=str(request.append_to) if request.append_to else None,
+            template="" if request.template is None else template_text(request.template),
         )
         return (*self._notes, *write(order, request.format.requirements, self._interpreter))
 

@@ -13,6 +13,7 @@ from textsegment.files.rtstruct.reader import read_rtstruct
 from TextSegmentLib.export import request
 from TextSegmentLib.export.regions import RegionSource
 from TextSegmentLib.export.request import Format
+from TextSegmentLib.panel.anatomy.sets_menu import own_sets_folder
 
 from slicer_host import driver
 from slicer_host.dicom import qSlicerDICOMExportDialog
@@ -190,3 +191,22 @@ def test_an_export_goes_to_a_server_of_slicers_dicom_browser(servers, dialog, tm
     box.setEditText("PLAN at 104")
     export(dialog)
     assert "is not understood" in dialog.message_label.text
+
+
+def test_a_set_of_ones_own_names_what_is_exported(hands, folder, tmp_path):
+    own = own_sets_folder() / "Abdomen.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text('label = "Abdomen"\n[[structure]]\nname = "Hepar"\ntext = "liver"\n', "utf-8")
+    try:
+        dialog = opened(hands)
+    finally:
+        own.unlink()
+    box = dialog.form.naming_box
+    assert box.itemText(box.count - 1) == "Set: Abdomen"
+    box.currentIndex = box.count - 1
+    assert texts(dialog) == ["liver  →  Hepar", "left kidney"]
+    dialog.form.folder_edit.currentPath = str(folder)
+    dialog.form.path_edit.currentPath = str(tmp_path / "plan")
+    export(dialog)
+    file = pydicom.dcmread(tmp_path / "plan.rtstruct.dcm")
+    assert [item.ROIName for item in file.StructureSetROISequence] == ["Hepar", "left kidney"]

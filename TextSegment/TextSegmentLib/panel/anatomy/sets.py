@@ -42,6 +42,9 @@ def read_own_sets(folder: Path) -> tuple[list[Template], list[str]]:
 def save_own_set(folder: Path, label: str, structures: Sequence[str]) -> Path:
     """Write a set of structures to a folder, replacing a set of the same name.
 
+    Lines of the earlier set for the same structures, and its derived structures, stay as they are: with their
+    names, colors, and whatever else a site has decided about them.
+
     Args:
         folder: Folder of the user's sets; created if it does not exist.
         label: Name of the set.
@@ -51,16 +54,31 @@ def save_own_set(folder: Path, label: str, structures: Sequence[str]) -> Path:
         Path of the file, in the format of all templates.
 
     Raises:
-        OutputError: If the name is empty or the folder is not writable.
+        OutputError: If the name is empty, the folder is not writable, or the earlier set cannot be read.
     """
     stem = re.sub(r"[^\w-]+", "_", label.strip()).strip("_")
     if not stem:
         raise OutputError(_("The set has no name."), _("Type a name of letters or digits."))
     path = folder / f"{stem}.toml"
-    template = Template(stem, label.strip(), tuple(TemplateEntry(name, (name,)) for name in structures))
+    kept = [entry for entry in _lines_of(path) if entry.recipe or set(entry.prompts) <= set(structures)]
+    covered = {prompt for entry in kept for prompt in entry.prompts}
+    new = [TemplateEntry(name, (name,)) for name in structures if name not in covered]
+    template = Template(stem, label.strip(), (*kept, *new))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(template_text(template), "utf-8")
     except OSError as error:
         raise OutputError(_("The set cannot be saved."), _("Look at the folder's permissions.")) from error
     return path
+
+
+def _lines_of(path: Path) -> tuple[TemplateEntry, ...]:
+    """Return the lines of a set that is about to be replaced; none if there is no file."""
+    if not path.exists():
+        return ()
+    try:
+        return read_template(path).entries
+    except TextSegmentError as error:
+        raise OutputError(
+            _("There is a set of this name, which cannot be read."), _("Mend it, or choose another name.")
+        ) from error

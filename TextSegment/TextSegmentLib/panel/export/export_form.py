@@ -13,6 +13,8 @@ from slicer.i18n import tr as _
 from TextSegmentLib.export.destinations import Destination, known_destinations, typed_destination
 from TextSegmentLib.export.regions import SegmentRegion
 from TextSegmentLib.export.request import ExportRequest, Format, names_for
+from TextSegmentLib.panel.anatomy.sets import read_own_sets
+from TextSegmentLib.panel.anatomy.sets_menu import own_sets_folder
 
 _FORMATS = tuple(Format)
 _NAMINGS = ("tg263", "sat", "snomed")
@@ -34,8 +36,13 @@ class ExportForm:
         self.format_box = self._add_box(
             _("&Format:"), (_("RT structure set (RTSTRUCT)"), _("DICOM segmentation (SEG)"))
         )
+        self._sets, _problems = read_own_sets(own_sets_folder())
+        own = (_("Set: {name}").format(name=each.label) for each in self._sets)
         self.naming_box = self._add_box(
-            _("&Names:"), (_("AAPM TG-263"), _("As in the segmentation"), _("SNOMED CT"))
+            _("&Names:"), (_("AAPM TG-263"), _("As in the segmentation"), _("SNOMED CT"), *own)
+        )
+        self.naming_box.toolTip = _(
+            "A set of yours also gives types, colors and order, finishes the masks, and derives structures."
         )
         self.short_box = qt.QCheckBox(_("At most &16 characters"))
         self.short_box.toolTip = _("Some planning systems cut longer names.")
@@ -88,15 +95,16 @@ class ExportForm:
     @property
     def request(self) -> ExportRequest:
         """The export request as the user has entered it, but for its destination."""
-        kind = _FORMATS[self.format_box.currentIndex]
+        kind, index = _FORMATS[self.format_box.currentIndex], self.naming_box.currentIndex
         append = self._path(self.append_edit) if kind is Format.STRUCTURE_SET else None
         return ExportRequest(
             format=kind,
             path=self._path(self.path_edit) or Path(),
-            naming=_NAMINGS[self.naming_box.currentIndex],
+            naming=_NAMINGS[index] if index < len(_NAMINGS) else "sat",
             short_names=self.short_box.checked,
             append_to=append,
             folder=self._path(self.folder_edit),
+            template=self._sets[index - len(_NAMINGS)] if index >= len(_NAMINGS) else None,
         )
 
     @property

@@ -58,6 +58,8 @@ class ExportOrder:
         names: Output names by structure.
         short_names: Whether names are limited to 16 characters.
         append_to: Structure set whose regions are included in the new one, or None.
+        template: Template of a site as TOML, by which the masks are finished, derived, named and colored;
+            empty for none.
 
     Example:
         >>> from textsegment.testing import FakeSegmenter, phantom
@@ -76,6 +78,7 @@ class ExportOrder:
     names: dict[str, str]
     short_names: bool = False
     append_to: str | None = None
+    template: str = ""
 
     def to_json(self) -> str:
         """Serialise the order as one line of JSON."""
@@ -88,6 +91,7 @@ class ExportOrder:
                 "names": self.names,
                 "short_names": self.short_names,
                 "append_to": self.append_to,
+                "template": self.template,
             }
         )
 
@@ -104,6 +108,7 @@ class ExportOrder:
             given["names"],
             given["short_names"],
             given["append_to"],
+            given.get("template", ""),
         )
 
 
