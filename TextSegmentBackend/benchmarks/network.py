@@ -3,11 +3,12 @@
     python benchmarks/engine.py --network                      # the published patch: minutes
     python benchmarks/engine.py --network --patch 160 128 96   # smaller, for a first look
 
-Each row has its own process. Its runs alternate with the convolution that serves as the limit: 3×3×3, 64 and
-128 channels to 64, both layouts, the best of them. *Of the limit* is the time that the network's convolutions
-would take at that rate, divided by the time of the whole network: medians of the runs. *Plain* runs the
-layers one by one, as in training, on 96×96×96 voxels; ours is measured beside it on the same voxels. With
-``--threads 1`` times are processor seconds, so ratios hold whatever else is running.
+Each row has its own process. Between its runs the convolution is timed that serves as the limit: 3×3×3, 64
+and 128 channels to 64, both layouts, the best of them. *Of the limit* is the time that the network's
+convolutions would take at the mean of the rates before and after a run, divided by the time of the whole
+network: the median of the runs. *Plain* runs the layers one by one, as in training, on 96×96×96 voxels; ours
+is measured beside it on the same voxels. With ``--threads 1`` times are processor seconds, so ratios hold
+whatever else is running.
 """
 
 from __future__ import annotations
@@ -81,27 +82,23 @@ def measure(config: SATConfig, precision: str, runs: int) -> dict[str, float]:
     dtype = PRECISIONS.get(precision, torch.float32)
     idle = psutil.Process().memory_info().rss
     context: Any = nullcontext() if precision == "plain" else computing(CPU, dtype)
-    seconds, rates = [], []
+    seconds, rates, shares = [], [], []
     with context:
-        for number in range(runs + 1):
+        for number in range(runs + int(runs > 1)):
             start = now()
             network.encode_image(patch)
-            if number or runs == 1:  # the first run creates what later runs reuse
-                seconds.append(now() - start)
+            took = now() - start
             if number == 0:
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - idle
-                if runs == 1:
-                    break
             with torch.inference_mode():
                 rates.append(limit(dtype))
-        if not rates:
-            with torch.inference_mode():
-                rates.append(limit(dtype))
-    found = statistics.median(seconds)
+            if number or runs == 1:  # the first run creates what later runs reuse
+                seconds.append(took)
+                shares.append(flops(network) / statistics.mean(rates[-2:]) / took)
     return {
-        "seconds": found,
+        "seconds": statistics.median(seconds),
         "gflops_limit": statistics.median(rates) / 1e9,
-        "of_limit": flops(network) / statistics.median(rates) / found,
+        "of_limit": statistics.median(shares),
         "peak_gb": peak / 1e9,
         "full_tensors": peak / features_bytes(config, dtype),
         "formula_gb": unet_bytes(config, CPU, dtype) / 1e9,

@@ -73,7 +73,7 @@ def unet_bytes(config: SATConfig, device: torch.device, precision: torch.dtype) 
     """
     voxels = prod(config.patch_size)
     full = config.features[0] * voxels
-    if device == CPU and slabs.is_large(voxels):
+    if device == CPU and slabs.is_large_input(voxels, precision):
         coarser = sum(channels * (voxels >> 3 * n) for n, channels in enumerate(config.features[1:], 1))
         size = precision.itemsize
         return (full + coarser) * size + slabs.scratch_bytes(full // config.patch_size[0] * size)

@@ -28,6 +28,14 @@ SMALL_VOXELS = 2**19
 They would gain little, and the order of summation matters: a bottleneck of few voxels amplifies rounding.
 """
 
+ENCODER_VOXELS = 2**20
+"""Maximum number of output voxels of float32 layers of the *encoder* that keep channels first.
+
+The deeper layers amplify whatever the first ones round differently, the more so the fewer voxels the deepest
+one has: in patches of up to 96×96×96 voxels to 1e-5 of the result, even if the large layers were exact. With
+the plain layers' own order of summation in the encoder it is 1e-6 (``benchmarks/rounding.py``).
+"""
+
 SLAB_BYTES = 12 * 2**20
 """Approximate size of a slab's output: with its input it fits the last-level cache, and its memory is reused.
 
@@ -102,18 +110,23 @@ class _Upsampled:
 def takes(conv: nn.Conv3d, x: Tensor | Convolved | JoinedSkip) -> bool:
     """Return whether ``convolve`` handles a layer with this convolution and input."""
     values = x.skip if isinstance(x, JoinedSkip) else x if isinstance(x, Tensor) else x.values
-    strided = conv.stride[0] ** 3
+    voxels = values[0, 0].numel() // conv.stride[0] ** 3
     return (
         values.device.type == "cpu"
         and len(values) == 1
         and values.dtype in (torch.float32, torch.bfloat16)
-        and is_large(values[0, 0].numel() // strided)
+        and (is_large_input(voxels, _computed_in(x)) if isinstance(x, Tensor) else is_large(voxels))
     )
 
 
 def is_large(voxels: int) -> bool:
-    """Return whether a layer with this many output voxels runs in slabs with channels last on this CPU."""
+    """Return whether a layer of the decoder with this many output voxels runs in slabs on this CPU."""
     return _SUITED and voxels > SMALL_VOXELS
+
+
+def is_large_input(voxels: int, dtype: torch.dtype) -> bool:
+    """Return whether a layer of the encoder with this many output voxels runs in slabs on this CPU."""
+    return is_large(voxels) and (voxels > ENCODER_VOXELS or dtype != torch.float32)
 
 
 def scratch_bytes(row: int) -> int:

@@ -5,7 +5,7 @@ Its axes are those of the scan, so a slice that was drawn is a slice here too, h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from textsegment.geometry import Box, Geometry
-from textsegment.inference.image.interpolate import interpolate
+from textsegment.inference.image.interpolate import ParallelGrids
 
 # As fine as possible, but no more cells than are computed in a second, and none much finer than the features.
 _MOST_CELLS = 200_000
@@ -22,6 +22,7 @@ _FINEST_MM = 1.5
 _STEP_MM = 0.25
 LEVELS = 254
 """Scale of shares stored as bytes."""
+_BELOW_ALL = -1.0
 
 
 @dataclass(frozen=True)
@@ -98,20 +99,24 @@ class CellGrid:
         corners = zip(part.start, part.stop, self.box.start, strict=True)
         return tuple(slice(a - origin, b - origin) for a, b, origin in corners)
 
-    def refined(self, shares: NDArray[np.float32], part: Box) -> NDArray[np.float32]:
-        """Interpolate values between 0 and 1 from the cells to the voxels of the scan.
+    def refined(self, shares: NDArray[np.float32], part: Box) -> Iterator[NDArray[np.float32]]:
+        """Interpolate values between 0 and 1 from the cells to the voxels of the scan, row by row.
 
         Args:
             shares: float32 array ``[i, j, k]`` with the shape of the grid.
             part: Box within the region, on the grid of the scan.
+
+        Yields:
+            For each row ``i`` of the part its values, float32 ``[j, k]``.
         """
         levels = np.rint(shares * LEVELS).astype(np.uint8)
         matrix = np.diag([1 / stride for stride in self.strides] + [1.0])
         offset = [a - b + 0.5 for a, b in zip(part.start, self.box.start, strict=True)]
         matrix[:3, 3] = [o / stride - 0.5 for o, stride in zip(offset, self.strides, strict=True)]
-        found: NDArray[np.float32] = interpolate(levels, matrix, part.shape)
-        found /= LEVELS
-        return found
+        grids = ParallelGrids.between(levels, matrix, part.shape)
+        assert grids is not None
+        for _, found in grids.planes_above(_BELOW_ALL, axis=0):
+            yield found / np.float32(LEVELS)
 
 
 def _summed(voxels: NDArray[Any], stride: int, dtype: DTypeLike) -> NDArray[Any]:

@@ -136,12 +136,28 @@ class Corrector:
         if found is None:
             return finished(self.correction, None, None)
         part = self.cells.voxels_of(found)
-        new = self.cells.refined(share, part)
-        if max(self.cells.strides) > 1:
-            # The old mask is finer than the cells: keep its details where the cells do not change.
-            old = self.cells.refined(self._base_share, part)
-            new += (1 - np.abs(new - old)) * (self._base[self.cells.within(part)] - old)
-        return finished(self.correction, part, new > 0.5, parts_touching=_parts_touching)
+        mask = self._base[self.cells.within(part)].copy()
+        changed = Box.around(share != self._base_share)
+        if changed is not None:
+            inner = self.cells.voxels_of(changed).intersection(part)
+            origin = part.start
+            there = tuple(
+                slice(a - o, b - o) for a, b, o in zip(inner.start, inner.stop, origin, strict=True)
+            )
+            mask[there] = self._redrawn(share, inner)
+        return finished(self.correction, part, mask, parts_touching=_parts_touching)
+
+    def _redrawn(self, share: NDArray[np.float32], part: Box) -> NDArray[np.bool_]:
+        """Return the new mask in a part of the region, from the shares of its cells."""
+        base = self._base[self.cells.within(part)]
+        mask = np.empty(part.shape, dtype=bool)
+        rows = zip(self.cells.refined(share, part), self.cells.refined(self._base_share, part), strict=True)
+        for i, (new, old) in enumerate(rows):
+            if max(self.cells.strides) > 1:
+                # The old mask is finer than the cells: keep its details where the cells do not change.
+                new = new + (1 - np.abs(new - old)) * (base[i] - old)
+            mask[i] = new > 0.5
+        return mask
 
 
 def _beyond_last_slices(known: NDArray[np.bool_]) -> NDArray[np.bool_]:
