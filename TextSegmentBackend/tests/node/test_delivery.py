@@ -7,12 +7,14 @@ from threading import Event
 
 import pytest
 from archive import free_port
+from made_clock import clock_of
 from made_node import RULE, made_series, made_settings, running, states, take, wait_for
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import RTStructureSetStorage
 from server_process import wait_until
 
 from textsegment.errors import DestinationRefusedError, DestinationUnreachableError, InputUnreadableError
+from textsegment.node import keeper as keeper_module
 from textsegment.node.connections import DicomDestination, WebDestination
 from textsegment.node.journal.entries import State
 from textsegment.node.network.delivery import deliver
@@ -163,18 +165,19 @@ def test_a_destination_that_goes_silent_is_left_in_time(tmp_path, scan):
         assert len({uid for _, uid in taken}) == 1
 
 
-def test_what_cannot_be_delivered_is_given_up_at_the_age_limit_only(tmp_path, scan):
+def test_what_cannot_be_delivered_is_given_up_at_the_age_limit_only(tmp_path, scan, monkeypatch):
+    clock = clock_of(monkeypatch, keeper_module)
     port = free_port()
-    settings = settings_for(tmp_path, port, limits={"keep_days": 1.5 / 86400})
+    settings = settings_for(tmp_path, port, limits={"keep_days": 10})
     with running(settings) as node:
         take(node, scan)
         wait_until(lambda: states(node.journal) == [State.SEGMENTED], "the result")
-        time.sleep(1.6)
+        clock.move(11 * 86400)
         node._keeper.expire()
         assert states(node.journal) == [State.FAILED]
         (given_up,) = node.journal.deliveries()
         assert given_up.state == "failed"
-        time.sleep(1.6)
+        clock.move(11 * 86400)
         node._keeper.expire()
         assert node.spool.prepared() == ()
         assert node.spool.incoming() == ()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pydicom
 import pytest
+from made_clock import clock_of
 from made_node import RULE, made_series, made_settings, running, states, take, wait_for
 from server_process import wait_until
 
@@ -17,7 +18,10 @@ from textsegment.errors import (
     SpoolFullError,
     VolumeInvalidError,
 )
+from textsegment.node import intake as intake_module
+from textsegment.node import keeper as keeper_module
 from textsegment.node.intake import Intake
+from textsegment.node.journal import journal as journal_module
 from textsegment.node.journal.entries import State
 from textsegment.node.journal.journal import Journal
 from textsegment.node.node import Node
@@ -28,13 +32,21 @@ from textsegment.testing import FakeSegmenter
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+LIMITS = Limits(quiet_s=10, resume_s=300, free_mb=1)
+
+
 @pytest.fixture
-def parts(tmp_path):
+def clock(monkeypatch):
+    """The clock of journal and intake, which stands still."""
+    return clock_of(monkeypatch, intake_module, journal_module, stands=True)
+
+
+@pytest.fixture
+def parts(tmp_path, clock):
     """Journal, spool and intake without threads."""
-    limits = Limits(quiet_s=0.05, resume_s=0.3, free_mb=1)
-    spool = Spool(tmp_path / "spool", limits)
+    spool = Spool(tmp_path / "spool", LIMITS)
     journal = Journal(spool.journal)
-    yield journal, spool, Intake(journal, spool, limits)
+    yield journal, spool, Intake(journal, spool, LIMITS)
     journal.close()
 
 
@@ -55,57 +67,56 @@ def full_disk(bytes_):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_complete_after_silence_and_not_while_the_sender_is_there(parts, files):
+def test_complete_after_silence_and_not_while_the_sender_is_there(parts, files, clock):
     journal, _, intake = parts
     for content in files:
         intake.take(content, "SCANNER", "session")
-    time.sleep(0.1)
+    clock.move(20)
     assert intake.complete() == []
     intake.end_session("session", well=True)
+    clock.move(9)
     assert intake.complete() == []
-    time.sleep(0.1)
+    clock.move(2)
     (entry,) = intake.complete()
     assert (entry.images, entry.sender, entry.interrupted) == (12, "SCANNER", False)
     assert journal.images(entry.uid, 1) == set(parts[1].images(intake.spool_key(entry)))
 
 
-def test_a_process_that_ended_counts_as_interruption(tmp_path, files):
+def test_a_process_that_ended_counts_as_interruption(tmp_path, files, clock):
     """What a new process finds half received may not be all of it."""
-    limits = Limits(quiet_s=0.05, resume_s=0.3, free_mb=1)
     for _ in range(2):
-        spool = Spool(tmp_path / "spool", limits)
+        spool = Spool(tmp_path / "spool", LIMITS)
         journal = Journal(spool.journal)
-        intake = Intake(journal, spool, limits)
+        intake = Intake(journal, spool, LIMITS)
         if not journal.entries():
             intake.take(files[0], "SCANNER", "session")
         journal.close()
     journal = Journal(spool.journal)
-    intake = Intake(journal, spool, limits)
-    time.sleep(0.1)
+    intake = Intake(journal, spool, LIMITS)
+    clock.move(20)
     assert intake.complete() == []
     assert states(journal) == [State.RECEIVING]
-    time.sleep(0.3)
+    clock.move(300)
     intake.complete()
     assert states(journal) == [State.FAILED]
     journal.close()
 
 
-def test_counts_of_an_archive_hold_a_series_back(tmp_path, files):
-    limits = Limits(quiet_s=0.05, resume_s=0.6, free_mb=1)
-    spool = Spool(tmp_path / "spool", limits)
+def test_counts_of_an_archive_hold_a_series_back(tmp_path, files, clock):
+    spool = Spool(tmp_path / "spool", LIMITS)
     journal = Journal(spool.journal)
-    intake = Intake(journal, spool, limits, count_of=lambda entry: 12)
+    intake = Intake(journal, spool, LIMITS, count_of=lambda entry: 12)
     for content in files[:11]:
         intake.take(content, "SCANNER", 1)
     intake.end_session(1, well=True)
-    time.sleep(0.1)
+    clock.move(20)
     assert intake.complete() == []
     intake.take(files[11], "SCANNER", 2)
     intake.end_session(2, well=True)
     assert [entry.images for entry in intake.complete()] == [12]  # without waiting: all are there
     intake.take(late(files), "SCANNER", 3)
     intake.end_session(3, well=True)
-    time.sleep(0.1)
+    clock.move(20)
     assert [entry.images for entry in intake.complete()] == [13]
     journal.close()
 
@@ -244,19 +255,20 @@ def test_a_spool_is_bounded_and_makes_room_by_what_was_served(tmp_path):
         assert [entry.state for entry in node.journal.entries()] == [State.DELIVERED] * 2
 
 
-def test_old_things_leave_the_spool_and_then_the_journal(tmp_path):
+def test_old_things_leave_the_spool_and_then_the_journal(tmp_path, monkeypatch):
+    clock = clock_of(monkeypatch, keeper_module)
     made_series(tmp_path / "scan")
-    settings = made_settings(tmp_path, limits={"keep_days": 1 / 86400, "journal_days": 2.5 / 86400})
+    settings = made_settings(tmp_path, limits={"keep_days": 10, "journal_days": 25})
     with running(settings) as node:
         take(node, tmp_path / "scan")
         wait_for(node)
-        time.sleep(1.1)
+        clock.move(11 * 86400)
         node._keeper.expire()
         assert (node.spool.incoming(), node.spool.prepared()) == ((), ())
         assert states(node.journal) == [State.DELIVERED]
         take(node, tmp_path / "scan")
         assert states(node.journal) == [State.DELIVERED]  # still known
-        time.sleep(1.6)
+        clock.move(15 * 86400)
         node._keeper.expire()
         assert node.journal.entries() == ()
 

@@ -57,7 +57,7 @@ def made_settings(
         "rules": [RULE],
         "limits": {
             "quiet_s": 0.4,
-            "resume_s": 30.0,
+            "resume_s": 600.0,
             "retry_first_s": 0.2,
             "retry_longest_s": 0.5,
             "free_mb": 1,

@@ -6,12 +6,20 @@ import pytest
 import qt
 import slicer
 import slicer.util
+from textsegment.errors import OutOfMemoryError
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib import settings
 
 from slicer_host import driver, host
 
 MODULE = Path(__file__).parents[4] / "TextSegment" / "TextSegment.py"
+
+
+class Failing(FakeSegmenter):
+    """An engine whose memory does not suffice."""
+
+    def segment(self, *_arguments, **_options):
+        raise OutOfMemoryError("The graphics card has no memory left.", "Close other programs <now>.")
 
 
 class Hands:
@@ -32,11 +40,36 @@ class Hands:
     def wait_until_offered(self):
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to press")
 
-    def segment(self, text):
+    def slow(self, seconds=0.2):
+        """Have each structure take a while."""
+        self.panel.engine.use(FakeSegmenter(seconds))
+
+    def fail(self):
+        """Have every run fail."""
+        self.panel.engine.use(Failing())
+
+    def start(self, text):
         self.ui.promptEdit.text = text
         self.wait_until_offered()
         driver.click(self.ui.segmentButton)
+
+    def segment(self, text):
+        self.start(text)
         self.wait_for_end()
+
+    def answer(self, words):
+        """Click the link with these words in the message."""
+        links = re.findall(r"<a href='(\d+)'>(.*?)</a>", self.ui.messageLabel.text)
+        self.ui.messageLabel.linkActivated.emit(next(link for link, text in links if words in text))
+
+    @property
+    def node(self):
+        """Segmentation node of the last run."""
+        return self.widget.logic.run.segmentation_node
+
+    def segment_names(self):
+        segmentation = self.node.GetSegmentation()
+        return [segmentation.GetNthSegment(n).GetName() for n in range(segmentation.GetNumberOfSegments())]
 
     def wait_for_end(self):
         run = self.widget.logic.run

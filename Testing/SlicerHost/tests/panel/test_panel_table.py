@@ -1,0 +1,214 @@
+"""The table of results: what its rows show, and what clicks and keys on them do."""
+
+import pytest
+import qt
+import slicer
+
+from slicer_host import driver
+from slicer_host.widgets.segments_model import COLOR_ROLE
+
+
+def test_click_on_a_row_centres_the_views(hands):
+    slice_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
+    camera_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCameraNode")
+    hands.segment("liver")
+    run = hands.widget.logic.run
+    center = [0.0] * 3
+    run.segmentation_node.GetSegmentCenterRAS(run.rows[0].segment_id, center)
+    assert any(abs(part) > 1 for part in center)
+    view = hands.ui.resultsTable.tableWidget()
+    view.clicked.emit(view.model().index(0, 3))
+    matrix = slice_node.GetSliceToRAS()
+    assert [matrix.GetElement(row, 3) for row in range(3)] == pytest.approx(center)
+    assert list(camera_node.GetFocalPoint()) == pytest.approx(center)
+
+
+def test_rows_are_accepted_deleted_and_looked_for_again(hands):
+    hands.segment("liver, aorta, pancreas")
+    hands.select_row("liver")
+    driver.click(hands.ui.acceptButton)
+    assert hands.rows()[0][1] == "accepted"
+    assert not hands.ui.acceptButton.enabled
+    hands.select_row("aorta")
+    driver.click(hands.ui.deleteButton)
+    assert hands.segment_names() == ["liver", "pancreas"]
+    assert hands.note == "Removed: aorta"
+    hands.ui.resultsNoteLabel.linkActivated.emit(hands.panel.results.shown.rows[1].key)
+    hands.wait_for_end()
+    assert sorted(hands.segment_names()) == ["aorta", "liver", "pancreas"]
+    assert ["aorta", "done"] in hands.states()
+    assert hands.note == ""
+    hands.select_row("pancreas")
+    driver.click(hands.ui.redoButton)
+    hands.wait_for_end()
+    assert sorted(hands.segment_names()) == ["aorta", "liver", "pancreas"]
+
+
+def test_segment_editor_opens_with_the_segment(hands):
+    hands.segment("liver, aorta")
+    hands.select_row("aorta")
+    driver.click(hands.ui.editorButton)
+    editor = slicer.mrmlScene.GetSingletonNode("SegmentEditor", "vtkMRMLSegmentEditorNode")
+    run = hands.widget.logic.run
+    assert slicer.util.selectedModule() == "SegmentEditor"
+    assert editor.GetSegmentationNode() is run.segmentation_node
+    assert editor.GetSelectedSegmentID() == run.rows[1].segment_id
+    assert editor.GetSourceVolumeNode() is run.volume_node
+
+
+def test_rows_follow_names_and_colours(hands):
+    """sl3."""
+    hands.segment("liver")
+    made = hands.node.GetSegmentation().GetNthSegment(0)
+    made.SetName("my liver")
+    made.SetColor(1.0, 0.0, 1.0)
+    driver.wait_until(lambda: hands.rows()[0][0] == "my liver", "the new name")
+    model = hands.ui.resultsTable.tableWidget().model()
+    assert model.index(0, 1).data(COLOR_ROLE).name() == "#ff00ff"
+
+
+def test_rows_of_a_deleted_segmentation_can_be_clicked(hands):
+    """sl3."""
+    hands.segment("liver")
+    hands.select_row("liver")
+    slicer.mrmlScene.RemoveNode(hands.node)
+    driver.run_events(100)
+    for button in ("acceptButton", "deleteButton", "redoButton", "undoButton", "editorButton"):
+        assert not getattr(hands.ui, button).enabled, button
+    results = hands.panel.results.shown
+    if results is not None:
+        assert [row.state for row in results.rows] == ["removed"]
+        results.accept(results.rows[0])
+        results.delete(results.rows[0])
+        assert results.undo() == ()
+
+
+def test_surfaces_are_shown_and_taken_away(hands):
+    hands.segment("liver")
+    driver.click(hands.ui.show3DButton)
+    assert hands.node.GetSegmentation().ContainsRepresentation("Closed surface")
+    driver.click(hands.ui.show3DButton)
+    assert not hands.node.GetSegmentation().ContainsRepresentation("Closed surface")
+
+
+def test_segment_that_somebody_else_removes_is_shown_as_removed(hands):
+    hands.segment("liver")
+    hands.node.GetSegmentation().RemoveSegment(hands.widget.logic.run.rows[0].segment_id)
+    driver.wait_until(lambda: hands.note == "Removed: liver", "the line that says so")
+    assert hands.rows() == []
+
+
+def press(hands, key):
+    driver.press(hands.ui.resultsTable.tableWidget(), key)
+
+
+def center_of(hands, name):
+    node = hands.node
+    segment_id = node.GetSegmentation().GetSegmentIdBySegmentName(name)
+    return list(node.GetSegmentCenterRAS(segment_id))
+
+
+def test_results_are_in_the_table_of_slicer_with_all_segments(hands):
+    """sl7: eye, opacity, colour, filter and menu are those that users know; drawn segments are there too."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Mine")
+    node.CreateDefaultDisplayNodes()
+    node.GetSegmentation().AddEmptySegment("mine", "my tumour")
+    hands.ui.outputSelector.setCurrentNode(node)
+    hands.segment("liver")
+    assert hands.ui.resultsTable.className() == "qMRMLSegmentsTableView"
+    assert hands.states() == [["my tumour", ""], ["liver", "done"]]
+    assert hands.ui.resultsTable.opacityColumnVisible
+    hands.select_row("my tumour")
+    assert not hands.ui.acceptButton.enabled
+    assert not hands.ui.deleteButton.enabled
+
+
+def test_arrow_keys_centre_the_views(hands):
+    """sl7."""
+    slice_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceNode", "Red")
+    hands.segment("liver, aorta")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_Down)
+    matrix = slice_node.GetSliceToRAS()
+    assert [matrix.GetElement(row, 3) for row in range(3)] == pytest.approx(center_of(hands, "aorta"))
+
+
+def test_space_switches_the_eyes_of_what_is_selected(hands):
+    """sl7."""
+    hands.segment("liver, aorta")
+    display_node = hands.node.GetDisplayNode()
+    hands.ui.resultsTable.tableWidget().selectAll()
+    hands.ui.resultsTable.tableWidget().setFocus()
+    for visible in (False, True):
+        press(hands, qt.Qt.Key_Space)
+        ids = hands.node.GetSegmentation().GetSegmentIDs()
+        assert [display_node.GetSegmentVisibility(each) for each in ids] == [visible] * 2
+
+
+def test_a_accepts_and_goes_on_to_the_next(hands):
+    """sl7: a run is looked through with one hand."""
+    hands.segment("liver, aorta, pancreas")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_A)
+    assert hands.states()[0] == ["liver", "accepted"]
+    assert hands.ui.resultsTable.selectedSegmentIDs() == (hands.panel.results.shown.rows[1].segment_id,)
+    press(hands, qt.Qt.Key_A)
+    press(hands, qt.Qt.Key_A)
+    assert [state for _name, state in hands.states()] == ["accepted"] * 3
+
+
+def test_del_deletes_what_is_selected(hands):
+    """sl7."""
+    hands.segment("liver, aorta")
+    hands.select_row("liver")
+    press(hands, qt.Qt.Key_Delete)
+    assert hands.segment_names() == ["aorta"]
+    assert hands.note == "Removed: liver"
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"), [("de_DE", ("1.234", "12,3", "0,75")), ("en_US", ("1,234", "12.3", "0.75"))]
+)
+def test_numbers_are_written_as_the_locale_has_them(locale, expected):
+    """sl7."""
+    from TextSegmentLib.panel.numbers import number
+
+    before = qt.QLocale()
+    qt.QLocale.setDefault(qt.QLocale(locale))
+    try:
+        assert (number(1234.4, 0), number(12.34, 1), number(0.749, 2)) == expected
+    finally:
+        qt.QLocale.setDefault(before)
+
+
+@pytest.mark.parametrize("hide", ["node", "slices", "folder"])
+def test_hidden_results_are_said_and_shown_with_a_click(hands, hide):
+    """sl7: whatever hides them."""
+    hands.segment("liver")
+    node = hands.node
+    assert "hidden" not in hands.note
+    if hide == "node":
+        node.GetDisplayNode().SetVisibility(False)
+    elif hide == "slices":
+        node.GetDisplayNode().SetVisibility2D(False)
+    else:
+        hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
+        folder = hierarchy.CreateFolderItem(hierarchy.GetSceneItemID(), "Plan")
+        hierarchy.SetItemParent(hierarchy.GetItemByDataNode(node), folder)
+        folder_node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLFolderDisplayNode")
+        folder_node.SetApplyDisplayPropertiesOnBranch(True)
+        hierarchy.SetItemDataNode(folder, folder_node)
+        folder_node.SetVisibility(False)
+        node.GetDisplayNode().Modified()
+    driver.wait_until(lambda: "The segmentation is hidden" in hands.note, "a hint")
+    hands.ui.resultsNoteLabel.linkActivated.emit("show")
+    driver.wait_until(lambda: "hidden" not in hands.note, "the end of the hint")
+
+
+def test_masks_of_the_demonstration_model_are_marked_as_a_toys(hands, monkeypatch):
+    """sl7: also when their scene is opened on another day."""
+    hands.segment("liver")
+    assert "toy" not in hands.note
+    hands.node.GetSegmentation().GetNthSegment(0).SetTag("TextSegment.model", "sat-demo")
+    hands.panel.results.refresh()
+    assert "toy" in hands.note
