@@ -1,4 +1,5 @@
 import re
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,27 @@ class Failing(FakeSegmenter):
         raise OutOfMemoryError("The graphics card has no memory left.", "Close other programs <now>.")
 
 
+class Held(FakeSegmenter):
+    """An engine that finds so many structures, and the others only when it may go on."""
+
+    def __init__(self, found, error):
+        super().__init__()
+        self.go_on = threading.Event()
+        self._found, self._error = found, error
+
+    def segment(self, *arguments, **options):
+        result = super().segment(*arguments, **options)
+        if self._error is not None:
+            raise self._error
+        return result
+
+    def _work(self, cancel):
+        self._found -= 1
+        while self._found < 0 and not self.go_on.wait(0.01):
+            cancel.raise_if_cancelled()
+        super()._work(cancel)
+
+
 class Hands:
     """What a user does with the panel, and what is seen then."""
 
@@ -40,9 +62,13 @@ class Hands:
     def wait_until_offered(self):
         driver.wait_until(lambda: self.ui.segmentButton.enabled, "a button to press")
 
-    def slow(self, seconds=0.2):
-        """Have each structure take a while."""
-        self.panel.engine.use(FakeSegmenter(seconds))
+    def hold(self, found=0, error=None):
+        """Have runs wait after so many structures until they may go on, and fail at the end if so told."""
+        self._held = Held(found, error)
+        self.panel.engine.use(self._held)
+
+    def go_on(self):
+        self._held.go_on.set()
 
     def fail(self):
         """Have every run fail."""

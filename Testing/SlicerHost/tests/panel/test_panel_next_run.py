@@ -56,7 +56,7 @@ def test_question_goes_away_with_its_text(hands):
 
 def test_enter_during_a_run_begins_afterwards(hands):
     """sl7: it did nothing."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     first = hands.widget.logic.run
     hands.ui.promptEdit.text = "pancreas"
@@ -64,6 +64,7 @@ def test_enter_during_a_run_begins_afterwards(hands):
     driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
     assert hands.widget.logic.run is first
     assert "Next: pancreas" in hands.ui.messageLabel.text
+    hands.go_on()
     driver.wait_until(lambda: hands.widget.logic.run is not first, "the second run")
     assert first.state == "done"
     hands.wait_for_end()
@@ -71,30 +72,27 @@ def test_enter_during_a_run_begins_afterwards(hands):
 
 
 def test_what_waits_can_be_left_out(hands):
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     first = hands.widget.logic.run
     hands.ui.promptEdit.text = "pancreas"
     hands.wait_until_read()
     driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
     hands.answer("Leave it out")
+    hands.go_on()
     hands.wait_for_end()
     driver.run_events(100)
     assert hands.widget.logic.run is first
 
 
 def test_what_waits_does_not_begin_after_a_failure_and_that_is_said(hands):
-    class Late(FakeSegmenter):
-        def segment(self, *arguments, **options):
-            super().segment(*arguments, **options)
-            raise OutOfMemoryError("No memory is left.", "Close other programs.")
-
-    hands.panel.engine.use(Late(0.2))
+    hands.hold(error=OutOfMemoryError("No memory is left.", "Close other programs."))
     hands.start("liver, aorta")
     first = hands.widget.logic.run
     hands.ui.promptEdit.text = "pancreas"
     hands.wait_until_read()
     driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
+    hands.go_on()
     hands.wait_for_end()
     driver.run_events(100)
     assert hands.widget.logic.run is first
@@ -103,12 +101,12 @@ def test_what_waits_does_not_begin_after_a_failure_and_that_is_said(hands):
 
 def test_what_was_not_done_is_looked_for_with_a_click(hands):
     """sl7: also what was not found; only that, and once."""
-    hands.slow()
+    hands.hold(1)
     hands.start("liver, spleen, pancreas")
     driver.wait_until(lambda: hands.states()[:1] == [["liver", "done"]], "the first row")
     driver.click(hands.ui.cancelButton)
     hands.wait_for_end()
-    hands.slow(0)
+    hands.panel.engine.use(FakeSegmenter())
     rows = {row.structure: row for row in hands.panel.results.shown.rows}
     hands.ui.resultsNoteLabel.linkActivated.emit(rows["pancreas"].key)
     hands.wait_for_end()

@@ -39,7 +39,7 @@ def test_new_segmentation_is_taken_for_the_next_run(hands):
 
 
 def test_each_structure_appears_as_soon_as_it_is_done(hands):
-    hands.slow()
+    hands.hold(1)
     hands.start("liver, aorta, pancreas")
     driver.wait_until(lambda: hands.states()[:1] == [["liver", "done"]], "the first row")
     assert len(hands.rows()) < 3
@@ -47,11 +47,12 @@ def test_each_structure_appears_as_soon_as_it_is_done(hands):
     assert hands.ui.progressBar.visible
     assert 0 < hands.ui.progressBar.value < hands.ui.progressBar.maximum
     assert "of 3 structures" in hands.ui.progressLabel.text
+    hands.go_on()
     hands.wait_for_end()
 
 
 def test_segment_and_cancel_are_never_both_there(hands):
-    hands.slow()
+    hands.hold(1)
     assert not hands.ui.cancelButton.visible
     hands.start("liver, aorta, pancreas")
     assert hands.ui.cancelButton.visible
@@ -68,11 +69,12 @@ def test_segment_and_cancel_are_never_both_there(hands):
 
 def test_second_enter_while_running_starts_nothing(hands):
     """Fault 65."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     run = hands.widget.logic.run
     driver.press(hands.ui.promptEdit, qt.Qt.Key_Return)
     assert hands.widget.logic.run is run
+    hands.go_on()
     hands.wait_for_end()
 
 
@@ -100,7 +102,7 @@ def test_panel_stays_alive_during_a_run(hands, monkeypatch):
 
 def test_deleted_volume_ends_the_run_with_a_sentence(hands):
     """Fault 62."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     slicer.mrmlScene.RemoveNode(hands.ui.inputSelector.currentNode())
     hands.wait_for_end()
@@ -110,7 +112,7 @@ def test_deleted_volume_ends_the_run_with_a_sentence(hands):
 
 def test_deleted_segmentation_ends_the_run_with_a_sentence(hands):
     """Fault 63."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     slicer.mrmlScene.RemoveNode(hands.node)
     hands.wait_for_end()
@@ -120,7 +122,7 @@ def test_deleted_segmentation_ends_the_run_with_a_sentence(hands):
 
 def test_closed_scene_ends_the_run_and_empties_the_panel(hands):
     """Fault 64."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     slicer.mrmlScene.Clear(0)
     assert not hands.widget.logic.run.is_active
@@ -131,7 +133,7 @@ def test_closed_scene_ends_the_run_and_empties_the_panel(hands):
 
 def test_reload_while_running_ends_the_run(hands):
     """Fault 71."""
-    hands.slow()
+    hands.hold()
     hands.start("liver, aorta")
     run = hands.widget.logic.run
     slicer.util.reloadScriptedModule("TextSegment")

@@ -12,8 +12,8 @@ def test_undo_takes_the_run_back_and_says_what_it_keeps(hands):
     hands.select_row("liver")
     driver.click(hands.ui.acceptButton)
     driver.click(hands.ui.undoButton)
+    driver.wait_until(lambda: "liver" in hands.ui.messageLabel.text, "what was kept")
     assert hands.segment_names() == ["liver"]
-    assert "liver" in hands.ui.messageLabel.text
 
 
 @pytest.fixture
@@ -47,10 +47,11 @@ def test_a_run_is_a_step_of_its_own_for_the_undo_of_the_editor(hands, editor):
 
 def test_a_stroke_during_a_run_is_a_step_of_its_own(hands, editor):
     """sl6: what comes after the stroke is not taken back with it."""
-    hands.slow(0.3)
+    hands.hold(1)
     hands.start("aorta, heart")
     driver.wait_until(lambda: "aorta" in hands.segment_names(), "the first segment")
     stroke(editor, "aorta")
+    hands.go_on()
     hands.wait_for_end()
     editor.undo()
     assert hands.segment_names() == ["liver", "left kidney", "aorta"]
