@@ -1,7 +1,9 @@
 """Runs, strokes and deletions are taken back in turn, by the panel and by the Segment Editor."""
 
+import numpy as np
 import pytest
 import slicer
+import slicer.util
 from cases import erase_a_voxel
 
 from slicer_host import driver
@@ -28,15 +30,28 @@ def editor(hands):
     editor.setSegmentationNode(None)
 
 
-def stroke(editor, name):
-    """A stroke of the editor's eraser."""
+def voxels(hands, name):
+    """Voxels of a segment, on the grid of the image."""
+    segment_id = hands.node.GetSegmentation().GetSegmentIdBySegmentName(name)
+    return slicer.util.arrayFromSegmentBinaryLabelmap(
+        hands.node, segment_id, hands.ui.inputSelector.currentNode()
+    )
+
+
+def stroke(hands, editor, name):
+    """Erase a voxel as the editor does: its history sees changes that go through Slicer's own logic only."""
     editor.saveStateForUndo()
-    erase_a_voxel(editor.segmentationNode(), name)
+    mask = voxels(hands, name).copy()
+    mask[tuple(np.argwhere(mask)[0])] = 0
+    node, segmentation = hands.node, hands.node.GetSegmentation()
+    slicer.util.updateSegmentBinaryLabelmapFromArray(
+        mask, node, segmentation.GetSegmentIdBySegmentName(name), hands.ui.inputSelector.currentNode()
+    )
 
 
 def test_a_run_is_a_step_of_its_own_for_the_undo_of_the_editor(hands, editor):
     """sl6: a stroke, a run, one undo in the editor: the stroke stays."""
-    stroke(editor, "liver")
+    stroke(hands, editor, "liver")
     hands.segment("aorta")
     editor.undo()
     assert hands.segment_names() == ["liver", "left kidney"]
@@ -50,17 +65,19 @@ def test_a_stroke_during_a_run_is_a_step_of_its_own(hands, editor):
     hands.hold(1)
     hands.start("aorta, heart")
     driver.wait_until(lambda: "aorta" in hands.segment_names(), "the first segment")
-    stroke(editor, "aorta")
+    stroke(hands, editor, "aorta")
+    drawn = voxels(hands, "aorta").copy()
     hands.go_on()
     hands.wait_for_end()
     editor.undo()
     assert hands.segment_names() == ["liver", "left kidney", "aorta"]
+    assert np.array_equal(voxels(hands, "aorta"), drawn)
     driver.wait_until(lambda: ["aorta", "edited"] in hands.states(), "rows of now")
 
 
 def test_what_was_deleted_comes_back_by_the_undo_of_the_editor(hands, editor):
     """sl3: and the row with it; sl6: an undo before a deletion does not take more back."""
-    stroke(editor, "liver")
+    stroke(hands, editor, "liver")
     hands.select_row("left kidney")
     driver.click(hands.ui.deleteButton)
     assert hands.note == "Removed: left kidney"
