@@ -21,7 +21,8 @@ def prepare_command(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="SET", help="Folder of the set.")],
     model: Annotated[
-        str, typer.Option(help="sat-demo, sat-nano or sat-pro: the set is for models on its grid.")
+        str,
+        typer.Option(help="Model on whose grid the set is: sat-demo, sat-nano, sat-pro, weights, or .toml."),
     ] = "sat-nano",
     scans: Annotated[
         Path | None, typer.Option(help="Folder that the paths in a JSON file are relative to.")
@@ -45,13 +46,12 @@ def prepare_command(
     from textsegment.datasets.meanings import read_answers
     from textsegment.datasets.preparation import PreparationSettings, prepare
     from textsegment.datasets.sources.opening import open_source
-    from textsegment.errors import InputError
-    from textsegment.model.config import CONFIGS
+    from textsegment.inference.weights.models import config_of
+    from textsegment.training.settings import read_model
 
-    if model not in CONFIGS:
-        raise InputError(f"There is no model {model!r}.", f"Choose one of {', '.join(sorted(CONFIGS))}.")
+    config = read_model(model)[0] if model.endswith(".toml") else config_of(model)
     settings = PreparationSettings(
-        spacing=CONFIGS[model].spacing,
+        spacing=config.spacing,
         validation=validation,
         seed=seed,
         answers=read_answers(answers),

@@ -11,11 +11,12 @@ import typer
 
 from textsegment.cli.errors import BATCH_INCOMPLETE, exit_code, show_error
 from textsegment.cli.progress import duration
-from textsegment.errors import DeviceError, InputError, SettingsError, WeightsError
+from textsegment.errors import DeviceError, InputError, WeightsError
 from textsegment.modality import modality_code
 
 if TYPE_CHECKING:
     from textsegment.inference.engine import LocalSegmenter
+    from textsegment.model.config import SATConfig
     from textsegment.volume import Volume
 
 _SOURCES = {
@@ -40,7 +41,7 @@ def inspect_command(
         typer.Option(help="Number, from 1, of the volume in a file of several (time points, channels)."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="sat-demo, sat-nano or sat-pro: the cost is that of this model.")
+        str, typer.Option(help="Model whose cost is told: sat-demo, sat-nano, sat-pro, or a weights file.")
     ] = "sat-demo",
     json: Annotated[Path | None, typer.Option(help="Write it into this file, too.")] = None,
 ) -> None:
@@ -51,10 +52,9 @@ def inspect_command(
     from textsegment.files.inspection import inspect_scan
     from textsegment.files.report.summary import write_json
     from textsegment.files.scan_search import find_scans
-    from textsegment.model.config import CONFIGS
+    from textsegment.inference.weights.models import config_of
 
-    if model not in CONFIGS:
-        raise SettingsError("There is no such model.", f"Use one of {', '.join(CONFIGS)}.")
+    config = config_of(model)  # refused before the first image is read
     code = None if modality is None else modality_code(modality)
     found = find_scans(paths)
     for note in found.notes():
@@ -73,7 +73,7 @@ def inspect_command(
             continue
         entry = {"name": name, **inspection.to_json(), "estimate": None}
         if inspection.volume is not None and inspection.error is None:
-            entry["estimate"] = _estimate(inspection.volume, model)
+            entry["estimate"] = _estimate(inspection.volume, model, config)
         entries.append(entry)
         for line in _lines(entry):
             typer.echo(f"  {line}")
@@ -97,11 +97,10 @@ def _segmenter(model: str) -> LocalSegmenter | None:
         return None
 
 
-def _estimate(volume: Volume, model: str) -> dict[str, Any]:
+def _estimate(volume: Volume, model: str, config: SATConfig) -> dict[str, Any]:
     from textsegment.inference.estimate import estimate
-    from textsegment.model.config import CONFIGS
 
-    cost = estimate(volume, CONFIGS[model], _segmenter(model))
+    cost = estimate(volume, config, _segmenter(model))
     return {
         "model": model,
         "patches": cost.patches,

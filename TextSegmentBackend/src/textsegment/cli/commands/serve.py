@@ -43,7 +43,7 @@ def serve_command(
     allowed_host: Annotated[
         list[str] | None, typer.Option(help="A name by which clients call the server; repeat it for more.")
     ] = None,
-    model: Annotated[str, typer.Option(help="sat-demo, sat-nano or sat-pro.")] = "sat-demo",
+    model: Annotated[str, typer.Option(help="sat-demo, sat-nano, sat-pro, or a weights file.")] = "sat-demo",
     device: Annotated[
         list[str] | None,
         typer.Option(help="auto, cpu, cuda, cuda:1 or mps; repeat it: one job at once on each."),

@@ -79,15 +79,35 @@ def download_command(
 
 @weights_app.command("import")
 def import_command(
-    name: Name,
-    folder: Annotated[Path, typer.Argument(help="Holds the network's and the text encoder's .pth file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="MODEL", help="sat-nano or sat-pro; of trained weights, any other name.")
+    ],
+    source: Annotated[
+        Path,
+        typer.Argument(help="Folder with the .pth files of network and text encoder; or trained weights."),
+    ],
 ) -> None:
-    """Take the weights of a model from published files in a folder, without any network."""
+    """Take weights from published files, or from a file that training wrote, without any network."""
     from textsegment.inference.weights.acquire import import_folder
+    from textsegment.inference.weights.trained import import_trained
 
-    path = import_folder(name, folder)
+    path = import_trained(name, source) if source.suffix == ".safetensors" else import_folder(name, source)
     typer.echo(f"{name} is ready: {path}")
     typer.echo(_OFFER.format(name=name))
+
+
+@weights_app.command("card")
+def card_command(
+    name: Annotated[str, typer.Argument(metavar="MODEL", help="Name of a model, or path of a weights file.")],
+) -> None:
+    """Show what weights say about their making: what they learnt from, with licences, and their origin."""
+    from textsegment.inference.weights.trained import card_of
+
+    card = card_of(name)
+    for key, value in card.items():
+        typer.echo(f"{key}: {value}")
+    if not card:
+        typer.echo("The weights say nothing about their making.")
 
 
 @weights_app.command("verify")

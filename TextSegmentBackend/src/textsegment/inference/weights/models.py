@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 
 from textsegment.doubt import Calibration
-from textsegment.errors import WeightsMissingError
+from textsegment.errors import SettingsError, WeightsMissingError
 from textsegment.inference.weights.calibrations import calibration_of
 from textsegment.inference.weights.hub import sha256_of
 from textsegment.inference.weights.registry import DEMO, PUBLISHED, published_model
 from textsegment.inference.weights.store import FileRecord, Store
 from textsegment.model.checkpoints import checkpoint
-from textsegment.model.config import SATConfig
+from textsegment.model.config import CONFIGS, SATConfig
 from textsegment.model.sat import SAT
 from textsegment.model.text.embedding_table import EmbeddingCache
 from textsegment.model.text.text_encoder import TextEncoder
@@ -81,6 +81,10 @@ def list_models() -> list[ModelStatus]:
             statuses.append(
                 ModelStatus(model.name, False, size, f"{model.repository} on the Hugging Face hub")
             )
+    for name in store.imported():
+        path = store.weights_file(name)
+        size = path.stat().st_size if path.exists() else 0
+        statuses.append(ModelStatus(name, path.exists(), size, "trained here or elsewhere"))
     return statuses
 
 
@@ -104,8 +108,8 @@ def load_model(
     """Load a model whose weights are on this computer.
 
     Args:
-        name: ``sat-demo``, ``sat-nano`` or ``sat-pro``, or the path of a ``.safetensors`` file that
-            ``textsegment train`` wrote, whose model is named after the file.
+        name: ``sat-demo``, ``sat-nano``, ``sat-pro`` or the name of an imported model, or the path of a
+            ``.safetensors`` file that ``textsegment train`` wrote, whose model is named after the file.
         device: Device for the network and the text encoder.
         dtype: Data type of the network's parameters; None for float32.
 
@@ -115,14 +119,36 @@ def load_model(
         WeightsTamperedError: The weights differ from their record.
         CheckpointError: The weights do not fit the network.
     """
+    path, digest = file_of(name)
     if name.endswith(_TRAINED):
-        path, digest = _trained(Path(name))
         name = path.name.removesuffix(_TRAINED)
-    else:
-        path, digest = _packaged() if name == DEMO else _checked(published_model(name).name)
     network, text_encoder, _ = checkpoint.load(path, device=device, dtype=dtype)
     encoder, calibration = EmbeddingCache(text_encoder, digest), calibration_of(digest)
     return LoadedModel(name, network.config, network, encoder, digest, calibration)
+
+
+def config_of(name: str) -> SATConfig:
+    """Return the architecture of a known model, whose weights need not be here, or of weights that are.
+
+    Raises:
+        SettingsError: There is no such model.
+        WeightsMissingError: There is no such file.
+        CheckpointError: The file is damaged.
+    """
+    if name in CONFIGS:
+        return CONFIGS[name]
+    if not name.endswith(_TRAINED) and not Store().is_imported(name):
+        raise SettingsError("There is no such model.", f"Use one of {', '.join(CONFIGS)}, or a weights file.")
+    return load_model(name).config
+
+
+def file_of(name: str) -> tuple[Path, str]:
+    """Return the weights file of a model, and its SHA-256, in hexadecimal; see ``load_model``."""
+    if name.endswith(_TRAINED):
+        return _trained(Path(name))
+    if name == DEMO:
+        return _packaged()
+    return _checked(name if Store().is_imported(name) else published_model(name).name)
 
 
 def _trained(path: Path) -> tuple[Path, str]:

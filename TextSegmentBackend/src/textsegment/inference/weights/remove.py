@@ -62,7 +62,8 @@ def _files(name: str, store: Store) -> list[Path]:
     """Return the files stored for a model, none of which has a name that a user would choose."""
     if name == DEMO:
         raise WeightsError(f"The weights of {DEMO} are part of this package.", "They cannot be removed.")
-    published_model(name)
+    if not store.is_imported(name):
+        published_model(name)
     known = store.record(name)
     weights = [store.weights_file(name)] if known and known.converted else []
     revision = known.revision if known else ""

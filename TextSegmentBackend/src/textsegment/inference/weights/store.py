@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from textsegment.errors import WeightsError, WeightsTamperedError
 from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.inference.weights.registry import PUBLISHED
 
 LOCK_FORMAT = 1
 
@@ -131,6 +132,14 @@ class Store:
             )
         except (KeyError, TypeError) as error:
             raise self._damaged() from error
+
+    def imported(self) -> list[str]:
+        """Return the names of imported models that training has made."""
+        return sorted(name for name in self._records() if self.is_imported(name))
+
+    def is_imported(self, model: str) -> bool:
+        """Return whether a name is that of an imported model that training has made."""
+        return model not in PUBLISHED and model in self._records()
 
     def write_record(self, model: str, record: ModelRecord) -> None:
         """Store the record of a model's weights."""
