@@ -168,6 +168,13 @@ def test_models_and_recipes_are_read_from_toml(tmp_path: Path) -> None:
         read_model(str(path))
     with pytest.raises(SettingsError, match="no model"):
         read_model("sat-huge")
+    for size in ("[32, 32, 32]", "[64, 48, 32]", "[64, 64]", "[0, 64, 64]"):
+        path.write_text(f'base = "sat-demo"\npatch_size = {size}')
+        with pytest.raises(SettingsError, match="does not fit"):
+            read_model(str(path))
+        path.write_text(f'base = "sat-demo"\n[training]\nsizes = [[{size}, 1.0]]')
+        with pytest.raises(SettingsError, match="does not fit"):
+            read_model(str(path))
 
 
 def test_fine_tuning_keeps_what_the_model_knew_and_says_whether_it_is_better(

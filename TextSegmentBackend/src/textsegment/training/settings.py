@@ -19,6 +19,9 @@ else:
 
 Size = tuple[int, int, int]
 
+_DEEPEST = 32
+"""Factor by which the deepest stage of the U-Net is coarser than the patch."""
+
 PARTS = {
     "backbone": ("network.backbone.",),
     "query": ("network.projection_layer.", "network.transformer_decoder."),
@@ -31,6 +34,21 @@ ADAPTERS = {
     "image-adapters": ("backbone.encoder.",),
 }
 """Prefixes, in the network, of the weights that get low-rank adapters, by the name of the part to train."""
+
+
+def _require_patch(size: Size) -> None:
+    """Refuse a size of patches that the U-Net cannot take.
+
+    Raises:
+        SettingsError: It is not three multiples of 32, or would leave a single voxel at the deepest stage, of
+            which no deviation can be computed.
+    """
+    fits = len(size) == 3 and all(isinstance(n, int) and n > 0 and n % _DEEPEST == 0 for n in size)
+    if not fits or math.prod(size) == _DEEPEST**3:
+        raise SettingsError(
+            f"A patch of {' × '.join(map(str, size))} voxels does not fit the network.",
+            "Use multiples of 32, at least one of them 64 or more.",
+        )
 
 
 @dataclass(frozen=True)
@@ -101,6 +119,8 @@ class TrainingSettings:
             )
         if self.adapter_rank < 1:
             raise SettingsError("The rank of adapters is 1 at least.")
+        for size, _odds in self.sizes:
+            _require_patch(size)
         if self.steps < 1 or self.batch < 1 or self.prompts < 1:
             raise SettingsError("Steps, batch and prompts are 1 at least.")
 
@@ -185,6 +205,7 @@ def read_model(name: str) -> tuple[SATConfig, TrainingSettings]:
     try:
         fields = {key: _tuples(value) for key, value in content.items()}
         config = replace(CONFIGS[base], **fields) if base else SATConfig(**fields)
+        _require_patch(config.patch_size)
         return config, replace(recipe, **{key: _tuples(value) for key, value in training.items()})
     except TypeError as error:
         names = sorted(f.name for kind in (SATConfig, TrainingSettings) for f in dataclasses.fields(kind))
