@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from spheres import trainer
 
@@ -24,6 +25,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 def test_a_killed_process_of_ray_goes_on_as_if_nothing_had_happened(spheres: DataSet, tmp_path: Path) -> None:
     """15.2: killed in its sixth step, after the checkpoint of the fourth; equal within 1e-5 after ten."""
     alone = trainer(spheres, tmp_path / "one", **CHANGES)
