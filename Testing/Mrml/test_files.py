@@ -13,6 +13,7 @@ from cases import (
     tag,
     volume_node,
 )
+from textsegment.files.images.seg_nrrd import read_seg_nrrd, write_seg_nrrd
 from textsegment.geometry import Geometry
 from textsegment.testing import FakeSegmenter, ball, phantom
 from TextSegmentLib.logic import TextSegmentLogic
@@ -96,3 +97,20 @@ def test_undo_works_after_saving(tmp_path):
     assert labelmap(result, "liver") is labelmap(result, "trachea")
     assert logic.run.undo() == ()
     assert slicer.util.getNodesByClass("vtkMRMLSegmentationNode") == []
+
+
+def test_names_in_any_script_pass_between_slicer_and_the_backend(tmp_path):
+    given = FakeSegmenter().segment(phantom(), ["liver", "left kidney"])
+    path = tmp_path / "named.seg.nrrd"
+    write_seg_nrrd(given, path, names={"liver": "肝臓", "left kidney": "Niere, links (größer)"})
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.AddDefaultStorageNode(str(path))
+    node.GetStorageNode().SetFileName(str(path))
+    assert node.GetStorageNode().ReadData(node)
+    segmentation = node.GetSegmentation()
+    names = [segmentation.GetNthSegment(number).GetName() for number in range(2)]
+    assert names == ["肝臓", "Niere, links (größer)"]
+    again = tmp_path / "again.seg.nrrd"
+    node.GetStorageNode().SetFileName(str(again))
+    assert node.GetStorageNode().WriteData(node)
+    assert [mask.structure for mask in read_seg_nrrd(again)] == names

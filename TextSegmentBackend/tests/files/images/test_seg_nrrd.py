@@ -18,7 +18,9 @@ from made_scans import (
 
 from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.images.itk_image import affine_of
-from textsegment.files.images.seg_nrrd import read_seg_nrrd, write_seg_nrrd
+from textsegment.files.images.seg_nrrd import read_seg_nrrd, replace_segment, write_seg_nrrd
+from textsegment.geometry import Geometry
+from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.structures import find_structure
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -113,12 +115,8 @@ def test_unknown_and_hostile_names(tmp_path):
     first, second = (
         slicerio.read_segmentation(str(tmp_path / f"{attempt}.seg.nrrd")) for attempt in ("first", "second")
     )
-    assert [s["name"] for s in first["segments"]] == [
-        "no such organ",
-        "a/b~c^d:=e",
-        'Grosse "x"\\',
-        "../../x",
-    ]
+    stored = [mask.structure for mask in read_seg_nrrd(tmp_path / "first.seg.nrrd")]
+    assert stored == ["no such organ", "a/b~c^d:=e", 'Größe "x"\\', "../../x"]
     assert [s["color"] for s in first["segments"]] == [s["color"] for s in second["segments"]]
     assert len({tuple(s["color"]) for s in first["segments"]}) == len(names)
     assert first["segments"][0]["terminology"]["category"][1] == "85756007"
@@ -144,3 +142,22 @@ def test_what_is_no_segmentation(tmp_path):
         (tmp_path / "out.seg.nrrd").write_bytes(content)
         with pytest.raises(InputUnreadableError):
             read_seg_nrrd(tmp_path / "out.seg.nrrd")
+
+
+def test_names_in_any_script_come_back(tmp_path):
+    """Two of them must not become the same name, and a corrected file must not lose those of 3D Slicer."""
+    geometry = Geometry((6, 5, 4), np.eye(4))
+    names = ["左腎", "右腎", "Prostata (Änderung)", "liver"]
+    masks = []
+    for number, name in enumerate(names):
+        voxels = np.zeros(geometry.spatial_shape, dtype=bool)
+        voxels[number + 1, 1:3, 1:3] = True
+        masks.append(StructureMask.measured(name, voxels, geometry))
+    made = Segmentation(geometry, tuple(masks), {})
+    write_seg_nrrd(made, tmp_path / "a.seg.nrrd")
+    found = read_seg_nrrd(tmp_path / "a.seg.nrrd")
+    assert [mask.structure for mask in found] == names
+    for name in names:
+        assert np.array_equal(found.full_mask(name), made.full_mask(name))
+    replace_segment(tmp_path / "a.seg.nrrd", tmp_path / "b.seg.nrrd", masks[0])
+    assert [mask.structure for mask in read_seg_nrrd(tmp_path / "b.seg.nrrd")] == names
