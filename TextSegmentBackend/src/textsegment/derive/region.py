@@ -30,6 +30,11 @@ class Region:
         i, j, k = (a + n for a, n in zip(self.start, self.voxels.shape, strict=True))
         return Box(self.start, (i, j, k))
 
+    def slices_of(self, box: Box) -> tuple[slice, ...]:
+        """Return the slices that cut a box, which lies inside that of the region, out of ``voxels``."""
+        bounds = zip(box.start, box.stop, self.start, strict=True)
+        return tuple(slice(a - origin, b - origin) for a, b, origin in bounds)
+
     @property
     def is_empty(self) -> bool:
         """Whether the region contains no voxel."""
@@ -57,7 +62,9 @@ def union(one: Region, other: Region) -> Region:
     start = tuple(min(a, b) for a, b in zip(one.start, other.start, strict=True))
     stop = tuple(max(a, b) for a, b in zip(one.box.stop, other.box.stop, strict=True))
     box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    return Region(box.start, one.within(box) | other.within(box))
+    both = Region(box.start, one.within(box))
+    both.voxels[both.slices_of(other.box)] |= other.voxels
+    return both
 
 
 def intersection(one: Region, other: Region) -> Region:
@@ -68,6 +75,14 @@ def intersection(one: Region, other: Region) -> Region:
 def difference(one: Region, other: Region) -> Region:
     """Return the voxels of the first region that are not in the second."""
     return Region(one.start, one.voxels & ~other.within(one.box))
+
+
+def shared_count(one: Region, other: Region) -> int:
+    """Return the number of voxels that two regions share, without copying either."""
+    shared = one.box.intersection(other.box)
+    if 0 in shared.shape:
+        return 0
+    return int(np.count_nonzero(one.voxels[one.slices_of(shared)] & other.voxels[other.slices_of(shared)]))
 
 
 def with_margin(region: Region, margin: Margin, geometry: Geometry) -> tuple[Region, bool]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from textsegment.caution import Caution
 from textsegment.derive.components import connected_parts
-from textsegment.derive.region import Region, difference, union
+from textsegment.derive.region import Region, shared_count, union
 from textsegment.derive.smoothing import smoothed
 from textsegment.geometry import Box, Geometry
 
@@ -89,18 +89,17 @@ def _coordinates(box: Box, geometry: Geometry) -> NDArray[np.float64]:
 
 def changes_ml(before: Region, after: Region, geometry: Geometry) -> tuple[float, float]:
     """Return the volumes that were removed from a region and added to it, in millilitres."""
-    lost, gained = difference(before, after), difference(after, before)
+    shared = shared_count(before, after)
     return (
-        millilitres(int(np.count_nonzero(lost.voxels)), geometry),
-        millilitres(int(np.count_nonzero(gained.voxels)), geometry),
+        millilitres(int(np.count_nonzero(before.voxels)) - shared, geometry),
+        millilitres(int(np.count_nonzero(after.voxels)) - shared, geometry),
     )
 
 
 def agreement(one: Region, other: Region) -> float:
     """Return the Dice coefficient of two regions that are not both empty."""
     sizes = np.count_nonzero(one.voxels) + np.count_nonzero(other.voxels)
-    shared = np.count_nonzero(one.voxels & other.within(one.box))
-    return float(2 * shared / sizes)
+    return float(2 * shared_count(one, other) / sizes)
 
 
 def united(regions: list[Region]) -> Region:
