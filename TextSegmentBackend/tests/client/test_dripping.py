@@ -66,8 +66,8 @@ def test_dripped_answer_has_a_bound(quick, connect, begin, again):
 def test_dripped_stream_has_a_bound(quick, connect, begin, again, monkeypatch):
     """sv6, variant: frames of which no more than a byte comes at once."""
     monkeypatch.setattr("textsegment.client.transport._PIECE_BYTES", 512)
+    connect(quick.url, None).segment(phantom(), ["liver"])  # the server has the volume then
     client = connect(quick.url, None, timeouts=QUICK)
-    client.segment(phantom(), ["liver"])  # it has the volume then
     quick.expect("POST", *[dripping(begin, again)] * 5)
     with pytest.raises(ServerTimeoutError):
         client.segment(phantom(), ["liver"])
@@ -102,14 +102,14 @@ def test_dripping_proxy_has_a_bound(connect):
 
 def test_slow_consumer_is_no_slow_server(quick, connect):
     """The time of whoever takes the masks does not count."""
-    client = connect(quick.url, None, timeouts=QUICK)
+    client = connect(quick.url, None, timeouts=Timeouts(silence_s=2.0, recovery_s=0.0))
     waited = threading.Event()
-    result = client.segment(phantom(), ["liver", "spleen"], on_event=lambda _: waited.wait(0.3))
+    result = client.segment(phantom(), ["liver", "spleen"], on_event=lambda _: waited.wait(0.7))
     assert len(result.masks) == 2
 
 
 def test_no_thread_is_left_of_a_deadline(quick, connect):
-    connect(quick.url, None, timeouts=QUICK).server_info()
+    connect(quick.url, None).server_info()
     deadlines = [thread for thread in threading.enumerate() if thread.name == "textsegment-deadline"]
     for thread in deadlines:
         thread.join(60)
