@@ -5,6 +5,12 @@ from archive import Archive, free_port, has_archive
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    """A step that failed is repeated soon, so that tests of full disks need not wait."""
+    monkeypatch.setattr("textsegment.node.node._PAUSE_S", 0.2)
+
+
 @pytest.fixture(scope="session")
 def node_port():
     return free_port()

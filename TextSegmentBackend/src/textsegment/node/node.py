@@ -139,7 +139,8 @@ class Node:
 
     def _keep(self) -> None:
         self._keeper.decide()
-        if time.monotonic() - self._expired_at > _EXPIRE_S or self.spool.is_full:
+        # Not at each call even if the spool is full: what is removed is news, which calls again at once.
+        if time.monotonic() - self._expired_at > (_TICK_S if self.spool.is_full else _EXPIRE_S):
             self._keeper.expire()
             self._expired_at = time.monotonic()
 
