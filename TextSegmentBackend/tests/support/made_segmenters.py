@@ -132,14 +132,15 @@ class Doubtful(FakeSegmenter):
         return replace(super().info(), calibration=Calibration(0.3, 0.4, 12, 200))
 
     def segment(self, volume, prompts, *, effort=WHOLE_IMAGE, on_event, cancel=None):
-        def unsure(event):
-            if isinstance(event, MaskReady):
-                share = 0.75 if "left" in event.mask.structure else 0.0
-                statistics = replace(event.mask.statistics, unsure_share=share, volume_ml=150.0)
-                event = MaskReady(replace(event.mask, statistics=statistics))
-            on_event(event)
+        def unsure(mask):
+            share = 0.75 if "left" in mask.structure else 0.0
+            return replace(mask, statistics=replace(mask.statistics, unsure_share=share, volume_ml=150.0))
 
-        found = super().segment(volume, prompts, on_event=unsure, cancel=cancel)
+        def say(event):
+            on_event(MaskReady(unsure(event.mask)) if isinstance(event, MaskReady) else event)
+
+        found = super().segment(volume, prompts, on_event=say, cancel=cancel)
+        found = replace(found, masks=tuple(map(unsure, found)))
         calibration = self.info().calibration.to_values()
         return replace(found, provenance={**found.provenance, "calibration": calibration})
 

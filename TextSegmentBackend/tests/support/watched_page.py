@@ -12,6 +12,8 @@ from server_process import ServerProcess
 
 from textsegment.geometry import Geometry
 
+PATIENCE_MS = 120_000
+"""How long a busy machine may take, in milliseconds."""
 KEY = "page-" + "k" * 30
 """Access key of the server that asks for one."""
 

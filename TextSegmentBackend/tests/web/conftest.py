@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from server_process import ServerProcess
-from watched_page import KEY, Watched
+from watched_page import KEY, PATIENCE_MS, Watched
 
-PATIENCE_MS = 120_000  # on a busy machine
 SAT_DEMO = ("textsegment.inference.engine:LocalSegmenter", ({"model": "sat-demo", "device": "cpu"},))
 
 

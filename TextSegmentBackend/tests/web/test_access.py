@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from relay import Relay
 from server_process import ServerProcess, wait_until
-from watched_page import KEY, ask, drop, phantom_of, wait_for_masks
+from watched_page import KEY, PATIENCE_MS, ask, drop, phantom_of, wait_for_masks
 
 
 def test_key_is_taken_out_of_the_address(page, keyed_server: ServerProcess):
@@ -20,14 +20,12 @@ def test_key_is_taken_out_of_the_address(page, keyed_server: ServerProcess):
     assert page.evaluate("Object.keys(localStorage).length + Object.keys(sessionStorage).length") == 0
 
 
-def test_the_sample_is_there_at_once_where_the_address_says_so(browser, keyed_server: ServerProcess):
+def test_the_sample_is_there_at_once_where_the_address_says_so(page, keyed_server: ServerProcess):
     """What ``textsegment app --sample`` opens: a scan, and a text that may run."""
-    page = browser.new_page()
     page.goto(f"{keyed_server.url}/#key={KEY}&sample=1")
     page.wait_for_selector("#planes:visible")
     page.wait_for_selector("#segment:not([disabled])")
     assert page.url == keyed_server.url + "/"
-    page.close()
 
 
 def test_server_with_a_key_asks_for_it(page, keyed_server: ServerProcess):
@@ -85,10 +83,9 @@ class Fragile(Relay):
         self.limits = self.limits[1:]
 
 
-def test_a_broken_upload_goes_on_where_it_broke(browser, scan):
+def test_a_broken_upload_goes_on_where_it_broke(page, scan):
     """What has arrived is not sent again, but for once that the browser repeats by itself."""
     with ServerProcess() as server, Fragile(server.port).running() as relay:
-        page = browser.new_page()
         page.goto(relay.url)
         page.wait_for_selector("#work:visible")
         drop(page, scan)
@@ -100,13 +97,11 @@ def test_a_broken_upload_goes_on_where_it_broke(browser, scan):
         assert relay.most_bytes is None  # it has broken
         assert size < relay.sent_bytes < size * 2
         assert not page.is_visible("#problem")
-        page.close()
 
 
-def test_a_server_that_forgot_the_scan_gets_it_again(browser, scan):
+def test_a_server_that_forgot_the_scan_gets_it_again(page, scan):
     """Another server at the same address has no volumes; nobody need notice."""
     with ServerProcess() as first, ServerProcess() as second, Relay(first.port).running() as relay:
-        page = browser.new_page()
         page.goto(relay.url)
         page.wait_for_selector("#work:visible")
         drop(page, scan)
@@ -117,13 +112,13 @@ def test_a_server_that_forgot_the_scan_gets_it_again(browser, scan):
         ask(page, "liver, left kidney")
         wait_for_masks(page, 2)
         assert not page.is_visible("#problem")
-        page.close()
 
 
 def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
     with ServerProcess(arguments=[{"seconds": 60.0}], max_queue=1) as server:
         pages = [browser.new_page() for _ in range(3)]
         for page in pages:
+            page.set_default_timeout(PATIENCE_MS)
             page.goto(server.url)
             page.wait_for_selector("#work:visible")
             drop(page, scan)
@@ -142,13 +137,12 @@ def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
             page.close()
 
 
-def test_a_key_that_is_withdrawn_is_asked_for_again(browser, scan, tmp_path):
+def test_a_key_that_is_withdrawn_is_asked_for_again(page, scan, tmp_path):
     """The scan stays on the page, and segmenting goes on with the new key."""
     keys = tmp_path / "keys"
     keys.write_text(KEY + "\n")
     keys.chmod(0o600)
     with ServerProcess(token_file=str(keys)) as server:
-        page = browser.new_page()
         page.goto(f"{server.url}/#key={KEY}")
         page.wait_for_selector("#work:visible")
         drop(page, scan)
@@ -164,4 +158,3 @@ def test_a_key_that_is_withdrawn_is_asked_for_again(browser, scan, tmp_path):
         page.wait_for_selector("#planes:visible")
         page.click("#segment")
         wait_for_masks(page, 1)
-        page.close()

@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
-from watched_page import Watched, ask, drop, phantom_of, wait_for_masks
+from watched_page import PATIENCE_MS, Watched, ask, drop, phantom_of, wait_for_masks
 
 import textsegment
 
@@ -60,6 +60,7 @@ def test_all_text_can_be_read_in_every_state(doubted: Watched, scan):
     page = doubted.open()
     require_contrast(page, 6)
     drop(page, scan)
+    page.uncheck("#tidy")
     ask(page, "left kidney, liver, spleen")
     wait_for_masks(page, 3)
     page.click("#keys summary")
@@ -148,6 +149,7 @@ def test_german_is_complete(browser: Browser, doubtful_server):
         for message, hint in re.findall(r'Problem\(\s*"[a-z_]+",\s*"([^"]+)"(?:,\s*"([^"]*)")?', text):
             said |= {message, hint} - {"", "Cancelled."}
     context = browser.new_context(locale="de-AT")
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(doubtful_server.url)
     page.wait_for_selector("#work:visible")

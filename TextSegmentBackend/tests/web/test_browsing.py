@@ -21,6 +21,7 @@ def page(doubted: Watched, tmp_path):
     nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
     opened = doubted.open()
     drop(opened, path)
+    opened.uncheck("#tidy")
     return opened
 
 

@@ -24,7 +24,7 @@ from pydicom.uid import (
     JPEGLosslessSV1,
     RLELossless,
 )
-from watched_page import Watched
+from watched_page import PATIENCE_MS, Watched
 
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.geometry import Geometry
@@ -52,6 +52,7 @@ STORED = phantom() + 300
 def page(browser, doubtful_server):
     """One page for all tests of this file, which change nothing on it."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     opened = Watched(context.new_page(), doubtful_server)
     opened.watch()
     yield opened.open()

@@ -8,6 +8,7 @@ import pytest
 from watched_page import PLACE, Watched, ask, drop, phantom_of, saved, wait_for_masks
 
 from textsegment.client.remote import RemoteSegmenter
+from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.files.reading import read_volume
 from textsegment.files.sample import sample_scan
@@ -18,6 +19,7 @@ def test_from_a_dropped_scan_to_saved_masks(watched: Watched, tmp_path):
     page = watched.open()
     page.click("#sample")
     page.wait_for_selector("#segment:not([disabled])")
+    assert page.is_checked("#tidy")  # as is usual for this model
     ask(page, "lungs, heart, livr")
     page.wait_for_selector("#terms .asks button")
     page.click("#terms .asks button")  # a suggestion never runs unasked
@@ -27,7 +29,7 @@ def test_from_a_dropped_scan_to_saved_masks(watched: Watched, tmp_path):
     page.wait_for_selector("#segment:visible")
     volume = read_volume(sample_scan(), modality="CT")
     with RemoteSegmenter(watched.server.url) as segmenter:
-        expected = segmenter.segment(volume, ["lung", "heart", "liver"])
+        expected = segment_tidily(segmenter, volume, ["lung", "heart", "liver"]).tidy
     found = read_seg_nrrd(saved(page, "#save_slicer", tmp_path / "page.seg.nrrd"))
     assert [mask.structure for mask in found] == [mask.structure for mask in expected]
     np.testing.assert_allclose(found.geometry.affine, expected.geometry.affine, atol=1e-9)
@@ -47,7 +49,7 @@ def test_click_on_a_structure_goes_to_its_largest_slice(watched: Watched):
     page.click("#rows button")
     volume = read_volume(sample_scan(), modality="CT")
     with RemoteSegmenter(watched.server.url) as segmenter:
-        mask = segmenter.segment(volume, ["liver"]).full_mask("liver")
+        mask = segment_tidily(segmenter, volume, ["liver"]).tidy.full_mask("liver")
     largest = int(mask.sum(axis=(0, 1)).argmax())
     height = volume.geometry.to_ras([[0, 0, largest]])[0][2]
     assert float(PLACE.search(page.inner_text("#place"))[3]) == pytest.approx(height, abs=0.06)
@@ -59,6 +61,7 @@ def test_doubt_is_shown_in_words_and_can_be_filtered(doubted: Watched, tmp_path)
     nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
     page = doubted.open()
     drop(page, path)
+    page.uncheck("#tidy")
     ask(page, "left kidney, right kidney, spleen")
     wait_for_masks(page, 3)
     left, right, spleen = (page.locator(f"#rows tr:nth-child({n})") for n in (1, 2, 3))

@@ -10,6 +10,7 @@ export const GERMAN = {
   "said by the files": "laut den Dateien",
   "Name the structures": "Strukturen nennen",
   "liver, spleen, left kidney": "Leber, Milz, linke Niere",
+  "lungs, heart, liver, aorta, spine": "Lunge, Herz, Leber, Aorta, Wirbelsäule",
   Modality: "Modalität",
   "by its values": "nach den Werten",
   "by its name": "nach dem Namen",

@@ -107,7 +107,7 @@ function listen() {
 
 async function openSample() {
   await opening.open([new File([await server.sample()], "CTChest.nrrd")]);
-  await guarded(() => asking.use("lungs, heart, liver, aorta, spine"));
+  await guarded(() => asking.use(say("lungs, heart, liver, aorta, spine")));
 }
 
 async function take(scan, name) {
