@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -138,7 +138,7 @@ class ImageTextTrainer(ResumableRun):
         return F.normalize(projected + encoder.modality_embed.weight[modality_index(modality)], dim=1)
 
     @torch.no_grad()
-    def measured(self, crops: list[StructureCrop]) -> dict[str, float]:
+    def measured(self, crops: Iterable[StructureCrop]) -> dict[str, float]:
         """Return how well structures in images are named, of all names in the sets and modalities."""
         labels = self.data.training.labels
         bank = torch.cat([self.names((name,), modality) for name, modality in labels])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ from textsegment.geometry import Box
 
 _MOST_OTHERS = 7
 """Largest number of further structures that are taken from a crop."""
+_MOST_MEASURED = 10
+"""Largest number of cases in which a structure is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +77,12 @@ class StructureSampler:
         random = np.random.default_rng((self._seed, step, 2))
         return [self._crop(random) for _ in range(count)]
 
-    def every_structure(self) -> list[StructureCrop]:
-        """Return one crop around the middle of each structure of each case, for measuring."""
-        return [
-            _cut(self._cases[number], [structure], _middle(self._cases[number], structure), self._patch_size)
-            for (structure, _), numbers in zip(self.labels, self._places, strict=True)
-            for number in numbers
-        ]
+    def every_structure(self) -> Iterator[StructureCrop]:
+        """Yield crops around the middle of each structure, of ten cases at most, for measuring."""
+        for (structure, _), numbers in zip(self.labels, self._places, strict=True):
+            for number in numbers[:: math.ceil(len(numbers) / _MOST_MEASURED)]:
+                case = self._cases[number]
+                yield _cut(case, [structure], _middle(case, structure), self._patch_size)
 
     def _crop(self, random: np.random.Generator) -> StructureCrop:
         label = int(random.choice(len(self.labels), p=self._label_shares))
