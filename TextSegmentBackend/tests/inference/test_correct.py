@@ -11,6 +11,7 @@ from tiny_engine import CONFIG, CountingSAT, phantom, tiny_model
 from textsegment.correction import Edit
 from textsegment.geometry import Box, Geometry
 from textsegment.inference import pipeline as pipeline_module
+from textsegment.inference.correct import corrector as corrector_module
 from textsegment.inference.correct.cells import CellGrid
 from textsegment.inference.correct.gather import canonical_places, gather
 from textsegment.inference.engine import LocalSegmenter
@@ -65,6 +66,24 @@ def test_a_bright_ball_is_found_between_slices_across_any_axis(grid, axis):
     new = engine().correct(volume, edits=edits, base=base).full(true.shape)
     assert all(np.array_equal(new[edit.box.slices], edit.inside) for edit in edits)
     assert dice(new, true) > max(0.9, dice(old, true) + 0.3)
+
+
+def test_a_slice_that_was_erased_does_not_take_all_of_a_structure_with_it(monkeypatch):
+    """Even if the trees learn from it that nothing belongs to the structure."""
+    monkeypatch.setattr(
+        corrector_module, "learn_and_decide", lambda columns, *_, **__: np.zeros(len(columns), np.float32)
+    )
+    geometry = Geometry((40, 36, 40), np.diag([2.0, 2.0, 5.0, 1.0]))
+    i, j, k = np.indices(geometry.spatial_shape)
+    tube = (np.hypot(i - 20, j - 18) < 5) & (abs(k - 20) < 8)
+    noise = np.random.default_rng(0).normal(0, 15, tube.shape)
+    volume = Volume(np.where(tube, 120, 20) + noise, geometry, "CT")
+    base = StructureMask.measured("tube", tube, geometry)
+    erased = Edit.slice_of(np.zeros_like(tube), 2, 20)
+    new = engine().correct(volume, edits=[erased], base=base).full(tube.shape)
+    assert not new[:, :, 20].any()
+    for far in (slice(0, 14), slice(27, 40)):  # 35 mm and more away
+        assert np.array_equal(new[:, :, far], tube[:, :, far])
 
 
 def drawn(volume, centre=(25, 22, 18), radius_mm=12.0):

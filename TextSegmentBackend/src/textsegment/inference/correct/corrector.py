@@ -28,6 +28,8 @@ _MM_PER_LOGIT = 3.0
 _LEAST_LOGIT = 0.2
 # Where nothing else says so, a structure ends within about this distance of its tapering shape.
 _TAPERING_MM = 2.0
+# Where slices were only erased, what the trees learn from them fades over this distance.
+_ERASED_MM = 24.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,16 +97,21 @@ class Corrector:
         carried = propagate(base, known, inside, spacing)
         beyond = _beyond_last_slices(known)
         is_new = not base.any()
+        away_mm = distance(known, spacing, 2 * MARGIN_MM)
         found = learn_and_decide(
             np.concatenate([columns, *more], axis=1),
             known.ravel(),
             inside.ravel(),
             None if is_new else base.ravel(),
-            distance(known, spacing, 2 * MARGIN_MM).ravel(),
+            away_mm.ravel(),
             (distance(base | inside | (carried > 0), spacing, MARGIN_MM) < MARGIN_MM).ravel(),
             evenly=is_new and bool(beyond.any()),
         )
         found = found.reshape(self.cells.shape)
+        if not inside.any():
+            # Slices were erased, and nothing says what the structure is like: far away the old mask stays.
+            reach = np.exp(-np.square(away_mm) / np.float32(2 * _ERASED_MM**2))
+            found = (reach * found + (1 - reach) * base).astype(np.float32)
         if is_new:
             # Nothing else says where the structure ends: beyond its last drawn slices it tapers off.
             found[beyond] /= 1 + np.exp(-np.clip(carried[beyond] / _TAPERING_MM, -30, 30))
