@@ -76,7 +76,7 @@ def test_bright_corner_is_drawn_where_it_belongs(watched: Watched, tmp_path, num
     drop(page, path)
     shape = np.array((20, 24, 16))
     axis = int(np.abs(affine[2, :3]).argmax())
-    page.select_option("#window", "soft")
+    page.select_option("#window", "soft tissue")
     page.click("#axial canvas")
     steps = round(shape[axis] * 0.25)
     for _ in range(steps):  # towards the head
