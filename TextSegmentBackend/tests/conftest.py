@@ -13,7 +13,7 @@ LONGEST = (
     "server/engines/test_ray.py",
     "node/*.py",
     "training/test_learning.py",
-    "web/test_workspace.py",
+    "web/*.py",
     "server/engines/test_survival.py",
     "test_conformance.py",
     "server/test_load.py",
@@ -50,13 +50,14 @@ def pytest_sessionfinish():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Give out whole files, but all tests on Ray to one process, and all of the node: they share things."""
+    """Give out whole files, but all tests on Ray to one process, and all of a folder that share things."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
             if "/test_ray.py" in nodeid or "[ray-" in nodeid:
                 return "ray"
-            return "node" if "/node/" in f"/{nodeid}" else super()._split_scope(nodeid)
+            shared = (folder for folder in ("node", "web") if f"/{folder}/" in f"/{nodeid}")
+            return next(shared, super()._split_scope(nodeid))
 
     return Scheduling(config, log)
