@@ -12,6 +12,7 @@ from archive import has_archive, storescu
 from certificates import Authority
 from made_node import made_series, made_settings, running, states, wait_for
 from pynetdicom import AE
+from pynetdicom.acse import ACSE
 from pynetdicom.sop_class import CTImageStorage, RTStructureSetStorage, Verification
 from server_process import wait_until
 
@@ -198,6 +199,23 @@ def test_late_images_make_a_second_version_of_all_of_them(node, tmp_path):
     first, second = node.journal.entries()
     assert (first.images, second.images, second.version) == (6, 12, 2)
     assert (first.state, second.state) == (State.DELIVERED, State.DELIVERED)
+
+
+def test_the_end_of_an_association_is_recorded_before_the_sender_is_told(node, tmp_path, monkeypatch):
+    """A node that is killed at that moment would otherwise wait for the rest of a series that is whole."""
+    made_series(tmp_path / "scan")
+    association, seen = send_half(node, tmp_path / "scan"), []
+    answer = ACSE.send_release
+
+    def answered(acse, is_response=False):
+        if is_response:
+            seen.append(node.journal.entries()[0].interrupted)
+        answer(acse, is_response)
+
+    monkeypatch.setattr(ACSE, "send_release", answered)
+    association.release()
+    wait_until(lambda: seen, "the answer")
+    assert seen == [False]
 
 
 def test_a_mislabelled_object_is_refused(node, tmp_path):

@@ -42,13 +42,13 @@ def test_killed_ten_times_everything_arrives_once(tmp_path, archive, node_port):
             sending = send(tmp_path, waiting, node_port)
             time.sleep(random_.uniform(0.0, 0.3 + 0.15 * kill))
             node.kill()
-            if sending is not None and sending.wait(60) == 0:
+            if sending is not None and sending.wait(300) == 0:
                 waiting.pop(0)
             node.wait_ready()
         while (sending := send(tmp_path, waiting, node_port)) is not None:
-            assert sending.wait(60) == 0
+            assert sending.wait(300) == 0
             waiting.pop(0)
-        wait_until(lambda: done(settings), "all series", 60)
+        wait_until(lambda: done(settings), "all series", 300)
         node.process.terminate()
         assert node.end() == 0
     log = node.log.read_text()

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
+from pynetdicom.pdu import A_RELEASE_RQ
 
 from textsegment.errors import (
     InputUnreadableError,
@@ -75,6 +76,7 @@ class ImageService:
             (evt.EVT_ACCEPTED, self._on_accepted),
             (evt.EVT_DATA_RECV, self._on_data),
             (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_PDU_RECV, self._on_pdu),
             (evt.EVT_RELEASED, self._on_released),
             (evt.EVT_ABORTED, self._on_lost),
             (evt.EVT_CONN_CLOSE, self._on_lost),
@@ -172,6 +174,11 @@ class ImageService:
             return _CANNOT_UNDERSTAND
         named = getattr(event.request, "AffectedSOPInstanceUID", None)
         return _SUCCESS if image.image_uid == named else _MISMATCH
+
+    def _on_pdu(self, event: evt.Event) -> None:
+        """Record that a sender is done before it is told so: what it believes must survive the node's end."""
+        if isinstance(event.pdu, A_RELEASE_RQ):
+            self._intake.end_session(event.assoc, well=True)
 
     def _on_released(self, event: evt.Event) -> None:
         self._intake.end_session(event.assoc, well=True)
