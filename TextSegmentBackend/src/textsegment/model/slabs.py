@@ -33,7 +33,7 @@ ENCODER_VOXELS = 2**20
 
 The deeper layers amplify whatever the first ones round differently, the more so the fewer voxels the deepest
 one has: in patches of up to 96×96×96 voxels to 1e-5 of the result, even if the large layers were exact. With
-the plain layers' own order of summation in the encoder it is 1e-6 (``benchmarks/rounding.py``).
+the plain layers' own order of summation in the encoder it is 4e-6 (``benchmarks/rounding.py``).
 """
 
 SLAB_BYTES = 12 * 2**20
