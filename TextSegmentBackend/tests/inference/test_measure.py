@@ -114,6 +114,17 @@ def test_what_another_structure_claims_and_what_may_lie_in_it():
     assert math.isnan(measured("left lung", lung, around(trachea=lung))["claimed_share"])
 
 
+def test_landmarks_without_a_certain_place_or_out_of_it_claim_nothing():
+    """Small models take the neck for back muscles, and a salivary gland for a kidney."""
+    gland = block((10, 10, 50), (20, 20, 58), 220)
+    claim = replace(gland, levels=gland.levels + 30)
+    assert math.isnan(measured("left parotid gland", gland, around(aorta=claim))["claimed_share"])
+    assert measured("left parotid gland", gland, around(right_kidney=claim))["claimed_share"] == 1
+    lungs = {"left_lung": block((5, 5, 0), (20, 40, 10)), "right_lung": block((40, 5, 0), (55, 40, 10))}
+    there = around(right_kidney=claim, heart=block((20, 20, 0), (40, 40, 8)), **lungs)
+    assert measured("left parotid gland", gland, there)["claimed_share"] == 0
+
+
 def test_a_whole_is_compared_with_the_union_of_its_parts():
     one, other = block((10, 10, 10), (20, 20, 20)), block((40, 10, 10), (50, 20, 20))
     both = ("left kidney", "right kidney")

@@ -21,6 +21,10 @@ _FEWEST_LANDMARKS = 2
 # Share of unsure voxels beyond which a structure tells nothing about where the image lies.
 _MOST_UNSURE = 0.35
 _MOST_PARTS = 12
+# Spread beyond which a structure tells nothing about place: images show any part of aorta, spine and back
+# muscles, and small models take tissue along the whole body for them.
+_WIDEST_SPREAD_MM = 100
+_OUT_OF_PLACE_MM = 200
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Surroundings:
             (landmark.centre[2] - other, landmark.weight)
             for landmark in self._landmarks
             if (other := anatomy_of(landmark.name).height_mm) is not None
+            and anatomy_of(landmark.name).spread_mm <= _WIDEST_SPREAD_MM
             and landmark.name not in (name, anatomy_of(name).twin)
             and not may_overlap(name, landmark.name)
         ]
@@ -97,7 +102,7 @@ class Surroundings:
         others = [
             probability
             for other, probability in self._found.items()
-            if other != name and anatomy_of(other).is_landmark and not may_overlap(name, other)
+            if other != name and not may_overlap(name, other) and self._is_credible(other)
         ]
         if not others or not inside.any():
             return math.nan
@@ -106,6 +111,14 @@ class Surroundings:
             if probability is not None:
                 _raise_to(highest, coarse.box, probability)
         return float((highest[inside] > coarse.levels[inside]).mean())
+
+    def _is_credible(self, name: str) -> bool:
+        """Return whether a structure is a landmark of a certain place, and where the others expect it."""
+        facts = anatomy_of(name)
+        if not facts.is_landmark or facts.spread_mm > _WIDEST_SPREAD_MM:
+            return False
+        heights = [landmark.centre[2] for landmark in self._landmarks if landmark.name == name]
+        return not any(abs(self.height_offset_mm(name, z)) > _OUT_OF_PLACE_MM for z in heights)
 
     def whole_agreement(self, parts: Sequence[str], coarse: ProbabilityBox) -> float:
         """Return the Dice coefficient of a mask and the union of its parts; NaN if parts are not known.
