@@ -4,7 +4,7 @@ import pytest
 
 from textsegment.errors import RulesError
 from textsegment.node.rules.facts import SeriesFacts
-from textsegment.node.rules.rule import RuleSet
+from textsegment.node.rules.rule_set import RuleSet
 from textsegment.node.tables import check_table
 
 CT = SeriesFacts(

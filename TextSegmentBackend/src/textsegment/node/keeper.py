@@ -9,7 +9,8 @@ from textsegment.node.intake import Intake
 from textsegment.node.journal.entries import Entry, State
 from textsegment.node.journal.journal import Journal
 from textsegment.node.rules.facts import SeriesFacts, read_facts
-from textsegment.node.rules.rule import Rule, RuleSet
+from textsegment.node.rules.rule import Rule
+from textsegment.node.rules.rule_set import RuleSet
 from textsegment.node.settings import NodeSettings
 from textsegment.node.spool import Spool
 from textsegment.server.logs import log

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from textsegment.errors import RulesError
 from textsegment.node.connections import Destination, Poll, Port, Receive, Seconds, Web
-from textsegment.node.rules.rule import Rule, RuleSet, require_distinct
+from textsegment.node.rules.rule import Rule
+from textsegment.node.rules.rule_set import RuleSet, require_distinct
 from textsegment.node.tables import ItemName, Table, check_table, read_toml
 from textsegment.templates.reading import SUFFIXES
 

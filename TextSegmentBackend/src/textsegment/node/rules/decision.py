@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from textsegment.node.rules.rule import Rule
-
-
-@dataclass(frozen=True)
-class Check:
-    """Outcome of one condition.
-
-    Attributes:
-        name: Name of the condition.
-        wanted: Value that matches.
-        value: Value of the series; may contain whatever a person typed at the scanner.
-        holds: Whether the condition holds.
-    """
-
-    name: str
-    wanted: str
-    value: str
-    holds: bool
+from textsegment.node.rules.condition import Check
+from textsegment.node.rules.rule import Rule
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from textsegment.node.intake import MODALITIES
 from textsegment.node.plan import plan_of
 from textsegment.node.rules.decision import Decision
 from textsegment.node.rules.facts import SeriesFacts, read_facts
-from textsegment.node.rules.rule import Rule, RuleSet
+from textsegment.node.rules.rule import Rule
+from textsegment.node.rules.rule_set import RuleSet
 from textsegment.vocabulary.structures import known_in
 
 

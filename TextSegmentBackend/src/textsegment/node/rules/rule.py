@@ -1,9 +1,8 @@
-"""Rules that decide what becomes of a series, and why; the first rule that matches decides."""
+"""A rule: which series it is about, and what becomes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -11,87 +10,15 @@ from pydantic import Field, model_validator
 from textsegment.derive.expression import parse_definition
 from textsegment.errors import TextSegmentError
 from textsegment.files.dicom.presentation import Presentation
-from textsegment.node.rules.decision import Check, Decision, Trial
+from textsegment.node.rules.condition import Check, Match
 from textsegment.node.rules.facts import SeriesFacts
-from textsegment.node.tables import ItemName, Table, Texts
+from textsegment.node.tables import ItemName, Table
 from textsegment.templates import template_named
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.selection import check_text
 
 Order = Literal["thinnest", "thickest", "most_slices", "first", "latest"]
 Output = Literal["rtstruct", "seg", "report"]
-
-
-class Span(Table):
-    """A range of numbers; either end may be open.
-
-    Attributes:
-        min: Smallest number that matches.
-        max: Largest number that matches.
-    """
-
-    min: float | None = None
-    max: float | None = None
-
-    def holds(self, value: float | None) -> bool:
-        """Return whether a number lies in the range; an unknown one does not."""
-        if value is None:
-            return False
-        return (self.min is None or value >= self.min) and (self.max is None or value <= self.max)
-
-
-class Match(Table):
-    """Conditions on a series, all of which must hold.
-
-    Texts are compared without regard to case; ``*`` and ``?`` stand for any characters and for one character.
-    Of several texts in a list, one must match.
-
-    Attributes:
-        modality: Modality.
-        study_description: Study description.
-        series_description: Series description.
-        protocol: Protocol name.
-        body_part: Body part examined.
-        kernel: Convolution kernel.
-        manufacturer: Manufacturer.
-        scanner: Model name of the scanner.
-        image_type: Values of the image type; each text must match one of them.
-        sender: AE title of the sender, or name of the DICOMweb query.
-        slice_thickness_mm: Slice thickness.
-        slices: Number of images.
-    """
-
-    modality: Texts = ()
-    study_description: Texts = ()
-    series_description: Texts = ()
-    protocol: Texts = ()
-    body_part: Texts = ()
-    kernel: Texts = ()
-    manufacturer: Texts = ()
-    scanner: Texts = ()
-    image_type: Texts = ()
-    sender: Texts = ()
-    slice_thickness_mm: Span | None = None
-    slices: Span | None = None
-
-    def checks(self, facts: SeriesFacts) -> tuple[Check, ...]:
-        """Return the outcome of each condition for a series."""
-        found = []
-        for name in type(self).model_fields:
-            wanted = getattr(self, name)
-            value = getattr(facts, name)
-            if isinstance(wanted, Span):
-                ends = ["" if end is None else f"{end:g}" for end in (wanted.min, wanted.max)]
-                found.append(Check(name, "–".join(ends), _shown(value), wanted.holds(value)))
-            elif wanted:
-                found.append(
-                    Check(name, " | ".join(wanted), _shown(value), _any_matches(name, wanted, value))
-                )
-        return tuple(found)
-
-    def holds(self, facts: SeriesFacts) -> bool:
-        """Return whether all conditions hold for a series."""
-        return all(check.holds for check in self.checks(facts))
 
 
 class Choice(Table):
@@ -197,50 +124,3 @@ class Rule(Table):
             is_excluded = all(check.holds for check in excluded)
             found += (Check("unless", wanted, value, not is_excluded),)
         return found
-
-
-class RuleSet(Table):
-    """Rules in the order in which they are tried.
-
-    Attributes:
-        rules: The rules; their names differ.
-    """
-
-    rules: tuple[Rule, ...]
-
-    @model_validator(mode="after")
-    def _are_distinct(self) -> RuleSet:
-        require_distinct(self.rules)
-        return self
-
-    def decide(self, facts: SeriesFacts) -> Decision:
-        """Return the decision about a series, with the outcome of every rule."""
-        trials = tuple(Trial(rule, rule.checks(facts)) for rule in self.rules)
-        return Decision(next((trial.rule for trial in trials if trial.matches), None), trials)
-
-
-def require_distinct(rules: Sequence[Rule]) -> None:
-    """Check that there are rules, and that their names differ.
-
-    Raises:
-        ValueError: There is none, or two have the same name.
-    """
-    if not rules:
-        raise ValueError("there is no rule: add [[rules]]")
-    names = [rule.name for rule in rules]
-    if len(set(names)) < len(names):
-        raise ValueError("two rules have the same name")
-
-
-def _any_matches(name: str, wanted: Sequence[str], value: object) -> bool:
-    values = [text.casefold() for text in (value if isinstance(value, tuple) else (str(value),))]
-    found = [any(fnmatchcase(text, pattern.casefold()) for text in values) for pattern in wanted]
-    return all(found) if name == "image_type" else any(found)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return "\\".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
