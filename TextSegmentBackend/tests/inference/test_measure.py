@@ -103,6 +103,16 @@ def test_height_is_that_of_the_other_landmarks():
     assert math.isnan(measured("lung tumor", kidney, there)["height_offset_mm"])
 
 
+def test_landmarks_that_contradict_each_other_tell_no_height():
+    # Kidneys beside a brainstem are mistaken for them, both of them alike: they count as one against it.
+    stem, left = block((28, 20, 60), (32, 24, 68)), block((10, 10, 50), (16, 16, 58))
+    right = replace(left, box=Box((44, 10, 50), (50, 16, 58)))
+    head = around(brainstem=stem, left_kidney=left, right_kidney=right)
+    assert math.isnan(measured("mandible", left, head)["height_offset_mm"])
+    body = around(left_kidney=left, right_kidney=right)
+    assert not math.isnan(measured("mandible", stem, body)["height_offset_mm"])
+
+
 def test_what_another_structure_claims_and_what_may_lie_in_it():
     lung = block((10, 10, 10), (30, 30, 30), 200)
     there = around(

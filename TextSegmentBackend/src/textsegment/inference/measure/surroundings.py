@@ -25,6 +25,10 @@ _MOST_PARTS = 12
 # muscles, and small models take tissue along the whole body for them.
 _WIDEST_SPREAD_MM = 100
 _OUT_OF_PLACE_MM = 200
+# Landmarks tell where the image lies if most of what they are worth agrees within a hand's breadth: otherwise
+# some of them are not what they seem, such as kidneys that were seen in a head.
+_AGREE_WITHIN_MM = 120
+_AGREEING_SHARE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,12 @@ class Surroundings:
             height: S coordinate of its centre in millimetres.
 
         Returns:
-            Millimetres, negative below; NaN if its usual height is unknown or there are too few landmarks.
+            Millimetres, negative below; NaN if its usual height is unknown, or if there are too few landmarks
+            or they contradict each other.
         """
         usual = anatomy_of(name).height_mm
         others = [
-            (landmark.centre[2] - other, landmark.weight)
+            (landmark.centre[2] - other, landmark.weight / (2 if self._is_half_of_a_pair(landmark) else 1))
             for landmark in self._landmarks
             if (other := anatomy_of(landmark.name).height_mm) is not None
             and anatomy_of(landmark.name).spread_mm <= _WIDEST_SPREAD_MM
@@ -89,7 +94,16 @@ class Surroundings:
         ]
         if usual is None or len(others) < _FEWEST_LANDMARKS:
             return math.nan
-        return height - usual - _weighted_median(others)
+        offset = _weighted_median(others)
+        agreeing = sum(weight for other, weight in others if abs(other - offset) <= _AGREE_WITHIN_MM)
+        if agreeing < _AGREEING_SHARE * sum(weight for _, weight in others):
+            return math.nan
+        return height - usual - offset
+
+    def _is_half_of_a_pair(self, landmark: Landmark) -> bool:
+        """Return whether the other side was found, too: what is mistaken for one is mistaken for both."""
+        twin = anatomy_of(landmark.name).twin
+        return any(other.name == twin for other in self._landmarks)
 
     def claimed_share(self, name: str, coarse: ProbabilityBox) -> float:
         """Return the fraction of a mask that a landmark which may not overlap it claims more strongly.
