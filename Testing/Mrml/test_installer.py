@@ -17,7 +17,7 @@ from TextSegmentLib.engine.requirements import engine_requirements, requirements
 
 
 def to_the_end(installation):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while installation.look() is InstallState.RUNNING:
         assert time.monotonic() < deadline
         time.sleep(0.02)

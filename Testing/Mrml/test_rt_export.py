@@ -92,7 +92,7 @@ class Case:
     def export(self, request, names=None, interpreter=PYTHON):
         ids = [region.segment_id for region in self.regions if names is None or region.name in names]
         export = Export(self.segmentation_node, self.node, ids, request, interpreter)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not export.is_over:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -51,7 +51,7 @@ def download(hub, model="sat-tiny"):
 
 
 def until(made, *states):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while made.look() not in states:
         assert time.monotonic() < deadline, made.state
         time.sleep(0.01)

@@ -110,7 +110,7 @@ def erase_a_voxel(node: slicer.vtkMRMLSegmentationNode, name: str) -> None:
 
 def to_the_end(run) -> None:
     """Processes the events of a run until its end, as the panel's timer does."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while run.process_events():
         assert time.monotonic() < deadline, "the run does not end"
         time.sleep(0.002)

@@ -10,6 +10,7 @@ import pytest
 import SimpleITK
 from archive import AE_TITLE, STORESCU, storescu
 from command_line import CHEST, demo_engine, share_engine, textsegment
+from made_clock import clock_of
 from made_dicom import write_series
 from made_node import RULE, made_series, made_settings, running, states, wait_for
 from server_process import wait_until
@@ -17,6 +18,7 @@ from server_process import wait_until
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.files.rtstruct.reader import read_rtstruct
+from textsegment.node import intake as intake_module
 from textsegment.node.journal.entries import State
 
 TEXT = "left lung, heart, liver"
@@ -154,14 +156,16 @@ def test_of_two_kernels_one_is_chosen_and_pet_is_left_out(tmp_path, study, archi
     assert study["soft"][1] in str(delivered)
 
 
-def test_two_series_interleaved(tmp_path, archive, node_port):
+def test_two_series_interleaved(tmp_path, archive, node_port, monkeypatch):
     """Image by image, in associations of their own that hold one image of each."""
+    clock = clock_of(monkeypatch, intake_module, stands=True)
     names = [made_series(tmp_path / str(number), number) for number in range(2)]
     settings = made_settings(tmp_path, archive, node_port)
     with running(settings) as node:
         files = [sorted((tmp_path / str(number)).iterdir()) for number in range(2)]
         for pair in zip(*files, strict=True):
             assert send(pair, node_port) == 0
+        clock.move(settings.limits.quiet_s)
         wait_for(node, 2)
         assert states(node.journal) == [State.DELIVERED] * 2
         assert {entry.images for entry in node.journal.entries()} == {12}

@@ -83,14 +83,14 @@ def test_crops_lie_on_foreground() -> None:
     atoms[180:182, 20:22, 20:22] = 1
     image, membership = atoms.astype(np.float16), np.array([[False], [True]])
     case = striped(image=image, atoms=atoms, membership=membership, structures=("s0",), extents={})
-    source = PatchSource(replace(QUICK, augmentation="none", sizes=(((32, 32, 32), 1.0),)), TINY.patch_size)
+    source = PatchSource(replace(QUICK, augmentation="none", sizes=(((64, 32, 32), 1.0),)), TINY.patch_size)
     for number in range(10):
         assert source.cut(case, np.random.default_rng(number)).present() == ["s0"]
 
 
 def test_prompts_are_those_in_the_patch_and_half_as_many_that_are_not() -> None:
     """Positive ones up to 32, then negative ones up to half as many; without any, up to 32 at random."""
-    source = PatchSource(replace(QUICK, augmentation="none", sizes=(((32, 32, 32), 1.0),)), TINY.patch_size)
+    source = PatchSource(replace(QUICK, augmentation="none", sizes=(((64, 32, 32), 1.0),)), TINY.patch_size)
     patch = source.cut(striped(), np.random.default_rng(0))
     there = patch.present()
     assert 16 <= len(there) <= 17
