@@ -86,6 +86,40 @@ def test_a_slice_that_was_erased_does_not_take_all_of_a_structure_with_it(monkey
         assert np.array_equal(new[:, :, far], tube[:, :, far])
 
 
+def ball_with_noise(radius_mm, shape=(40, 40, 40)):
+    geometry = Geometry(shape, np.diag([2.0, 2.0, 2.0, 1.0]))
+    ball = lump(geometry, [n / 2 for n in shape], radius_mm)
+    noise = np.random.default_rng(0).normal(0, 15, ball.shape)
+    volume = Volume(np.where(ball, 120, 20) + noise, geometry, "CT")
+    return volume, ball, StructureMask.measured("ball", ball, geometry)
+
+
+def test_slices_that_were_erased_never_take_the_far_end_of_a_small_structure(monkeypatch):
+    monkeypatch.setattr(
+        corrector_module, "learn_and_decide", lambda columns, *_, **__: np.zeros(len(columns), np.float32)
+    )
+    volume, ball, base = ball_with_noise(14)
+    erased = [Edit.slice_of(np.zeros_like(ball), 2, n) for n in (14, 16)]
+    new = engine().correct(volume, edits=erased, base=base).full(ball.shape)
+    assert not new[:, :, [14, 16]].any()
+    assert np.array_equal(new[:, :, 24:], ball[:, :, 24:]) and ball[:, :, 24:].any()
+
+
+@pytest.mark.parametrize("belongs", [False, True])
+def test_a_click_leaves_the_far_end_of_a_structure_as_it_was_whatever_is_learnt_from_it(monkeypatch, belongs):
+    monkeypatch.setattr(
+        corrector_module,
+        "fitted_logits",
+        lambda columns, *_: np.full(len(columns), 6 if belongs else -6, np.float32),
+    )
+    volume, ball, base = ball_with_noise(14)
+    near = (20, 20, 11) if belongs else (20, 20, 14)
+    click = Edit.stroke(volume.geometry.to_ras(near), volume.geometry, belongs=belongs, radius_mm=3)
+    new = engine().correct(volume, edits=[click], base=base).full(ball.shape)
+    assert (new[click.box.slices] == belongs)[click.known].all()
+    assert np.array_equal(new[:, :, 24:], ball[:, :, 24:])
+
+
 def drawn(volume, centre=(25, 22, 18), radius_mm=12.0):
     true = lump(volume.geometry, centre, radius_mm)
     return [Edit.slice_of(true, 2, n) for n in (centre[2] - 2, centre[2] + 2)]

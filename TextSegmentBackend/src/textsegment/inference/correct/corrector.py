@@ -28,8 +28,9 @@ _MM_PER_LOGIT = 3.0
 _LEAST_LOGIT = 0.2
 # Where nothing else says so, a structure ends within about this distance of its tapering shape.
 _TAPERING_MM = 2.0
-# Where slices were only erased, what the trees learn from them fades over this distance.
-_ERASED_MM = 24.0
+# What points, strokes and slices that were only erased teach fades over this distance at most.
+_FADING_MM = 12.0
+_LEAST_FADING_MM = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Corrector:
         if any(len(drawn_slices(known, axis)) for axis in range(3)):
             share = self._learnt_from_slices(columns, old, base)
         else:
-            share = self._bent_by_strokes(columns, old)
+            share = self._bent_by_strokes(columns, old, base)
         share = np.where(known, inside, share).astype(np.float32)
         # Away from where the decision changes, the old mask stays as it is.
         changed = binary_dilation((share > 0.5) != base, structure=np.ones((3, 3, 3)))
@@ -110,23 +111,35 @@ class Corrector:
         found = found.reshape(self.cells.shape)
         if not inside.any():
             # Slices were erased, and nothing says what the structure is like: far away the old mask stays.
-            reach = np.exp(-np.square(away_mm) / np.float32(2 * _ERASED_MM**2))
-            found = (reach * found + (1 - reach) * base).astype(np.float32)
+            found = self._fading(found, base, away_mm)
         if is_new:
             # Nothing else says where the structure ends: beyond its last drawn slices it tapers off.
             found[beyond] /= 1 + np.exp(-np.clip(carried[beyond] / _TAPERING_MM, -30, 30))
         return found
 
-    def _bent_by_strokes(self, columns: NDArray[np.float32], old: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _bent_by_strokes(
+        self, columns: NDArray[np.float32], old: NDArray[np.float32], base: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
         known, inside = self._known
+        away_mm = distance(known, self.cells.spacing, 4 * MARGIN_MM)
         fitted = fitted_logits(
-            looks.standardised(columns),
-            old.ravel(),
-            known.ravel(),
-            inside.ravel(),
-            distance(known, self.cells.spacing, 4 * MARGIN_MM).ravel(),
+            looks.standardised(columns), old.ravel(), known.ravel(), inside.ravel(), away_mm.ravel()
         )
-        return np.asarray(1 / (1 + np.exp(-fitted.reshape(self.cells.shape))), dtype=np.float32)
+        found = 1 / (1 + np.exp(-np.clip(fitted.reshape(self.cells.shape), -30, 30)))
+        return self._fading(found.astype(np.float32), base, away_mm)
+
+    def _fading(
+        self, found: NDArray[np.float32], base: NDArray[np.bool_], away_mm: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return what was learnt near the edits, and more and more of the old mask the farther they are.
+
+        At the far end of the old mask, it stays whatever was learnt: a few edits never take all of it away.
+        """
+        if not base.any():
+            return found
+        width = max(min(_FADING_MM, float(away_mm[base].max()) / 2), _LEAST_FADING_MM)
+        reach = np.exp(-np.square(away_mm / np.float32(width)) / 2)
+        return np.asarray(reach * found + (1 - reach) * self._base_share, dtype=np.float32)
 
     def _old_logits(self, seen: CellFeatures, base: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the logits of the model where they agree with the old mask, else those of its shape."""

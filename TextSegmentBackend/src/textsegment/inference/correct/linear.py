@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The change fades like a bell of this width; cells of the old mask hold it back, less so near the strokes.
-_FADING_MM = 24.0
+_FADING_MM = 12.0
 _HELD_FROM_MM = 15.0
 _MOST_HELD = 5000
 _RIDGE = 3e-3
@@ -33,6 +33,9 @@ def fitted_logits(
     marked = np.flatnonzero(known)
     held = rng.choice(len(known), min(_MOST_HELD, len(known)), replace=False)
     weight = 1 - np.exp(-np.square(away_mm[held]) / (2 * _HELD_FROM_MM**2))
+    # The little that lies inside holds back as much as the much that lies outside.
+    for side in (logits[held] > 0, logits[held] <= 0):
+        weight[side] /= max(weight[side].sum(), 1e-9)
     rows = np.concatenate([marked, held])
     x = np.column_stack([columns[rows], np.ones(len(rows), dtype=np.float32)]).astype(np.float64)
     target = np.concatenate([inside[marked].astype(np.float64), _sigmoid(logits[held].astype(np.float64))])
