@@ -104,13 +104,14 @@ def test_height_is_that_of_the_other_landmarks():
 
 
 def test_landmarks_that_contradict_each_other_tell_no_height():
-    # Kidneys beside a brainstem are mistaken for them, both of them alike: they count as one against it.
+    # Kidneys beside a brainstem are mistaken for them, both of them alike: they count as one.
     stem, left = block((28, 20, 60), (32, 24, 68)), block((10, 10, 50), (16, 16, 58))
     right = replace(left, box=Box((44, 10, 50), (50, 16, 58)))
     head = around(brainstem=stem, left_kidney=left, right_kidney=right)
-    assert math.isnan(measured("mandible", left, head)["height_offset_mm"])
-    body = around(left_kidney=left, right_kidney=right)
-    assert not math.isnan(measured("mandible", stem, body)["height_offset_mm"])
+    for name, place in (("mandible", left), ("brainstem", stem)):
+        assert math.isnan(measured(name, place, head)["height_offset_mm"])
+    body = around(left_kidney=left, right_kidney=right, heart=block((20, 20, 98), (40, 40, 110)))
+    assert measured("mandible", stem, body)["height_offset_mm"] < -200
 
 
 def test_what_another_structure_claims_and_what_may_lie_in_it():

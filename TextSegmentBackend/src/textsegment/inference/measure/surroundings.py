@@ -85,25 +85,26 @@ class Surroundings:
         """
         usual = anatomy_of(name).height_mm
         others = [
-            (landmark.centre[2] - other, landmark.weight / (2 if self._is_half_of_a_pair(landmark) else 1))
+            (landmark.centre[2] - other, landmark.weight, self._counts_as(landmark))
             for landmark in self._landmarks
             if (other := anatomy_of(landmark.name).height_mm) is not None
             and anatomy_of(landmark.name).spread_mm <= _WIDEST_SPREAD_MM
             and landmark.name not in (name, anatomy_of(name).twin)
             and not may_overlap(name, landmark.name)
         ]
-        if usual is None or len(others) < _FEWEST_LANDMARKS:
+        if usual is None or sum(count for *_, count in others) < _FEWEST_LANDMARKS:
             return math.nan
-        offset = _weighted_median(others)
-        agreeing = sum(weight for other, weight in others if abs(other - offset) <= _AGREE_WITHIN_MM)
-        if agreeing < _AGREEING_SHARE * sum(weight for _, weight in others):
+        weighted = [(offset, weight * count) for offset, weight, count in others]
+        middle = _weighted_median(weighted)
+        agreeing = sum(weight for offset, weight in weighted if abs(offset - middle) <= _AGREE_WITHIN_MM)
+        if agreeing < _AGREEING_SHARE * sum(weight for _, weight in weighted):
             return math.nan
-        return height - usual - offset
+        return height - usual - middle
 
-    def _is_half_of_a_pair(self, landmark: Landmark) -> bool:
-        """Return whether the other side was found, too: what is mistaken for one is mistaken for both."""
+    def _counts_as(self, landmark: Landmark) -> float:
+        """Return 1, or a half if the other side was found: what is mistaken for one is so for both."""
         twin = anatomy_of(landmark.name).twin
-        return any(other.name == twin for other in self._landmarks)
+        return 0.5 if any(other.name == twin for other in self._landmarks) else 1.0
 
     def claimed_share(self, name: str, coarse: ProbabilityBox) -> float:
         """Return the fraction of a mask that a landmark which may not overlap it claims more strongly.
