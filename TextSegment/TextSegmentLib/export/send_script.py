@@ -9,35 +9,24 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "engine"))
-from probe import missing  # type: ignore[import-not-found]
+from answering import answer_order  # type: ignore[import-not-found]
 
 
-def main() -> None:
-    """Send the files, and print the answer."""
-    lacking = missing(json.loads(sys.stdin.readline()))
-    if lacking:
-        print(json.dumps({"missing": lacking}))
-        return
-    from textsegment.errors import TextSegmentError
+def _send(text: str) -> dict[str, Any]:
     from textsegment.node.connections import DicomDestination, WebDestination
     from textsegment.node.network.delivery import deliver
     from textsegment.node.tables import check_table
-    from textsegment.wire.failures import ErrorReport
 
-    order: dict[str, Any] = json.loads(sys.stdin.readline())
+    order = json.loads(text)
     table = order["destination"]
-    answer: dict[str, Any] = {}
-    try:
-        destination: DicomDestination | WebDestination
-        if table["kind"] == "dicom":
-            destination = check_table(DicomDestination, table, "The destination")
-        else:
-            destination = check_table(WebDestination, table, "The destination")
-        deliver([Path(path) for path in order["paths"]], destination)
-    except TextSegmentError as error:
-        answer = {"error": ErrorReport.from_error(error).to_json().decode()}
-    print(json.dumps(answer))
+    destination: DicomDestination | WebDestination
+    if table["kind"] == "dicom":
+        destination = check_table(DicomDestination, table, "The destination")
+    else:
+        destination = check_table(WebDestination, table, "The destination")
+    deliver([Path(path) for path in order["paths"]], destination)
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    answer_order(_send)
