@@ -189,9 +189,10 @@ def test_what_was_said_of_a_segment_when_it_was_found_goes_with_it(case, tmp_pat
     """rt1: warnings used to stay in the table, and were lost on saving or exporting."""
     made = segment(case.segmentation_node, "liver")
     made.SetTag("TextSegment.warnings", "Parts of it were left out.")  # as a run does, see Results.add
+    made.SetTag("TextSegment.tidied", "Tidied: smoothed.")
     exported = case.export(ExportRequest(Format.STRUCTURE_SET, tmp_path / "plan"), {"liver"})
     (roi,) = pydicom.dcmread(exported.file).StructureSetROISequence
-    assert roi.ROIDescription.endswith("Note: Parts of it were left out.")
+    assert roi.ROIDescription.endswith("Note: Parts of it were left out. Tidied: smoothed.")
     results = Results(case.node, case.segmentation_node)
     assert row_of(results, "liver").warnings == ("Parts of it were left out.",)
     assert row_of(results, "kidney").warnings == ()

@@ -14,6 +14,7 @@ from contestants import CONTESTANTS, SMALL
 
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.correction import Edit
+from textsegment.derive.tidy import tidy
 from textsegment.derive.tidy_segment import segment_tidily
 from textsegment.doubt import Calibration, of_all
 from textsegment.effort import Effort
@@ -26,10 +27,11 @@ from textsegment.errors import (
     UnknownStructureError,
     VolumeInvalidError,
 )
+from textsegment.files.report.summary import make_report
 from textsegment.geometry import Box, Geometry
 from textsegment.origin import Maker
 from textsegment.prompt import Prompt
-from textsegment.segmentation import StructureMask
+from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import ball, phantom
 from textsegment.volume import Volume
@@ -328,8 +330,12 @@ def test_masks_are_tidied_alike_everywhere(contestant):
         sent = found[mask.structure]
         assert np.array_equal(sent.full((40, 36, 24)), mask.full((40, 36, 24)))
         assert sent.warnings == mask.warnings
+        assert sent.origin == mask.origin
         assert [w.code for w in sent.warnings] == [w.code for w in mask.warnings]
     assert frames[-1].provenance["tidy"] is True
+    there = Segmentation(volume.geometry, tuple(found[n] for n in names), frames[-1].provenance)
+    assert make_report(volume, there) == make_report(volume, both.tidy)
+    assert all(after is before for before, after in zip(there, tidy(there, modality="CT"), strict=True))
 
 
 def test_a_region_gives_the_masks_of_the_whole_image_inside_it(contestant):

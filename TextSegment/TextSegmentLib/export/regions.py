@@ -41,7 +41,7 @@ class SegmentRegion:
         structure: Name in the vocabulary if it has one, else ``name``.
         model: Name of the model that found it; empty for a segment that this module did not make.
         original: Content of its label map when it was made, see ``Content.to_text``; empty without a model.
-        note: Warnings given when it was made; may be empty.
+        note: Warnings given when it was made, and what tidying has changed; may be empty.
         is_corrected: Whether the engine has corrected it from what the user drew.
         doubt: What speaks against it as the model made it; nothing once it was accepted.
     """
@@ -77,7 +77,7 @@ def _made(segment: Any) -> tuple[str, str, str, bool, Doubt]:
     return (
         tag_of(segment, "model"),
         tag_of(segment, "content"),
-        tag_of(segment, "warnings"),
+        " ".join(filter(None, [tag_of(segment, "warnings"), tag_of(segment, "tidied")])),
         is_corrected,
         NO_DOUBT if is_completed(segment) else doubt,
     )

@@ -11,6 +11,7 @@ import textsegment
 import vtk
 from textsegment import doubt
 from textsegment.caution import Caution
+from textsegment.derive.tidy import said_of_tidying
 from textsegment.doubt import NO_DOUBT, Doubt
 from textsegment.segmentation import StructureMask
 from textsegment.segmenter import ModelInfo
@@ -109,7 +110,7 @@ def tags_for(
 ) -> dict[str, str]:
     """Return the tags for the segment of a mask, to be written by ``mark``."""
     shape = content.shape or ()
-    tidied = [each for each in mask.warnings if isinstance(each, Caution) and each.code.startswith("tidy_")]
+    tidied = said_of_tidying(mask.warnings)
     others = [each for each in mask.warnings if each not in tidied]
     return {
         "model": model.model,

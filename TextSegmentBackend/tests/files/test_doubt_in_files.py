@@ -1,4 +1,4 @@
-"""The verdict on a mask stands in every output, in the same words."""
+"""The verdict on a mask, and what tidying changed, stand in every output, in the same words."""
 
 import json
 from dataclasses import replace
@@ -9,16 +9,20 @@ import pydicom
 import pytest
 from made_dicom import write_series
 
+from textsegment.caution import Caution
 from textsegment.cli.report import print_table, remarks
 from textsegment.doubt import Calibration
 from textsegment.files.dicom.reader import read_dicom
+from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.files.masks import read_masks
 from textsegment.files.report.page import write_report_page
 from textsegment.files.report.structured import write_structured_report
 from textsegment.files.report.summary import make_report, write_json
 from textsegment.files.results import write_result
 from textsegment.origin import Maker, Origin
+from textsegment.segmentation import Segmentation
 from textsegment.testing import FakeSegmenter
+from textsegment.wire.mask_codec import decode_mask, encode_mask
 
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
 SAID = "Check: other structures claim 80 % of it."
@@ -110,3 +114,51 @@ def test_what_a_person_edited_is_not_judged(scan):
     assert [e["doubt"] for e in make_report(scan.volume, replace(given, masks=masks))["structures"]] == [
         None
     ] * 3
+
+
+REMOVED = "Tidied: what lay on the other side of the body was removed (3.5 ml)."
+
+
+@pytest.fixture(params=["here", "by a server"])
+def tidied(scan, request):
+    """A lung that was tidied by this program, or by the server from which it came."""
+    (found,) = FakeSegmenter().segment(scan.volume, ["left lung"]).masks
+    warnings = (*found.warnings, Caution("tidy_side", volume_ml=3.5))
+    mask = replace(found, warnings=warnings, origin=Origin(tidied=True))
+    if request.param == "by a server":
+        mask = decode_mask(encode_mask(mask), scan.volume.geometry.spatial_shape)
+    assert mask.origin.tidied
+    return Segmentation(scan.volume.geometry, (mask,), {"model": "sat-demo", "tidy": True})
+
+
+@pytest.mark.parametrize("name", ["r.rtstruct.dcm", "r.seg.dcm", "r.seg.nrrd", "r.nii.gz"])
+def test_what_was_tidied_in_files_of_masks(scan, tidied, tmp_path, name):
+    path = tmp_path / name
+    write_result(tidied, path, source=scan.source)
+    if name == "r.rtstruct.dcm":
+        said = pydicom.dcmread(path).StructureSetROISequence[0].ROIDescription
+    elif name == "r.seg.dcm":
+        said = pydicom.dcmread(path).SegmentSequence[0].SegmentDescription
+    elif name == "r.seg.nrrd":
+        said = nrrd.read_header(str(path))["Segment0_Tags"]
+        (again,) = read_seg_nrrd(path)
+        assert again.origin == Origin(tidied=True)
+        assert REMOVED in again.warnings[0]
+    else:
+        (table,) = (json.loads(file.read_text()) for file in tmp_path.glob("*.json"))
+        said = table["labels"][0]["warnings"][-1]
+    assert REMOVED.removesuffix(".") in said
+
+
+def test_what_was_tidied_in_reports(scan, tidied, tmp_path):
+    report = make_report(scan.volume, tidied)
+    (entry,) = report["structures"]
+    assert (report["tidy"], entry["tidied"], entry["codes"]) == (True, True, ["tidy_side"])
+    write_report_page(scan.volume, tidied, report, tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_text().count(REMOVED) == 1
+    write_structured_report(report, scan.source, tmp_path / "sr.dcm")
+    texts = [
+        str(i.TextValue) for i in pydicom.dcmread(tmp_path / "sr.dcm").ContentSequence if "TextValue" in i
+    ]
+    assert any(REMOVED in text for text in texts)
+    assert f"left lung: {REMOVED}" in remarks(report)

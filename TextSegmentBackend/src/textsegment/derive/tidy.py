@@ -7,7 +7,7 @@ with the caller. A mask is never emptied, and never cut to its largest part alon
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,7 @@ TIDY = "tidy"
 """Key of the provenance under which it stands that masks were tidied."""
 _AGREEMENT = 0.7
 _MOST_COMPANIONS = 4
+_BETWEEN_PARTS = ", "
 
 
 def tidy(
@@ -81,6 +82,28 @@ def is_tidy_by_default(model: ModelInfo) -> bool:
     The rules were measured with ``sat-demo``; other weights are tidied once they have been calibrated.
     """
     return model.model == "sat-demo" or model.calibration is not None
+
+
+def said_of_tidying(warnings: Iterable[str]) -> tuple[Caution, ...]:
+    """Return those of a mask's warnings that say how it was tidied, by rules of anatomy or a template.
+
+    Example:
+        >>> [each.code for each in said_of_tidying(["a note", Caution("tidy_parts", count=2, volume_ml=0.5)])]
+        ['tidy_parts']
+    """
+    cautions = (each for each in warnings if isinstance(each, Caution))
+    return tuple(each for each in cautions if each.code.startswith("tidy_") or each.code == "holes_filled")
+
+
+def origin_told_by(warnings: Iterable[str]) -> Origin:
+    """Return the origin of a mask of the model, as the cautions about its tidying tell it.
+
+    Origins do not travel over the network, but cautions do: what a server tidied is known as such here.
+    """
+    said = said_of_tidying(warnings)
+    unions = [str(each.values["parts"]) for each in said if each.code == "tidy_made_of_parts"]
+    names = tuple(name for union in unions for name in union.split(_BETWEEN_PARTS))
+    return Origin(union_of=names, tidied=bool(said))
 
 
 def companions(structures: Sequence[str], modality: str, available: Collection[str]) -> tuple[str, ...]:
@@ -163,7 +186,7 @@ class _Work:
 
     def _made_of(self, parts: Sequence[StructureMask], before: Region, after: Region) -> Caution:
         removed, added = changes_ml(before, after, self._geometry)
-        names = ", ".join(part.structure for part in parts)
+        names = _BETWEEN_PARTS.join(part.structure for part in parts)
         return Caution("tidy_made_of_parts", parts=names, removed_ml=removed, added_ml=added)
 
     def _changed(

@@ -139,6 +139,9 @@ def _to_fields(mask: StructureMask) -> dict[str, Any]:
         "shape": mask.mask.shape,
         "bits": base64.b64encode(bits).decode(),
         "maker": mask.origin.maker.value,
+        "recipe": mask.origin.recipe,
+        "union_of": mask.origin.union_of,
+        "tidied": mask.origin.tidied,
         **warning_fields(mask.warnings),
     }
 
@@ -155,4 +158,8 @@ def _from_fields(fields: dict[str, Any], geometry: Geometry) -> StructureMask:
         start=(a, b, c),
         warnings=read_warnings(Fields(fields, "The mask"), _MOST_WARNINGS, _LONGEST_WARNING),
     )
-    return replace(mask, origin=Origin(Maker(fields["maker"])))
+    union_of = tuple(fields.get("union_of", ()))
+    origin = Origin(
+        Maker(fields["maker"]), fields.get("recipe", ""), union_of, tidied=fields.get("tidied", False)
+    )
+    return replace(mask, origin=origin)

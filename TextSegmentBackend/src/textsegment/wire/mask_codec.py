@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.derive.tidy import origin_told_by
 from textsegment.doubt import Calibration, of
 from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
-from textsegment.origin import Origin
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.wire.caution_codec import read_warnings, warning_fields
@@ -98,8 +98,7 @@ def judged(payload: bytes, calibration: Calibration | None) -> bytes:
     statistics = read_statistics(head.fields("statistics"), _MOST_VOXELS)
     structure = head.text("structure", MAX_PROMPT_CHARACTERS)
     warnings = read_warnings(head, _MAX_WARNINGS, MAX_HEAD_BYTES)
-    # Who made a mask does not travel, but what was done to it is among its cautions.
-    origin = Origin(tidied=any(getattr(warning, "code", "").startswith("tidy_") for warning in warnings))
+    origin = origin_told_by(warnings)
     mask = StructureMask(structure, _NOWHERE, np.zeros((0, 0, 0), bool), statistics, warnings, origin)
     doubt = of(mask, calibration)
     if doubt.caution is None:
@@ -147,7 +146,7 @@ def decode_mask(payload: bytes | bytearray, spatial_shape: tuple[int, int, int])
     voxels = _voxels(view[_LENGTH.size + head_bytes :], box)
     if int(np.count_nonzero(voxels)) != statistics.voxel_count:
         raise RequestError("The voxel count of a mask does not fit its bits.")
-    return StructureMask(structure, box, voxels, statistics, warnings)
+    return StructureMask(structure, box, voxels, statistics, warnings, origin_told_by(warnings))
 
 
 def statistics_fields(statistics: MaskStatistics) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from slicerio.segmentation import terminology_entry_from_string
 
 from textsegment.ascii_text import in_ascii
 from textsegment.caution import Caution
+from textsegment.derive.tidy import said_of_tidying
 from textsegment.doubt import notes_on
 from textsegment.errors import InputNotFoundError, InputUnreadableError
 from textsegment.files.atomic import atomic_output
@@ -37,6 +38,7 @@ from textsegment.vocabulary.template import USUAL_STYLE, RegionStyle
 _LABELS_PER_LAYER = 255
 _PREFIX = "TextSegment."
 _WARNINGS = f"{_PREFIX}warnings"
+_TIDIED = f"{_PREFIX}tidied"
 _RECIPE = f"{_PREFIX}recipe"
 _MAKER = f"{_PREFIX}maker"
 # Exceptions of slicerio and pynrrd for damaged files; an empty file does not even have a first line.
@@ -128,7 +130,7 @@ def read_seg_nrrd(path: Path | str) -> Segmentation:
     known = {
         key.removeprefix(_PREFIX): value
         for key, value in provenance.items()
-        if key.startswith(_PREFIX) and key not in (_WARNINGS, _RECIPE, _MAKER)
+        if key.startswith(_PREFIX) and key not in (_WARNINGS, _TIDIED, _RECIPE, _MAKER)
     }
     return Segmentation(geometry, masks, MappingProxyType(known))
 
@@ -174,7 +176,7 @@ def replace_segment(source: Path | str, path: Path | str, mask: StructureMask) -
     own["layer"] = layer
     layers[layer][mask.box.slices][mask.mask] = own["labelValue"]
     # What was said about the mask that was there need not be true of this one.
-    kept = {key: value for key, value in own.get("tags", {}).items() if key != _WARNINGS}
+    kept = {key: value for key, value in own.get("tags", {}).items() if key not in (_WARNINGS, _TIDIED)}
     own["tags"] = kept | _own_tags(mask, {})
     content["voxels"] = layers if len(layers) > 1 else layers[0]
     with atomic_output(path) as temporary, temporary.open("wb") as stream:
@@ -199,11 +201,12 @@ def _new_segment(mask: StructureMask, ids: set[str], shape: tuple[int, ...]) -> 
 def _mask(segment: Mapping[str, Any], region: NDArray[np.bool_], geometry: Geometry) -> StructureMask:
     name = str(segment["name"])
     tags = segment.get("tags", {})
-    note = str(tags.get(_WARNINGS, ""))
+    tidied = str(tags.get(_TIDIED, ""))
+    note = " ".join(filter(None, [str(tags.get(_WARNINGS, "")), tidied]))
     warnings = (Caution("said_in_file", name, note=note),) if note else ()
     mask = StructureMask.measured(name, region, geometry, warnings=warnings)
     maker = Maker.EDITED if tags.get(_MAKER) == Maker.EDITED.value else Maker.MODEL
-    return replace(mask, origin=Origin(maker, recipe=str(tags.get(_RECIPE, ""))))
+    return replace(mask, origin=Origin(maker, recipe=str(tags.get(_RECIPE, "")), tidied=bool(tidied)))
 
 
 def _layers(segmentation: Segmentation) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
@@ -254,11 +257,15 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, Any]:
 
 
 def _own_tags(mask: StructureMask, provenance: Mapping[str, Any]) -> dict[str, str]:
-    notes = notes_on(mask, provenance)
-    warnings = {_WARNINGS: _plain(joined(notes, LONGEST_DESCRIPTION))} if notes else {}
+    tidied = said_of_tidying(mask.warnings)
+    notes = {
+        _WARNINGS: tuple(note for note in notes_on(mask, provenance) if note not in tidied),
+        _TIDIED: tidied,
+    }
+    said = {key: _plain(joined(each, LONGEST_DESCRIPTION)) for key, each in notes.items() if each}
     recipe = {_RECIPE: _plain(mask.origin.recipe)} if mask.origin.is_derived else {}
     maker = {_MAKER: mask.origin.maker.value} if mask.origin.maker is Maker.EDITED else {}
-    return warnings | recipe | maker
+    return said | recipe | maker
 
 
 def _plain(text: str) -> str:
