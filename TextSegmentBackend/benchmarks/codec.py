@@ -23,9 +23,9 @@ from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 from textsegment.wire.limits import Limits
 from textsegment.wire.mask_codec import decode_mask, encode_mask
-from textsegment.wire.volume_codec import assemble_volume, encode_volume, wire_volume
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import assemble_volume, encode_volume, wire_volume
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import Encoding
 
 REPEATS = 64
 

@@ -42,8 +42,8 @@ from textsegment.errors import CancelledError
 from textsegment.geometry import Geometry
 from textsegment.segmenter import CancelToken, Event, MaskReady
 from textsegment.volume import Volume
-from textsegment.wire.volume_codec import wire_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import wire_volume
+from textsegment.wire.volumes.header import Encoding
 
 LINK_RATE = 12.5e6  # bytes a second: 100 Mbit/s
 STRUCTURES = ["left lung", "right lung", "heart", "aorta", "liver"]

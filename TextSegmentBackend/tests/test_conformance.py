@@ -37,7 +37,7 @@ from textsegment.testing import ball, phantom
 from textsegment.volume import Volume
 from textsegment.wire.frames import FrameDecoder
 from textsegment.wire.messages import SegmentRequest
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 DIAGONAL = np.diag([2.0, 1.5, 3.0, 1.0])
 GEOMETRIES = {

@@ -17,8 +17,8 @@ from textsegment.testing import FakeSegmenter
 from textsegment.vocabulary.structures import known_in
 from textsegment.volume import Volume
 from textsegment.wire.contract import INFO_ROUTE, PROTOCOL_HEADER, SEGMENT_ROUTE, volume_path
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import Encoding
 
 AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
 SHAPE = (48, 44, 30)

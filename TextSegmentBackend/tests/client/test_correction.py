@@ -8,7 +8,7 @@ from textsegment.errors import LimitExceededError, ModalityError, UnknownStructu
 from textsegment.testing import FakeSegmenter, ball, phantom
 from textsegment.wire.limits import Limits
 from textsegment.wire.messages import ServerInfo
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.header import Encoding
 
 VOLUME = phantom((20, 18, 12))
 

@@ -18,7 +18,7 @@ from textsegment.errors import CancelledError, StorageError, TextSegmentError, T
 from textsegment.segmenter import CancelToken, MaskReady, Progress, Queued
 from textsegment.testing import phantom
 from textsegment.wire.contract import volume_path
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.header import Encoding
 
 KEY = "key-of-a-real-server-0123"
 STRUCTURES = ["liver", "heart", "aorta", "left kidney"]

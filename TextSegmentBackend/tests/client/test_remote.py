@@ -22,8 +22,8 @@ from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.testing import FakeSegmenter, ball, phantom
 from textsegment.volume import Volume
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import encode_volume, wire_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import encode_volume, wire_volume
+from textsegment.wire.volumes.header import Encoding
 
 
 def test_the_connection_is_tested_by_asking_the_server_about_itself(remote, server):

@@ -16,8 +16,8 @@ from textsegment.errors import (
     VolumeUnknownError,
 )
 from textsegment.testing import phantom
-from textsegment.wire.volume_codec import encode_volume, wire_volume
-from textsegment.wire.volume_header import CHUNK_BYTES, HEADER_BYTES, Encoding
+from textsegment.wire.volumes.codec import encode_volume, wire_volume
+from textsegment.wire.volumes.header import CHUNK_BYTES, HEADER_BYTES, Encoding
 
 
 def test_a_broken_upload_goes_on_at_the_next_chunk(remote, server):

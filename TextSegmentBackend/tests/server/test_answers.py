@@ -9,8 +9,8 @@ from textsegment.testing import ball, phantom
 from textsegment.wire.contract import HEALTH_ROUTE, INFO_ROUTE, METRICS_ROUTE, NEXT_CHUNK_HEADER
 from textsegment.wire.frames import Done
 from textsegment.wire.messages import ServerInfo
-from textsegment.wire.volume_codec import wire_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import wire_volume
+from textsegment.wire.volumes.header import Encoding
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ from textsegment.client.remote import RemoteSegmenter
 from textsegment.segmenter import MaskReady
 from textsegment.testing import phantom
 from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
-from textsegment.wire.volume_codec import encode_volume, wire_volume
-from textsegment.wire.volume_header import CHUNK_BYTES, Encoding
+from textsegment.wire.volumes.codec import encode_volume, wire_volume
+from textsegment.wire.volumes.header import CHUNK_BYTES, Encoding
 
 BACKEND = Path(__file__).parents[2]
 DEPLOY = BACKEND / "deploy"

@@ -12,7 +12,7 @@ from textsegment.errors import SettingsError
 from textsegment.server.keys import AccessKey, parsed_keys
 from textsegment.testing import phantom
 from textsegment.wire.contract import INFO_ROUTE, VOLUME_TYPE, volume_path
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 ALICE, BOB, OLD, NEW = (name * 20 for name in "abon")
 TODAY = datetime.now(timezone.utc).date()

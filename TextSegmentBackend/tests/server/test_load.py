@@ -17,7 +17,7 @@ from textsegment.segmenter import MaskReady, Progress, Queued
 from textsegment.testing import ball, phantom
 from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
 from textsegment.wire.frames import Done, Failed
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 SLOW = [{"seconds": 0.3}]
 ENDLESS = [{"seconds": 600}]

@@ -17,7 +17,7 @@ from textsegment.errors import PortInUseError
 from textsegment.testing import phantom
 from textsegment.wire.contract import INFO_ROUTE
 from textsegment.wire.frames import Done
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 SERVE = [sys.executable, "-m", "textsegment", "serve", "--port", "0", "--announce-json"]
 CHILD = [*SERVE, "--stop-with-stdin"]

@@ -14,7 +14,7 @@ from textsegment.segmenter import MaskReady
 from textsegment.testing import ball, phantom
 from textsegment.volume import Volume
 from textsegment.wire.frames import Done
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 
 def answer(server, volume, prompts) -> tuple[dict, Done]:

@@ -10,7 +10,7 @@ from textsegment.errors import RequestError, TextSegmentError
 from textsegment.segmenter import Event, MaskReady
 from textsegment.wire.frames import encode_frame
 from textsegment.wire.messages import SegmentRequest
-from textsegment.wire.volume_decoder import VolumeDecoder
+from textsegment.wire.volumes.decoder import VolumeDecoder
 
 
 def refusing(error: TextSegmentError) -> Fault:

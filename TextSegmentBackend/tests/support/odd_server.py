@@ -25,9 +25,9 @@ from textsegment.wire.failures import ErrorReport, status_of
 from textsegment.wire.frames import STREAM_MAGIC, Done, Failed, encode_frame
 from textsegment.wire.limits import Limits
 from textsegment.wire.messages import SegmentRequest, ServerInfo
-from textsegment.wire.volume_codec import assemble_volume
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.codec import assemble_volume
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import VolumeHeader
 
 KEY = "open-sesame-0123456789"
 

@@ -31,8 +31,8 @@ from textsegment.wire.contract import (
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import Frame, FrameDecoder
 from textsegment.wire.messages import SegmentRequest
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import Encoding
 
 DEADLINE_S = 120.0
 FAKE = "textsegment.testing:FakeSegmenter"

@@ -16,9 +16,9 @@ from textsegment.geometry import Box, Geometry
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.volume import Volume
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import wire_volume
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import DTYPES
+from textsegment.wire.volumes.codec import wire_volume
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import DTYPES
 
 OBLIQUE = np.array(
     [[0.8, 0.1, 0.0, -120.5], [-0.1, 0.8, 0.0, 33.25], [0.0, 0.0, 2.5, -700.125], [0, 0, 0, 1.0]]

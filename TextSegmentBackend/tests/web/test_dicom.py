@@ -29,7 +29,7 @@ from watched_page import PATIENCE_MS, Watched
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.geometry import Geometry
 from textsegment.volume import Volume
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 READ = """async (contents) => {
   const { readScan } = await import("/app/files/scan.js");

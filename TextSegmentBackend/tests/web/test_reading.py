@@ -15,7 +15,7 @@ from textsegment.files.reading import read_volume
 from textsegment.files.sample import sample_scan
 from textsegment.geometry import Geometry
 from textsegment.volume import Volume
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 
 def oriented(axes: tuple[int, ...], signs: tuple[int, ...]) -> np.ndarray:

@@ -5,8 +5,8 @@ from textsegment.errors import LimitExceededError, RequestError, VersionMismatch
 from textsegment.wire.admission import require_length, require_media_type, require_version
 from textsegment.wire.contract import JSON_TYPE, VOLUME_TYPE, checked_digest, volume_path
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import CHUNK_BYTES
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import CHUNK_BYTES
 
 
 @pytest.mark.parametrize("header", [None, "", "2", "0", "-1", "1.0", "one", "9" * 5000, "²", "１"])

@@ -34,8 +34,8 @@ from textsegment.wire.failures import ErrorReport, error_classes, status_of
 from textsegment.wire.frames import Done, FrameDecoder, encode_frame
 from textsegment.wire.limits import Limits
 from textsegment.wire.messages import SegmentRequest, ServerInfo
-from textsegment.wire.volume_codec import assemble_volume, encode_volume, wire_volume
-from textsegment.wire.volume_header import CHUNK_BYTES, DTYPES, HEADER_BYTES, Encoding
+from textsegment.wire.volumes.codec import assemble_volume, encode_volume, wire_volume
+from textsegment.wire.volumes.header import CHUNK_BYTES, DTYPES, HEADER_BYTES, Encoding
 
 TEXT = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 PROSE = " ".join(TEXT.split())

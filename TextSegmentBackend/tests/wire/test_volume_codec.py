@@ -10,9 +10,9 @@ from textsegment.errors import ChecksumError, RequestError, UploadOutOfStepError
 from textsegment.geometry import Geometry
 from textsegment.volume import Volume
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import assemble_volume, encode_volume, wire_volume
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import CHUNK_BYTES, Encoding, VolumeHeader
+from textsegment.wire.volumes.codec import assemble_volume, encode_volume, wire_volume
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import CHUNK_BYTES, Encoding, VolumeHeader
 
 # Three chunks, the last one shorter.
 THREE_CHUNKS = (64, 64, 70)

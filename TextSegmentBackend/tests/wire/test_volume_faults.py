@@ -27,9 +27,9 @@ from textsegment.errors import (
     VersionMismatchError,
 )
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import CHUNK_HEAD, assemble_volume, encode_volume
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import CHUNK_BYTES, DTYPES, HEADER_BYTES, Encoding
+from textsegment.wire.volumes.codec import CHUNK_HEAD, assemble_volume, encode_volume
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import CHUNK_BYTES, DTYPES, HEADER_BYTES, Encoding
 
 MEBIBYTE = 2**20
 

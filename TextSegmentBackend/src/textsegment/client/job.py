@@ -23,8 +23,8 @@ from textsegment.errors import (
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import Estimated, Event, MaskReady, Progress, Queued
 from textsegment.wire.frames import Done, Failed, Frame, FrameDecoder
-from textsegment.wire.volume_codec import wire_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import wire_volume
+from textsegment.wire.volumes.header import Encoding
 
 # A server that drops a volume as soon as it has it will not keep it the next time either.
 _MOST_UPLOADS = 3

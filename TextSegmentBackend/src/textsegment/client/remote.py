@@ -34,7 +34,7 @@ from textsegment.segmenter import CancelToken, EventCallback, ModelInfo, ignore_
 from textsegment.volume import Volume
 from textsegment.wire.contract import CALIBRATION_HEADER, FEATURES_HEADER, INFO_ROUTE
 from textsegment.wire.messages import ServerInfo
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.header import Encoding
 
 _MAX_INFO_BYTES = 2**24
 

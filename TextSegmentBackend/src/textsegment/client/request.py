@@ -18,8 +18,8 @@ from textsegment.volume import Volume
 from textsegment.wire.contract import CORRECT_ROUTE, CORRECTION_TYPE, JSON_TYPE, SEGMENT_ROUTE
 from textsegment.wire.correction_codec import encode_correction, max_correction_bytes
 from textsegment.wire.messages import SegmentRequest, ServerInfo
-from textsegment.wire.volume_codec import wire_volume
-from textsegment.wire.volume_header import Encoding, VolumeHeader
+from textsegment.wire.volumes.codec import wire_volume
+from textsegment.wire.volumes.header import Encoding, VolumeHeader
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from textsegment.errors import TextSegmentError
 from textsegment.volume import Volume
 from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
 from textsegment.wire.failures import MAX_REPORT_BYTES
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import Encoding, VolumeHeader
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import Encoding, VolumeHeader
 
 # One thread deflates about 100 MB/s, less than half of what a gigabit network could take.
 _THREADS = min(4, os.cpu_count() or 1)

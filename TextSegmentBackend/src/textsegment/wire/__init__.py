@@ -2,5 +2,5 @@
 
 ``contract`` defines the routes and headers, ``limits`` the sizes that are accepted, ``admission`` what is
 rejected before a body is read, ``messages`` the JSON bodies, ``failures`` how errors are transmitted,
-``volume_header`` and ``volume_codec`` the upload, ``mask_codec`` and ``frames`` the response.
+``volumes`` the upload, ``mask_codec`` and ``frames`` the response.
 """

@@ -16,7 +16,7 @@ from textsegment.segmenter import MaskReady, Progress
 from textsegment.testing import ball, phantom
 from textsegment.wire.contract import HEALTH_ROUTE
 from textsegment.wire.frames import Done, Failed
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 NAMES = ["liver", "left kidney", "right kidney"]
 

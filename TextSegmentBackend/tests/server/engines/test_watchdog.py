@@ -12,7 +12,7 @@ from server_process import ServerProcess, frames, report, wait_until
 from textsegment.testing import phantom
 from textsegment.wire.contract import HEALTH_ROUTE, READY_ROUTE
 from textsegment.wire.frames import Done, Failed
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 NAMES = ["liver", "left kidney", "right kidney"]
 

@@ -17,8 +17,8 @@ from textsegment.geometry import Geometry
 from textsegment.testing import phantom
 from textsegment.volume import Volume
 from textsegment.wire.contract import INFO_ROUTE, JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
-from textsegment.wire.volume_codec import CHUNK_HEAD, encode_volume, wire_volume
-from textsegment.wire.volume_header import CHUNK_BYTES, HEADER_BYTES
+from textsegment.wire.volumes.codec import CHUNK_HEAD, encode_volume, wire_volume
+from textsegment.wire.volumes.header import CHUNK_BYTES, HEADER_BYTES
 
 MEBIBYTE = 2**20
 DIGEST = "0" * 64

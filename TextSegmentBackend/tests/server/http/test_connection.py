@@ -14,7 +14,7 @@ from wire_samples import made_volume
 from textsegment.testing import phantom
 from textsegment.wire.contract import JSON_TYPE, SEGMENT_ROUTE, VOLUME_TYPE, volume_path
 from textsegment.wire.messages import SegmentRequest
-from textsegment.wire.volume_codec import encode_volume, wire_volume
+from textsegment.wire.volumes.codec import encode_volume, wire_volume
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -17,7 +17,7 @@ from textsegment.wire.contract import CORRECT_ROUTE, CORRECTION_TYPE, JSON_TYPE
 from textsegment.wire.correction_codec import encode_correction, max_correction_bytes
 from textsegment.wire.frames import Done
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 VOLUME = wire_volume(phantom((20, 18, 12)))
 LIMITS = {"max_volume_bytes": 2**20, "max_voxels": 2**15, "max_request_bytes": 2**12}

@@ -26,7 +26,7 @@ from textsegment.wire.contract import (
     VOLUME_TYPE,
     volume_path,
 )
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 ALICE, BOB = "alice-" + "a" * 20, "bob-" + "b" * 20
 DIGEST = "0" * 64

@@ -16,7 +16,7 @@ from textsegment.server.engines.engine import StoredRequest
 from textsegment.server.jobs.resume import resumed
 from textsegment.testing import FakeSegmenter, phantom
 from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, encode_frame
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.header import VolumeHeader
 
 VOLUME = phantom()
 NAMES = ("liver", "left kidney", "right kidney")

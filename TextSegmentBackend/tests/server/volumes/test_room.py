@@ -14,7 +14,7 @@ from wire_samples import made_volume
 
 from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
 from textsegment.wire.frames import Done
-from textsegment.wire.volume_codec import encode_volume
+from textsegment.wire.volumes.codec import encode_volume
 
 GREEDY, MODEST = "greedy-" + "a" * 20, "modest-" + "b" * 20
 CHUNKS = 8

@@ -22,8 +22,8 @@ from textsegment.server.volumes.private_folder import LOCK, MARKER, PrivateFolde
 from textsegment.testing import phantom
 from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
 from textsegment.wire.frames import Done, Failed
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import Encoding
 
 CHUNKS = 9
 

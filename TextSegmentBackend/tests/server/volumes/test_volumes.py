@@ -11,8 +11,8 @@ from server_process import ServerProcess, frames, raw_request, read_answer, repo
 from wire_samples import made_volume, smooth_volume
 
 from textsegment.wire.contract import NEXT_CHUNK_HEADER, VOLUME_TYPE, volume_path
-from textsegment.wire.volume_codec import encode_volume
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.codec import encode_volume
+from textsegment.wire.volumes.header import Encoding
 
 MEBIBYTE = 2**20
 CHUNKS = 9

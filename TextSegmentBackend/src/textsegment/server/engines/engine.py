@@ -11,7 +11,7 @@ from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import LimitExceededError
 from textsegment.prompt import Prompt
 from textsegment.segmenter import ModelInfo
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.header import VolumeHeader
 
 
 @dataclass(frozen=True)

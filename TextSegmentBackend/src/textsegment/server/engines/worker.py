@@ -41,7 +41,7 @@ from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import encode_frame
 from textsegment.wire.messages import read_effort
 from textsegment.wire.strict_json import Fields
-from textsegment.wire.volume_header import read_header
+from textsegment.wire.volumes.header import read_header
 
 INFO, FRAME, END, PONG = b"I", b"F", b"E", b"P"
 

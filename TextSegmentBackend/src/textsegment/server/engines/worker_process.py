@@ -24,7 +24,7 @@ from textsegment.server.engines.worker import END, FRAME, PONG, worker_main
 from textsegment.server.logs import log
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.messages import effort_fields
-from textsegment.wire.volume_header import Encoding
+from textsegment.wire.volumes.header import Encoding
 
 _START_S = 600.0
 # After a silence this long the job may still finish, but further jobs had better go elsewhere.

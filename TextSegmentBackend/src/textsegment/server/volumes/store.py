@@ -16,7 +16,7 @@ from textsegment.server.volumes.private_folder import PrivateFolder
 from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.server.volumes.upload import PartialVolume, Upload, store_full
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.header import VolumeHeader
 
 # Minimum size that a volume counts for, which also limits the number of volumes.
 _LEAST_BYTES = 2**20

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.errors import VolumeUnknownError
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.header import VolumeHeader
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from textsegment.errors import ChecksumError, RequestError, StorageError, Upload
 from textsegment.server.volumes.stored_file import StoredFile
 from textsegment.volume import require_range
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_decoder import VolumeDecoder
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.decoder import VolumeDecoder
+from textsegment.wire.volumes.header import VolumeHeader
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # errors that removing other files can resolve

@@ -20,7 +20,7 @@ from textsegment.server.logs import use_json_logs
 from textsegment.volume import Volume
 from textsegment.wire.failures import ErrorReport
 from textsegment.wire.frames import Failed, encode_frame
-from textsegment.wire.volume_header import VolumeHeader
+from textsegment.wire.volumes.header import VolumeHeader
 
 
 class StartError(Exception):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from textsegment.errors import ChecksumError, RequestError, VolumeInvalidError
 from textsegment.volume import Volume
-from textsegment.wire.volume_header import CHUNK_BYTES, DTYPES, Encoding, VolumeHeader
+from textsegment.wire.volumes.header import CHUNK_BYTES, DTYPES, Encoding, VolumeHeader
 
 CHUNK_HEAD = struct.Struct("<II")
 """Header of each chunk: length in bytes as transmitted, and CRC-32 of those bytes."""

@@ -10,8 +10,8 @@ import numpy as np
 from textsegment.errors import ChecksumError, LimitExceededError, RequestError, UploadOutOfStepError
 from textsegment.wire.inflate import inflate, max_deflated_bytes
 from textsegment.wire.limits import Limits
-from textsegment.wire.volume_codec import CHUNK_HEAD
-from textsegment.wire.volume_header import HEADER_BYTES, Encoding, VolumeHeader, read_header
+from textsegment.wire.volumes.codec import CHUNK_HEAD
+from textsegment.wire.volumes.header import HEADER_BYTES, Encoding, VolumeHeader, read_header
 
 
 class VolumeDecoder:

@@ -1,0 +1,1 @@
+"""Volumes as they are uploaded: a header, and voxels in chunks that are compressed separately."""
