@@ -39,11 +39,11 @@ from textsegment.errors import (
     TextSegmentError,
     UnknownStructureError,
 )
-from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.presentation import Presentation
-from textsegment.files.file_names import file_stems
+from textsegment.files.disk.atomic import make_folder
+from textsegment.files.disk.file_names import file_stems
+from textsegment.files.disk.walking import walk_files
 from textsegment.files.report.summary import disclaimer_of, write_json
-from textsegment.files.walking import walk_files
 
 if TYPE_CHECKING:
     from textsegment.files.scan_search import ScanSearch

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from textsegment.errors import OutputError, SettingsError
-from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.presentation import Presentation
+from textsegment.files.disk.atomic import make_folder
 
 
 @dataclass(frozen=True)

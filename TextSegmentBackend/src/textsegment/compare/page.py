@@ -13,7 +13,7 @@ import numpy as np
 from textsegment.compare.comparison import Comparison, StructureComparison, box_around, part_of
 from textsegment.compare.table import COLUMNS, cells
 from textsegment.errors import GeometryError
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.pictures import close_up_png
 from textsegment.files.report.preview import display_window
 from textsegment.files.report.slices import VIEWS, fullest_index, slice_at

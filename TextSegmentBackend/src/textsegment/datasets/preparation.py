@@ -14,7 +14,7 @@ from textsegment.datasets.source import Source
 from textsegment.datasets.split import split_patients
 from textsegment.datasets.writing import Spacing, write_case
 from textsegment.errors import InputError, OutputError, TextSegmentError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 
 Report = Callable[[str], None]
 

@@ -15,7 +15,7 @@ from textsegment.datasets.data_set import SetCard
 from textsegment.datasets.meanings import Meanings
 from textsegment.datasets.record import SPLITS, Record
 from textsegment.datasets.writing import CheckedCase
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.pictures import overview_pictures
 from textsegment.files.report.style import STYLE
 from textsegment.segmentation import Segmentation

@@ -14,7 +14,7 @@ from textsegment.evaluation.means import Mean, Means
 from textsegment.evaluation.paired import Difference, PairedComparison
 from textsegment.evaluation.run import EvaluationSettings
 from textsegment.evaluation.score import Score
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.style import STYLE
 from textsegment.files.report.summary import write_json
 

@@ -15,7 +15,7 @@ from textsegment.compare.comparison import Tolerances
 from textsegment.compare.metrics import measure
 from textsegment.errors import InputError, SettingsError
 from textsegment.evaluation.score import Score, ScoreFile
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 from textsegment.geometry import Geometry
 from textsegment.segmenter import Segmenter
 from textsegment.volume import Volume

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from textsegment.errors import OutputError
 from textsegment.files.dicom.presentation import Presentation
-from textsegment.files.file_names import file_stems
+from textsegment.files.disk.file_names import file_stems
 from textsegment.files.images.labelmap import LABELMAP_SUFFIXES, table_of, write_labelmap, write_mask_folder
 from textsegment.files.images.seg_nrrd import write_seg_nrrd
 from textsegment.segmentation import Segmentation

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from textsegment.errors import InputError, TextSegmentError
 from textsegment.files.dicom.header import FEWEST_PLANES, quiet_pydicom, read_headers
+from textsegment.files.disk.walking import walk_files
 from textsegment.files.images.itk_image import ITK_SUFFIXES, read_itk_image
 from textsegment.files.images.labelmap import OWN_DESCRIPTION, table_of
 from textsegment.files.images.mgh import read_mgh
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, PAIR_SUFFIXES, nifti_description, read_nifti
 from textsegment.files.layouts import LABELS, layout_of
-from textsegment.files.walking import walk_files
 from textsegment.plausibility import looks_like_labels
 
 IMAGE_SUFFIXES = (*NIFTI_SUFFIXES, ".hdr", ".hdr.gz", *ITK_SUFFIXES, ".mgz", ".mgh")

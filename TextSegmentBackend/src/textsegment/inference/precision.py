@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from textsegment.errors import DeviceError, OutputError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 from textsegment.inference.device import CPU
 from textsegment.inference.weights.store import home
 from textsegment.model.slabs import can_compute, conv_speed_test

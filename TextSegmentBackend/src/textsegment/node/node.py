@@ -12,8 +12,8 @@ import pydicom.config
 from filelock import FileLock, Timeout
 
 from textsegment.errors import SettingsError, TextSegmentError
-from textsegment.files.atomic import make_folder
 from textsegment.files.dicom.header import quiet_pydicom, read_dataset
+from textsegment.files.disk.atomic import make_folder
 from textsegment.node.bell import Bell
 from textsegment.node.intake import Intake
 from textsegment.node.journal.entries import Entry, State

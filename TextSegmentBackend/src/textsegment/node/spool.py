@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from textsegment.errors import SettingsError, SpoolFullError
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 from textsegment.node.settings import Limits
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textsegment.datasets.data_set import DataSet
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 from textsegment.model.config import SATConfig
 from textsegment.training.loop.parallel import Processes, joined, launch, say_nothing
 from textsegment.training.loop.ray_processes import launch_on_ray

@@ -11,7 +11,7 @@ from textsegment.cli.outputs import OutputOptions
 from textsegment.cli.report import print_facts, print_table
 from textsegment.cli.selection import SelectionCriteria
 from textsegment.cli.session import Session
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 from textsegment.files.sample import sample_scan
 from textsegment.vocabulary.selection import check_text
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 
 
 def selftest_command(

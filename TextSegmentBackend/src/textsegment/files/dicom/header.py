@@ -25,7 +25,7 @@ from textsegment.files.dicom.pet import PET_KEYWORDS, PET_PRIVATE_TAGS
 from textsegment.files.dicom.planes import has_image_type, image_planes
 from textsegment.files.dicom.stack import Plane
 from textsegment.files.dicom.values import DAMAGE, keep_text
-from textsegment.files.walking import walk_files
+from textsegment.files.disk.walking import walk_files
 
 _NEEDED = [
     "SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber", "Modality", "ImageType",

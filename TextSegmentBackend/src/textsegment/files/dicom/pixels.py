@@ -22,7 +22,7 @@ from textsegment.files.dicom.header import ImageHeader, read_dataset
 from textsegment.files.dicom.planes import scaling_of
 from textsegment.files.dicom.stack import Stack
 from textsegment.files.dicom.values import DAMAGE
-from textsegment.files.native_path import plain_folder
+from textsegment.files.disk.native_path import plain_folder
 
 # Defaults for elements that careless writers omit.
 _USUAL = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelRepresentation": 0}

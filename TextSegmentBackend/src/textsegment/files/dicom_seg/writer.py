@@ -16,7 +16,6 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 import textsegment
 from textsegment.errors import GeometryError, NothingFoundError
-from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.inherited import inherited_from, now_for
 from textsegment.files.dicom.presentation import Presentation, series_number
@@ -24,6 +23,7 @@ from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.dicom.values import is_declared
 from textsegment.files.dicom_seg.frames import add_bit_frames, add_label_frames, choose_type, pixel_measures
 from textsegment.files.dicom_seg.segment import describe_segment
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
 from textsegment.vocabulary.roi_names import roi_names

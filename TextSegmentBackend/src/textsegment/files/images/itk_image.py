@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from textsegment.errors import GeometryError, InputUnreadableError, VolumeInvalidError
-from textsegment.files.atomic import unwritable
+from textsegment.files.disk.atomic import unwritable
+from textsegment.files.disk.native_path import path_to_read, path_to_write
 from textsegment.files.images.itk_headers import HeaderFacts, meta_facts, nrrd_facts
 from textsegment.files.images.opening import FileKind, kind_of
 from textsegment.files.images.raw_image import (
@@ -23,7 +24,6 @@ from textsegment.files.images.raw_image import (
     index_of_volume,
     require_plausible_size,
 )
-from textsegment.files.native_path import path_to_read, path_to_write
 from textsegment.geometry import Geometry
 
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")

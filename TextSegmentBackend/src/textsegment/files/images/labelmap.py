@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from textsegment.doubt import notes_on
 from textsegment.errors import OutputError, OverlapError
-from textsegment.files.atomic import atomic_output, make_folder
-from textsegment.files.file_names import file_stems
+from textsegment.files.disk.atomic import atomic_output, make_folder
+from textsegment.files.disk.file_names import file_stems
 from textsegment.files.images.itk_image import write_itk_image
 from textsegment.files.images.nifti import NIFTI_SUFFIXES, write_nifti
 from textsegment.segmentation import Segmentation

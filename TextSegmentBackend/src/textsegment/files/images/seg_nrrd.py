@@ -25,8 +25,8 @@ from textsegment.caution import Caution
 from textsegment.derive.tidy import said_of_tidying
 from textsegment.doubt import notes_on
 from textsegment.errors import InputNotFoundError, InputUnreadableError
-from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, joined
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.images.nrrd_names import read_segmentation, write_segmentation
 from textsegment.files.images.raw_image import LPS_TO_RAS
 from textsegment.geometry import Geometry

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.pictures import Picture, colors_of, overview_pictures, structure_pngs
 from textsegment.files.report.style import STYLE
 from textsegment.segmentation import Segmentation

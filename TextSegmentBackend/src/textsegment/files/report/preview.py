@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.colors import Color, distinct_colors
 from textsegment.files.report.drawing import DIM, TEXT, WARNING, Place, Sheet, rgb
 from textsegment.files.report.slices import VIEWS, Slice, fullest_slice

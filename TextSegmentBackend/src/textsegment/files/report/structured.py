@@ -11,12 +11,12 @@ from pydicom.uid import BasicTextSRStorage, ExplicitVRLittleEndian, generate_uid
 
 from textsegment import __version__
 from textsegment.ascii_text import in_ascii
-from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom
 from textsegment.files.dicom.inherited import now_for
 from textsegment.files.dicom.presentation import series_number
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.dicom.values import is_declared
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.summary import verdict_of
 
 _PROGRAM = "TextSegment"

@@ -11,7 +11,7 @@ from typing import Any
 
 from textsegment.caution import about
 from textsegment.doubt import Doubt, Verdict, of_all
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.segmentation import MaskStatistics, Segmentation
 from textsegment.volume import Volume
 

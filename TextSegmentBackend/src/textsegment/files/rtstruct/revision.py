@@ -20,9 +20,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 
 from textsegment.errors import InputUnreadableError
-from textsegment.files.atomic import atomic_output
 from textsegment.files.dicom.header import quiet_pydicom, read_dataset
 from textsegment.files.dicom.values import DAMAGE, convert_values, text_of
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.rtstruct.regions import number_of
 
 _CONTOUR_DATA = Tag("ContourData")

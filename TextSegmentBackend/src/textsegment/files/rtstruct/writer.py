@@ -18,7 +18,6 @@ from textsegment import __version__
 from textsegment.ascii_text import in_ascii
 from textsegment.caution import Caution, about
 from textsegment.errors import GeometryError, NothingFoundError
-from textsegment.files.atomic import atomic_output
 from textsegment.files.description import LONGEST_DESCRIPTION, description_of
 from textsegment.files.dicom.generation import generation_of
 from textsegment.files.dicom.header import quiet_pydicom
@@ -26,6 +25,7 @@ from textsegment.files.dicom.inherited import now_for
 from textsegment.files.dicom.presentation import Presentation, series_number
 from textsegment.files.dicom.source import SourceSeries
 from textsegment.files.dicom.values import is_declared, text_of
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.rtstruct.extension import copy_to_extend, refer_to_images
 from textsegment.files.rtstruct.items import contour_items, observation_item, roi_contour_item, roi_item
 from textsegment.files.rtstruct.regions import number_of

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.preview import write_preview
 from textsegment.files.report.style import STYLE
 from textsegment.files.report.summary import write_json

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textsegment.errors import CancelledError, CheckpointError, DiskFullError, InputNotFoundError
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 from textsegment.inference.weights.hub import Hub, HubFile, OnProgress, sha256_of
 from textsegment.inference.weights.registry import PUBLISHED, PublishedModel, published_model
 from textsegment.inference.weights.store import FileRecord, ModelRecord, Store

@@ -10,7 +10,7 @@ from typing import Any
 
 from textsegment.doubt import Calibration
 from textsegment.errors import WeightsTamperedError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 from textsegment.inference.weights.store import Store
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from textsegment.errors import WeightsError, WeightsTamperedError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 from textsegment.inference.weights.registry import PUBLISHED
 
 LOCK_FORMAT = 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from textsegment.errors import InputNotFoundError, WeightsError
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.inference.weights.hub import sha256_of
 from textsegment.inference.weights.models import file_of
 from textsegment.inference.weights.registry import DEMO, PUBLISHED

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from textsegment.errors import CheckpointError, InputNotFoundError
-from textsegment.files.atomic import make_folder
+from textsegment.files.disk.atomic import make_folder
 from textsegment.inference.weights.hub import Hub
 from textsegment.model.checkpoints.published import published_name
 from textsegment.model.checkpoints.strict_load import assign, shapes_of

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.model.checkpoints.checkpoint import save_knowledge
 from textsegment.model.checkpoints.text_file import save_text_encoder
 from textsegment.model.text.text_encoder import modality_index

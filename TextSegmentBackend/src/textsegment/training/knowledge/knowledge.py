@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.vocabulary.language.words import read_data, read_table
 from textsegment.vocabulary.tree import Tree, load_tree
 

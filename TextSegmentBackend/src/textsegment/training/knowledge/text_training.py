@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.model.checkpoints.text_file import save_text_encoder
 from textsegment.training.knowledge.knowledge import Knowledge
 from textsegment.training.knowledge.loss import text_text_loss

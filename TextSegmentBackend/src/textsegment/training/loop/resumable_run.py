@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from textsegment.errors import CheckpointError, SettingsError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 
 LAST = "last.pt"
 _DAMAGE = (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, TypeError, ValueError)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from html import escape
 from pathlib import Path
 
-from textsegment.files.atomic import atomic_output
+from textsegment.files.disk.atomic import atomic_output
 from textsegment.files.report.style import STYLE
 from textsegment.training.loop.log import STEPS, read_rows, read_scores
 from textsegment.training.outcome.validation import Score, by_structure, mean_dice

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from textsegment.files.file_names import file_stems
+from textsegment.files.disk.file_names import file_stems
 from textsegment.vocabulary.structures import load_structures
 
 

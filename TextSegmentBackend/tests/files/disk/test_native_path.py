@@ -14,10 +14,10 @@ from made_scans import OBLIQUE, phantom
 from pydicom.uid import JPEGLSLossless
 
 from textsegment.errors import InputUnreadableError
-from textsegment.files import native_path
+from textsegment.files.disk import native_path
+from textsegment.files.disk.native_path import path_to_read, path_to_write
 from textsegment.files.images.itk_image import read_itk_image, write_itk_image
 from textsegment.files.images.nifti import write_nifti
-from textsegment.files.native_path import path_to_read, path_to_write
 from textsegment.files.reading import read_volume
 
 NAMES = [
@@ -129,7 +129,7 @@ def test_a_batch_survives_such_names(tmp_path, name):
 
 def test_only_modules_that_ask_for_plain_paths_use_the_native_library():
     """io2: no path of a user reaches it unchecked; whoever uses it elsewhere has to ask as well."""
-    sources = Path(native_path.__file__).parents[1]
+    sources = Path(native_path.__file__).parents[2]
     users = {path.name: path.read_text() for path in sources.rglob("*.py")}
     users = {name: text for name, text in users.items() if "import SimpleITK" in text}
     assert set(users) == {"itk_image.py", "pixels.py"}

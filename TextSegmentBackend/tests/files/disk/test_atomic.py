@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from textsegment.errors import DiskFullError, OutputError
-from textsegment.files.atomic import atomic_output, make_folder
+from textsegment.files.disk.atomic import atomic_output, make_folder
 
 
 def write_and_raise(target, error):
