@@ -19,6 +19,7 @@ from textsegment.client.remote import RemoteSegmenter
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.files.dicom_seg.writer import write_dicom_seg
+from textsegment.files.rtstruct.revision import read_set, untouched
 from textsegment.files.rtstruct.writer import write_rtstruct
 
 RECORD = """
@@ -36,7 +37,7 @@ APART = {
     "SOPInstanceUID", "SeriesInstanceUID", "DimensionOrganizationUID", "TrackingUID",
     "InstanceCreationDate", "InstanceCreationTime", "SeriesDate", "SeriesTime", "ContentDate", "ContentTime",
     "StructureSetDate", "StructureSetTime", "ROIDisplayColor", "RecommendedDisplayCIELabValue",
-    "ROIGenerationDescription", "ContributingEquipmentSequence", "SpecificCharacterSet",
+    "ContributingEquipmentSequence", "SpecificCharacterSet",
 }  # fmt: skip
 
 
@@ -106,6 +107,8 @@ def test_the_page_writes_what_the_package_writes(doubted: Watched, tmp_path, kin
         assert content(ours) == content(theirs)
         assert ours.file_meta.TransferSyntaxUID == theirs.file_meta.TransferSyntaxUID
         assert standard_errors(path) == standard_errors(tmp_path / f"expected_{name}.dcm")
+    regions = read_set(files["rtstruct"]).StructureSetROISequence
+    assert untouched(read_set(files["rtstruct"])) == {int(region.ROINumber) for region in regions}
     colors = [
         np.array(item.RecommendedDisplayCIELabValue, float)
         for item in pydicom.dcmread(files["seg"]).SegmentSequence

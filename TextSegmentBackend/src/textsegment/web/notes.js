@@ -4,6 +4,8 @@ import { say } from "./language.js";
 
 const PREFIXES = { check: "Check", "probably absent": "Probably not in this image", "not judged": "Not judged" };
 const LONGEST = 1024;
+const NOTE = "Note: ";
+const MORE = "And more: see the report.";
 
 /** Whether a mask should be looked at: the server has a verdict on it, and nobody has corrected it. */
 export function isDoubtful({ statistics }, edited) {
@@ -30,8 +32,21 @@ export function notesOn(mask, edited) {
 /** The description of a structure in a DICOM object: at most 1024 characters of ASCII, in English. */
 export function descriptionOf(mask, edited, ...remarks) {
   const notes = [...verdictOn(mask, edited, (word) => word), ...mask.warnings];
-  const note = notes.length ? [`Note: ${notes.join(" ")}`] : [];
-  return ascii([`${mask.structure}.`, ...remarks, ...note].join(" "), LONGEST);
+  const words = [`${mask.structure}.`, ...remarks].join(" ");
+  const note = joined(notes, LONGEST - words.length - NOTE.length - 1);
+  return ascii(note ? `${words} ${NOTE}${note}` : words, LONGEST);
+}
+
+/** Sentences as one line of limited length; if not all of them fit, its end says so. */
+function joined(sentences, longest) {
+  let said = "";
+  for (const [n, sentence] of sentences.entries()) {
+    const longer = `${said} ${sentence}`.trim();
+    const rest = n < sentences.length - 1 ? MORE.length + 1 : 0;
+    if (longer.length + rest > longest) return `${said} ${MORE}`.trim();
+    said = longer;
+  }
+  return said;
 }
 
 /** A text that any character set of DICOM can hold: a backslash would separate two values. */

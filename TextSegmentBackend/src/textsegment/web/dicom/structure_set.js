@@ -3,6 +3,7 @@
 import { ascii, descriptionOf } from "../notes.js";
 import { Problem } from "../problem.js";
 import { code, newObject, nowFor, referencesTo } from "./identity.js";
+import { marked } from "./mark.js";
 import { dicomFile, IMPLICIT } from "./writer.js";
 
 const KIND = {
@@ -45,14 +46,17 @@ export async function structureSet(source, results, structures, { model, softwar
   const algorithm = ascii(`TextSegment ${software} ${model}`, 64);
   const frame = source.first.text(0x00200052);
   const { date, time } = nowFor(source.first);
-  const regions = kept.map(({ mask, edited }, n) => [
-    [0x30060022, "IS", String(n + 1)],
-    [0x30060024, "UI", frame],
-    [0x30060026, "LO", ascii(mask.structure, 64)],
-    [0x30060028, "ST", descriptionOf(mask, edited, ...(mask.statistics.touches_border ? [CUT_OFF] : []))],
-    [0x30060036, "CS", edited ? "SEMIAUTOMATIC" : "AUTOMATIC"],
-    [0x30060038, "LO", algorithm],
-  ]);
+  const regions = await Promise.all(kept.map(async ({ mask, edited, contours }, n) => {
+    const name = ascii(mask.structure, 64);
+    return [
+      [0x30060022, "IS", String(n + 1)],
+      [0x30060024, "UI", frame],
+      [0x30060026, "LO", name],
+      [0x30060028, "ST", descriptionOf(mask, edited, ...(mask.statistics.touches_border ? [CUT_OFF] : []))],
+      [0x30060036, "CS", edited ? "SEMIAUTOMATIC" : "AUTOMATIC"],
+      [0x30060038, "LO", edited ? algorithm : await marked(algorithm, name, contours)],
+    ];
+  }));
   // Implicit, since contours may be longer than explicit lengths allow.
   return dicomFile([
     ...newObject(source, KIND, software),
