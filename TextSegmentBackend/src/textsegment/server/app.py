@@ -20,13 +20,7 @@ from textsegment.server.http.errors import ErrorMiddleware, error_response
 from textsegment.server.http.routes.contours import outline
 from textsegment.server.http.routes.jobs import CorrectResponse, SegmentResponse
 from textsegment.server.http.routes.page import FOLDER, START, page_file
-from textsegment.server.http.routes.terms import (
-    browse_tree,
-    list_structures,
-    list_templates,
-    resolve_text,
-    search_text,
-)
+from textsegment.server.http.routes.terms import browse_tree, list_all, resolve_text, search_text
 from textsegment.server.http.routes.volumes import find_volume, take_volume
 from textsegment.server.metrics import Metrics
 from textsegment.server.service import Service
@@ -148,11 +142,11 @@ def _add_routes(app: FastAPI, metrics: Metrics) -> None:
 
     @app.get(TEMPLATES_ROUTE, **openapi.TEMPLATES)
     async def templates(request: Request) -> Response:
-        return await list_templates(_service(request), request.query_params, _known(request))
+        return await list_all(_service(request), "templates", request.query_params, _known(request))
 
     @app.get(STRUCTURES_ROUTE, **openapi.STRUCTURES)
     async def structures(request: Request) -> Response:
-        return await list_structures(_service(request), request.query_params, _known(request))
+        return await list_all(_service(request), "structures", request.query_params, _known(request))
 
     @app.post(CONTOURS_ROUTE, **openapi.CONTOURS)
     async def contours(request: Request) -> Response:

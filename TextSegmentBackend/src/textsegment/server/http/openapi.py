@@ -63,24 +63,20 @@ _BINARY = {"type": "string", "format": "binary"}
 _VERSION = _header(PROTOCOL_HEADER, {"type": "string", "const": "1"}, required=True)
 _NEXT_CHUNK = {NEXT_CHUNK_HEADER: {"schema": {"type": "integer", "minimum": 0}}}
 
-HEALTH: dict[str, Any] = {
-    "summary": "Whether the server lives; no key needed",
-    "operation_id": "health",
-    "responses": {
-        200: {"description": "It does.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}},
-        **_errors(403, 500),
-    },
-    "openapi_extra": {"security": []},
-}
-READY: dict[str, Any] = {
-    "summary": "Whether a job would be computed now; no key needed",
-    "operation_id": "ready",
-    "responses": {
-        200: {"description": "It would.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}},
-        **_errors(403, 500, 503, 507),
-    },
-    "openapi_extra": {"security": []},
-}
+
+def _probe(summary: str, operation_id: str, description: str, *statuses: int) -> dict[str, Any]:
+    content = {JSON_TYPE: {"schema": {"type": "object"}}}
+    answers = {200: {"description": description, "content": content}, **_errors(403, 500, *statuses)}
+    return {
+        "summary": summary,
+        "operation_id": operation_id,
+        "responses": answers,
+        "openapi_extra": {"security": []},
+    }
+
+
+HEALTH = _probe("Whether the server lives; no key needed", "health", "It does.")
+READY = _probe("Whether a job would be computed now; no key needed", "ready", "It would.", 503, 507)
 METRICS: dict[str, Any] = {
     "summary": "Figures for Prometheus",
     "operation_id": "metrics",
@@ -191,24 +187,20 @@ TREE: dict[str, Any] = {
         ]
     },
 }
-TEMPLATES: dict[str, Any] = {
-    "summary": "Sets of structures, as far as the model has them",
-    "operation_id": "list_templates",
-    "responses": {
-        304: {"description": "As the client has it."},
-        **_answer("The sets.", "Templates"),
-    },
-    "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
-}
-STRUCTURES: dict[str, Any] = {
-    "summary": "The structures of the model, with their codes",
-    "operation_id": "list_structures",
-    "responses": {
-        304: {"description": "As the client has it."},
-        **_answer("The structures.", "Structures"),
-    },
-    "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
-}
+
+
+def _listing(summary: str, what: str) -> dict[str, Any]:
+    answers = _answer(f"The {what}.", what.capitalize())
+    return {
+        "summary": summary,
+        "operation_id": f"list_{what}",
+        "responses": {304: {"description": "As the client has it."}, **answers},
+        "openapi_extra": {"parameters": [_VERSION, _query("modality", MODALITY, required=True)]},
+    }
+
+
+TEMPLATES = _listing("Sets of structures, as far as the model has them", "templates")
+STRUCTURES = _listing("The structures of the model, with their codes", "structures")
 CONTOURS: dict[str, Any] = {
     "summary": "The contours of a mask on planes",
     "operation_id": "outline",

@@ -100,11 +100,23 @@ async def browse_tree(service: Service, query: QueryParams, known: str | None) -
     return await _answer(service, answer, known)
 
 
-async def list_templates(service: Service, query: QueryParams, known: str | None) -> Response:
-    """Answer with the sets of structures, as far as the loaded model has them.
+def _templates(modality: str, available: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [describe_template(one, modality, available) for one in load_templates().values()]
+
+
+def _structures(modality: str, available: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [describe_structure(name) for name in available]
+
+
+_LISTS = {"templates": _templates, "structures": _structures}
+
+
+async def list_all(service: Service, what: str, query: QueryParams, known: str | None) -> Response:
+    """Answer with everything of a kind, as far as the loaded model has it.
 
     Args:
         service: State of the server.
+        what: ``templates`` for the sets of structures, ``structures`` for the structures with their codes.
         query: ``modality``.
         known: ``If-None-Match`` header of the request.
 
@@ -113,32 +125,7 @@ async def list_templates(service: Service, query: QueryParams, known: str | None
     """
     modality = _modality(_parameters(query, ("modality",)).get("modality", ""))
     available = _available(service, modality)
-
-    def answer() -> dict[str, Any]:
-        sets = load_templates().values()
-        return {"templates": [describe_template(one, modality, available) for one in sets]}
-
-    return await _answer(service, answer, known)
-
-
-async def list_structures(service: Service, query: QueryParams, known: str | None) -> Response:
-    """Answer with the structures of the loaded model, with their codes.
-
-    Args:
-        service: State of the server.
-        query: ``modality``.
-        known: ``If-None-Match`` header of the request.
-
-    Raises:
-        TextSegmentError: The query is malformed.
-    """
-    modality = _modality(_parameters(query, ("modality",)).get("modality", ""))
-    available = _available(service, modality)
-
-    def answer() -> dict[str, Any]:
-        return {"structures": [describe_structure(name) for name in available]}
-
-    return await _answer(service, answer, known)
+    return await _answer(service, lambda: {what: _LISTS[what](modality, available)}, known)
 
 
 def _available(service: Service, modality: str) -> tuple[str, ...]:
