@@ -33,8 +33,9 @@ def main() -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (abs(limit), limit if limit > 0 else hard))
     engine = LocalEngine(wanted["arguments"], wanted["segmenter"], **wanted["engine"])
+    settings.setdefault("port", 0)
     try:
-        run_server(engine, ServerSettings(port=0, **settings), announce_json=True, stop_with_stdin=True)
+        run_server(engine, ServerSettings(**settings), announce_json=True, stop_with_stdin=True)
     except TextSegmentError as error:
         sys.exit(f"{error.code}: {error}")
 

@@ -99,21 +99,6 @@ def test_a_broken_upload_goes_on_where_it_broke(page, scan):
         assert not page.is_visible("#problem")
 
 
-def test_a_server_that_forgot_the_scan_gets_it_again(page, scan):
-    """Another server at the same address has no volumes; nobody need notice."""
-    with ServerProcess() as first, ServerProcess() as second, Relay(first.port).running() as relay:
-        page.goto(relay.url)
-        page.wait_for_selector("#work:visible")
-        drop(page, scan)
-        ask(page, "liver")
-        wait_for_masks(page, 1)
-        relay.port = second.port
-        relay.cut()
-        ask(page, "liver, left kidney")
-        wait_for_masks(page, 2)
-        assert not page.is_visible("#problem")
-
-
 def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
     with ServerProcess(arguments=[{"seconds": 60.0}], max_queue=1) as server:
         pages = [browser.new_page() for _ in range(3)]
