@@ -116,6 +116,71 @@ _PHRASES = {
     "tidy_made_of_parts": "Tidied: made of {parts} ({removed_ml:g} ml removed, {added_ml:g} ml added).",
     "tidy_smoothed": "Tidied: smoothed by {deviation_mm:g} mm ({removed_ml:g} ml removed, {added_ml:g} ml "
     "added).",
+    "nothing_above_zero": "No voxel is above zero: the image may be in another unit, and results poor.",
+    "term_side_unclear": "The model does not tell this side apart, or there is none; run it without a side?",
+    "term_broader": "The model has only something wider; run that instead?",
+    "term_narrower": "The model has only a part of it; run that instead?",
+    "term_overlaps": "The model has only something that overlaps with it; run that instead?",
+    "term_other_modality": "The model knows {structure} in {others} only, not in {modality}.",
+    "terms_other_modality": "The model knows {count} of these structures in {others} only, not in "
+    "{modality}.",
+    "term_side_unsaid": "On which side? Name it beside the structure.",
+    "term_side_of_others": "On which side? The other terms name one.",
+    "term_below_heading": "The heading before it may concern it; name it by itself.",
+    "term_may_belong": '"{term}" may belong to it; name them as one, or apart.',
+    "term_may_concern": '"{term}" may concern it too; name it by itself.',
+    "term_not_understood": '"{term}" is not understood and may concern it; name it by itself.',
+    "term_followed": "What follows may concern it too; name it by itself.",
+    "term_may_be_meant": '"{term}" may be meant; name it by itself.',
+    "term_sign": 'The sign "{sign}" may leave something out or leave a choice; write only the names to '
+    "segment.",
+    "term_numbers": "Do the numbers count the lines, or are they part of the names?",
+    "term_meanings": "It may mean {meanings}.",
+    "term_hip": "In radiotherapy it may mean the hip bone or the femoral head.",
+    "term_asks": "Is {structure} meant?",
+    "term_note": "{note}",
+    "term_some_in_modality": "In {modality} the model has {count} of {total}.",
+    "term_some_in_model": 'The model has {count} of {total} structures of "{term}".',
+    "term_not_in_model": "This model does not know it; another may.",
+    "term_not_trained": "The model was not trained on it.",
+    "term_anatomy_not_trained": "{structure} is anatomy that the model was not trained on.",
+    "term_disease": "A disease or finding that the model was not trained on.",
+    "term_device": "A device or object, not anatomy.",
+    "term_negation": "The text leaves something out; name what to segment instead.",
+    "term_target": "Target and planning volumes are drawn by a person; the model has none.",
+    "term_derived": "Segment the parts first and derive the volume from them; the model knows anatomy only.",
+    "term_made_of_others": "A volume made from others; segment its parts first.",
+    "term_too_long": "It is too long to be a name.",
+    "term_ribs": "There are ribs 1 to 12.",
+    "term_liver_segments": "The liver has the segments 1 to 8.",
+    "term_liver_segment_4": "The model has segment 4 as a whole only.",
+    "term_no_vertebra": "There is no such vertebra.",
+    "term_vertebra_lacking": "The model has no {names}.",
+    "term_vertebra_or_duodenum": "A thoracic vertebra or a part of the duodenum?",
+    "term_whole_vertebrae": "The model has whole vertebrae only.",
+    "term_vertebrae_or_disc": "The vertebrae {above} and {below}, or the disc between them?",
+    "term_no_disc": "There is no such disc.",
+    "term_disc_lacking": "The model has the discs from T9/T10 to L5/S1.",
+    "term_disc_unsaid": "Name a disc by its two vertebrae, such as L4/L5 disc.",
+    "term_several_discs": "Say discs to ask for several.",
+    "template_lacking": "The model has nothing of {template} in {modality}.",
+    "template_lines_left_out": "{reason}: {names}.",
+    "limit_volume": "The volume is larger than the server accepts: {most_voxels} voxels and {most_bytes} "
+    "bytes.",
+    "limit_prompts": "There are {count} prompts, at most {most} are accepted at once.",
+    "limit_prompt_length": "A prompt is longer than {most} characters.",
+    "limit_request": "The request is larger than the {most_bytes} bytes that are accepted.",
+    "limit_job_time": "The job took longer than the {most_s:.0f} s that are accepted.",
+    "limit_model_grid": "The image would have {voxels:.3g} voxels in the resolution of the model.",
+    "limit_contours": "The contours have more than {most} points.",
+    "limit_edits": "The edits are larger than is accepted.",
+    "queue_full": "The queue is full.",
+    "queue_full_of_yours": "Too many of your jobs are waiting.",
+    "queue_closed": "The server is stopping.",
+    "uploads_full": "Too many uploads are on their way.",
+    "edits_say_nothing": "Nothing says what the structure is like: there are edits outside of it only.",
+    "modality_without_structures": "The model knows no structure in images of the modality {modality}.",
+    "prompt_not_known": "The model does not know {prompt!r} in {modality} images.",
     "said_in_file": "{note}",
     "said": "{sentence}",
 }
@@ -167,6 +232,11 @@ class Caution(str):
 def codes() -> tuple[str, ...]:
     """Return all caution codes."""
     return tuple(_PHRASES)
+
+
+def phrases() -> Mapping[str, str]:
+    """Return the phrase of each code, with the names of its values in braces, for translators."""
+    return MappingProxyType(_PHRASES)
 
 
 def about(structure: str, sentence: str) -> Caution:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Protocol
 
+from textsegment.caution import Caution
 from textsegment.correction.edit import Edit
 from textsegment.doubt import Calibration
 from textsegment.effort import WHOLE_IMAGE, Effort
@@ -124,13 +125,13 @@ class ModelInfo:
         """
         known = self.structures.get(modality)
         if not known:
-            raise ModalityError(f"The model knows no structure in images of the modality {modality}.")
+            raise ModalityError(Caution("modality_without_structures", modality=modality))
         for name in missing_from((prompt.text for prompt in prompts), known):
             near = get_close_matches(name, known, n=5) or nearest_structures(name, modality)
             suggestions = tuple(each for each in near if each in known)
             question = f"Did you mean {', '.join(suggestions)}?"
             hint = question if suggestions else f"It knows {len(known)} others."
-            message = f"The model does not know {name!r} in {modality} images."
+            message = Caution("prompt_not_known", prompt=name, modality=modality)
             raise UnknownStructureError(message, hint, suggestions)
 
 

@@ -1,19 +1,14 @@
-"""Contrast, keyboard, the width of a phone, German: for everybody who looks at the page."""
+"""Contrast, keyboard, the width of a phone: for everybody who looks at the page."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
-from watched_page import PATIENCE_MS, Watched, ask, drop, phantom_of, wait_for_masks
-
-import textsegment
-
-WEB = Path(textsegment.__file__).parent / "web"
+from playwright.sync_api import Page
+from watched_page import Watched, ask, drop, phantom_of, wait_for_masks
 
 # Contrast of all visible text, by WCAG 2.2 (1.4.3): 4.5, or 3 if it is large; disabled controls are exempt.
 CONTRAST = """() => {
@@ -137,25 +132,3 @@ def test_everything_is_done_by_the_keyboard(doubted: Watched, scan):
     page.wait_for_function(
         "(text) => document.querySelector('#axial output').innerText !== text", arg=slice_before
     )
-
-
-def test_german_is_complete(browser: Browser, doubtful_server):
-    """Every sentence of page and code has its German words."""
-    said = set()
-    for path in [*WEB.rglob("*.js"), WEB / "index.html"]:
-        text = path.read_text("utf-8")
-        said |= set(re.findall(r'data-(?:say|hint)="([^"]+)"', text))
-        said |= set(re.findall(r'\bsay\("([^"]+)"\)', text))
-        for message, hint in re.findall(r'Problem\(\s*"[a-z_]+",\s*"([^"]+)"(?:,\s*"([^"]*)")?', text):
-            said |= {message, hint} - {"", "Cancelled."}
-    context = browser.new_context(locale="de-AT")
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    page.goto(doubtful_server.url)
-    page.wait_for_selector("#work:visible")
-    assert page.get_attribute("html", "lang") == "de"
-    assert page.inner_text("#drop strong") == "Scan hier ablegen"
-    table = page.evaluate('async () => (await import("/app/german.js")).GERMAN')
-    context.close()
-    assert said - set(table) == set()
-    assert all(words.strip() for words in table.values())

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from wire_samples import error_or_none
 
 from textsegment import errors
+from textsegment.caution import Caution
 from textsegment.errors import (
     BusyError,
     LimitExceededError,
@@ -22,6 +23,7 @@ from textsegment.wire.failures import (
     error_from_answer,
     status_of,
 )
+from textsegment.wire.frames import Failed, encode_frame, split_frame, without_details
 
 STATUS = {
     "internal": 500,
@@ -89,6 +91,18 @@ def test_longest_report_fits():
     assert ErrorReport.from_json(report.to_json()) == report
     with pytest.raises(RequestError):
         ErrorReport.from_json(b" " * MAX_REPORT_BYTES + report.to_json())
+
+
+def test_values_of_a_message_travel_where_they_are_asked_for():
+    """Pages translate by code and values; old clients get the sentence alone."""
+    caution = Caution("limit_job_time", most_s=600)
+    report = ErrorReport.from_error(LimitExceededError(caution, "Ask for less."))
+    again = ErrorReport.from_json(report.to_json(details=True)).to_error()
+    assert (again.message.code, dict(again.message.values)) == ("limit_job_time", {"most_s": 600})
+    assert not isinstance(ErrorReport.from_json(report.to_json()).message, Caution)
+    frame = encode_frame(Failed(report))
+    assert b'"most_s":600' in frame
+    assert split_frame(without_details(frame))[1] == report.to_json()
 
 
 def test_code_of_a_newer_server_keeps_its_message():

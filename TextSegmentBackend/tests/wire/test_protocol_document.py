@@ -15,12 +15,13 @@ from wire_samples import decoded
 from textsegment.caution import Caution
 from textsegment.correction import Correction, Edit
 from textsegment.effort import Effort
-from textsegment.errors import StreamBrokenError
+from textsegment.errors import LimitExceededError, StreamBrokenError
 from textsegment.geometry import Box, Geometry
 from textsegment.modality import MODALITIES
 from textsegment.prompt import Prompt
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.segmenter import MaskReady, Progress, Queued
+from textsegment.server.http.errors import error_response
 from textsegment.volume import Volume
 from textsegment.wire import contour_codec, contract
 from textsegment.wire.caution_codec import warning_fields
@@ -306,6 +307,15 @@ def test_details():
     assert f"header `{contract.CALIBRATION_HEADER}`" in PROSE
     shown = json.loads(block("json caution"))
     assert warning_fields([Caution("not_found", structure="spleen")])["cautions"] == [shown]
+
+
+def test_caution_of_an_error():
+    """The header is what the server makes of the error that a volume beyond the usual limits causes."""
+    with pytest.raises(LimitExceededError) as caught:
+        Limits().require_volume((2**12, 2**12, 2**12), 2)
+    answer = error_response(caught.value)
+    assert answer.headers[contract.CAUTION_HEADER] == block("json caution header")
+    assert f"`{contract.CAUTION_HEADER}`" in PROSE
 
 
 def test_longest_payloads():

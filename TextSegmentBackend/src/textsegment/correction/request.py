@@ -94,7 +94,7 @@ class Correction:
         boxes = [Box.around(edit.inside) for edit in self.edits]
         if not any(boxes) and self.prompt is None and (self.base is None or not self.base.mask.any()):
             raise EditError(
-                "Nothing says what the structure is like: there are edits outside of it only.",
+                Caution("edits_say_nothing"),
                 "Draw it in at least one slice.",
             )
         region = self.region(0.0)

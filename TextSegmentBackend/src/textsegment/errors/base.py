@@ -10,7 +10,7 @@ class TextSegmentError(Exception):
 
     Attributes:
         code: Stable machine-readable identifier of the failure; part of the contract with clients.
-        message: One sentence that says what is wrong.
+        message: One sentence that says what is wrong; a ``Caution`` if it has a code and values of its own.
         hint: One sentence that says what to do about it; may be empty.
     """
 

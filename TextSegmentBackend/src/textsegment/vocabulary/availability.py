@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.resolution import Resolution
 from textsegment.vocabulary.structures import load_structures
 
@@ -47,14 +48,15 @@ def as_available(found: Resolution, available: Collection[str] | None) -> Resolu
         return found
     kept = tuple(name for name in found.structures if name not in missing)
     if kept:
-        said = f'The model has {len(kept)} of {len(found.structures)} structures of "{found.term}".'
+        total = len(found.structures)
+        said = Caution("term_some_in_model", term=found.term, count=len(kept), total=total)
         return replace(found, structures=kept, warnings=(*found.warnings, said))
     return replace(
         found,
         status="unsupported",
         structures=(),
         relation=None,
-        warnings=("This model does not know it; another may.",),
+        warnings=(Caution("term_not_in_model"),),
         suggestions=tuple(name for name in _related(missing) if name in available),
     )
 

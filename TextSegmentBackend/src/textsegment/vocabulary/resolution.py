@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.structures import Structure, load_structures
 
 MODALITIES = ("CT", "MR", "PT")
 RUNNING = frozenset({"resolved", "group", "template"})
-ASK = {
-    "broader": "The model has only something wider; run that instead?",
-    "narrower": "The model has only a part of it; run that instead?",
-    "overlaps": "The model has only something that overlaps with it; run that instead?",
-}
+ASK = {name: Caution(f"term_{name}") for name in ("broader", "narrower", "overlaps")}
+"""What is asked where the model has only something else, by its relation to the term."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Resolution:
         structures: Exact prompts of the model; empty unless the term may run.
         relation: How the structures relate to the term: ``exact``, ``parts`` (together they make it up),
             ``broader`` (the model has only something wider), ``overlaps``; None if there are no structures.
-        warnings: Sentences for the user.
+        warnings: Sentences for the user, as cautions with code and values.
         suggestions: Prompts that may have been meant.
         joint: Whether the suggestions form one answer together instead of being alternatives.
     """
@@ -55,7 +53,7 @@ def side_conflict(term: str, names: Iterable[str]) -> Resolution:
         term: Text of the term.
         names: Prompts to suggest instead.
     """
-    warning = "The model does not tell this side apart, or there is none; run it without a side?"
+    warning = Caution("term_side_unclear")
     return Resolution(term, "ambiguous", relation="broader", warnings=(warning,), suggestions=tuple(names))
 
 
@@ -70,10 +68,14 @@ def running(term: str, chosen: Sequence[Structure], modality: str) -> Resolution
         present = tuple(structure.name for structure in chosen if structure not in absent)
         unsided = (structure.unsided for structure in absent if structure.unsided)
         related = tuple(name for name in unsided if modality in load_structures()[name].modalities)
-        what = absent[0].name if len(absent) == 1 else f"{len(absent)} of these structures"
-        warning = f"The model knows {what} in {' and '.join(others)} only, not in {modality}."
+        where = {"others": " and ".join(others), "modality": modality}
+        if len(absent) == 1:
+            warning = Caution("term_other_modality", structure=absent[0].name, **where)
+        else:
+            warning = Caution("terms_other_modality", count=len(absent), **where)
         return Resolution(term, "not_in_modality", warnings=(warning,), suggestions=present or related)
-    warnings = tuple(dict.fromkeys(filter(None, (note_in(s, modality) for s in chosen))))
+    notes = dict.fromkeys(filter(None, (note_in(s, modality) for s in chosen)))
+    warnings = tuple(Caution("term_note", note=note) for note in notes)
     if len(names) == 1:
         return Resolution(term, "resolved", names, "exact", warnings)
     return Resolution(term, "group", names, "parts", warnings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textsegment.caution import Caution
 from textsegment.errors import ModalityError
 from textsegment.vocabulary.language.headings import has_heading
 from textsegment.vocabulary.language.marks import read_marks
@@ -65,7 +66,7 @@ def _is_heading_of_side(term: str) -> bool:
 def _asked_for_side(found: Resolution) -> Resolution:
     if take_side(found.term).side is not None or not _has_sides(found):
         return found
-    return questioned(found, "On which side? Name it beside the structure.")
+    return questioned(found, Caution("term_side_unsaid"))
 
 
 def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
@@ -80,10 +81,10 @@ def _resolve_list(terms: Sequence[str], modality: str) -> list[Resolution]:
         if any(sides[other] and _last_word(terms[other]) == _last_word(term) for other in before):
             found[index] = [_asked_for_side(each) for each in found[index]]
         if ":" not in term and any(map(has_heading, terms[:index])):
-            reason = "The heading before it may concern it; name it by itself."
+            reason = Caution("term_below_heading")
             found[index] = [questioned(each, reason) for each in found[index]]
         if index and _is_narrowed(found[index - 1], terms[index - 1], term, modality):
-            reason = f'"{term}" may belong to it; name them as one, or apart.'
+            reason = Caution("term_may_belong", term=term)
             found[index - 1] = [questioned(each, reason) for each in found[index - 1]]
             found[index] = [_asked_for_side(each) for each in found[index]]
     return _ask_about_negation(terms, found)
@@ -93,7 +94,7 @@ def _ask_about_negation(terms: Sequence[str], found: Sequence[list[Resolution]])
     """Turn every term of a list into a question if one of them is a negation: "liver, not tumor"."""
     for term, answers in zip(terms, found, strict=True):
         if any(each.status == "negation" for each in answers):
-            reason = f'"{term}" may concern it too; name it by itself.'
+            reason = Caution("term_may_concern", term=term)
             return [questioned(each, reason) for those in found for each in those]
     return [each for those in found for each in those]
 
@@ -175,7 +176,7 @@ def _ask_about_governing_words(pieces: Sequence[str], answers: list[PhraseMeanin
         may_govern = len(words) > 1 or any(word in word_lists()["directions"] for word in words)
         if answer.resolution.status == "unknown" and may_govern:
             for index in range(len(answers)):
-                _ask(answers, index, f'"{piece}" is not understood and may concern it; name it by itself.')
+                _ask(answers, index, Caution("term_not_understood", term=piece))
 
 
 def _ask_about_reach(answers: list[PhraseMeaning]) -> None:
@@ -186,7 +187,7 @@ def _ask_about_reach(answers: list[PhraseMeaning]) -> None:
                 _ask(answers, later, answer.resolution.warnings[0], answer.resolution.status)
     if answers[-1].reach == "before":
         for earlier in range(len(answers) - 1):
-            _ask(answers, earlier, "What follows may concern it too; name it by itself.")
+            _ask(answers, earlier, Caution("term_followed"))
 
 
 def _ask_about_sides(pieces: Sequence[str], answers: list[PhraseMeaning]) -> None:
@@ -201,7 +202,7 @@ def _ask_about_sides(pieces: Sequence[str], answers: list[PhraseMeaning]) -> Non
         if ((side is None and (named_before or named_behind)) or alone) and _has_sides(
             answers[index].resolution
         ):
-            _ask(answers, index, "On which side? The other terms name one.")
+            _ask(answers, index, Caution("term_side_of_others"))
 
 
 def _has_sides(found: Resolution) -> bool:
@@ -219,4 +220,4 @@ def _ask_about_last_word(pieces: Sequence[str], answers: list[PhraseMeaning], mo
         refused = joined.status in ("unknown", "derived_volume", "negation")
         same = (answers[index].resolution.structures, answers[-1].resolution.structures)
         if not refused and not (joined.runs and joined.structures in same):
-            _ask(answers, index, f'"{piece} {head[0]}" may be meant; name it by itself.')
+            _ask(answers, index, Caution("term_may_be_meant", term=f"{piece} {head[0]}"))

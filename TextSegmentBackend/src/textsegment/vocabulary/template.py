@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.availability import missing_from
 from textsegment.vocabulary.language.words import bag_key, clean, raw_key, read_data, tokens
 from textsegment.vocabulary.structures import load_structures
@@ -169,7 +170,10 @@ class Template:
     def warnings(self, modality: str, available: Collection[str] | None = None) -> tuple[str, ...]:
         """Return warnings about the lines that do not run, one sentence for each reason; see ``chosen``."""
         lacks = self.missing(modality, available)
-        return tuple(f"{reason}: {', '.join(names)}." for reason, names in lacks.items())
+        return tuple(
+            Caution("template_lines_left_out", reason=reason, names=", ".join(names))
+            for reason, names in lacks.items()
+        )
 
 
 def _lack(entry: TemplateEntry, modality: str, available: Collection[str] | None) -> str:

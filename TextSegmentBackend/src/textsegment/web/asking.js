@@ -1,9 +1,11 @@
 /** The text in which structures are named, and what each word of it comes to. */
 
-import { say } from "./language.js";
+import { say, tell } from "./language.js";
 
 const RUNNING = new Set(["resolved", "group", "template"]);
 const TYPING_MS = 250;
+// Names of a group that are shown.
+const MOST_NAMES = 4;
 
 /** The text box with the terms below it; nothing runs until every one of them is understood. */
 export class Asking {
@@ -70,7 +72,7 @@ export class Asking {
     }
     this.#request = new AbortController();
     try {
-      this.#terms = (await this.server.resolve(text, this.modality(), this.#request.signal)).terms;
+      this.#terms = await this.server.resolve(text, this.modality(), this.#request.signal);
     } catch (problem) {
       if (problem.code !== "cancelled") throw problem;
       return false;
@@ -88,8 +90,15 @@ export class Asking {
     const item = document.createElement("li");
     const runs = RUNNING.has(term.status);
     item.className = runs ? "runs" : "asks";
-    item.append(runs ? `${term.term} → ${term.prompts.join(", ")}` : `${term.term}: ${term.warnings.join(" ") || say("not found")} `);
-    if (!runs && term.suggestions.length) {
+    const told = term.warnings.map(tell).join(" ");
+    if (runs) {
+      const note = document.createElement("small");
+      note.textContent = told;
+      item.append(`${term.term} → ${shortened(term.prompts)}`, note);
+      return item;
+    }
+    item.append(`${term.term}: ${told || say("Not found.")} `);
+    if (term.suggestions.length) {
       item.append(`${say("Did you mean")} `, ...term.suggestions.map((name) => this.#suggestion(term, name)));
     }
     return item;
@@ -102,4 +111,9 @@ export class Asking {
     button.addEventListener("click", () => this.guarded(() => this.use(this.text.value.replace(term.term, () => name))));
     return button;
   }
+}
+
+function shortened(names) {
+  if (names.length <= MOST_NAMES + 1) return names.join(", ");
+  return say("{names} and {count} more", { names: names.slice(0, MOST_NAMES).join(", "), count: names.length - MOST_NAMES });
 }

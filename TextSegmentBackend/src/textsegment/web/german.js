@@ -52,6 +52,8 @@ export const GERMAN = {
   "its name": "ihr Name",
   "Give it a name that no other structure has.": "Geben Sie einen Namen, den keine andere Struktur hat.",
   "not found": "nicht gefunden",
+  "Not found.": "Nicht gefunden.",
+  "{names} and {count} more": "{names} und {count} weitere",
   "cut off by the border of the image": "vom Bildrand angeschnitten",
   Structure: "Struktur",
   Sure: "Sicher",
@@ -73,7 +75,6 @@ export const GERMAN = {
   Show: "Zeigen",
   "Try it with a sample chest CT": "Mit einem Beispiel-Thorax-CT ausprobieren",
   about: "etwa",
-  "kept as it was corrected.": "bleibt, wie korrigiert.",
   "All of these are corrected, and stay as they are.": "Alle sind korrigiert und bleiben, wie sie sind.",
   Correct: "Korrigieren",
   corrected: "korrigiert",
@@ -102,6 +103,14 @@ export const GERMAN = {
     "Kein DICOM-Objekt kann auf diesen Scan verweisen: seinen Bildern fehlen eigene Kennungen.",
   "None of the structures was found, so there is nothing to write.":
     "Keine der Strukturen wurde gefunden, es gibt nichts zu schreiben.",
+  "There is no scan among the DICOM files, only {kinds}.": "Unter den DICOM-Dateien ist kein Scan, nur {kinds}.",
+  "The series has the modality {modality}, which cannot be segmented.":
+    "Die Serie hat die Modalität {modality}, die nicht segmentiert werden kann.",
+  "The slices are shifted sideways against each other, irregularly by up to {most_mm} mm.":
+    "Die Schichten sind unregelmäßig gegeneinander verschoben, um bis zu {most_mm} mm.",
+  "Slices are missing: there is a gap of {gap_mm} mm, too wide to fill in.":
+    "Es fehlen Schichten: eine Lücke von {gap_mm} mm ist zu groß, um sie zu füllen.",
+  "The file has {count} volumes.": "Die Datei hat {count} Volumina.",
   "There are several series.": "Es gibt mehrere Serien.",
   "The DICOM files are damaged.": "Die DICOM-Dateien sind beschädigt.",
   "There are no DICOM images.": "Es gibt keine DICOM-Bilder.",
@@ -131,6 +140,9 @@ export const GERMAN = {
   "The image does not say where its voxels lie.": "Das Bild sagt nicht, wo seine Voxel liegen.",
   "The answer of the server broke off.": "Die Antwort des Servers brach ab.",
   "The server does not answer.": "Der Server antwortet nicht.",
+  "The server refused with status {status}.": "Der Server lehnte mit dem Status {status} ab.",
+  "Ask its operator.": "Fragen Sie seinen Betreiber.",
+  "This is a defect of the page.": "Das ist ein Fehler der Seite.",
   "The access key is missing or wrong.": "Der Zugangsschlüssel fehlt oder ist falsch.",
   "The image holds voxels that are NaN or infinite.": "Das Bild hat Voxel ohne endlichen Wert.",
   "All voxels have the same value: there is nothing to segment.": "Alle Voxel haben denselben Wert.",

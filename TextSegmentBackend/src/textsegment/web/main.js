@@ -2,8 +2,9 @@
 
 import { Asking } from "./asking.js";
 import { Browsing } from "./browsing.js";
+import { Caution } from "./caution.js";
 import { guessModality } from "./files/scan.js";
-import { say, translate } from "./language.js";
+import { say, tell, tellProblem, translate } from "./language.js";
 import { drawnMask } from "./mask.js";
 import { Opening } from "./opening.js";
 import { Problem } from "./problem.js";
@@ -152,7 +153,8 @@ async function segment() {
   if (!prompts.length) throw new Problem("prompt_invalid", "All of these are corrected, and stay as they are.");
   const done = await run((on, signal) => server.segment(state.volume, prompts, find("tidy").checked, on, signal));
   state.provenance = done.provenance;
-  warn([...state.scan.warnings, ...done.warnings, ...kept.map((name) => `${name}: ${say("kept as it was corrected.")}`)]);
+  const left = kept.map((name) => new Caution("kept_corrected", "{structure} is kept as it was corrected.", { structure: name }));
+  warn([...state.scan.warnings, ...done.warnings, ...left]);
 }
 
 /** Run a job, with its progress shown, until it ends or is cancelled. */
@@ -216,7 +218,8 @@ async function carry(drawing) {
   const [mask] = found;
   mask.prompt = drawing.mask.prompt;
   // Those about the image stand above the table.
-  mask.warnings = mask.warnings.filter((sentence) => !state.warnings.includes(sentence));
+  const said = new Set(state.warnings.map(String));
+  mask.warnings = mask.warnings.filter((warning) => !said.has(String(warning)));
   state.unsaved = true;
   return mask;
 }
@@ -263,9 +266,9 @@ function showPlace(index) {
   find("place").textContent = `R ${world[0]}  A ${world[1]}  S ${world[2]} mm · ${shown}${state.volume.modality === "CT" ? " HU" : ""}`;
 }
 
-function warn(sentences) {
-  state.warnings = sentences;
-  find("warnings").textContent = [...new Set(sentences)].join(" ");
+function warn(cautions) {
+  state.warnings = cautions;
+  find("warnings").textContent = [...new Set(cautions.map(tell))].join(" ");
 }
 
 /** Run something, and tell the user what went wrong. */
@@ -279,7 +282,7 @@ async function guarded(action) {
       find("unlock").hidden = false;
       find("work").hidden = true;
     }
-    find("problem").textContent = problem.code ? `${say(problem.message)} ${say(problem.hint)}`.trim() : "This is a defect of the page.";
+    find("problem").textContent = problem.code ? tellProblem(problem) : say("This is a defect of the page.");
     find("problem").hidden = false;
     if (!problem.code) console.error(problem);
   }

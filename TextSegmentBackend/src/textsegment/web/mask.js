@@ -5,7 +5,8 @@ const ONES = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).repl
 /** The mask of one structure. */
 export class Mask {
   /**
-   * @param {object} head Structure, start and stop of the box, statistics and warnings: docs/protocol.md, section 6.
+   * @param {object} head Structure, start and stop of the box, statistics and warnings, which are cautions:
+   *     docs/protocol.md, section 6.
    * @param {Uint8Array} bits Voxels of the box in C order, the first in the highest bit.
    */
   constructor(head, bits) {

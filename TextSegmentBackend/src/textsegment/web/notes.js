@@ -1,6 +1,6 @@
 /** What is to be said about a mask, on the page and in files. */
 
-import { say } from "./language.js";
+import { say, tell } from "./language.js";
 
 const PREFIXES = { check: "Check", "probably absent": "Probably not in this image", "not judged": "Not judged" };
 const LONGEST = 1024;
@@ -23,15 +23,15 @@ export function notesOn(mask, edited) {
   if (mask.isEmpty) return edited ? [] : [sentence(say("not found"))];
   return [
     ...(edited ? [sentence(say("corrected"))] : []),
-    ...verdictOn(mask, edited, say),
+    ...verdictOn(mask, edited, say, tell),
     ...(mask.statistics.touches_border ? [sentence(say("cut off by the border of the image"))] : []),
-    ...mask.warnings,
+    ...mask.warnings.map(tell),
   ];
 }
 
 /** The description of a structure in a DICOM object: at most 1024 characters of ASCII, in English. */
 export function descriptionOf(mask, edited, ...remarks) {
-  const notes = [...verdictOn(mask, edited, (word) => word), ...mask.warnings];
+  const notes = [...verdictOn(mask, edited, String, String), ...mask.warnings].map(String);
   const words = [`${mask.structure}.`, ...remarks].join(" ");
   const note = joined(notes, LONGEST - words.length - NOTE.length - 1);
   return ascii(note ? `${words} ${NOTE}${note}` : words, LONGEST);
@@ -55,8 +55,8 @@ export function ascii(text, longest) {
   return replaced.replace(/[^\x20-\x7e]/g, "").slice(0, longest);
 }
 
-function verdictOn({ statistics: { verdict, reasons } }, edited, word) {
-  return !verdict || edited ? [] : [`${word(PREFIXES[verdict] ?? verdict)}: ${reasons.join("; ")}.`];
+function verdictOn({ statistics: { verdict, reasons } }, edited, word, telling) {
+  return !verdict || edited ? [] : [`${word(PREFIXES[verdict] ?? verdict)}: ${reasons.map(telling).join("; ")}.`];
 }
 
 function sentence(words) {

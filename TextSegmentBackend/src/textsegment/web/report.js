@@ -1,6 +1,6 @@
 /** Results as tables and as a page with pictures, made in the browser; nothing on them is about the patient. */
 
-import { say } from "./language.js";
+import { say, tell } from "./language.js";
 import { notesOn } from "./notes.js";
 import { drawMask, drawSlice, Plane } from "./view/planes.js";
 
@@ -32,7 +32,7 @@ export function reportPage({ volume, window, results, provenance, warnings }) {
     tag("h1", "TextSegment"),
     tag("p", say("Not for clinical decisions: look at every mask.")),
     tag("p", `${volume.modality} · ${volume.grid.shape.join(" × ")} · ${made}`),
-    tag("p", [...new Set(warnings)].join(" ")),
+    tag("p", [...new Set(warnings.map(tell))].join(" ")),
     ...results.map((result) => about(volume, window, result)),
   ];
   return new Blob([lines.join("\n")], { type: "text/html" });

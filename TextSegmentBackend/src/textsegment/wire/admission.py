@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textsegment.caution import Caution
 from textsegment.errors import LimitExceededError, RequestError, VersionMismatchError
 from textsegment.wire.contract import PROTOCOL_HEADER, PROTOCOL_VERSION, version_mismatch
 
@@ -46,7 +47,7 @@ def require_length(header: str | None, maximum: int) -> None:
     if not (header.isascii() and header.isdigit()):
         raise RequestError("The Content-Length is no number.")
     if len(header) > _LENGTH_DIGITS or int(header) > maximum:
-        raise LimitExceededError(f"The request is larger than the {maximum} bytes that are accepted.")
+        raise LimitExceededError(Caution("limit_request", most_bytes=maximum))
     if int(header) == 0:
         raise RequestError("The request is empty.")
 

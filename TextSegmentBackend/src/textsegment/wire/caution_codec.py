@@ -26,7 +26,7 @@ def warning_fields(warnings: Sequence[str]) -> dict[str, Any]:
         >>> warning_fields(["Sheared.", Caution("contours_left_out", count=3)])["cautions"]
         [None, {'code': 'contours_left_out', 'about': '', 'values': {'count': 3}}]
     """
-    cautions = [_caution_fields(warning) for warning in warnings]
+    cautions = [caution_fields(warning) for warning in warnings]
     return {"warnings": list(warnings)} | ({"cautions": cautions} if any(cautions) else {})
 
 
@@ -45,12 +45,13 @@ def read_warnings(given: Fields, max_count: int, max_characters: int) -> tuple[s
     if len(cautions) != len(sentences):
         raise RequestError("There are not as many cautions as warnings.")
     return tuple(
-        sentence if fields is None else _read_caution(sentence, fields)
+        sentence if fields is None else read_caution(sentence, fields)
         for sentence, fields in zip(sentences, cautions, strict=True)
     )
 
 
-def _caution_fields(warning: str) -> dict[str, Any] | None:
+def caution_fields(warning: str) -> dict[str, Any] | None:
+    """Return code, subject and values of a caution; None for a plain sentence or values that JSON lacks."""
     if not isinstance(warning, Caution) or warning.code == "said":
         return None
     values = _scalars(warning.values)
@@ -72,7 +73,8 @@ def _scalars(values: Mapping[str, Any]) -> dict[str, Any] | None:
     return found
 
 
-def _read_caution(sentence: str, given: Fields) -> str:
+def read_caution(sentence: str, given: Fields) -> str:
+    """Return a sentence as the caution that its fields tell, or as it is if another version wrote them."""
     code = given.text("code", _CODE_CHARACTERS)
     about = given.text("about", _ABOUT_CHARACTERS)
     values = given.scalars("values")

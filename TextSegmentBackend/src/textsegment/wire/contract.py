@@ -50,6 +50,9 @@ CORRECTION_TYPE = "application/vnd.textsegment.correction"
 OUTLINE_TYPE = "application/vnd.textsegment.outline"
 ANSWER_TYPE = "application/vnd.textsegment.answer"
 
+CAUTION_HEADER = "TextSegment-Caution"
+"""Header of error responses whose message is a caution: its code, subject and values as JSON in ASCII."""
+
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 

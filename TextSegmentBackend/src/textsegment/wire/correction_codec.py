@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.caution import Caution
 from textsegment.correction import Correction, Edit
 from textsegment.errors import EditError, LimitExceededError, RequestError
 from textsegment.geometry import Box, Geometry
@@ -90,7 +91,7 @@ class CorrectionHead:
         if any(0 not in box.shape and box.cut_to(spatial_shape) != box for box in boxes):
             raise EditError("The mask or an edit lies outside the image.", "Draw it on this image.")
         if sum(math.prod(box.shape) for box in self.edits) > MOST_EDITED * math.prod(spatial_shape):
-            raise LimitExceededError("The edits are larger than is accepted.", "Merge those that overlap.")
+            raise LimitExceededError(Caution("limit_edits"), "Merge those that overlap.")
 
     def to_json(self) -> bytes:
         """Serialise the head as JSON."""
@@ -135,7 +136,7 @@ def encode_correction(correction: Correction, digest: str) -> bytes:
     """Encode a correction of the volume with a digest as the body of a request."""
     head = CorrectionHead.of(correction, digest).to_json()
     if len(head) > MAX_HEAD_BYTES or len(correction.edits) > MAX_EDITS:
-        raise LimitExceededError("There are too many edits to be sent at once.", "Merge them.")
+        raise LimitExceededError(Caution("limit_edits"), "Merge them.")
     planes = [] if correction.base is None else [correction.base.mask]
     for edit in correction.edits:
         planes += [edit.known, edit.inside]

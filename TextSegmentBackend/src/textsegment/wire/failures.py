@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textsegment import errors
+from textsegment.caution import Caution
 from textsegment.errors import (
     BusyError,
     RequestError,
@@ -12,6 +13,7 @@ from textsegment.errors import (
     TextSegmentError,
     UnknownStructureError,
 )
+from textsegment.wire.caution_codec import caution_fields, read_caution
 from textsegment.wire.strict_json import read_object, write_object
 
 MAX_REPORT_BYTES = 2**17
@@ -79,7 +81,7 @@ class ErrorReport:
 
     Attributes:
         code: Stable identifier of the failure.
-        message: Sentence that says what is wrong.
+        message: Sentence that says what is wrong, often a caution with code and values.
         hint: Sentence that says what to do about it; may be empty.
         suggestions: For ``structure_unknown``, the closest structures, best match first.
         retry_after_s: For ``busy`` and ``rate_limited``, seconds to wait before trying again; 0 otherwise.
@@ -115,8 +117,12 @@ class ErrorReport:
             return kind(self.message, self.hint, self.retry_after_s)
         return kind(self.message, self.hint)
 
-    def to_json(self) -> bytes:
-        """Serialise the report as JSON."""
+    def to_json(self, *, details: bool = False) -> bytes:
+        """Serialise the report as JSON.
+
+        Args:
+            details: Whether code and values of the message go along, for readers that know that field.
+        """
         fields = {
             "code": self.code,
             "message": self.message,
@@ -124,7 +130,8 @@ class ErrorReport:
             "suggestions": list(self.suggestions),
             "retry_after_s": self.retry_after_s,
         }
-        return write_object(fields)
+        caution = caution_fields(self.message) if details else None
+        return write_object(fields | ({"caution": caution} if caution else {}))
 
     @classmethod
     def from_json(cls, body: bytes | bytearray) -> ErrorReport:
@@ -136,9 +143,10 @@ class ErrorReport:
         if len(body) > MAX_REPORT_BYTES:
             raise RequestError(f"An error report has at most {MAX_REPORT_BYTES} bytes.")
         given = read_object(body, "The error report")
+        message = given.text("message", _TEXT_CHARACTERS)
         report = cls(
             given.text("code", _CODE_CHARACTERS),
-            given.text("message", _TEXT_CHARACTERS),
+            read_caution(message, given.fields("caution")) if given.has("caution") else message,
             given.text("hint", _TEXT_CHARACTERS),
             given.texts("suggestions", _SUGGESTIONS, _SUGGESTION_CHARACTERS),
             given.whole("retry_after_s", 0, MAX_RETRY_AFTER_S),
@@ -173,4 +181,6 @@ def _seconds(text: str | None) -> int:
 
 
 def _sendable(text: str, max_characters: int = _TEXT_CHARACTERS) -> str:
+    if isinstance(text, Caution) and len(text) <= max_characters:
+        return text
     return text[:max_characters].encode("utf-8", "replace").decode("utf-8")

@@ -93,7 +93,7 @@ def encode_frame(frame: Frame) -> bytes:
     if isinstance(frame, MaskReady):
         return _framed(FrameKind.MASK, encode_mask(frame.mask))
     if isinstance(frame, Failed):
-        return _framed(FrameKind.ERROR, frame.report.to_json())
+        return _framed(FrameKind.ERROR, frame.report.to_json(details=True))
     fields: dict[str, Any] = {"provenance": dict(frame.provenance), **warning_fields(frame.warnings)}
     payload = write_object(fields)
     if len(payload) > _MAX_DONE_BYTES:
@@ -114,9 +114,10 @@ def without_details(frame: bytes) -> bytes:
     kind, payload = split_frame(frame)
     if kind is FrameKind.MASK:
         return _framed(kind, mask_without_details(payload))
-    if kind is FrameKind.DONE:
+    name = {FrameKind.DONE: "cautions", FrameKind.ERROR: "caution"}.get(kind)
+    if name is not None:
         fields = json.loads(payload)
-        if fields.pop("cautions", None) is not None:
+        if fields.pop(name, None) is not None:
             return _framed(kind, write_object(fields))
     return frame
 

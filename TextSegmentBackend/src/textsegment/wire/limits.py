@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, fields
 
+from textsegment.caution import Caution
 from textsegment.errors import LimitExceededError
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
 from textsegment.wire.strict_json import Fields
@@ -50,8 +51,7 @@ class Limits:
         voxels = math.prod(spatial_shape)
         if voxels > self.max_voxels or voxels * voxel_bytes > self.max_volume_bytes:
             raise LimitExceededError(
-                f"The volume is larger than the server accepts: {self.max_voxels} voxels and "
-                f"{self.max_volume_bytes} bytes.",
+                Caution("limit_volume", most_voxels=self.max_voxels, most_bytes=self.max_volume_bytes),
                 "Crop or resample it, or ask the operator of the server.",
             )
 
@@ -63,11 +63,11 @@ class Limits:
         """
         if len(texts) > self.max_prompts:
             raise LimitExceededError(
-                f"There are {len(texts)} prompts, at most {self.max_prompts} are accepted at once.",
+                Caution("limit_prompts", count=len(texts), most=self.max_prompts),
                 "Ask in several requests.",
             )
         if any(len(text) > self.max_prompt_characters for text in texts):
-            raise LimitExceededError(f"A prompt is longer than {self.max_prompt_characters} characters.")
+            raise LimitExceededError(Caution("limit_prompt_length", most=self.max_prompt_characters))
 
     def to_fields(self) -> dict[str, int]:
         """Return the limits as fields of a JSON object."""

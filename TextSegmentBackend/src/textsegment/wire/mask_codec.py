@@ -17,7 +17,7 @@ from textsegment.errors import LimitExceededError, RequestError
 from textsegment.geometry import Box
 from textsegment.prompt import MAX_PROMPT_CHARACTERS
 from textsegment.segmentation import MaskStatistics, StructureMask
-from textsegment.wire.caution_codec import read_warnings, warning_fields
+from textsegment.wire.caution_codec import caution_fields, read_warnings, warning_fields
 from textsegment.wire.inflate import inflate, max_deflated_bytes
 from textsegment.wire.strict_json import Fields, null_if_nan, read_object, write_object
 
@@ -106,6 +106,7 @@ def judged(payload: bytes, calibration: Calibration | None) -> bytes:
     fields = json.loads(payload[_LENGTH.size : end])
     fields["statistics"]["verdict"] = doubt.verdict.value if doubt.is_judged else "not judged"
     fields["statistics"]["reasons"] = list(map(str, doubt.reasons))
+    fields["statistics"]["reason_cautions"] = list(map(caution_fields, doubt.reasons))
     longer = write_object(fields)
     if len(longer) > MAX_HEAD_BYTES:
         return payload

@@ -103,3 +103,4 @@ def test_edits_larger_than_the_volume_are_refused_unread(server):
     many = Correction.of(VOLUME, [slice_(), whole, whole, whole], name="x")
     answer = post(server, encode_correction(many, VOLUME.digest))
     assert (answer.status_code, report(answer).code) == (413, "limit_exceeded")
+    assert json.loads(answer.headers["TextSegment-Caution"])["code"] == "limit_edits"

@@ -43,11 +43,11 @@ def example(name: str) -> str:
     return found.strip()
 
 
-@pytest.mark.parametrize("word", ["resolve", "search"])
-def test_answers_as_documented(server, word):
+@pytest.mark.parametrize(("word", "details"), [("resolve", ""), ("resolve", " with details"), ("search", "")])
+def test_answers_as_documented(server, word, details):
     """The examples of docs/protocol.md, to the byte."""
-    answer = ask(server, "POST", f"/v1/terms/{word}", example(f"{word} request").encode())
-    assert answer.content.decode() == example(f"{word} answer")
+    answer = ask(server, "POST", f"/v1/terms/{word}", example(f"{word} request{details}").encode())
+    assert answer.content.decode() == example(f"{word} answer{details}")
 
 
 def test_structures_are_those_of_the_model_with_their_codes(small):

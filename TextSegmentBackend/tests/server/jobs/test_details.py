@@ -16,6 +16,7 @@ from textsegment.segmenter import Estimated, MaskReady, Progress
 from textsegment.server.jobs.job import ServerJob
 from textsegment.server.jobs.schedule import Schedule
 from textsegment.server.metrics import Metrics
+from textsegment.wire.caution_codec import caution_fields
 from textsegment.wire.frames import STREAM_MAGIC, Done, FrameDecoder, FrameKind, encode_frame, split_frame
 
 PLAIN = made_mask()
@@ -65,7 +66,9 @@ def test_the_server_judges_for_clients_that_cannot(monkeypatch, calibration, ver
     frames = sent(sends_details=True, calibration=calibration)
     (head,) = heads(frames)
     assert head["statistics"]["verdict"] == verdict
-    assert head["statistics"]["reasons"] == list(of(odd, calibration).reasons)
+    reasons = of(odd, calibration).reasons
+    assert head["statistics"]["reasons"] == list(reasons)
+    assert head["statistics"]["reason_cautions"] == list(map(caution_fields, reasons))
     mask, done = FrameDecoder(SHAPE).push(STREAM_MAGIC + b"".join(frames))
     assert mask.mask.statistics == odd.statistics
     assert done == DONE

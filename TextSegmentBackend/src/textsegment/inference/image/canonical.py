@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy.ndimage import affine_transform
 
+from textsegment.caution import Caution
 from textsegment.geometry import Box, Geometry
 from textsegment.inference.image.grid import axis_order, index_map, oriented, respaced
 from textsegment.volume import Volume
@@ -72,7 +73,7 @@ def to_canonical(
     warnings: tuple[str, ...] = ()
     if box is None:
         box = Box((0, 0, 0), grid.spatial_shape)
-        warnings = ("No voxel is above zero: the image may be in another unit, and results poor.",)
+        warnings = (Caution("nothing_above_zero"),)
     return CanonicalImage(
         voxels=np.ascontiguousarray(voxels[box.slices]),
         geometry=grid.cropped(box),

@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from textsegment.caution import Caution
 from textsegment.errors import LimitExceededError
 from textsegment.geometry import Box, Geometry
 
@@ -91,7 +92,7 @@ def respaced(geometry: Geometry, spacing: tuple[float, float, float]) -> Geometr
     extent = np.round(np.ptp(corners_new, axis=0) + 1.0)
     if np.prod(extent) > _MAX_CANONICAL_VOXELS:
         raise LimitExceededError(
-            f"The image would have {np.prod(extent):.3g} voxels in the resolution of the model.",
+            Caution("limit_model_grid", voxels=float(np.prod(extent))),
             "Check the voxel size in its header, or crop the image.",
         )
     i, j, k = (int(n) for n in extent)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from textsegment.caution import Caution
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.errors import LimitExceededError
 from textsegment.prompt import Prompt
@@ -82,6 +83,6 @@ class Engine(Protocol):
 def took_too_long(job_time_s: float) -> LimitExceededError:
     """Return the error for a job that exceeded the time limit of ``job_time_s`` seconds."""
     return LimitExceededError(
-        f"The job took longer than the {job_time_s:.0f} s that are accepted.",
+        Caution("limit_job_time", most_s=job_time_s),
         "Ask for fewer structures, or ask the operator of the server.",
     )

@@ -140,4 +140,4 @@ def report_of(error: Exception) -> bytes:
     elif not isinstance(error, TextSegmentError):
         log("engine_defect", level=logging.ERROR, **describe_defect(error))
         error = TextSegmentError("The engine failed because of a defect of TextSegment.", "Report it.")
-    return ErrorReport.from_error(error).to_json()
+    return ErrorReport.from_error(error).to_json(details=True)

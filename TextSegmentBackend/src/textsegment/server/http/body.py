@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 from starlette.types import Receive
 
+from textsegment.caution import Caution
 from textsegment.errors import LimitExceededError, RequestTimeoutError
 from textsegment.server.settings import ServerSettings
 
@@ -36,7 +37,7 @@ async def read_body(receive: Receive, max_bytes: int, settings: ServerSettings) 
         body = message.get("body", b"")
         count += len(body)
         if count > max_bytes:
-            raise LimitExceededError(f"The request is larger than the {max_bytes} bytes that are accepted.")
+            raise LimitExceededError(Caution("limit_request", most_bytes=max_bytes))
         # Only the time in which the client could have sent counts, not our own processing time.
         taken += time.monotonic() - asked
         if taken > settings.body_idle_s + count / settings.min_body_rate:

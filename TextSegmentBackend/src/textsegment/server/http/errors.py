@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 
@@ -16,7 +17,9 @@ from textsegment.server.http.body import ClientGoneError
 from textsegment.server.http.routes.page import is_page
 from textsegment.server.logs import describe_defect, log
 from textsegment.server.metrics import Metrics
+from textsegment.wire.caution_codec import caution_fields
 from textsegment.wire.contract import (
+    CAUTION_HEADER,
     CONTOURS_ROUTE,
     CORRECT_ROUTE,
     HEALTH_ROUTE,
@@ -125,6 +128,8 @@ def error_response(error: TextSegmentError, status: int | None = None) -> Respon
     report = ErrorReport.from_error(error)
     status = status or status_of(error)
     headers = {}
+    if caution := caution_fields(report.message):
+        headers[CAUTION_HEADER] = json.dumps(caution)  # in ASCII
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     elif status == 426:

@@ -11,6 +11,7 @@ MODALITY = {"type": "string", "enum": ["CT", "MR", "PT"]}
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _COUNT = {"type": "integer", "minimum": 1}
+_FLAG = {"type": "boolean"}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -27,8 +28,15 @@ def _list(items: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": items}
 
 
+def _with_optional(schema: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    """Return the schema of an object that may have more fields."""
+    return {**schema, "properties": schema["properties"] | properties}
+
+
 _CODE = _object(value=_TEXT, scheme=_TEXT, meaning=_TEXT)
 _CODE_OR_NULL = {"anyOf": [_CODE, {"type": "null"}]}
+_CAUTION = _object(code=_TEXT, about=_TEXT, values={"type": "object"})
+_CAUTIONS = _list({"anyOf": [_CAUTION, {"type": "null"}]})
 
 # With children where a tree was asked for.
 _TERM = {
@@ -70,29 +78,30 @@ def schemas() -> dict[str, Any]:
             limits=_object(**dict.fromkeys(limits, _COUNT)),
             structures={"type": "object", "additionalProperties": _TEXTS},
         ),
-        "ResolveRequest": _object(text={"type": "string", "maxLength": 20000}, modality=MODALITY),
+        "ResolveRequest": _with_optional(
+            _object(text={"type": "string", "maxLength": 20000}, modality=MODALITY), details=_FLAG
+        ),
         "Resolutions": _object(
             text=_TEXT,
             modality=MODALITY,
             terms=_list(
-                _object(
-                    term=_TEXT,
-                    status=_TEXT,
-                    prompts=_TEXTS,
-                    relation={"type": ["string", "null"]},
-                    warnings=_TEXTS,
-                    suggestions=_TEXTS,
+                _with_optional(
+                    _object(
+                        term=_TEXT,
+                        status=_TEXT,
+                        prompts=_TEXTS,
+                        relation={"type": ["string", "null"]},
+                        warnings=_TEXTS,
+                        suggestions=_TEXTS,
+                    ),
+                    cautions=_CAUTIONS,
                 )
             ),
         ),
-        "SearchRequest": {
-            **_object(text={"type": "string", "maxLength": 200}, modality=MODALITY),
-            "properties": {
-                "text": {"type": "string", "maxLength": 200},
-                "modality": MODALITY,
-                "limit": {"type": "integer", "minimum": 1, "maximum": 100},
-            },
-        },
+        "SearchRequest": _with_optional(
+            _object(text={"type": "string", "maxLength": 200}, modality=MODALITY),
+            limit={"type": "integer", "minimum": 1, "maximum": 100},
+        ),
         "Terms": _object(terms=_list(_TERM)),
         "Templates": _object(
             templates=_list(

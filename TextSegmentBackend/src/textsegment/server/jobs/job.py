@@ -66,7 +66,7 @@ class ServerJob:
                     yield frame
         except TextSegmentError as error:
             self._outcome = error.code
-            yield encode_frame(Failed(ErrorReport.from_error(error)))
+            yield self._for_client(encode_frame(Failed(ErrorReport.from_error(error))))
         except Exception:
             self._outcome = "internal"
             raise

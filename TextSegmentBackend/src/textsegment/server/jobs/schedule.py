@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from types import TracebackType
 
+from textsegment.caution import Caution
 from textsegment.errors import BusyError
 
 _RETRY_AFTER_S = 5
@@ -119,11 +120,11 @@ class Schedule:
             self._start(place)
             return place
         if self.waiting >= self._max_queue:
-            raise BusyError("The queue is full.", "Try again later.", _RETRY_AFTER_S)
+            raise BusyError(Caution("queue_full"), "Try again later.", _RETRY_AFTER_S)
         of_owner = sum(len(places) for other, places in self._waiting.items() if other[0] == owner)
         of_client = len(self._waiting.get(client, ()))
         if of_client >= self._max_queue_per_client or of_owner >= self._max_queue_per_owner:
-            raise BusyError("Too many of your jobs are waiting.", "Try again later.", _RETRY_AFTER_S)
+            raise BusyError(Caution("queue_full_of_yours"), "Try again later.", _RETRY_AFTER_S)
         self._waiting.setdefault(client, deque()).append(place)
         self._order = None
         self.refresh()
@@ -182,7 +183,7 @@ class Schedule:
 
     def _require_open(self) -> None:
         if not self._is_open:
-            raise BusyError("The server is stopping.", "Try again later.", _RETRY_AFTER_S)
+            raise BusyError(Caution("queue_closed"), "Try again later.", _RETRY_AFTER_S)
 
     def _notify_waiting(self) -> None:
         for places in self._waiting.values():

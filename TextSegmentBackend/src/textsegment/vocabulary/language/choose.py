@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.language.refuse import find_disease
 from textsegment.vocabulary.language.series import Numbered
 from textsegment.vocabulary.language.words import clean, tokens
@@ -48,7 +49,7 @@ def of_template(term: str, template: Template, modality: str) -> Resolution:
     """Return the resolution that runs a template."""
     chosen = template.structures(modality)
     if not chosen:
-        warning = f"The model has nothing of {template.label} in {modality}."
+        warning = Caution("template_lacking", template=template.label, modality=modality)
         return Resolution(term, "not_in_modality", warnings=(warning,))
     return Resolution(term, "template", chosen, "parts", template.warnings(modality))
 
@@ -120,7 +121,7 @@ def of_hip(term: str, side: str | None) -> Resolution:
     """Return the question raised by "hip" in radiotherapy names: the bone or the femoral head."""
     concepts = load_concepts()
     options = [s.name for name in ("hip", "head of femur") for s in on_side(concepts[name], side)]
-    warning = "In radiotherapy it may mean the hip bone or the femoral head."
+    warning = Caution("term_hip")
     return Resolution(term, "ambiguous", warnings=(warning,), suggestions=tuple(options))
 
 
@@ -129,7 +130,7 @@ def of_ambiguity(term: str, found: Ambiguity, side: str | None, modality: str) -
     structures = load_structures()
     names = prompts_of_candidates(found, side)
     names.sort(key=lambda name: modality not in structures[name].modalities)
-    warning = f"It may mean {found.question}."
+    warning = Caution("term_meanings", meanings=found.question)
     return Resolution(term, "ambiguous", warnings=(warning,), suggestions=tuple(names))
 
 
@@ -142,7 +143,7 @@ def of_group(term: str, group: Group, side: str | None, modality: str) -> Resolu
     present = [structure for structure in chosen if modality in structure.modalities]
     if group.partial and present and len(present) < len(chosen):
         found = running(term, present, modality)
-        warning = f"In {modality} the model has {len(present)} of {len(chosen)}."
+        warning = Caution("term_some_in_modality", modality=modality, count=len(present), total=len(chosen))
         return replace(found, status="group", warnings=(warning, *found.warnings))
     found = running(term, chosen, modality)
     return replace(found, status="group") if found.runs else found
@@ -165,10 +166,10 @@ def _members_on(members: Sequence[Structure], side: str) -> list[Structure]:
 def of_tg263(term: str, relation: str, names: Sequence[str], side: str | None, modality: str) -> Resolution:
     """Return the resolution of a TG-263 name."""
     if relation == "derived":
-        warning = "A volume made from others; segment its parts first."
+        warning = Caution("term_made_of_others")
         return Resolution(term, "derived_volume", warnings=(warning,))
     if relation == "none":
-        return Resolution(term, "unsupported", warnings=("The model was not trained on it.",))
+        return Resolution(term, "unsupported", warnings=(Caution("term_not_trained"),))
     if relation in ("exact", "composite") and side is None:
         return of_structures(term, [load_structures()[name] for name in names], modality)
     asked = relation if relation in ASK else "overlaps"

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.language.series import parse_numbered
 from textsegment.vocabulary.language.words import clean, word_lists
 
@@ -34,7 +35,6 @@ SHORTHAND = re.compile(r"(?<![\w/])([a-z])/([a-z]{0,2})(?!\w)", re.IGNORECASE)
 FOR_EXAMPLE = re.compile(
     r"\b(?:i\.\s?e|e\.\s?g|z\.\s?b|d\.\s?h|p\.\s?ex|p\.\s?ej|viz|c\.\s?f|cf)\.", re.IGNORECASE
 )
-UNDECIDED = 'The sign "{}" may leave something out or leave a choice; write only the names to segment.'
 
 
 class Marked(NamedTuple):
@@ -71,16 +71,16 @@ def _shorter_gap(gap: re.Match[str]) -> str:
 
 def _question(text: str) -> str:
     if unknown := next((c for c in text if not _is_plain(c)), ""):
-        return UNDECIDED.format(unknown)
+        return Caution("term_sign", sign=unknown)
     bare = CHECKED.sub("✓", text)
     if found := DOUBTFUL.search(BULLET.sub("", bare)):
-        return UNDECIDED.format(found[0].strip())
+        return Caution("term_sign", sign=found[0].strip())
     if any(clean(word) in word_lists()["sides"] for word in ASKED.findall(bare)):
-        return UNDECIDED.format("?")
+        return Caution("term_sign", sign="?")
     if (found := SHORTHAND.search(bare)) and {part.lower() for part in found.groups()} != {"l", "r"}:
-        return UNDECIDED.format(found[0])
+        return Caution("term_sign", sign=found[0])
     if found := FOR_EXAMPLE.search(bare):
-        return UNDECIDED.format(found[0])
+        return Caution("term_sign", sign=found[0])
     return _question_of_items([item.strip() for item in ITEM.split(bare) if item.strip()])
 
 
@@ -92,9 +92,9 @@ def _question_of_items(items: list[str]) -> str:
     """Return the question raised by a list whose items carry different marks; may be empty."""
     ticked = [any(c in TICKS for c in item) for item in items]
     if any(ticked) and not all(ticked):
-        return UNDECIDED.format("✓")
+        return Caution("term_sign", sign="✓")
     if any(re.match(r"[-+–—]\w", item) for item in items[1:]) and not re.match(r"[-+–—]", items[0]):
-        return UNDECIDED.format("-")
+        return Caution("term_sign", sign="-")
     return ""
 
 
@@ -114,6 +114,6 @@ def _without_list_numbers(text: str) -> tuple[str, str]:
             parse_numbered(f"{n}. {name}") and not parse_numbered(name)
             for n, name in zip(numbers, names, strict=True)
         ):
-            return text, "Do the numbers count the lines, or are they part of the names?"
+            return text, Caution("term_numbers")
         return "\n".join(names), ""
     return text, ""

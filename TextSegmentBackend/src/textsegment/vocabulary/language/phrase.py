@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.language import choose
 from textsegment.vocabulary.language.headings import find_heading
 from textsegment.vocabulary.language.openers import other_readings, without_request
@@ -53,7 +54,7 @@ class PhraseMeaning(NamedTuple):
 def resolve_phrase(term: str, modality: str) -> PhraseMeaning:
     """Resolve one phrase that needs no further splitting."""
     if len(term) > LONGEST_PHRASE:
-        return PhraseMeaning(Resolution(term, "unknown", warnings=("It is too long to be a name.",)))
+        return PhraseMeaning(Resolution(term, "unknown", warnings=(Caution("term_too_long"),)))
     answer = _resolve_as_typed(term, modality)
     if answer.resolution.status == "unknown":
         for reading in other_readings(term):
@@ -206,8 +207,10 @@ def _of_known(term: str, known: Term, side: str | None, modality: str) -> Resolu
     own = tuple(name for name in known.structures if modality in structures[name].modalities)
     if own:
         kept = tuple(name for name in own if structures[name].side in (None, side) or side is None)
-        return Resolution(term, "ambiguous", warnings=(f"Is {known.name} meant?",), suggestions=kept)
-    warning = f"{known.name} is anatomy that the model was not trained on."
+        return Resolution(
+            term, "ambiguous", warnings=(Caution("term_asks", structure=known.name),), suggestions=kept
+        )
+    warning = Caution("term_anatomy_not_trained", structure=known.name)
     wider = load_tree().wider(known.id, modality)
     kept = tuple(name for name in wider if structures[name].side in (None, side) or side is None)
     return Resolution(term, "unsupported", warnings=(warning,), suggestions=kept)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.language.sides import Sided, take_side
 from textsegment.vocabulary.language.words import CJK, clean, tokens, word_lists
 
@@ -43,7 +44,7 @@ def find_negation(text: str) -> Refusal | None:
         negated = negated or any(word in cleaned for word in lists["negation_cjk"])
     if not negated:
         return None
-    return Refusal("negation", "The text leaves something out; name what to segment instead.", "after")
+    return Refusal("negation", Caution("term_negation"), "after")
 
 
 def find_derived(text: str) -> Refusal | None:
@@ -56,9 +57,7 @@ def find_derived(text: str) -> Refusal | None:
     if DISTANCE.search(cleaned):
         return Refusal("derived_volume", DERIVED_REASON, "before")
     if TARGET_VOLUME.search(cleaned):
-        return Refusal(
-            "derived_volume", "Target and planning volumes are drawn by a person; the model has none."
-        )
+        return Refusal("derived_volume", Caution("term_target"))
     return None
 
 
@@ -87,10 +86,10 @@ def find_disease(words: list[str]) -> Refusal | None:
         word in lists["disease"] or re.search(r"(?:[a-z]{3}itis|carcinom[ae]?|metasta[a-z]+)$", word)
         for word in words
     ):
-        return Refusal("unsupported", "A disease or finding that the model was not trained on.", "before")
+        return Refusal("unsupported", Caution("term_disease"), "before")
     if any(word in lists["devices"] for word in words):
-        return Refusal("unsupported", "A device or object, not anatomy.")
+        return Refusal("unsupported", Caution("term_device"))
     return None
 
 
-DERIVED_REASON = "Segment the parts first and derive the volume from them; the model knows anatomy only."
+DERIVED_REASON = Caution("term_derived")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from textsegment.caution import Caution
 from textsegment.vocabulary.language.levels import (
     ROMAN,
     Span,
@@ -138,7 +139,7 @@ def _ribs(parts: list[str]) -> Numbered | None:
     if numbers is None:
         return None
     if not all(1 <= number <= 12 for number in numbers):
-        return _unsupported("There are ribs 1 to 12.")
+        return _unsupported(Caution("term_ribs"))
     return Numbered(tuple(f"rib {number}" for number in numbers))
 
 
@@ -148,11 +149,9 @@ def _segments(parts: list[str]) -> Numbered | None:
     if numbers is None:
         return None
     if not all(number in LIVER_SEGMENTS for number in numbers):
-        return _unsupported("The liver has the segments 1 to 8.")
+        return _unsupported(Caution("term_liver_segments"))
     names = tuple(LIVER_SEGMENTS[number] for number in numbers)
-    return (
-        _ambiguous("The model has segment 4 as a whole only.", names) if whole != parts else Numbered(names)
-    )
+    return _ambiguous(Caution("term_liver_segment_4"), names) if whole != parts else Numbered(names)
 
 
 def _vertebrae(parts: Sequence[str]) -> Numbered | None:
@@ -164,16 +163,16 @@ def _vertebrae(parts: Sequence[str]) -> Numbered | None:
     if spans is None:
         return _vertebral_body(kept)
     if not all(is_level(level) for span in spans for level in (span.first, span.last)):
-        return _unsupported("There is no such vertebra.")
+        return _unsupported(Caution("term_no_vertebra"))
     if not named and any(re.fullmatch(r"d[1-4]", part) for part in kept):
-        return _ambiguous("A thoracic vertebra or a part of the duodenum?", ["duodenum"])
+        return _ambiguous(Caution("term_vertebra_or_duodenum"), ["duodenum"])
     pairs = [span for span in spans if span.separator in ("-", "/") and _are_neighbours(span)]
     if pairs and not named:
         return _pair(pairs[0])
     levels = dict.fromkeys(level for span in spans for level in _levels_of(span))
     names = vertebra_names()
     if missing := [level.upper() for level in levels if level not in names]:
-        return _unsupported(f"The model has no {', '.join(missing)}.", "sacrum")
+        return _unsupported(Caution("term_vertebra_lacking", names=", ".join(missing)), "sacrum")
     return Numbered(tuple(names[level] for level in levels))
 
 
@@ -201,7 +200,7 @@ def _vertebral_body(kept: Sequence[str]) -> Numbered | None:
     found = _vertebrae(rest) if rest and len(rest) < len(kept) else None
     if found is None or not found.structures:
         return None
-    return _ambiguous("The model has whole vertebrae only.", found.structures)
+    return _ambiguous(Caution("term_whole_vertebrae"), found.structures)
 
 
 def _pair(span: Span) -> Numbered:
@@ -209,7 +208,7 @@ def _pair(span: Span) -> Numbered:
     above, below = levels_between(span.first, span.last)
     names, discs = vertebra_names(), disc_names()
     candidates = [discs.get((above, below)), names.get(above), names.get(below)]
-    message = f"The vertebrae {above.upper()} and {below.upper()}, or the disc between them?"
+    message = Caution("term_vertebrae_or_disc", above=above.upper(), below=below.upper())
     return _ambiguous(message, [name for name in candidates if name])
 
 
@@ -219,7 +218,7 @@ def _disc_of(text: str, parts: Sequence[str]) -> Numbered | None:
     if not re.search(r"\bdis[ck]s? of (?:the )?(?:\w+ ){1,2}vertebra\b", text) or len(levels) != 1:
         return None
     names = [name for (above, _), name in disc_names().items() if above == levels[0]]
-    return Numbered(tuple(names)) if names else _unsupported("The model has the discs from T9/T10 to L5/S1.")
+    return Numbered(tuple(names)) if names else _unsupported(Caution("term_disc_lacking"))
 
 
 def _discs(parts: Sequence[str], plural: bool) -> Numbered | None:
@@ -227,14 +226,12 @@ def _discs(parts: Sequence[str], plural: bool) -> Numbered | None:
     spans = read_spans([levels[0], "-", *levels[1:]]) if len(levels) == 2 else None
     if spans is None:
         alone = len(levels) == 1 and read_spans(levels)
-        return _ambiguous("Name a disc by its two vertebrae, such as L4/L5 disc.") if alone else None
+        return _ambiguous(Caution("term_disc_unsaid")) if alone else None
     first, last = spans[0].first, spans[0].last
     if not (is_level(first) and is_level(last)):
-        return _unsupported("There is no such disc.")
+        return _unsupported(Caution("term_no_disc"))
     pairs, names = list(pairwise(levels_between(first, last))), disc_names()
     if not pairs or not all(pair in names for pair in pairs):
-        return _unsupported("The model has the discs from T9/T10 to L5/S1.")
+        return _unsupported(Caution("term_disc_lacking"))
     found = tuple(names[pair] for pair in pairs)
-    return (
-        Numbered(found) if plural or len(found) == 1 else _ambiguous("Say discs to ask for several.", found)
-    )
+    return Numbered(found) if plural or len(found) == 1 else _ambiguous(Caution("term_several_discs"), found)

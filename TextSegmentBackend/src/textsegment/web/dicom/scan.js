@@ -1,5 +1,6 @@
 /** A scan from DICOM files: its grid and voxels, and the images that it came from. */
 
+import { Caution } from "../caution.js";
 import { inCOrder } from "../grid.js";
 import { Problem } from "../problem.js";
 import { scalingOf } from "./planes.js";
@@ -48,13 +49,16 @@ export class Source {
  *
  * @param {File[]} files Files of one or more series.
  * @param {number|null} number Which series, counted from 1, if there are several.
- * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: string[], modality: string, source: Source}>} Voxels in
+ * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: Caution[], modality: string, source: Source}>} Voxels in
  *     C order.
  */
 export async function readDicomScan(files, number) {
   const { images, modality, warnings } = await findScan(files, number);
   if (!MODALITIES.includes(modality)) {
-    throw new Problem("modality_unsupported", `The series has the modality ${modality || "?"}, which cannot be segmented.`, "Choose a CT, MR or PET.");
+    throw new Problem(
+      "modality_unsupported", "The series has the modality {modality}, which cannot be segmented.", "Choose a CT, MR or PET.",
+      { values: { modality: modality || "?" } },
+    );
   }
   const frames = placedFrames(images, warnings);
   const stack = stackPlanes(frames.map(({ plane }) => plane));
@@ -63,10 +67,10 @@ export async function readDicomScan(files, number) {
   const suv = modality === "PT" ? suvFactor(datasets) : { factor: 1, warnings: [] };
   const voxels = await readVoxels(sorted, stack, suv.factor);
   if (modality === "CT" && datasets.some(lacksScaling)) {
-    warnings.push(
-      "The CT files do not say how stored values become Hounsfield units (no rescale slope and intercept): "
-      + "if they are none already, the masks are wrong.",
-    );
+    warnings.push(new Caution(
+      "rescale_missing", "The CT files do not say how stored values become Hounsfield units (no rescale slope and "
+      + "intercept): if they are none already, the masks are wrong.",
+    ));
   }
   const planes = sorted.map(({ image, frame, plane }, n) => ({
     plane, place: stack.places[n], dataset: image.dataset, frame: image.dataset.has(0x00280008) ? frame + 1 : null,

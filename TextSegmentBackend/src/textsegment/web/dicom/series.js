@@ -1,5 +1,6 @@
 /** Which DICOM files make up the scan: grouped by series, chosen only where the choice is clear. */
 
+import { Caution } from "../caution.js";
 import { Problem } from "../problem.js";
 import { isDicom, readFile } from "./data_set.js";
 import { frameCount, hasImageType, isPlaced, planesOf } from "./planes.js";
@@ -35,7 +36,7 @@ export async function hasDicom(files) {
  *
  * @param {File[]} files Any files; those that are no images of DICOM are passed over.
  * @param {number|null} number Which series, counted from 1, if there are several.
- * @returns {Promise<{images: Image[], modality: string, warnings: string[]}>}
+ * @returns {Promise<{images: Image[], modality: string, warnings: Caution[]}>}
  * @throws {Problem} `several_series` with `choices`, texts to choose from; or why there is no scan.
  */
 export async function findScan(files, number = null) {
@@ -50,9 +51,13 @@ export async function findScan(files, number = null) {
     throw problem;
   }
   const chosen = likely[(number ?? 1) - 1];
-  const warnings = damaged ? [`DICOM files that are damaged, and were left out: ${damaged}.`] : [];
+  const warnings = [];
+  if (damaged) warnings.push(new Caution("damaged_files_left_out", "DICOM files that are damaged, and were left out: {count}.", { count: damaged }));
   if (series.length > 1 && likely.length === 1) {
-    warnings.push(`There are several series: ${labelOf(chosen)} was taken, the only one of ${FEWEST_PLANES} slices or more.`);
+    warnings.push(new Caution(
+      "only_stack_taken", "There are several series: {series} was taken, the only one of {least} slices or more.",
+      { series: labelOf(chosen), least: FEWEST_PLANES },
+    ));
   }
   return { images: ofOneKind(withoutRepeats(chosen), warnings), modality: chosen[0].modality, warnings };
 }
@@ -108,7 +113,10 @@ async function readHeader(file) {
 
 function nothingFound(others, damaged) {
   if (others.size) {
-    return new Problem("volume_invalid", `There is no scan among the DICOM files, only ${[...others].sort().join(", ")}.`, "Drop the scan.");
+    return new Problem(
+      "volume_invalid", "There is no scan among the DICOM files, only {kinds}.", "Drop the scan.",
+      { values: { kinds: [...others].sort().join(", ") } },
+    );
   }
   if (damaged) return new Problem("input_unreadable", "The DICOM files are damaged.", "They were cut off: copy them again.");
   return new Problem("input_unreadable", "There are no DICOM images.", "Drop a folder with the slices of a scan.");
@@ -152,7 +160,10 @@ function ofOneKind(images, warnings) {
   const [main] = [...counts.entries()].reduce((a, b) => (b[1] > a[1] ? b : a));
   const kept = images.filter(({ sopClass }) => sopClass === main);
   if (kept.length < images.length) {
-    warnings.push(`Objects of another kind in the series (screenshots, dose pages) were left out: ${images.length - kept.length}.`);
+    warnings.push(new Caution(
+      "foreign_objects_left_out", "Objects of another kind in the series (screenshots, dose pages) were left out: {count}.",
+      { count: images.length - kept.length },
+    ));
   }
   return kept;
 }
@@ -162,5 +173,8 @@ function areFew(strays, others) {
 }
 
 function leftOut(count) {
-  return `Images of the series that do not fit to the others (size, direction or place) were left out: ${count}.`;
+  return new Caution(
+    "stray_images_left_out", "Images of the series that do not fit to the others (size, direction or place) were left out: {count}.",
+    { count },
+  );
 }

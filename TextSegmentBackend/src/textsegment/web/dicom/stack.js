@@ -5,6 +5,7 @@
  * are filled in between their neighbours, with a warning. What makes no grid is refused.
  */
 
+import { Caution } from "../caution.js";
 import { Grid } from "../grid.js";
 import { Problem } from "../problem.js";
 
@@ -17,7 +18,7 @@ const MOST_FILLING = 3;
  * Arrange planes.
  *
  * @param {object[]} planes From `planesOf`, in any order.
- * @returns {{grid: Grid, order: number[], places: number[], lower: number[], fraction: number[], warnings: string[]}}
+ * @returns {{grid: Grid, order: number[], places: number[], lower: number[], fraction: number[], warnings: Caution[]}}
  *     The grid; the planes in its order, and where each lies along the third axis, in voxels; for each voxel along
  *     it the number of the plane at or below, and how far it is to the next one, 0 to 1.
  */
@@ -82,8 +83,8 @@ function requireAligned(positions, depth, direction, first) {
   )));
   if (sideways > 0.5 * Math.min(...first.spacing)) {
     throw new Problem(
-      "geometry_invalid", `The slices are shifted sideways against each other, irregularly by up to ${sideways.toFixed(1)} mm.`,
-      "They make no regular grid: choose another series.",
+      "geometry_invalid", "The slices are shifted sideways against each other, irregularly by up to {most_mm} mm.",
+      "They make no regular grid: choose another series.", { values: { most_mm: rounded(sideways, 1) } },
     );
   }
 }
@@ -102,20 +103,29 @@ function gridAlong(depth) {
   const regular = steps.reduce((sums, one) => [...sums, sums.at(-1) + one], [0]);
   let [places, distance, warning] = [regular, depth.at(-1) / total, ""];
   if (depth.every((value, n) => Math.abs(value / distance - regular[n]) <= 2 * ON_GRID)) {
-    warning = `Slices are missing or unevenly spaced: ${total + 1 - count} were filled in from their neighbours.`;
+    warning = new Caution(
+      "slices_filled_in", "Slices are missing or unevenly spaced: {count} were filled in from their neighbours.",
+      { count: total + 1 - count },
+    );
   } else {
     distance = depth.at(-1) / Math.ceil(depth.at(-1) / median(gaps));
     places = depth.map((value) => value / distance);
-    warning = `The slices are unevenly spaced (${least.toFixed(2)} to ${Math.max(...gaps).toFixed(2)} mm): `
-      + `the image was resampled to ${distance.toFixed(2)} mm.`;
+    warning = new Caution(
+      "slices_uneven", "The slices are unevenly spaced ({least_mm} to {most_mm} mm): the image was resampled to {distance_mm} mm.",
+      { least_mm: rounded(least, 2), most_mm: rounded(Math.max(...gaps), 2), distance_mm: rounded(distance, 2) },
+    );
   }
   if (places.at(-1) + 1 > MOST_FILLING * count) {
     throw new Problem(
-      "geometry_invalid", `Slices are missing: there is a gap of ${Math.max(...gaps).toFixed(0)} mm, too wide to fill in.`,
-      "Give the whole series, or separate its parts.",
+      "geometry_invalid", "Slices are missing: there is a gap of {gap_mm} mm, too wide to fill in.",
+      "Give the whole series, or separate its parts.", { values: { gap_mm: Math.round(Math.max(...gaps)) } },
     );
   }
   return { places, distance, warnings: [warning] };
+}
+
+function rounded(value, decimals) {
+  return Number(value.toFixed(decimals));
 }
 
 function between(places, count) {

@@ -1,15 +1,24 @@
 /** Standardised uptake values (SUV by body weight) of PET series, by the rules of the package. */
 
+import { Caution } from "../caution.js";
 import { Problem } from "../problem.js";
 
 const LONGEST_UPTAKE_S = 86400;
+const NOT_SUV = {
+  weight: new Caution("not_suv_weight", "The PET values are Bq/ml, not SUV: the files lack the weight of the patient."),
+  dose: new Caution("not_suv_dose", "The PET values are Bq/ml, not SUV: the files lack the dose or its half-life."),
+  decay: new Caution("not_suv_decay", "The PET values are Bq/ml, not SUV: they are not corrected for decay to a known time."),
+  time: new Caution(
+    "not_suv_time", "The PET values are Bq/ml, not SUV: the files lack the time of scan or injection, or these do not fit.",
+  ),
+};
 const MOMENT = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)?(\d\d)?(\.\d{1,6})?([+-]\d{4})?$/;
 
 /**
  * The factor that makes SUV of the values of a series; what is missing leaves them in another unit, with a warning.
  *
  * @param {DataSet[]} datasets Headers of all images.
- * @returns {{factor: number, warnings: string[]}}
+ * @returns {{factor: number, warnings: Caution[]}}
  * @throws {Problem} If the values are raw counts.
  */
 export function suvFactor(datasets) {
@@ -17,7 +26,7 @@ export function suvFactor(datasets) {
   const units = first.text(0x00541001);
   if (units === "GML") {
     const isByWeight = (first.text(0x00541006) || "BW") === "BW";
-    return { factor: 1, warnings: isByWeight ? [] : ["The PET values are SUV by another measure than body weight."] };
+    return { factor: 1, warnings: isByWeight ? [] : [new Caution("suv_by_other_measure", "The PET values are SUV by another measure than body weight.")] };
   }
   let each = 1;
   if (units === "CNTS") {
@@ -27,24 +36,24 @@ export function suvFactor(datasets) {
     each = positive(first, 0x70531009);
     if (!each) throw new Problem("volume_invalid", "The PET values are counts, and the files do not say of what.", "Export the series in Bq/ml or as SUV.");
   } else if (units !== "BQML") {
-    return { factor: 1, warnings: ["The PET values stay in the unit of the files, which is none of activity."] };
+    return { factor: 1, warnings: [new Caution("pet_unit_unknown", "The PET values stay in the unit of the files, which is none of activity.")] };
   }
   const weight = positive(first, 0x00101030);
   const info = first.item(0x00540016);
   const dose = positive(info, 0x00181074);
   const halfLife = positive(info, 0x00181075);
-  if (!weight) return lacking(each, "the files lack the weight of the patient");
-  if (!dose || !halfLife) return lacking(each, "the files lack the dose or its half-life");
+  if (!weight) return lacking(each, "weight");
+  if (!dose || !halfLife) return lacking(each, "dose");
   const correction = first.text(0x00541102);
   if (correction === "ADMIN") return { factor: (each * weight * 1000) / dose, warnings: [] };
-  if (correction !== "START") return lacking(each, "they are not corrected for decay to a known time");
+  if (correction !== "START") return lacking(each, "decay");
   const uptake = uptakeSeconds(datasets, info);
-  if (uptake === null) return lacking(each, "the files lack the time of scan or injection, or these do not fit");
+  if (uptake === null) return lacking(each, "time");
   return { factor: (each * weight * 1000) / (dose * 2 ** (-uptake / halfLife)), warnings: [] };
 }
 
 function lacking(factor, what) {
-  return { factor, warnings: [`The PET values are Bq/ml, not SUV: ${what}.`] };
+  return { factor, warnings: [NOT_SUV[what]] };
 }
 
 /** Seconds from injection to scan; null if they are not known. */

@@ -1,5 +1,6 @@
 /** NIfTI-1 and NIfTI-2 in one file, compressed or not. */
 
+import { Caution } from "../caution.js";
 import { Grid, inCOrder } from "../grid.js";
 import { Problem } from "../problem.js";
 
@@ -24,7 +25,7 @@ export function isNifti(bytes) {
  *
  * @param {Uint8Array} bytes The file, inflated.
  * @param {number|null} number Which volume, counted from 1, if there are several.
- * @returns {{grid: Grid, voxels: TypedArray, warnings: string[]}} Voxels in C order.
+ * @returns {{grid: Grid, voxels: TypedArray, warnings: Caution[]}} Voxels in C order.
  */
 export function readNifti(bytes, number = null) {
   const header = readHeader(bytes);
@@ -80,7 +81,7 @@ function sizes({ dim }, number) {
   const count = dim.slice(4, dim[0] + 1).reduce((product, n) => product * Math.max(1, n), 1);
   if (shape.some((n) => n < 1)) throw damaged();
   if (count > 1 && number === null) {
-    const problem = new Problem("several_volumes", `The file has ${count} volumes.`, "Choose one of them.");
+    const problem = new Problem("several_volumes", "The file has {count} volumes.", "Choose one of them.", { values: { count } });
     problem.choices = Array.from({ length: count }, (_, n) => `${n + 1} / ${count}`);
     throw problem;
   }
@@ -92,7 +93,9 @@ function affine(header, warnings) {
   const inMm = (matrix) => [...matrix.map((v) => v * scale), 0, 0, 0, 1];
   if (header.sform > 0) return inMm(header.srow);
   if (header.qform > 0) return inMm(fromQuaternion(header));
-  warnings.push("The file says nothing about orientation: axes to the left, back and head are assumed, check the result.");
+  warnings.push(new Caution(
+    "orientation_unsaid", "The file says nothing about orientation: axes to the left, back and head are assumed, check the result.",
+  ));
   const [, x, y, z] = header.pixdim;
   const [I, J, K] = header.dim.slice(1, 4);
   const half = (n, step) => ((n - 1) / 2) * step;

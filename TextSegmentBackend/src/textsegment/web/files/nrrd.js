@@ -31,7 +31,7 @@ export function isNrrd(bytes) {
  * Read an NRRD file.
  *
  * @param {Uint8Array} bytes The file.
- * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: string[]}>} Voxels in C order.
+ * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: Caution[]}>} Voxels in C order.
  */
 export async function readNrrd(bytes) {
   const { fields, end } = readHeader(bytes);

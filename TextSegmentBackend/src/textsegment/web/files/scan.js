@@ -20,7 +20,7 @@ const WORDS = [
  *
  * @param {File[]} files One NIfTI or NRRD file, compressed or not, or the DICOM files of a series among any others.
  * @param {number|null} number Which volume or series, counted from 1, if there are several.
- * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: string[], modality: string|undefined,
+ * @returns {Promise<{grid: Grid, voxels: TypedArray, warnings: Caution[], modality: string|undefined,
  *     source: Source|undefined}>} Modality and source of DICOM only.
  * @throws {Problem} With `choices`, texts to choose from, if there are several volumes or series; or why it is no scan.
  */

@@ -1,5 +1,6 @@
 /** The stream of frames in which the server answers: docs/protocol.md, section 6. */
 
+import { Caution } from "../caution.js";
 import { Mask } from "../mask.js";
 import { crc32, inflate } from "../files/packing.js";
 import { Problem } from "../problem.js";
@@ -14,7 +15,7 @@ const MOST_PAYLOAD = 2 ** 31;
  * @param {Grid} grid Grid of the image; a mask that does not lie in it is refused.
  * @param {object} on Functions `queued(position)`, `estimated(patches, seconds)`, `progress(fraction, stage)`
  *     and `mask(Mask)`.
- * @returns {Promise<{provenance: object, warnings: string[]}>} What the last frame says.
+ * @returns {Promise<{provenance: object, warnings: Caution[]}>} What the last frame says.
  * @throws {Problem} The error that the server reports, or `stream_broken` if the answer ends without one.
  */
 export async function readAnswer(stream, grid, on) {
@@ -33,8 +34,9 @@ export async function readAnswer(stream, grid, on) {
 }
 
 /** The error of a report, section 7. */
-export function fromReport({ code, message, hint, retry_after_s: retryAfterS }) {
-  return new Problem(code, message, hint, retryAfterS);
+export function fromReport({ code, message, hint, retry_after_s: retryAfterS, caution }) {
+  const known = caution ? Caution.received({ warnings: [message], cautions: [caution] })[0] : null;
+  return new Problem(code, message, hint, { retryAfterS, caution: known });
 }
 
 async function frame(source) {
@@ -54,14 +56,16 @@ async function mask(payload, grid) {
   const inside = grid.shape.every((n, axis) => head.start[axis] >= 0 && head.start[axis] <= head.stop[axis] && head.stop[axis] <= n);
   if (!inside) throw broken();
   const bits = await inflate(payload.subarray(4 + length), "deflate");
-  const made = new Mask(head, bits);
+  const { reasons = [], reason_cautions: cautions } = head.statistics;
+  const statistics = { ...head.statistics, reasons: Caution.received({ warnings: reasons, cautions }) };
+  const made = new Mask({ ...head, statistics, warnings: Caution.received(head) }, bits);
   if (bits.length !== Math.ceil(made.boxSize / 8) || made.count() !== head.statistics.voxel_count) throw broken();
   return made;
 }
 
 async function last(source, done) {
   if (!(await source.hasEnded())) throw broken();
-  return done;
+  return { provenance: done.provenance, warnings: Caution.received(done) };
 }
 
 /** Bytes of a stream, taken in the lengths that are wanted. */

@@ -1,5 +1,6 @@
 /** The server that this page came from. */
 
+import { Caution } from "../caution.js";
 import { fromReport, readAnswer } from "./answer_codec.js";
 import { encodeCorrection } from "./correction_codec.js";
 import { encodeOutline } from "./outline_codec.js";
@@ -32,9 +33,10 @@ export class Server {
     return (await this.#ask("GET", "/app/sample.nrrd")).arrayBuffer();
   }
 
-  /** What each term of a text stands for. */
+  /** What each term of a text stands for; the warnings of each are cautions. */
   async resolve(text, modality, signal) {
-    return (await this.#post("/v1/terms/resolve", { text, modality }, signal)).json();
+    const { terms } = await (await this.#post("/v1/terms/resolve", { text, modality, details: true }, signal)).json();
+    return terms.map((term) => ({ ...term, warnings: Caution.received(term) }));
   }
 
   /** Terms of the anatomy tree that a text may mean, best match first. */
@@ -166,11 +168,14 @@ function cancelled() {
 
 async function problemOf(answer) {
   try {
-    return fromReport(await answer.json());
+    const caution = JSON.parse(answer.headers.get("TextSegment-Caution") ?? "null");
+    return fromReport({ ...(await answer.json()), caution });
   } catch {
     // An answer to HEAD has no body.
     if (answer.status === 401) return new Problem("unauthorized", "The access key is missing or wrong.");
-    return new Problem("request_invalid", `The server refused with status ${answer.status}.`, "");
+    return new Problem(
+      "request_invalid", "The server refused with status {status}.", "Ask its operator.", { values: { status: answer.status } },
+    );
   }
 }
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 from starlette.types import Receive
 
+from textsegment.caution import Caution
 from textsegment.errors import DependencyMissingError, LimitExceededError
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.server.http.body import read_body
@@ -58,7 +59,7 @@ def _contours(request: OutlineRequest) -> list[tuple[int, NDArray[np.float64]]]:
             points += len(ring)
             if points > MAX_POINTS:
                 raise LimitExceededError(
-                    f"The contours have more than {MAX_POINTS} points.", "Outline a smoother mask, or a part."
+                    Caution("limit_contours", most=MAX_POINTS), "Outline a smoother mask, or a part."
                 )
             found.append((number, plane.corner + ring[:, :1] * plane.i + ring[:, 1:] * plane.j))
     return found

@@ -30,6 +30,7 @@ from textsegment.vocabulary.search import search_terms, term_named
 from textsegment.vocabulary.selection import LONGEST_TEXT, check_length
 from textsegment.vocabulary.template import load_templates
 from textsegment.vocabulary.tree import load_tree
+from textsegment.wire.caution_codec import caution_fields
 from textsegment.wire.contract import JSON_TYPE
 from textsegment.wire.strict_json import Fields, read_object, write_object
 
@@ -46,13 +47,18 @@ async def resolve_text(service: Service, receive: Receive) -> Response:
     """
     given = await _fields(service, receive)
     text, modality = given.text("text", LONGEST_TEXT), _modality(given.text("modality", 2))
+    details = given.has("details") and given.flag("details")
     given.end()
     check_length(text)
     available = _available(service, modality)
 
     def answer() -> dict[str, Any]:
         found = [as_available(each, available) for each in resolve(text, modality)]
-        return describe_resolutions(text, modality, found)
+        described = describe_resolutions(text, modality, found)
+        if details:
+            for entry, one in zip(described["terms"], found, strict=True):
+                entry["cautions"] = [caution_fields(warning) for warning in one.warnings]
+        return described
 
     return await _answer(service, answer)
 

@@ -8,6 +8,7 @@ import time
 from starlette.responses import Response
 from starlette.types import Receive
 
+from textsegment.caution import Caution
 from textsegment.errors import BusyError, TextSegmentError
 from textsegment.server.audit import AuditNote
 from textsegment.server.http.admission import Client
@@ -54,7 +55,7 @@ async def take_volume(
 async def _take(service: Service, name: Name, receive: Receive) -> int:
     store, settings = service.store, service.settings
     if store.uploads >= settings.max_uploads or store.uploads_of(name[0]) >= settings.max_uploads_per_key:
-        raise BusyError("Too many uploads are on their way.", "Try again later.", _RETRY_AFTER_S)
+        raise BusyError(Caution("uploads_full"), "Try again later.", _RETRY_AFTER_S)
     with service.store.upload(name) as upload:
         async for data in read_body(receive, service.settings.limits.max_upload_bytes, service.settings):
             service.metrics.upload_bytes.inc(len(data))
