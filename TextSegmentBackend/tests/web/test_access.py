@@ -99,6 +99,39 @@ def test_a_broken_upload_goes_on_where_it_broke(page, scan):
         assert not page.is_visible("#problem")
 
 
+def test_a_scan_beyond_the_limits_is_refused_before_anything_is_sent(page, scan):
+    """One sentence with the limits; what is drawn stays, and so does the text."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "PUT" else None)
+    with ServerProcess(limits={"max_voxels": 1000}) as server:
+        page.goto(server.url)
+        page.wait_for_selector("#work:visible")
+        drop(page, scan)
+        ask(page, "liver")
+        page.wait_for_selector("#problem:visible")
+    said = page.inner_text("#problem")
+    assert "1000 voxels" in said
+    assert said.endswith("Crop or resample it, or ask the operator of the server.")
+    assert sent == []
+    assert page.is_visible("#planes")
+    assert page.input_value("#text") == "liver"
+
+
+def test_a_server_of_another_version_says_what_to_do(page, scan, demo_server: ServerProcess):
+    """The server was updated while the page was open; requests of the page are of the old version."""
+    page.goto(demo_server.url)
+    page.wait_for_selector("#work:visible")
+    drop(page, scan)
+
+    def old(route):
+        route.continue_(headers={**route.request.headers, "textsegment-protocol": "9"})
+
+    page.route("**/v1/**", old)
+    page.fill("#text", "liver")
+    page.wait_for_selector("#problem:visible")
+    assert page.inner_text("#problem") == "The server has another version than this page. Reload the page."
+
+
 def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
     with ServerProcess(arguments=[{"seconds": 60.0}], max_queue=1) as server:
         pages = [browser.new_page() for _ in range(3)]

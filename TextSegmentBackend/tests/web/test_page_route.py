@@ -68,3 +68,12 @@ def test_page_is_refused_under_another_name(keyed_server):
     """A foreign site whose name points at this computer gets nothing (DNS rebinding)."""
     answer = requests.get(keyed_server.url, headers={"Host": "evil.example"}, timeout=120)
     assert answer.status_code == 403
+
+
+def test_pages_of_other_origins_get_nothing(keyed_server):
+    """Neither a preflight nor a request says that another origin may read the answer."""
+    asked = {"Origin": "https://other.example", "Access-Control-Request-Method": "POST"}
+    for method, path in (("OPTIONS", "/v1/segment"), ("OPTIONS", "/"), ("GET", "/v1/info"), ("GET", "/")):
+        answer = requests.request(method, keyed_server.url + path, headers=asked, timeout=120)
+        assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+        assert method == "GET" or answer.status_code >= 400

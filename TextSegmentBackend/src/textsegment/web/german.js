@@ -141,6 +141,8 @@ export const GERMAN = {
   "The answer of the server broke off.": "Die Antwort des Servers brach ab.",
   "The server does not answer.": "Der Server antwortet nicht.",
   "The server refused with status {status}.": "Der Server lehnte mit dem Status {status} ab.",
+  "The server has another version than this page.": "Der Server hat eine andere Version als diese Seite.",
+  "Reload the page.": "Laden Sie die Seite neu.",
   "Ask its operator.": "Fragen Sie seinen Betreiber.",
   "This is a defect of the page.": "Das ist ein Fehler der Seite.",
   "The access key is missing or wrong.": "Der Zugangsschlüssel fehlt oder ist falsch.",

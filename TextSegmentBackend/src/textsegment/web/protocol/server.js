@@ -15,6 +15,7 @@ const PASSING = new Set(["server_unreachable", "upload_out_of_step", "checksum_m
 export class Server {
   #key = "";
   #uploaded = new Set();
+  #limits = null;
 
   /** Use an access key from now on; an empty one for none. */
   set key(key) {
@@ -25,7 +26,9 @@ export class Server {
   async info() {
     const answer = await this.#ask("GET", "/v1/info");
     const features = (answer.headers.get("TextSegment-Features") ?? "").split(",").map((name) => name.trim());
-    return { ...(await answer.json()), features };
+    const info = await answer.json();
+    this.#limits = info.limits;
+    return { ...info, features };
   }
 
   /** A chest CT to try the page with. */
@@ -81,8 +84,10 @@ export class Server {
    * @param {boolean} tidy Whether masks are tidied by rules of anatomy.
    * @param {object} on As for `readAnswer`; `progress` also with the stage "uploading".
    * @param {AbortSignal} signal Cancels the job.
+   * @throws {Problem} As the server says; what is beyond its limits is refused before anything is sent.
    */
   async segment(volume, prompts, tidy, on, signal) {
+    this.#requireAccepted(volume, prompts);
     const digest = await volume.digest();
     const body = JSON.stringify({ volume: digest, prompts, estimate: true, details: true, ...(tidy && { tidy }) });
     return this.#compute(volume, digest, "/v1/segment", body, "application/json", on, signal);
@@ -97,9 +102,30 @@ export class Server {
    * @param {AbortSignal} signal Cancels the job.
    */
   async correct(volume, drawing, on, signal) {
+    this.#requireAccepted(volume, []);
     const digest = await volume.digest();
     const body = await encodeCorrection(digest, drawing);
     return this.#compute(volume, digest, "/v1/correct", body, "application/vnd.textsegment.correction", on, signal);
+  }
+
+  /** Refuse what the server would; its answer is lost where it comes in the middle of a long upload. */
+  #requireAccepted({ voxels }, prompts) {
+    const { max_voxels: mostVoxels, max_volume_bytes: mostBytes, max_prompts: most } = this.#limits;
+    if (voxels.length > mostVoxels || voxels.byteLength > mostBytes) {
+      throw beyond(
+        new Caution(
+          "limit_volume", "The volume is larger than the server accepts: {most_voxels} voxels and {most_bytes} bytes.",
+          { most_voxels: mostVoxels, most_bytes: mostBytes },
+        ),
+        "Crop or resample it, or ask the operator of the server.",
+      );
+    }
+    if (prompts.length > most) {
+      throw beyond(
+        new Caution("limit_prompts", "There are {count} prompts, at most {most} are accepted at once.", { count: prompts.length, most }),
+        "Ask in several requests.",
+      );
+    }
   }
 
   async #compute(volume, digest, route, body, type, on, signal) {
@@ -145,6 +171,9 @@ export class Server {
 
   async #ask(method, path, body = null, type = "", signal = undefined) {
     const answer = await this.#request(method, path, body, type, signal);
+    if (answer.status === 426) {
+      throw new Problem("version_mismatch", "The server has another version than this page.", "Reload the page.");
+    }
     if (!answer.ok) throw await problemOf(answer);
     return answer;
   }
@@ -160,6 +189,10 @@ export class Server {
       throw new Problem("server_unreachable", "The server does not answer.", "Start it again, then try again.");
     }
   }
+}
+
+function beyond(caution, hint) {
+  return new Problem("limit_exceeded", caution.sentence, hint, { caution });
 }
 
 function cancelled() {
