@@ -14,7 +14,7 @@ from watched_page import KEY, ask, drop, phantom_of, saved, wait_for_masks
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.geometry import Geometry
 from textsegment.volume import Volume
-from textsegment.wire.volume_codec import wire_volume
+from textsegment.wire.volumes.codec import wire_volume
 
 SHAPE = (100, 96, 80)
 ROOM = 2**21  # for one volume
