@@ -63,7 +63,8 @@ finish() {
   fi
   if [ "${#left_out[@]}" -gt 0 ]; then
     printf '\n!!!! LEFT OUT: %s\n' "${left_out[@]}"
-    printf '!!!! To run that too: sudo apt-get install --yes --no-install-recommends %s\n' "$(echo $MISSING)"
+    [ -z "$MISSING" ] ||
+      printf '!!!! To run that too: sudo apt-get install --yes --no-install-recommends %s\n' "$(echo $MISSING)"
     [ -z "${COMPLETE:-}" ] || failed=1
   fi
   [ "$failed" = 0 ] && printf '\nAll that ran passed.\n' || printf '\nFAILED\n'
@@ -107,6 +108,8 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 export COVERAGE_PROCESS_START="$PWD/pyproject.toml" COVERAGE_FILE="$results/coverage"
 ! lacks nginx-light || left_out+=("tests behind nginx (TextSegmentBackend/tests/server/test_deployment.py)")
 ! lacks chromium || left_out+=("tests of the web workspace (TextSegmentBackend/tests/web)")
+"$PYTHON" -c 'import sys; sys.path.append("tools"); import web_assets; sys.exit(not web_assets.are_there())' ||
+  left_out+=("tests of what the web page needs files of others for: npm and TextSegmentBackend/tools/web_assets.py")
 ! lacks 'orthanc.*|dcmtk' || left_out+=("tests of the DICOM node with an archive (TextSegmentBackend/tests/node)")
 if lacks 'lib.*|fonts.*'; then
   left_out+=("Testing/{Mrml,SlicerHost,EndToEnd} (tests of the Slicer module: they draw)")

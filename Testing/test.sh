@@ -5,5 +5,6 @@ set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 MISSING="$("$here/system_packages.sh")"
 "$here/environment.sh" engine,server,ray,train,dicom,node,dev
+"$here/../.venv/bin/python" "$here/../TextSegmentBackend/tools/web_assets.py" --where-possible
 export MISSING PYTHON="$here/../.venv/bin/python"
 exec "$here/check.sh" "$@"

@@ -1,5 +1,7 @@
 """The wheel: everything that is needed at run time, and nothing that is big."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,15 +10,21 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+import web_assets
 
 SOURCE = Path(__file__).parents[1]
+ASSETS = "textsegment/web/assets/"
+
+
+def lock():
+    return json.loads((SOURCE / "package-lock.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", ".assets*")
     shutil.copytree(SOURCE / "src", copy / "src", ignore=ignored)
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(SOURCE / name, copy / name)
@@ -45,6 +53,29 @@ def test_all_modules_and_data_are_in_it(wheel):
 
 def test_it_is_small(wheel):
     assert wheel.stat().st_size < 12e6
+
+
+@pytest.mark.skipif(not web_assets.are_there(), reason="python tools/web_assets.py was not run")
+def test_files_of_others_come_with_their_licenses_and_are_small(wheel):
+    archive = zipfile.ZipFile(wheel)
+    files = [file for file in archive.infolist() if file.filename.startswith(ASSETS)]
+    names = {file.filename.removeprefix(ASSETS) for file in files}
+    codecs = {f"{name}.{suffix}" for name, _ in web_assets.CODECS.values() for suffix in ("js", "wasm")}
+    assert names == {"niivue.js", "LICENSES.txt", "version.txt"} | codecs
+    assert sum(file.compress_size for file in files) < 1.5e6
+    licenses = archive.read(f"{ASSETS}LICENSES.txt").decode()
+    for name, package in lock()["packages"].items():
+        if name and not package.get("optional"):
+            assert f"\n{name.removeprefix('node_modules/')} {package['version']} (" in licenses
+    holders = ("Niivue", "Chris Hafey", "Universite catholique de Louvain", "Jan de Vaan", "Francesc Alted")
+    for holder in holders:
+        assert re.search(rf"Copyright \(c\) .*{holder}", licenses, re.IGNORECASE), holder
+
+
+def test_the_lock_holds_hashes_and_no_address_of_a_registry():
+    for name, package in lock()["packages"].items():
+        assert name == "" or package["integrity"].startswith("sha512-")
+        assert "resolved" not in package
 
 
 def test_its_base_needs_numpy_and_requests_only(wheel):

@@ -27,6 +27,8 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".wasm": "application/wasm",
+    ".txt": "text/plain; charset=utf-8",
 }
 _HEADERS = {
     # Everything from this server; pictures may also be made by the page itself.
