@@ -1,17 +1,28 @@
-"""Lossless JPEG (ITU-T T.81, process 14) with any predictor, written as simply as it can be."""
+"""Pictures that no encoder of the environment makes: lossless JPEG with any predictor, and HTJ2K."""
 
 from __future__ import annotations
 
+import base64
 import struct
 
 import numpy as np
+
+HTJ2K = base64.b64decode(
+    "/0//UQApQAAAAABFAAAAUwAAAAAAAAAAAAAARQAAAFMAAAAAAAAAAAABDwEB/1AACAACAAAACv9SAAwAAgABAAUEBEAB/1wAEyCI"
+    "kJCQkJCQkJCQkJCQiIiI/2QAFwABT3BlbkpQSCBWZXIgMC4zMS4wLv+QAAoAAAAAALMAAf+TwAAtoP9/P/3H9gf0rHamukS/Hf53"
+    "/ihLzQgA+bgAwAAVEAAFWGOMAAIwAnYAQIuG9gBjALzUFwDAABVQAAVAY4wxxrp6cAJ2AG3b9C/1vrYAwAAWxAABWCZNTEyamDQx"
+    "aWLS5O/gGP6/X6/X4Yt8AK2q+v8wUde/dey5AKAAC6MAqqqqqqqqqqqqqqqqqvr/fFADeAAG/eAAG/eAAG/eAAG+tQEA/9k="
+)
+"""High-throughput JPEG 2000, lossless, as OpenJPH writes it."""
+HTJ2K_VALUES = (np.add.outer(11 * np.arange(83), 37 * np.arange(69)) % 4096).astype(np.uint16)
+"""What it holds, ``[row, column]``."""
 
 # All 17 sizes of differences have codes of five bits, so that the code of a size is the size.
 _CODE_BITS = 5
 
 
 def lossless_jpeg(samples: np.ndarray, predictor: int, *, shift: int = 0, restart_rows: int = 0) -> bytes:
-    """Encode 16-bit samples ``[row, column]``; with a shift, their lowest bits are lost."""
+    """Encode 16-bit samples ``[row, column]`` (process 14); with a shift, their lowest bits are lost."""
     rows, columns = samples.shape
     counts = bytes(17 if length == _CODE_BITS else 0 for length in range(1, 17))
     head = b"\xff\xd8"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pytest
+import web_assets
 from playwright.sync_api import ConsoleMessage, Page
 from server_process import ServerProcess
 
@@ -14,6 +16,7 @@ from textsegment.geometry import Geometry
 
 PATIENCE_MS = 120_000
 """How long a busy machine may take, in milliseconds."""
+needs_assets = pytest.mark.skipif(not web_assets.are_there(), reason="python tools/web_assets.py was not run")
 KEY = "page-" + "k" * 30
 """Access key of the server that asks for one."""
 

@@ -53,6 +53,18 @@ def doubtful_server() -> Iterator[ServerProcess]:
         yield process
 
 
+@pytest.fixture(scope="package")
+def series_page(browser: Browser, doubtful_server: ServerProcess) -> Iterator[Page]:
+    """One page for all tests that only read series on it."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    opened = Watched(context.new_page(), doubtful_server)
+    opened.watch()
+    yield opened.open()
+    context.close()
+    assert opened.faults == []
+
+
 @pytest.fixture
 def watched(browser: Browser, demo_server: ServerProcess) -> Iterator[Watched]:
     """A page of the server with ``sat-demo``; the test fails if anything forbidden happened on it."""

@@ -90,6 +90,7 @@ export const GERMAN = {
   "A DICOM file is damaged.": "Eine DICOM-Datei ist beschädigt.",
   "The DICOM images are compressed in a way that this page does not read.":
     "Die DICOM-Bilder sind so komprimiert, dass diese Seite sie nicht liest.",
+  "This server lacks what decodes these DICOM images:": "Diesem Server fehlt, was diese DICOM-Bilder dekodiert:",
   "The DICOM images are scaled by a table, which this page does not read.":
     "Die DICOM-Bilder sind durch eine Tabelle skaliert, die diese Seite nicht liest.",
   "A DICOM file does not hold the pixels that it announces.": "Einer DICOM-Datei fehlen Pixel, die sie ankündigt.",
@@ -154,6 +155,8 @@ export const GERMAN = {
   "Copy the series again.": "Kopieren Sie die Serie erneut.",
   "Export them uncompressed, or convert the series to NIfTI, for example with dcm2niix.":
     "Exportieren Sie sie unkomprimiert, oder wandeln Sie die Serie in NIfTI um, etwa mit dcm2niix.",
+  "Export them uncompressed; who runs the server can add it (tools/web_assets.py).":
+    "Exportieren Sie sie unkomprimiert; wer den Server betreibt, kann es ergänzen (tools/web_assets.py).",
   "Convert the series to NIfTI.": "Wandeln Sie die Serie in NIfTI um.",
   "Convert it to NIfTI.": "Wandeln Sie es in NIfTI um.",
   "Choose the series of the scan itself.": "Wählen Sie die Serie des Scans selbst.",

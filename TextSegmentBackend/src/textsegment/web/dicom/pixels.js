@@ -1,7 +1,7 @@
 /** Voxels of DICOM images: stored values, scaled slice by slice, on the grid of their planes. */
 
+import { FrameDecoder, isDecoded } from "../compression/frames.js";
 import { Problem } from "../problem.js";
-import { decodeFrames, isDecoded } from "./compression.js";
 import { PIXEL_DATA, readFile } from "./data_set.js";
 import { frameCount, scalingOf } from "./planes.js";
 
@@ -20,15 +20,20 @@ const STORED = {
  */
 export async function readVoxels(frames, { grid, lower, fraction }, factor) {
   const size = grid.shape[0] * grid.shape[1];
+  const decoder = new FrameDecoder();
   let voxels = new Int16Array(size * frames.length);
   let read = { image: null };
-  for (const [n, { image, frame }] of frames.entries()) {
-    if (read.image !== image) read = await readStored(image);
-    const at = frame * size;
-    if (at + size > read.stored.length) throw damaged();
-    const slice = scaled(read.stored.subarray(at, at + size), scalingOf(read.dataset, frame));
-    voxels = widened(voxels, slice);
-    voxels.set(slice, n * size);
+  try {
+    for (const [n, { image, frame }] of frames.entries()) {
+      if (read.image !== image) read = await readStored(image, decoder);
+      const at = frame * size;
+      if (at + size > read.stored.length) throw damaged();
+      const slice = scaled(read.stored.subarray(at, at + size), scalingOf(read.dataset, frame));
+      voxels = widened(voxels, slice);
+      voxels.set(slice, n * size);
+    }
+  } finally {
+    decoder.end();
   }
   if (lower.length !== frames.length || fraction.some((part) => part > 0)) voxels = filled(voxels, size, lower, fraction);
   if (factor === 1) return voxels;
@@ -36,7 +41,7 @@ export async function readVoxels(frames, { grid, lower, fraction }, factor) {
   return Float32Array.from(voxels, (value) => Math.fround(value) * Math.fround(factor));
 }
 
-async function readStored(image) {
+async function readStored(image, decoder) {
   if (!PLAIN.has(image.syntax) && !isDecoded(image.syntax)) {
     throw new Problem(
       "input_unreadable", "The DICOM images are compressed in a way that this page does not read.",
@@ -52,7 +57,7 @@ async function readStored(image) {
   const Type = STORED[`${bits} ${isSigned}`];
   const announced = { frames: frameCount(dataset), size: dataset.unsigned(0x00280010, 0) * dataset.unsigned(0x00280011, 0), bits };
   const bytes = isDecoded(image.syntax) && Type && bits < 32
-    ? decodeFrames(dataset.fragments(PIXEL_DATA), image.syntax, announced)
+    ? await decoder.decode(dataset.fragments(PIXEL_DATA), image.syntax, announced)
     : dataset.bytes(PIXEL_DATA);
   if (!Type || !bytes.length) throw damaged();
   const count = Math.floor(bytes.length / Type.BYTES_PER_ELEMENT);

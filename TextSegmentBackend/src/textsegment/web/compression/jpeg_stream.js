@@ -1,22 +1,26 @@
-/** Decodes lossless JPEG with Huffman codes (ITU-T T.81, process 14), the usual compression of DICOM archives. */
+/** JPEG streams with Huffman codes (ITU-T T.81): what stands before a scan, and the bits of the scan. */
 
-const SOF3 = 0xc3;
 const DHT = 0xc4;
 const SOI = 0xd8;
 const EOI = 0xd9;
 const SOS = 0xda;
+const DQT = 0xdb;
 const DRI = 0xdd;
 const FAST_BITS = 9;
 
 /**
- * Decode a picture in one colour.
+ * Read a stream up to its scan.
  *
  * @param {Uint8Array} bytes One JPEG stream.
- * @returns {{width: number, height: number, samples: Uint16Array}} Samples row by row.
- * @throws {Error} If it is another kind of JPEG, or damaged.
+ * @param {number[]} kinds Second bytes of the frame markers that are understood.
+ * @returns {object} `precision`, `width` and `height` of the frame; `restart`, units between two restarts, 0 for none;
+ *     `codes`, tables of the first and of the second kind (DC and AC) of the scan; `steps`, quantization in the order of
+ *     the stream; the scan's `parameters`, four bytes of which two share one; and its `bits`.
+ * @throws {Error} If it is another kind of JPEG, has several colours, or is damaged.
  */
-export function decodeLossless(bytes) {
-  const tables = [];
+export function readStream(bytes, kinds) {
+  const tables = [[], []];
+  const quantization = [];
   let [frame, restart] = [null, 0];
   for (let at = 0; at + 3 < bytes.length;) {
     if (bytes[at] !== 0xff) throw new Error("no marker");
@@ -29,14 +33,17 @@ export function decodeLossless(bytes) {
     if (marker === EOI) break;
     const part = bytes.subarray(at + 2, at + word(bytes, at));
     at += word(bytes, at);
-    if (marker === DHT) readTables(part, tables);
+    if (marker === DHT) readCodes(part, tables);
+    else if (marker === DQT) readSteps(part, quantization);
     else if (marker === DRI) restart = word(part, 0);
-    else if (marker === SOF3) frame = { precision: part[0], height: word(part, 1), width: word(part, 3), components: part[5] };
-    else if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc8) throw new Error("not lossless");
+    else if (kinds.includes(marker)) frame = readFrame(part);
+    else if (marker >= 0xc0 && marker <= 0xcf && marker !== 0xc8) throw new Error("another kind");
     else if (marker === SOS) {
-      if (!frame || frame.components !== 1 || part[0] !== 1) throw new Error("not in one colour");
-      const scan = { table: tables[part[2] >> 4], predictor: part[3], shift: part[5] & 15, restart };
-      return { ...frame, samples: decodeScan(bytes.subarray(at), frame, scan) };
+      if (!frame || part[0] !== 1) throw new Error("not in one colour");
+      return {
+        ...frame, restart, codes: [tables[0][part[2] >> 4], tables[1][part[2] & 15]], steps: quantization[frame.quantization],
+        parameters: { first: part[3], last: part[4], shift: part[5] & 15 }, bits: new Bits(bytes.subarray(at)),
+      };
     }
   }
   throw new Error("no picture");
@@ -46,8 +53,22 @@ function word(bytes, at) {
   return (bytes[at] << 8) | bytes[at + 1];
 }
 
+function readFrame(part) {
+  if (part[5] !== 1) throw new Error("not in one colour");
+  return { precision: part[0], height: word(part, 1), width: word(part, 3), quantization: part[8] };
+}
+
+function readSteps(part, quantization) {
+  for (let at = 0; at < part.length;) {
+    const size = part[at] >> 4 ? 2 : 1;
+    const from = at + 1;
+    quantization[part[at] & 15] = Int32Array.from({ length: 64 }, (_, n) => (size === 2 ? word(part, from + 2 * n) : part[from + n]));
+    at += 1 + 64 * size;
+  }
+}
+
 /** Read Huffman tables: `fast` has length and symbol of short codes, the rest is found by their largest codes. */
-function readTables(part, tables) {
+function readCodes(part, tables) {
   for (let at = 0; at < part.length;) {
     const counts = part.subarray(at + 1, at + 17);
     const total = counts.reduce((sum, count) => sum + count, 0);
@@ -62,48 +83,13 @@ function readTables(part, tables) {
       }
       if (counts[length - 1]) table.largest[length] = code - 1;
     }
-    tables[part[at] & 15] = table;
+    tables[(part[at] >> 4) & 1][part[at] & 15] = table;
     at += 17 + total;
   }
 }
 
-function decodeScan(bytes, { precision, width, height }, { table, predictor, shift, restart }) {
-  const samples = new Uint16Array(width * height);
-  const bits = new Bits(bytes);
-  const first = 1 << (precision - shift - 1);
-  let fresh = 0; // where prediction began anew
-  for (let n = 0, x = 0; n < samples.length; n += 1, x = x + 1 === width ? 0 : x + 1) {
-    if (restart && n > 0 && n % restart === 0) {
-      bits.skipRestart();
-      fresh = n;
-    }
-    let predicted = first;
-    if (n !== fresh) {
-      if (n < fresh + width && n - x <= fresh) predicted = samples[n - 1];
-      else if (x === 0) predicted = samples[n - width];
-      else predicted = predict(predictor, samples[n - 1], samples[n - width], samples[n - width - 1]);
-    }
-    samples[n] = predicted + bits.difference(table);
-  }
-  if (shift) for (let n = 0; n < samples.length; n += 1) samples[n] <<= shift;
-  return samples;
-}
-
-function predict(predictor, left, above, corner) {
-  switch (predictor) {
-    case 1: return left;
-    case 2: return above;
-    case 3: return corner;
-    case 4: return left + above - corner;
-    case 5: return left + ((above - corner) >> 1);
-    case 6: return above + ((left - corner) >> 1);
-    case 7: return (left + above) >> 1;
-    default: throw new Error("no such predictor");
-  }
-}
-
 /** Bits of a scan, without the zeros that are stuffed behind bytes of ones. */
-class Bits {
+export class Bits {
   #at = 0;
   #held = 0;
   #count = 0;
@@ -113,25 +99,8 @@ class Bits {
     this.bytes = bytes;
   }
 
-  /** The next difference: how many bits it has is coded, then these bits follow. */
-  difference(table) {
-    const size = this.#symbol(table);
-    if (size === 0) return 0;
-    if (size === 16) return 32768;
-    const value = this.#take(size);
-    return value < 1 << (size - 1) ? value - (1 << size) + 1 : value;
-  }
-
-  /** Go on behind a restart marker. */
-  skipRestart() {
-    this.#held = 0;
-    this.#count = 0;
-    this.#made = 0;
-    while (this.#at < this.bytes.length && !(this.bytes[this.#at] === 0xff && (this.bytes[this.#at + 1] & 0xf8) === 0xd0)) this.#at += 1;
-    this.#at += 2;
-  }
-
-  #symbol(table) {
+  /** The next symbol, by a table of codes. */
+  symbol(table) {
     this.#fill(16);
     const found = table.fast[(this.#held >>> (this.#count - FAST_BITS)) & ((1 << FAST_BITS) - 1)];
     if (found) {
@@ -148,10 +117,22 @@ class Bits {
     throw new Error("no such code");
   }
 
-  #take(count) {
-    this.#fill(count);
-    this.#use(count);
-    return (this.#held >>> this.#count) & ((1 << count) - 1);
+  /** The number in the next bits; those that begin with a zero are negative (T.81 F.2.2.1). */
+  number(size) {
+    if (size === 0) return 0;
+    this.#fill(size);
+    this.#use(size);
+    const value = (this.#held >>> this.#count) & ((1 << size) - 1);
+    return value < 1 << (size - 1) ? value - (1 << size) + 1 : value;
+  }
+
+  /** Go on behind a restart marker. */
+  skipRestart() {
+    this.#held = 0;
+    this.#count = 0;
+    this.#made = 0;
+    while (this.#at < this.bytes.length && !(this.bytes[this.#at] === 0xff && (this.bytes[this.#at + 1] & 0xf8) === 0xd0)) this.#at += 1;
+    this.#at += 2;
   }
 
   #use(count) {
