@@ -17,6 +17,7 @@ from textsegment.correction.result import finished, propagated
 from textsegment.geometry import Box
 from textsegment.inference.correct import looks
 from textsegment.inference.correct.cells import CellGrid
+from textsegment.inference.correct.erased import beyond_erased
 from textsegment.inference.correct.gather import CellFeatures
 from textsegment.inference.correct.linear import fitted_logits
 from textsegment.inference.correct.trees import learn_and_decide
@@ -28,6 +29,8 @@ _MM_PER_LOGIT = 3.0
 _LEAST_LOGIT = 0.2
 # Where nothing else says so, a structure ends within about this distance of its tapering shape.
 _TAPERING_MM = 2.0
+# Near what was drawn, the old mask is believed less, over about this distance.
+_TRUSTED_FROM_MM = 18.0
 # What points, strokes and slices that were only erased teach fades over this distance at most.
 _FADING_MM = 12.0
 _LEAST_FADING_MM = 0.1
@@ -104,7 +107,7 @@ class Corrector:
             known.ravel(),
             inside.ravel(),
             None if is_new else base.ravel(),
-            away_mm.ravel(),
+            self._trust_in_old(away_mm).ravel(),
             (distance(base | inside | (carried > 0), spacing, MARGIN_MM) < MARGIN_MM).ravel(),
             evenly=is_new and bool(beyond.any()),
         )
@@ -116,6 +119,13 @@ class Corrector:
             # Nothing else says where the structure ends: beyond its last drawn slices it tapers off.
             found[beyond] /= 1 + np.exp(-np.clip(carried[beyond] / _TAPERING_MM, -30, 30))
         return found
+
+    def _trust_in_old(self, away_mm: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how far the old mask is believed where nothing was drawn: less so near what was drawn."""
+        known, inside = self._known
+        trust = 1 - np.exp(-np.square(away_mm / np.float32(_TRUSTED_FROM_MM)))
+        trust[beyond_erased(self._base_share > 0.5, known, inside)] = 0
+        return np.asarray(trust, dtype=np.float32)
 
     def _bent_by_strokes(
         self, columns: NDArray[np.float32], old: NDArray[np.float32], base: NDArray[np.bool_]

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 _TREES = 40
 _SMALLEST_LEAF = 5
-# Cells to learn from: drawn ones, and ones of the old mask, which together weigh this much of the drawn ones.
+# Cells to learn from: drawn ones, and as many inside as outside of the old mask. These are many, so that the
+# trees can tell them apart, but weigh little: together this much of the drawn ones.
 _MOST_DRAWN = 6000
-_MOST_OLD = 4000
-_WEIGHT_OF_OLD = 0.3
-_TRUSTED_FROM_MM = 18.0
+_MOST_OLD = 2000
+_WEIGHT_OF_OLD = 0.05
 
 
 def learn_and_decide(
@@ -19,7 +19,7 @@ def learn_and_decide(
     known: NDArray[np.bool_],
     inside: NDArray[np.bool_],
     old: NDArray[np.bool_] | None,
-    away_mm: NDArray[np.float32],
+    trust: NDArray[np.float32],
     wanted: NDArray[np.bool_],
     *,
     evenly: bool = False,
@@ -31,7 +31,7 @@ def learn_and_decide(
         known: (cells): whether a cell was drawn.
         inside: (cells): whether it belongs to the structure, where it was drawn.
         old: (cells): whether it belongs to the old mask; None if there is none.
-        away_mm: (cells): distance from the nearest drawn slice; near one, the old mask is not trusted.
+        trust: (cells): how far the old mask is believed, from 0 to 1.
         wanted: (cells): which cells to decide about; others get 0.
         evenly: Whether inside and outside weigh the same, however many cells they have.
 
@@ -47,12 +47,10 @@ def learn_and_decide(
     weight = _balanced(truth, 1.0 if evenly else 0.5)
     weight /= weight.sum()
     if old is not None:
-        more = _some(np.flatnonzero(~known), _MOST_OLD, rng)
-        trust = 1 - np.exp(-np.square(away_mm[more] / _TRUSTED_FROM_MM))
-        if trust.any():
-            rows = np.concatenate([rows, more])
-            truth = np.concatenate([truth, old[more]])
-            weight = np.concatenate([weight, trust * (_WEIGHT_OF_OLD / trust.sum())])
+        more, its_weight = _of_old(old, trust * (wanted & ~known), rng)
+        rows = np.concatenate([rows, more])
+        truth = np.concatenate([truth, old[more]])
+        weight = np.concatenate([weight, its_weight * _WEIGHT_OF_OLD])
     found = np.zeros(len(columns), dtype=np.float32)
     if truth.all() or not truth.any():
         found[wanted] = truth[0]
@@ -63,6 +61,22 @@ def learn_and_decide(
         if ask.any():
             found[ask] = trees.predict_proba(columns[ask])[:, 1]
     return np.where(known, inside, found).astype(np.float32)
+
+
+def _of_old(
+    old: NDArray[np.bool_], trust: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return cells inside and outside of the old mask to learn from, and their weights, whose sum is 1.
+
+    They are as many on both sides, but weigh as much as all the cells of their side do.
+    """
+    sides = [np.flatnonzero((trust > 0) & side) for side in (old, ~old)]
+    chosen = [_some(side, _MOST_OLD, rng) for side in sides]
+    weights = [
+        trust[some] * (len(side) / max(len(some), 1)) for side, some in zip(sides, chosen, strict=True)
+    ]
+    weight = np.concatenate(weights).astype(np.float64)
+    return np.concatenate(chosen), weight / max(weight.sum(), 1e-9)
 
 
 def _some(numbers: NDArray[np.intp], most: int, rng: np.random.Generator) -> NDArray[np.intp]:
