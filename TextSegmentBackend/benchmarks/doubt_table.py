@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from textsegment.doubt import Calibration, Doubt, of
+from textsegment.doubt_limits import CUT_OFF_MM, LIMITS, Limit, Limits
 from textsegment.geometry import Box
 from textsegment.segmentation import MaskStatistics, StructureMask
 from textsegment.vocabulary.anatomy import Form, anatomy_of
@@ -83,7 +84,8 @@ def _volume(row: Row) -> float:
 
 
 def _height(row: Row) -> float:
-    return max(abs(row.statistics.height_offset_mm) - anatomy_of(row.structure).spread_mm, 0.0)
+    cut_off_mm = CUT_OFF_MM if row.statistics.touches_border else 0.0
+    return max(abs(row.statistics.height_offset_mm) - anatomy_of(row.structure).spread_mm - cut_off_mm, 0.0)
 
 
 SIGNALS: dict[str, Callable[[Row], float]] = {
@@ -97,6 +99,17 @@ SIGNALS: dict[str, Callable[[Row], float]] = {
     "whole against its parts (low)": lambda row: -row.statistics.whole_agreement,
     "shifted computation (low)": lambda row: -row.statistics.shift_agreement,
 }
+
+
+LIMITED: dict[str, tuple[Callable[[Row], float], int]] = {
+    "height_mm": (_height, 1),
+    "wrong_side": (lambda row: row.statistics.wrong_side_share, 1),
+    "second_part": (_solid_second_part, 1),
+    "claimed": (lambda row: row.statistics.claimed_share, 1),
+    "whole": (lambda row: row.statistics.whole_agreement, -1),
+    "shift": (lambda row: row.statistics.shift_agreement, -1),
+}
+"""What is limited, by the names of ``Limits``; and whether it is odd if it is high or low."""
 
 
 def print_tables(rows: Sequence[Row], trained: frozenset[str]) -> None:
@@ -123,13 +136,10 @@ def print_tables(rows: Sequence[Row], trained: frozenset[str]) -> None:
         print("| signal | measured | AUC | caught | false alarms |\n|---|---|---|---|---|")
         for signal, function in SIGNALS.items():
             print(_signal_line(signal, function, group, rows))
-        hits = _any_signal(group, rows)
-        print(
-            f"| any but the last, 99 % of others | 100 % | | {_share(hits[wrong])} | {_share(hits[~wrong])} |"
-        )
-        for verdict, check in (("**verdict**", False), ("**verdict with `--check`**", True)):
-            flags = flagged(group, rows, check=check)
-            print(f"| {verdict} | 100 % | | {_shares(flags, wrong)} |")
+        for limits in ("", ", limits of the others"):
+            for verdict, check in (("verdict", False), ("verdict with `--check`", True)):
+                flags = flagged(group, rows, check=check, chosen_anew=bool(limits))
+                print(f"| **{verdict}**{limits} | 100 % | | {_shares(flags, wrong)} |")
     _print_reasons(rows)
     _print_changes(rows)
 
@@ -161,12 +171,6 @@ def _beyond(
     return hits
 
 
-def _any_signal(group: Sequence[Row], rows: Sequence[Row]) -> NDArray[np.bool_]:
-    """Return which masks lie beyond 99 % of the good masks of the others by any signal of a first run."""
-    _, *signals, _ = SIGNALS.values()  # without the mean confidence and the second computation
-    return np.any([_beyond(function, group, rows, 0.99) for function in signals], axis=0)
-
-
 def calibration_of(rows: Iterable[Row]) -> Calibration:
     """Return what ``textsegment calibrate`` would: from good masks of scans as they came, and with noise."""
     good = [row for row in rows if not row.is_wrong and row.change in ("", "noise")]
@@ -174,18 +178,42 @@ def calibration_of(rows: Iterable[Row]) -> Calibration:
     return Calibration(float(low), float(high), len({row.image for row in good}), len(good))
 
 
-def doubts(group: Sequence[Row], rows: Sequence[Row], *, check: bool) -> list[Doubt]:
-    """Return the doubt about each mask, with the calibration of the other people."""
-    calibrations = {
-        person: calibration_of(row for row in rows if row.person != person)
-        for person in {row.person for row in group}
-    }
-    return [of(_mask(row, check), calibrations[row.person]) for row in group]
+def limits_of(rows: Iterable[Row]) -> Limits:
+    """Return limits beyond which lie 2 % and 0.5 % of the good masks for which something was measured."""
+    good = [row for row in rows if not row.is_wrong]
+    return Limits(**{name: _limit(list(map(value, good)), sign) for name, (value, sign) in LIMITED.items()})
 
 
-def flagged(group: Sequence[Row], rows: Sequence[Row], *, check: bool) -> NDArray[np.bool_]:
-    """Return for each mask whether it has a verdict."""
-    return np.array([bool(doubt) for doubt in doubts(group, rows, check=check)])
+def _limit(values: Sequence[float], sign: int) -> Limit:
+    """Return the limit of a measurement that is odd if it is high (sign 1) or low (-1)."""
+    measured = sign * np.array([value for value in values if math.isfinite(value)])
+    notable, decisive = sign * np.quantile(measured, (0.98, 0.995), method="higher")
+    return Limit(float(notable), float(decisive))
+
+
+def doubts(
+    group: Sequence[Row], rows: Sequence[Row], *, check: bool, chosen_anew: bool = False
+) -> list[Doubt]:
+    """Return the doubt about each mask.
+
+    Args:
+        group: Masks to be judged, each with the calibration of all other people.
+        rows: Masks of all people.
+        check: Whether there was a second computation.
+        chosen_anew: Whether the limits that are the same for all weights are those of all other people, too.
+    """
+    found: dict[str, tuple[Calibration, Limits]] = {}
+    for person in {row.person for row in group}:
+        others = [row for row in rows if row.person != person]
+        found[person] = calibration_of(others), limits_of(others) if chosen_anew else LIMITS
+    return [of(_mask(row, check), *found[row.person]) for row in group]
+
+
+def flagged(
+    group: Sequence[Row], rows: Sequence[Row], *, check: bool, chosen_anew: bool = False
+) -> NDArray[np.bool_]:
+    """Return for each mask whether it has a verdict; see ``doubts``."""
+    return np.array([bool(doubt) for doubt in doubts(group, rows, check=check, chosen_anew=chosen_anew)])
 
 
 def _mask(row: Row, check: bool) -> StructureMask:

@@ -13,38 +13,23 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from textsegment.caution import Caution
+from textsegment.doubt_limits import (
+    CUT_OFF_MM,
+    ENOUGH_REASONS,
+    FAR_TOO_LARGE,
+    LIMITS,
+    SPECK,
+    UNSURE_SHARE,
+    Limits,
+)
 from textsegment.origin import Maker
 from textsegment.segmentation import MaskStatistics, Segmentation, StructureMask
 from textsegment.vocabulary.anatomy import Anatomy, Form, anatomy_of
 
 _FEWEST_MASKS = 4
 _MOSTLY = 0.3
-# So many times smaller than in any adult, it is a speck and not a small organ.
-_SPECK = 10.0
-# Where there is no calibration, a reason is given for masks of which the model is unsure by half.
-_UNSURE_SHARE = 0.5
-
-
-class _Limit(NamedTuple):
-    """Limits of a measurement: beyond the first it is worth mentioning, beyond the second it decides.
-
-    They hold for all weights, and were chosen on labelled scans so that hardly any good mask lies beyond the
-    second (docs/doubt.md).
-    """
-
-    notable: float
-    decisive: float
-
-
-_HEIGHT_MM = _Limit(130.0, 200.0)
-# The centre of what is cut off by the border is that of the visible part.
-_CUT_OFF_MM = 50.0
-_WRONG_SIDE = _Limit(0.25, 0.5)
-_SECOND_PART = _Limit(0.35, 0.6)
-_CLAIMED = _Limit(0.25, 0.4)
-# These two are agreements, and odd if they are low.
-_WHOLE = _Limit(0.75, 0.7)
-_SHIFT = _Limit(0.8, 0.7)
+# A second computation disagrees where there are other reasons as well, so it only decides by itself.
+_ALONE = "unstable"
 
 
 class Verdict(str, Enum):
@@ -155,12 +140,13 @@ NO_DOUBT = Doubt()
 """Doubt about a mask that nothing speaks against."""
 
 
-def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
+def of(mask: StructureMask, calibration: Calibration | None, limits: Limits = LIMITS) -> Doubt:
     """Judge a mask by its measurements.
 
     Args:
         mask: Mask as the model made it; nothing is said about one that is empty, derived or edited.
         calibration: Calibration of the weights; without it there are reasons, but no verdict.
+        limits: Limits of the measurements.
 
     Example:
         >>> from dataclasses import replace
@@ -172,9 +158,14 @@ def of(mask: StructureMask, calibration: Calibration | None) -> Doubt:
     """
     if mask.statistics.is_empty or mask.origin.maker is not Maker.MODEL or mask.origin.is_derived:
         return NO_DOUBT
-    findings = sorted(_findings(mask, calibration), key=lambda finding: -_WEIGHT[finding.verdict])
-    verdict = findings[0].verdict if findings and calibration is not None else Verdict.NONE
-    return Doubt(tuple(finding.reason for finding in findings), verdict, calibration is not None)
+    findings = sorted(_findings(mask, calibration, limits), key=lambda finding: -_WEIGHT[finding.verdict])
+    reasons = tuple(finding.reason for finding in findings)
+    if calibration is None:
+        return Doubt(reasons, is_judged=False)
+    verdict = findings[0].verdict if findings else Verdict.NONE
+    if verdict is Verdict.NONE and sum(reason.code != _ALONE for reason in reasons) >= ENOUGH_REASONS:
+        verdict = Verdict.CHECK
+    return Doubt(reasons, verdict)
 
 
 def of_all(segmentation: Segmentation) -> tuple[Doubt, ...]:
@@ -218,46 +209,48 @@ class _Finding(NamedTuple):
     verdict: Verdict
 
 
-def _findings(mask: StructureMask, calibration: Calibration | None) -> Iterator[_Finding]:
+def _findings(mask: StructureMask, calibration: Calibration | None, limits: Limits) -> Iterator[_Finding]:
     given, facts = mask.statistics, anatomy_of(mask.structure)
-    yield from _about_place(given, facts, is_tidied=mask.origin.tidied)
+    yield from _about_place(given, facts, limits, is_tidied=mask.origin.tidied)
     yield from _about_volume(given, facts)
-    if facts.form is Form.SOLID and given.second_part_share > _SECOND_PART.notable:
+    if facts.form is Form.SOLID and given.second_part_share > limits.second_part.notable:
         values: dict[str, Any] = {
             "count": given.part_count or 2,
             "percent": _percent(given.second_part_share),
             "distance_mm": _rounded(given.second_part_distance_mm),
         }
         # What is cut off by the border may rightly lie on the image in two pieces, such as an arch.
-        is_odd = given.second_part_share > _SECOND_PART.decisive and not given.touches_border
+        is_odd = given.second_part_share > limits.second_part.decisive and not given.touches_border
         yield _Finding(Caution("distant_parts", **values), _check_if(is_odd))
-    if given.whole_agreement < _WHOLE.notable:
+    if given.whole_agreement < limits.whole.notable:
         caution = Caution("parts_disagree", percent=_percent(given.whole_agreement))
-        yield _Finding(caution, _check_if(given.whole_agreement < _WHOLE.decisive))
-    if given.shift_agreement < _SHIFT.notable:
+        yield _Finding(caution, _check_if(given.whole_agreement < limits.whole.decisive))
+    if given.shift_agreement < limits.shift.notable:
         caution = Caution("unstable", percent=_percent(given.shift_agreement))
-        yield _Finding(caution, _check_if(given.shift_agreement < _SHIFT.decisive))
-    if given.claimed_share > _CLAIMED.notable:
+        yield _Finding(caution, _check_if(given.shift_agreement < limits.shift.decisive))
+    if given.claimed_share > limits.claimed.notable:
         caution = Caution("claimed", percent=_percent(given.claimed_share))
-        yield _Finding(caution, _check_if(given.claimed_share > _CLAIMED.decisive))
-    if given.unsure_share > (_UNSURE_SHARE if calibration is None else calibration.unsure_95):
+        yield _Finding(caution, _check_if(given.claimed_share > limits.claimed.decisive))
+    if given.unsure_share > (UNSURE_SHARE if calibration is None else calibration.unsure_95):
         caution = Caution("unsure", percent=_percent(given.unsure_share))
         is_odd = calibration is not None and given.unsure_share > calibration.unsure_98
         yield _Finding(caution, _check_if(is_odd))
 
 
-def _about_place(given: MaskStatistics, facts: Anatomy, *, is_tidied: bool) -> Iterator[_Finding]:
+def _about_place(
+    given: MaskStatistics, facts: Anatomy, limits: Limits, *, is_tidied: bool
+) -> Iterator[_Finding]:
     distance_mm = abs(given.height_offset_mm)
-    beyond_mm = distance_mm - facts.spread_mm - (_CUT_OFF_MM if given.touches_border else 0.0)
-    if beyond_mm > _HEIGHT_MM.notable:
+    beyond_mm = distance_mm - facts.spread_mm - (CUT_OFF_MM if given.touches_border else 0.0)
+    if beyond_mm > limits.height_mm.notable:
         direction = "above" if given.height_offset_mm > 0 else "below"
         caution = Caution("misplaced", distance_cm=round(distance_mm / 10), direction=direction)
-        verdict = Verdict.PROBABLY_ABSENT if beyond_mm > _HEIGHT_MM.decisive else Verdict.NONE
+        verdict = Verdict.PROBABLY_ABSENT if beyond_mm > limits.height_mm.decisive else Verdict.NONE
         yield _Finding(caution, verdict)
     # Tidying removed the smaller share on the other side; the measurements are those of the mask before.
-    if given.wrong_side_share > (_WRONG_SIDE.decisive if is_tidied else _WRONG_SIDE.notable):
+    if given.wrong_side_share > (limits.wrong_side.decisive if is_tidied else limits.wrong_side.notable):
         caution = Caution("wrong_side", percent=_percent(given.wrong_side_share))
-        yield _Finding(caution, _check_if(given.wrong_side_share > _WRONG_SIDE.decisive))
+        yield _Finding(caution, _check_if(given.wrong_side_share > limits.wrong_side.decisive))
 
 
 def _about_volume(given: MaskStatistics, facts: Anatomy) -> Iterator[_Finding]:
@@ -265,9 +258,10 @@ def _about_volume(given: MaskStatistics, facts: Anatomy) -> Iterator[_Finding]:
         return
     low, high = facts.volume_ml
     if given.volume_ml > high:
-        yield _Finding(Caution("too_large", volume_ml=_rounded(given.volume_ml)), Verdict.CHECK)
+        is_odd = given.volume_ml > high * FAR_TOO_LARGE
+        yield _Finding(Caution("too_large", volume_ml=_rounded(given.volume_ml)), _check_if(is_odd))
     elif given.volume_ml < low and not given.touches_border:
-        is_speck = given.volume_ml < low / _SPECK
+        is_speck = given.volume_ml < low / SPECK
         verdict = Verdict.PROBABLY_ABSENT if is_speck else Verdict.CHECK
         yield _Finding(Caution("too_small", volume_ml=_rounded(given.volume_ml)), verdict)
 

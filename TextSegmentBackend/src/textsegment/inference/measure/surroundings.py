@@ -29,6 +29,8 @@ _OUT_OF_PLACE_MM = 200
 # some of them are not what they seem, such as kidneys that were seen in a head.
 _AGREE_WITHIN_MM = 120
 _AGREEING_SHARE = 2 / 3
+# An image stands on its head if its landmarks, read that way, lie where they should so much better.
+_BETTER_REVERSED_MM = 40
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Surroundings:
         midline_mm: R coordinate of the midline of the body in millimetres, between the halves of pairs and
             in unpaired structures that lie on it; NaN if none of them was found, or all are cut off at the
             side.
+        is_upside_down: Whether the landmarks lie in reverse order from head to feet. Then heights tell
+            nothing.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Surroundings:
         self._found = found
         self._landmarks = tuple(_landmarks(found, geometry, step))
         self.midline_mm = _midline(self._landmarks)
+        self.is_upside_down = self._is_upside_down()
 
     def height_offset_mm(self, name: str, height: float) -> float:
         """Return how far above its usual place a structure lies, as the other structures place it.
@@ -80,26 +85,46 @@ class Surroundings:
             height: S coordinate of its centre in millimetres.
 
         Returns:
-            Millimetres, negative below; NaN if its usual height is unknown, or if there are too few landmarks
-            or they contradict each other.
+            Millimetres, negative below; NaN if its usual height is unknown, or if there are too few landmarks,
+            they contradict each other, or the image stands on its head.
         """
         usual = anatomy_of(name).height_mm
         others = [
-            (landmark.centre[2] - other, landmark.weight, self._counts_as(landmark))
-            for landmark in self._landmarks
-            if (other := anatomy_of(landmark.name).height_mm) is not None
-            and anatomy_of(landmark.name).spread_mm <= _WIDEST_SPREAD_MM
-            and landmark.name not in (name, anatomy_of(name).twin)
-            and not may_overlap(name, landmark.name)
+            (landmark, other)
+            for landmark, other in self._placed()
+            if landmark.name not in (name, anatomy_of(name).twin) and not may_overlap(name, landmark.name)
         ]
-        if usual is None or sum(count for *_, count in others) < _FEWEST_LANDMARKS:
+        count = sum(self._counts_as(landmark) for landmark, _ in others)
+        if usual is None or count < _FEWEST_LANDMARKS or self.is_upside_down:
             return math.nan
-        weighted = [(offset, weight * count) for offset, weight, count in others]
+        weighted = [(landmark.centre[2] - other, self._worth(landmark)) for landmark, other in others]
         middle = _weighted_median(weighted)
         agreeing = sum(weight for offset, weight in weighted if abs(offset - middle) <= _AGREE_WITHIN_MM)
         if agreeing < _AGREEING_SHARE * sum(weight for _, weight in weighted):
             return math.nan
         return height - usual - middle
+
+    def _placed(self) -> list[tuple[Landmark, float]]:
+        """Return the landmarks that tell where in the body an image lies, with their usual heights."""
+        facts = ((landmark, anatomy_of(landmark.name)) for landmark in self._landmarks)
+        return [
+            (landmark, known.height_mm)
+            for landmark, known in facts
+            if known.height_mm is not None and known.spread_mm <= _WIDEST_SPREAD_MM
+        ]
+
+    def _is_upside_down(self) -> bool:
+        placed = self._placed()
+        if sum(self._counts_as(landmark) for landmark, _ in placed) < _FEWEST_LANDMARKS:
+            return False
+        upright, reversed_ = (
+            _scatter([(mark.centre[2] - sign * usual, self._worth(mark)) for mark, usual in placed])
+            for sign in (1, -1)
+        )
+        return upright > 2 * reversed_ and upright - reversed_ > _BETTER_REVERSED_MM
+
+    def _worth(self, landmark: Landmark) -> float:
+        return landmark.weight * self._counts_as(landmark)
 
     def _counts_as(self, landmark: Landmark) -> float:
         """Return 1, or a half if the other side was found: what is mistaken for one is so for both."""
@@ -128,12 +153,12 @@ class Surroundings:
         return float((highest[inside] > coarse.levels[inside]).mean())
 
     def _is_credible(self, name: str) -> bool:
-        """Return whether a structure is a landmark of a certain place, and where the others expect it."""
+        """Return whether a structure is a landmark of a certain place, and the others place it there."""
         facts = anatomy_of(name)
         if not facts.is_landmark or facts.spread_mm > _WIDEST_SPREAD_MM:
             return False
         heights = [landmark.centre[2] for landmark in self._landmarks if landmark.name == name]
-        return not any(abs(self.height_offset_mm(name, z)) > _OUT_OF_PLACE_MM for z in heights)
+        return any(abs(self.height_offset_mm(name, z)) <= _OUT_OF_PLACE_MM for z in heights)
 
     def whole_agreement(self, parts: Sequence[str], coarse: ProbabilityBox) -> float:
         """Return the Dice coefficient of a mask and the union of its parts; NaN if parts are not known.
@@ -212,6 +237,12 @@ def _weighted_median(items: Sequence[tuple[float, float]]) -> float:
     values, weights = (np.array(column, dtype=np.float64) for column in zip(*sorted(items), strict=True))
     sums = np.cumsum(weights)
     return float(values[np.searchsorted(sums, sums[-1] / 2)])
+
+
+def _scatter(items: Sequence[tuple[float, float]]) -> float:
+    """Return the weighted mean distance of values from their median."""
+    middle = _weighted_median(items)
+    return sum(weight * abs(value - middle) for value, weight in items) / sum(weight for _, weight in items)
 
 
 def _raise_to(target: NDArray[np.uint8], frame: Box, source: ProbabilityBox) -> None:
