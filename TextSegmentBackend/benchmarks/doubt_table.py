@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from textsegment.doubt import Calibration, Doubt, of
+from textsegment.doubt import Calibration, Doubt, most_of, of
 from textsegment.doubt_limits import CUT_OFF_MM, LIMITS, Limit, Limits
 from textsegment.geometry import Box
 from textsegment.segmentation import MaskStatistics, StructureMask
@@ -38,6 +38,7 @@ class Row:
     statistics: MaskStatistics
     dice: float
     is_absent: bool
+    is_upside_down: bool
 
     @property
     def is_wrong(self) -> bool:
@@ -63,7 +64,13 @@ def read_rows(folder: Path) -> list[Row]:
 def _row(given: dict[str, Any]) -> Row:
     statistics = MaskStatistics(**{name: given[name] for name in _NAMES})
     return Row(
-        given["structure"], given["image"], given["person"], statistics, given["dice"], given["is_absent"]
+        given["structure"],
+        given["image"],
+        given["person"],
+        statistics,
+        given["dice"],
+        given["is_absent"],
+        "upside_down" in given["codes"],
     )
 
 
@@ -84,8 +91,7 @@ def _volume(row: Row) -> float:
 
 
 def _height(row: Row) -> float:
-    cut_off_mm = CUT_OFF_MM if row.statistics.touches_border else 0.0
-    return max(abs(row.statistics.height_offset_mm) - anatomy_of(row.structure).spread_mm - cut_off_mm, 0.0)
+    return max(abs(row.statistics.height_offset_mm) - anatomy_of(row.structure).spread_mm, 0.0)
 
 
 SIGNALS: dict[str, Callable[[Row], float]] = {
@@ -102,7 +108,7 @@ SIGNALS: dict[str, Callable[[Row], float]] = {
 
 
 LIMITED: dict[str, tuple[Callable[[Row], float], int]] = {
-    "height_mm": (_height, 1),
+    "height_mm": (lambda row: _height(row) - CUT_OFF_MM * row.statistics.touches_border, 1),
     "wrong_side": (lambda row: row.statistics.wrong_side_share, 1),
     "second_part": (_solid_second_part, 1),
     "claimed": (lambda row: row.statistics.claimed_share, 1),
@@ -235,16 +241,26 @@ def _print_reasons(rows: Sequence[Row]) -> None:
 
 def _print_changes(rows: Sequence[Row]) -> None:
     print("\n### what was done to the scan\n")
-    print("| change | good | wrong | caught | false alarms | caught with `--check` |")
-    print("|---|---|---|---|---|---|")
+    print("| change | good | wrong | caught | false alarms | caught with `--check` | images | warned of |")
+    print("|---|---|---|---|---|---|---|---|")
     for change in sorted({row.change for row in rows}):
         group = [row for row in rows if row.change == change]
         wrong = np.array([row.is_wrong for row in group])
         flags, again = (flagged(group, rows, check=check) for check in (False, True))
         print(
             f"| {change or 'none'} | {int((~wrong).sum())} | {int(wrong.sum())} | {_share(flags[wrong])} | "
-            f"{_share(flags[~wrong])} | {_share(again[wrong])} |"
+            f"{_share(flags[~wrong])} | {_share(again[wrong])} | {len({row.image for row in group})} | "
+            f"{_warned_of(group, rows)} |"
         )
+
+
+def _warned_of(group: Sequence[Row], rows: Sequence[Row]) -> int:
+    """Return of how many images as a whole the user is warned."""
+    by_image: dict[str, list[Doubt]] = {}
+    for row, doubt in zip(group, doubts(group, rows, check=False), strict=True):
+        by_image.setdefault(row.image, []).append(doubt)
+    said = {name for name, found in by_image.items() if most_of(found)}
+    return len(said | {row.image for row in group if row.is_upside_down})
 
 
 def _auc(values: NDArray[np.float64], wrong: NDArray[np.bool_]) -> float:

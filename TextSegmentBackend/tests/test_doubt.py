@@ -49,7 +49,10 @@ NONE, CHECK, ABSENT = Verdict.NONE, Verdict.CHECK, Verdict.PROBABLY_ABSENT
         ({"volume_ml": 400.0}, ["too_small"], CHECK),
         ({"volume_ml": 40.0}, ["too_small"], ABSENT),
         ({"volume_ml": 40.0, "touches_border": True}, [], NONE),
+        ({"volume_ml": 6000.0, "touches_border": True}, ["too_large"], NONE),
         ({"volume_ml": 9000.0, "touches_border": True}, ["too_large"], CHECK),
+        ({"unsure_share": 0.35, "wrong_side_share": 0.3}, ["wrong_side", "unsure"], CHECK),
+        ({"unsure_share": 0.35, "shift_agreement": 0.75}, ["unstable", "unsure"], NONE),
     ],
 )
 def test_reasons_and_verdict_of_a_left_lung(measured, codes, verdict):

@@ -35,6 +35,12 @@ def around(**blocks) -> Surroundings:
     return Surroundings(found, GRID, STEP)
 
 
+def abdomen(**blocks) -> Surroundings:
+    """Liver and bladder, 345 and 60 mm above a pelvic floor at S = -110; and other structures."""
+    liver, bladder = block((20, 20, 98), (40, 40, 119)), block((25, 20, 10), (35, 30, 17))
+    return around(liver=liver, urinary_bladder=bladder, **blocks)
+
+
 def measured(name, probability, surroundings=None, parts=(), within=None):
     return measure(name, probability, GRID, surroundings, parts, STEP, within)
 
@@ -91,14 +97,12 @@ def test_the_midline_lies_between_pairs_and_not_in_what_is_cut_off_at_the_side()
 
 
 def test_height_is_that_of_the_other_landmarks():
-    # Liver 345 mm, left kidney 270 mm and bladder 60 mm above the pelvic floor, which lies at S = -110 here.
-    liver, bladder = block((20, 20, 98), (40, 40, 119)), block((25, 20, 10), (35, 30, 17))
-    there = around(liver=liver, urinary_bladder=bladder, spleen=None)
-    kidney = block((10, 10, 80), (16, 16, 87))
+    there = abdomen(spleen=None)
+    kidney = block((10, 10, 80), (16, 16, 87))  # 270 mm above the pelvic floor
     assert measured("left kidney", kidney, there)["height_offset_mm"] == pytest.approx(0, abs=5)
     low = replace(kidney, box=Box((10, 10, 3), (16, 16, 10)))
     assert measured("left kidney", low, there)["height_offset_mm"] == pytest.approx(-231, abs=5)
-    alone = around(liver=liver)
+    alone = around(liver=block((20, 20, 98), (40, 40, 119)))
     assert math.isnan(measured("left kidney", kidney, alone)["height_offset_mm"])
     assert math.isnan(measured("lung tumor", kidney, there)["height_offset_mm"])
 
@@ -115,25 +119,41 @@ def test_landmarks_that_contradict_each_other_tell_no_height():
 
 
 def test_what_another_structure_claims_and_what_may_lie_in_it():
-    lung = block((10, 10, 10), (30, 30, 30), 200)
-    there = around(
-        heart=block((10, 10, 10), (20, 30, 30), 220), trachea=block((10, 10, 10), (30, 30, 30), 250)
+    lung = block((10, 10, 120), (30, 30, 140), 200)
+    there = abdomen(
+        heart=block((10, 10, 120), (20, 30, 140), 220), trachea=block((10, 10, 120), (30, 30, 140))
     )
     assert measured("left lung", lung, there)["claimed_share"] == pytest.approx(0.5)
     stronger = replace(lung, levels=lung.levels + 30)
     assert measured("left lung", stronger, there)["claimed_share"] == 0
-    assert math.isnan(measured("left lung", lung, around(trachea=lung))["claimed_share"])
+    assert measured("left lung", lung, abdomen(trachea=lung))["claimed_share"] == 0
 
 
-def test_landmarks_without_a_certain_place_or_out_of_it_claim_nothing():
-    """Small models take the neck for back muscles, and a salivary gland for a kidney."""
+def test_only_landmarks_that_the_others_confirm_claim():
+    """Small models take the neck for back muscles, a salivary gland for a kidney, and a heart for a brain."""
     gland = block((10, 10, 50), (20, 20, 58), 220)
     claim = replace(gland, levels=gland.levels + 30)
-    assert math.isnan(measured("left parotid gland", gland, around(aorta=claim))["claimed_share"])
-    assert measured("left parotid gland", gland, around(right_kidney=claim))["claimed_share"] == 1
+    for name in ("aorta", "right_kidney"):
+        assert math.isnan(measured("left parotid gland", gland, around(**{name: claim}))["claimed_share"])
     lungs = {"left_lung": block((5, 5, 0), (20, 40, 10)), "right_lung": block((40, 5, 0), (55, 40, 10))}
-    there = around(right_kidney=claim, heart=block((20, 20, 0), (40, 40, 8)), **lungs)
+    chest = {"heart": block((20, 20, 0), (40, 40, 8)), "trachea": block((28, 20, 10), (32, 24, 30)), **lungs}
+    there = around(right_kidney=claim, **chest)
     assert measured("left parotid gland", gland, there)["claimed_share"] == 0
+
+
+def test_an_image_that_stands_on_its_head_is_told_by_the_order_of_its_landmarks():
+    lungs = {"left_lung": block((5, 5, 0), (20, 40, 20)), "right_lung": block((40, 5, 0), (55, 40, 20))}
+    reverse = around(liver=block((20, 20, 30), (40, 40, 50)), **lungs)
+    assert reverse.is_upside_down
+    assert math.isnan(measured("trachea", block((28, 20, 0), (32, 24, 20)), reverse)["height_offset_mm"])
+    upright = abdomen()
+    assert not upright.is_upside_down
+    # What lies at one height tells nothing, and neither does what fits in neither order.
+    assert not around(
+        spleen=block((5, 5, 40), (9, 9, 50)), liver=block((20, 20, 30), (40, 40, 40))
+    ).is_upside_down
+    kidney = block((10, 10, 90), (16, 16, 96))
+    assert not around(left_kidney=kidney, trachea=block((28, 20, 70), (32, 24, 80)), **lungs).is_upside_down
 
 
 def test_a_whole_is_compared_with_the_union_of_its_parts():
@@ -209,7 +229,13 @@ def engine():
     return LocalSegmenter(tiny_model(network=network), device="cpu", precision="fp32", threads=1), network
 
 
-def test_landmarks_are_decoded_once_a_scan_and_cost_no_encoding(engine):
+@pytest.fixture
+def believed(monkeypatch):
+    """Let every landmark claim: those of random weights lie anywhere, so that none confirms another."""
+    monkeypatch.setattr(Surroundings, "_is_credible", lambda *_: True)
+
+
+def test_landmarks_are_decoded_once_a_scan_and_cost_no_encoding(engine, believed):
     segmenter, network = engine
     encoder, volume = segmenter.model.text_encoder, phantom()
     names = segmenter.info().structures["CT"]
@@ -239,7 +265,7 @@ def test_what_is_measured_does_not_depend_on_what_else_is_asked(engine):
         assert close(one, mask.statistics)
 
 
-def test_a_region_decodes_no_landmarks_and_uses_those_that_are_there(engine):
+def test_a_region_decodes_no_landmarks_and_uses_those_that_are_there(engine, believed):
     segmenter, _ = engine
     volume = phantom(seed=1)
     effort = Effort(Box((10, 8, 8), (60, 44, 40)))
@@ -250,6 +276,14 @@ def test_a_region_decodes_no_landmarks_and_uses_those_that_are_there(engine):
     assert not math.isnan(
         segmenter.segment(volume, ["liver"], effort=effort)["liver"].statistics.claimed_share
     )
+
+
+def test_an_image_that_stands_on_its_head_is_said_to(engine, monkeypatch):
+    segmenter, _ = engine
+    monkeypatch.setattr(Surroundings, "_is_upside_down", lambda _: True)
+    for _ in range(2):
+        warnings = segmenter.segment(phantom(seed=2), ["liver"]).warnings
+        assert [warning.code for warning in warnings if hasattr(warning, "code")].count("upside_down") == 1
 
 
 def test_in_the_orientation_for_the_spine_no_landmarks_are_decoded():

@@ -22,7 +22,7 @@ class LocalJob:
         on_event: Callback that is told of each finished mask.
         cancel: Token that cancels the job.
         masks: Finished masks, keyed by prompt.
-        warnings: Warnings from the preparation of the canonical image.
+        warnings: Warnings from the preparation of the canonical image, and from its landmarks.
         midline_mm: R coordinate of the midline of the body, in millimetres; None if it was not looked for.
     """
 

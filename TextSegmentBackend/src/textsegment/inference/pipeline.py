@@ -92,6 +92,7 @@ class Pipeline:
                 second = [(probability,) for probability in probabilities]
             self._finish(job, scan, group, found, second, context)
         job.midline_mm = context.midline_mm
+        job.warnings += context.warnings
         if to_encode:
             self.keep_timings()
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+from textsegment.caution import Caution
 from textsegment.inference.accumulate import ProbabilityBox
 from textsegment.inference.features import PreparedScan
 from textsegment.inference.image.grid import box_on
@@ -51,6 +52,13 @@ class MaskContext:
         if surroundings is None or math.isnan(surroundings.midline_mm):
             return None
         return surroundings.midline_mm
+
+    @property
+    def warnings(self) -> tuple[Caution, ...]:
+        """What the landmarks tell about the whole image."""
+        surroundings = self._look()
+        is_upside_down = surroundings is not None and surroundings.is_upside_down
+        return (Caution("upside_down"),) if is_upside_down else ()
 
     def add(self, found: dict[str, ProbabilityBox | None]) -> None:
         """Keep what was decoded on the coarse grid."""
