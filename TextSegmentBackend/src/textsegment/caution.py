@@ -103,8 +103,8 @@ _PHRASES = {
     "not_judged": "Not judged, since the weights are not calibrated: {reasons}.",
     "mostly_doubtful": "Most results look doubtful ({count} of {total}): check modality, unit and "
     "orientation.",
-    "upside_down": "The structures lie in reverse order from head to feet: the image seems to be upside down, "
-    "so check its orientation.",
+    "upside_down": "The structures lie in reverse order from head to feet: the image seems to be upside "
+    "down, so check its orientation.",
     "edits_disagree": "Edits contradict each other in {count} voxels: the last one counts.",
     "edits_by_shape": "The edits were carried on by their shape alone, without looking at the image.",
     "by_nninteractive": "The edits were carried on by an nnInteractive server, whose weights have these "

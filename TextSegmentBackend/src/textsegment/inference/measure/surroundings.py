@@ -29,8 +29,8 @@ _OUT_OF_PLACE_MM = 200
 # some of them are not what they seem, such as kidneys that were seen in a head.
 _AGREE_WITHIN_MM = 120
 _AGREEING_SHARE = 2 / 3
-# An image stands on its head if its landmarks, read that way, lie where they should: by so many millimetres and
-# so many times closer. One that is not what it seems, such as a kidney in a neck, fits in neither order.
+# An image stands on its head if its landmarks, read that way, lie so many millimetres and so many times
+# closer to where they should. One that is not what it seems, a kidney in a neck, fits in neither order.
 _BETTER_REVERSED_MM = 40
 _TIMES_BETTER_REVERSED = 4
 
@@ -87,8 +87,8 @@ class Surroundings:
             height: S coordinate of its centre in millimetres.
 
         Returns:
-            Millimetres, negative below; NaN if its usual height is unknown, or if there are too few landmarks,
-            they contradict each other, or the image stands on its head.
+            Millimetres, negative below; NaN if its usual height is unknown, there are too few landmarks, they
+            contradict each other, or the image stands on its head.
         """
         usual = anatomy_of(name).height_mm
         others = [
