@@ -74,3 +74,45 @@ def test_doubt_is_shown_in_words_and_can_be_filtered(doubted: Watched, tmp_path)
     assert [row.is_visible() for row in (left, right, spleen)] == [True, False, False]
     page.uncheck("#doubtful")
     assert right.is_visible()
+
+
+def test_rows_are_sorted_by_doubt_volume_and_name(doubted: Watched, tmp_path):
+    """By clicks and by the keyboard; a third time they are as asked for again, and files are always so."""
+    path = tmp_path / "phantom.nii"
+    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
+    page = doubted.open()
+    drop(page, path)
+    page.uncheck("#tidy")
+    asked = ["right kidney", "spleen", "left kidney", "liver"]
+    ask(page, ", ".join(asked))
+    wait_for_masks(page, 4)
+
+    def shown() -> list[str]:
+        return page.eval_on_selector_all("#rows tr", "(rows) => rows.map((row) => row.dataset.structure)")
+
+    def sorted_as() -> list[str | None]:
+        return [page.get_attribute(f"#heads th:nth-child({n})", "aria-sort") for n in (3, 4, 5)]
+
+    assert shown() == asked
+    page.click('button[data-sort="doubt"]')
+    assert set(shown()[:2]) == {"left kidney", "liver"}  # unsure, and too small
+    assert sorted_as() == [None, None, "descending"]
+    assert page.locator("#rows .flag").count() == 2
+    page.focus('button[data-sort="name"]')
+    page.keyboard.press("Enter")
+    assert shown() == sorted(asked)
+    assert sorted_as() == ["ascending", None, None]
+    page.keyboard.press("Space")
+    assert shown() == sorted(asked, reverse=True)
+    page.click('button[data-sort="volume"]')
+    assert shown()[-1] == "spleen"  # not found
+    page.click('button[data-sort="volume"]')
+    assert shown()[0] == "spleen"
+    found = read_seg_nrrd(saved(page, "#save_slicer", tmp_path / "sorted.seg.nrrd"))
+    assert [mask.structure for mask in found] == asked
+    page.click('button[data-sort="volume"]')
+    assert shown() == asked
+    ask(page, "left kidney, rib")
+    page.click('button[data-sort="name"]')
+    page.wait_for_selector("#segment:visible")
+    assert shown() == sorted(shown())

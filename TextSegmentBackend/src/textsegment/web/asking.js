@@ -94,7 +94,8 @@ export class Asking {
     if (runs) {
       const note = document.createElement("small");
       note.textContent = told;
-      item.append(`${term.term} → ${shortened(term.prompts)}`, note);
+      item.append(`${term.term} → ${shortened(term.prompts)}`);
+      if (told) item.append(note);
       return item;
     }
     item.append(`${term.term}: ${told || say("Not found.")} `);

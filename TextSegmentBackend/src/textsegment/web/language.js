@@ -49,6 +49,7 @@ export function translate(root) {
   document.documentElement.lang = IS_GERMAN ? "de" : "en";
   for (const element of root.querySelectorAll("[data-say]")) element.textContent = say(element.dataset.say);
   for (const element of root.querySelectorAll("[data-hint]")) element.placeholder = say(element.dataset.hint);
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 }
 
 function written(value, digits) {

@@ -11,6 +11,7 @@ import { Problem } from "./problem.js";
 import { Server } from "./protocol/server.js";
 import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
+import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
 import { Pen } from "./view/pen.js";
 import { windowNamed, windowsOf } from "./view/windows.js";
@@ -18,10 +19,13 @@ import { Viewer } from "./view/viewer.js";
 
 const find = (id) => document.getElementById(id);
 const server = new Server();
-const state = { scan: null, volume: null, provenance: {}, job: null, warnings: [], unsaved: false };
-const viewer = new Viewer({ axial: find("axial"), coronal: find("coronal"), sagittal: find("sagittal") }, showPlace);
-const results = new Results(find("rows"), {
-  onGo: (index) => viewer.moveTo(index),
+const state = { scan: null, volume: null, provenance: {}, warnings: [], unsaved: false };
+const viewer = new Viewer(find("planes"), { onMove: showPlace, onWindow: () => { find("window").value = ""; } });
+const results = new Results(find("table"), {
+  onGo: (index) => {
+    viewer.moveTo(index);
+    find("axial").scrollIntoView(); // below the table, where the page is narrow
+  },
   onEdit: (structure) => correct(structure),
   onChange: showResults,
   axis: () => state.volume.grid.axes[2].axis,
@@ -33,6 +37,9 @@ const pen = new Pen({
   isErasing: () => find("pen").elements.tool.value === "erase",
   radiusMm: () => Number(find("radius").value) / 2,
   correct: carry,
+});
+const running = new Running({
+  progress: find("progress"), bar: find("bar"), stage: find("stage"), cancel: find("cancel"), start: find("segment"), waiting: [find("apply")],
 });
 const asking = new Asking(
   { text: find("text"), terms: find("terms"), segment: find("segment") },
@@ -81,14 +88,22 @@ function listen() {
   });
   find("sample").addEventListener("click", () => guarded(openSample));
   find("browse").addEventListener("click", () => guarded(() => browsing.open()));
-  find("modality").addEventListener("change", () => guarded(() => use(find("modality").value, "chosen by you")));
+  find("modality").addEventListener("change", () => guarded(async () => {
+    if (mayForget()) await use(find("modality").value, "chosen by you");
+    else find("modality").value = state.volume.modality;
+  }));
   find("window").addEventListener("change", () => setWindow(find("window").value));
   find("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    guarded(segment);
+    if (!running.isBusy) guarded(segment);
+  });
+  find("text").addEventListener("keydown", (event) => {
+    // A line for each name may be pasted; Enter asks, as in a field of one line.
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    event.preventDefault();
+    find("ask").requestSubmit();
   });
   find("doubtful").addEventListener("change", () => { results.doubtfulOnly = find("doubtful").checked; });
-  find("cancel").addEventListener("click", () => state.job?.abort());
   find("undo").addEventListener("click", () => pen.undo());
   find("apply").addEventListener("click", () => guarded(() => pen.apply()));
   find("done").addEventListener("click", () => correct(""));
@@ -112,35 +127,43 @@ async function openSample() {
 }
 
 async function take(scan, name) {
-  state.job?.abort();
+  if (!mayForget()) return;
   state.scan = scan;
   const { code, source } = guessModality(scan, name);
   find("modality").value = code;
   await use(code, { file: "said by the files", name: "by its name", values: "by its values" }[source]);
-  find("drop").classList.add("small");
+  find("work").classList.remove("empty");
   find("controls").hidden = false;
   find("planes").hidden = false;
   viewer.draw();
   find("text").focus();
 }
 
+/** Whether corrections that were not saved, if there are any, may go with the scan. */
+function mayForget() {
+  return !(state.unsaved || pen.hasStrokes) || confirm(say("Corrections that are not saved would be lost. Go on?"));
+}
+
 /** Take the scan as one of a modality; masks of another are forgotten. */
 async function use(modality, reason) {
+  running.abort();
   state.volume = new Volume(state.scan.grid, state.scan.voxels, modality);
   find("reason").textContent = say(reason);
   correct("");
   results.clear();
+  state.unsaved = false;
   warn(state.scan.warnings);
   viewer.show(state.volume, shown);
   const windows = windowsOf(modality);
-  find("window").replaceChildren(...windows.map((name) => new Option(say(name), name)));
+  find("window").replaceChildren(...windows.map((name) => new Option(say(name), name)), new Option(say("set by hand"), ""));
+  find("window").lastChild.hidden = true;
   setWindow(windows[0]);
   await asking.resolve();
 }
 
 function setWindow(name) {
   viewer.window = windowNamed(name, state.volume.voxels);
-  viewer.draw();
+  find("window").value = name;
 }
 
 async function segment() {
@@ -151,29 +174,13 @@ async function segment() {
   const kept = wanted.filter((name) => results.get(name)?.edited);
   const prompts = wanted.filter((name) => !kept.includes(name));
   if (!prompts.length) throw new Problem("prompt_invalid", "All of these are corrected, and stay as they are.");
-  const done = await run((on, signal) => server.segment(state.volume, prompts, find("tidy").checked, on, signal));
+  const { volume } = state;
+  const done = await running.run((on, signal) => server.segment(volume, prompts, find("tidy").checked, on, signal), (mask) => {
+    if (state.volume === volume) results.add(mask); // else another scan was opened meanwhile
+  });
   state.provenance = done.provenance;
   const left = kept.map((name) => new Caution("kept_corrected", "{structure} is kept as it was corrected.", { structure: name }));
   warn([...state.scan.warnings, ...done.warnings, ...left]);
-}
-
-/** Run a job, with its progress shown, until it ends or is cancelled. */
-async function run(job) {
-  state.job = new AbortController();
-  busy(true);
-  try {
-    return await job({
-      queued: (position) => showProgress(0, `${position} ${say("jobs before this one")}`),
-      estimated: (patches, seconds) => {
-        if (seconds !== null) showProgress(0, `${say("about")} ${Math.max(1, Math.round(seconds))} s`);
-      },
-      progress: (fraction, stage) => showProgress(fraction, say(stage)),
-      mask: (mask) => results.add(mask),
-    }, state.job.signal);
-  } finally {
-    state.job = null;
-    busy(false);
-  }
 }
 
 function showResults() {
@@ -200,6 +207,8 @@ function correct(structure) {
   const left = results.get(before)?.mask;
   if (left?.isEmpty && left.prompt === null && before !== structure) results.remove(before);
   find("pen").hidden = !structure;
+  if (structure) find("axial").scrollIntoView();
+  find("planes").classList.toggle("drawing", Boolean(structure));
   find("pen_structure").textContent = structure;
   viewer.draw();
 }
@@ -214,7 +223,7 @@ function drawNew(name) {
 
 async function carry(drawing) {
   const found = [];
-  await run((on, signal) => server.correct(state.volume, drawing, { ...on, mask: (mask) => found.push(mask) }, signal));
+  await running.run((on, signal) => server.correct(state.volume, drawing, on, signal), (mask) => found.push(mask));
   const [mask] = found;
   mask.prompt = drawing.mask.prompt;
   // Those about the image stand above the table.
@@ -225,10 +234,15 @@ async function carry(drawing) {
 }
 
 function onKey(event) {
-  if (event.key === "Escape" && !find("browser").open) state.job?.abort();
-  const isTyping = ["INPUT", "SELECT"].includes(event.target.tagName) && event.target.type !== "radio" && event.target.type !== "range";
-  if (!pen.structure || isTyping) return;
-  if ((event.ctrlKey || event.metaKey) && event.key === "z") pen.undo();
+  if (event.key === "Escape" && !find("browser").open) running.abort();
+  const isTyping = ["INPUT", "SELECT", "TEXTAREA"].includes(event.target.tagName) && !["radio", "range", "checkbox"].includes(event.target.type);
+  if (isTyping || !state.volume || find("browser").open) return;
+  const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
+  const preset = isPlain && windowsOf(state.volume.modality)[Number(event.key) - 1];
+  if (preset) setWindow(preset);
+  else if (!pen.structure) return;
+  else if ((event.ctrlKey || event.metaKey) && event.key === "z") pen.undo();
+  else if (!isPlain) return;
   else if (event.key === "d") find("pen").elements.tool.value = "draw";
   else if (event.key === "e") find("pen").elements.tool.value = "erase";
   else return;
@@ -242,19 +256,7 @@ async function saveAs(format) {
     volume, window: viewer.window, warnings: state.warnings, grid: volume.grid, results: results.toSave(), provenance, source: scan.source, modality: volume.modality, server,
     maker: { model: String(provenance.model ?? info.model), software: info.software },
   });
-  state.unsaved = false;
-}
-
-function busy(is) {
-  find("progress").hidden = !is;
-  find("cancel").hidden = !is;
-  find("segment").hidden = is;
-  find("apply").disabled = is;
-}
-
-function showProgress(fraction, stage) {
-  find("bar").value = fraction;
-  find("stage").textContent = stage;
+  if (!["report", "statistics"].includes(format)) state.unsaved = false;
 }
 
 function showPlace(index) {

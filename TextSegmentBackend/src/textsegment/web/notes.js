@@ -29,6 +29,11 @@ export function notesOn(mask, edited) {
   ];
 }
 
+/** The verdict of the server on a mask, in the language of the user. */
+export function verdictWord({ statistics: { verdict } }) {
+  return say(PREFIXES[verdict] ?? verdict);
+}
+
 /** The description of a structure in a DICOM object: at most 1024 characters of ASCII, in English. */
 export function descriptionOf(mask, edited, ...remarks) {
   const notes = [...verdictOn(mask, edited, String, String), ...mask.warnings].map(String);

@@ -38,6 +38,7 @@ export class Opening {
         this.#ask(problem.choices);
         return;
       }
+      if (this.#files !== files) return; // others were chosen while these were read
       if (number === null) this.question.hidden = true;
       await this.onScan(scan, files[0].name);
     });

@@ -1,6 +1,6 @@
 /** Results as tables and as a page with pictures, made in the browser; nothing on them is about the patient. */
 
-import { say, tell } from "./language.js";
+import { say, sayNumber, tell } from "./language.js";
 import { notesOn } from "./notes.js";
 import { drawMask, drawSlice, Plane } from "./view/planes.js";
 
@@ -41,9 +41,9 @@ export function reportPage({ volume, window, results, provenance, warnings }) {
 function about(volume, window, { mask, color, edited }) {
   const { volume_ml: ml, mean_confidence: sure, mean_intensity: intensity } = mask.statistics;
   const figures = [
-    mask.isEmpty ? "" : `${ml.toFixed(ml < 10 ? 2 : 0)} ml`,
-    sure === null ? "" : `${say("Sure")}: ${Math.round(100 * sure)} %`,
-    intensity === null ? "" : `${say("Mean value")}: ${intensity.toFixed(1)}${volume.modality === "CT" ? " HU" : ""}`,
+    mask.isEmpty ? "" : `${sayNumber(ml, ml < 10 ? 2 : 0)} ml`,
+    sure === null ? "" : `${say("Confidence")}: ${Math.round(100 * sure)} %`,
+    intensity === null ? "" : `${say("Mean value")}: ${sayNumber(intensity, 1)}${volume.modality === "CT" ? " HU" : ""}`,
   ];
   const text = [
     tag("h2", mask.structure), tag("p", figures.filter(Boolean).join(" · ")), tag("p", notesOn(mask, edited).join(" ")),

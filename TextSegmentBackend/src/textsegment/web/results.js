@@ -1,7 +1,8 @@
 /** The table of masks: eye, colour, name, what to know about each, millilitres, confidence. */
 
-import { say } from "./language.js";
-import { isDoubtful, notesOn } from "./notes.js";
+import { say, sayNumber } from "./language.js";
+import { isDoubtful, notesOn, verdictWord } from "./notes.js";
+import { Sorting } from "./sorting.js";
 
 const COLORS = [
   [230, 85, 75], [86, 160, 211], [120, 190, 90], [240, 190, 70], [170, 120, 200], [90, 200, 190], [240, 130, 180],
@@ -14,14 +15,15 @@ export class Results {
   #doubtfulOnly = false;
 
   /**
-   * @param {HTMLTableSectionElement} body Where the rows go.
+   * @param {HTMLTableElement} table Its body is where the rows go; its head sorts them.
    * @param {(index: number[]) => void} onGo Called with the voxel to look at when a structure is clicked.
    * @param {(structure: string) => void} onEdit Called when a structure is to be drawn in.
    * @param {() => void} onChange Called when something is shown or hidden.
    * @param {() => number} axis Voxel axis along which the largest slice is looked for.
    */
-  constructor(body, { onGo, onEdit, onChange, axis }) {
-    this.body = body;
+  constructor(table, { onGo, onEdit, onChange, axis }) {
+    [this.body] = table.tBodies;
+    this.sorting = new Sorting(table.tHead, () => this.#arrange());
     Object.assign(this, { onGo, onEdit, onChange, axis });
   }
 
@@ -46,6 +48,7 @@ export class Results {
     if (earlier) earlier.element.replaceWith(row.element);
     else this.body.append(row.element);
     this.#rows.set(mask.structure, row);
+    this.#arrange();
     this.#filter();
     this.onChange();
   }
@@ -83,6 +86,13 @@ export class Results {
     return this.#rows.size === 0;
   }
 
+  /** Rows in their order; those that stand right are not moved, so that none loses the focus. */
+  #arrange() {
+    this.sorting.arranged(this.#rows.values()).forEach(({ element }, n) => {
+      if (this.body.rows[n] !== element) this.body.insertBefore(element, this.body.rows[n] ?? null);
+    });
+  }
+
   #filter() {
     const only = this.#doubtfulOnly && this.hasDoubt;
     for (const row of this.#rows.values()) row.element.hidden = only && !isDoubtful(row.mask, row.edited);
@@ -106,17 +116,27 @@ export class Results {
     const about = document.createElement("small");
     about.textContent = notesOn(mask, edited).join(" ");
     about.classList.toggle("warn", isDoubtful(mask, edited) || mask.isEmpty || mask.statistics.touches_border);
-    row.append(cell(eye), cell(swatch(color)), cell(go, about), cell(amount(mask)), cell(confidence(mask)), cell(edit));
+    row.append(cell(eye), cell(swatch(color)), cell(go, about), cell(amount(mask)), cell(...flag(mask, edited), confidence(mask)), cell(edit));
     return row;
   }
 }
 
 function amount({ isEmpty, statistics }) {
-  return isEmpty ? "" : `${statistics.volume_ml.toFixed(statistics.volume_ml < 10 ? 1 : 0)} ml`;
+  return isEmpty ? "" : `${sayNumber(statistics.volume_ml, statistics.volume_ml < 10 ? 1 : 0)} ml`;
 }
 
 function confidence({ isEmpty, statistics }) {
   return isEmpty || statistics.mean_confidence === null ? "" : `${Math.round(100 * statistics.mean_confidence)} %`;
+}
+
+/** The verdict as a sign, for whoever looks over many rows. */
+function flag(mask, edited) {
+  if (!isDoubtful(mask, edited)) return [];
+  const sign = document.createElement("span");
+  sign.className = mask.statistics.verdict === "check" ? "flag" : "flag absent";
+  sign.textContent = mask.statistics.verdict === "check" ? "!" : "?";
+  sign.title = verdictWord(mask);
+  return [sign];
 }
 
 function swatch(color) {

@@ -1,5 +1,6 @@
 /** Three linked planes of a scan with its masks: crosshair, wheel, window, letters. */
 
+import { Frame } from "./frame.js";
 import { Plane, PLANES, drawMask, drawSlice } from "./planes.js";
 
 /** The three planes in their canvases. */
@@ -8,19 +9,39 @@ export class Viewer {
   #volume = null;
   #shown = () => [];
   #waiting = false;
+  #window = { level: 40, width: 400 };
 
   /**
-   * @param {Record<string, HTMLElement>} frames Element of each plane, with a canvas and an output for the slice.
-   * @param {(index: number[]) => void} onMove Called with the voxel under the crosshair when it moves.
+   * @param {HTMLElement} parent Has an element for each plane, by its name: with a canvas, an output for the slice, a
+   *     range to choose it, and a place for the window.
+   * @param {object} page `onMove(index)`, called with the voxel under the crosshair when it moves, and `onWindow()`,
+   *     when the window changes.
    */
-  constructor(frames, onMove) {
-    this.onMove = onMove;
-    this.window = { level: 40, width: 400 };
+  constructor(parent, { onMove, onWindow }) {
+    Object.assign(this, { parent, onMove, onWindow });
     /** What the left button does instead of moving the crosshair: `down`, `move` and `up`, with plane, slice and pixel. */
     this.tool = null;
     this.cursor = [0, 0, 0];
-    this.#views = Object.keys(PLANES).map((name) => new View(name, frames[name], this));
-    new ResizeObserver(() => this.draw()).observe(frames.axial);
+    this.#views = Object.keys(PLANES).map((name) => new View(name, parent.querySelector(`#${name}`), this));
+    new ResizeObserver(() => this.draw()).observe(parent);
+  }
+
+  /** The values between black and white: `level` in their middle, and `width`. */
+  get window() {
+    return this.#window;
+  }
+
+  set window(window) {
+    this.#window = window;
+    this.onWindow();
+    this.draw();
+  }
+
+  /** Show one plane alone, or all again. */
+  enlarge(name) {
+    if (this.parent.dataset.alone === name) delete this.parent.dataset.alone;
+    else this.parent.dataset.alone = name;
+    this.draw();
   }
 
   /**
@@ -60,11 +81,14 @@ class View {
   #plane = null;
   #picture = null;
   #buffer = document.createElement("canvas");
+  #frame = new Frame();
 
   constructor(name, frame, viewer) {
     this.name = name;
     this.canvas = frame.querySelector("canvas");
     this.caption = frame.querySelector("output");
+    this.levels = frame.querySelector("small");
+    this.slider = frame.querySelector("input");
     this.letters = frame.querySelectorAll("[data-side]");
     this.#listen(viewer);
   }
@@ -74,6 +98,8 @@ class View {
     this.#buffer.width = this.#plane.width;
     this.#buffer.height = this.#plane.height;
     this.#picture = new ImageData(this.#plane.width, this.#plane.height);
+    this.#frame.reset();
+    this.slider.max = this.#plane.slices;
     for (const letter of this.letters) letter.textContent = this.#plane.letters[letter.dataset.side];
   }
 
@@ -83,28 +109,16 @@ class View {
     drawSlice(this.#picture, volume, plane, slice, window);
     for (const { mask, color } of shown) drawMask(this.#picture, mask, plane, slice, color);
     this.#buffer.getContext("2d").putImageData(this.#picture, 0, 0);
-    const place = this.#fit();
+    if (!this.canvas.clientWidth) return; // another plane is shown alone
+    const place = this.#frame.place(this.canvas, plane);
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.drawImage(this.#buffer, place.left, place.top, place.width, place.height);
     this.#drawCrosshair(context, place, plane.pixelOf(cursor));
     this.caption.value = `${slice + 1} / ${plane.slices}`;
-  }
-
-  #fit() {
-    const { clientWidth, clientHeight } = this.canvas;
-    const ratio = devicePixelRatio || 1;
-    const [width, height] = [Math.round(clientWidth * ratio), Math.round(clientHeight * ratio)];
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
-    }
-    const { pixel } = this.#plane;
-    const [mmX, mmY] = [this.#plane.width * pixel[0], this.#plane.height * pixel[1]];
-    const scale = Math.min(width / mmX, height / mmY);
-    return {
-      left: (width - mmX * scale) / 2, top: (height - mmY * scale) / 2, width: mmX * scale, height: mmY * scale, ratio,
-    };
+    this.slider.value = slice + 1;
+    const digits = window.width < 20 ? 2 : 0;
+    this.levels.textContent = `W ${window.width.toFixed(digits)}  L ${window.level.toFixed(digits)}`;
   }
 
   #drawCrosshair(context, place, [x, y]) {
@@ -124,9 +138,20 @@ class View {
 
   #listen(viewer) {
     const { canvas } = this;
+    this.slider.addEventListener("input", () => {
+      const index = [...viewer.cursor];
+      index[this.#plane.axis] = Number(this.slider.value) - 1;
+      viewer.moveTo(index);
+    });
+    const place = () => this.#frame.place(canvas, this.#plane);
+    const zoom = (direction, x = canvas.clientWidth / 2, y = canvas.clientHeight / 2) => {
+      const now = place();
+      this.#frame.zoom(direction, [x * now.ratio, y * now.ratio], now);
+      viewer.draw();
+    };
     const point = (event, phase) => {
       if (!this.#plane) return;
-      const place = this.#fit();
+      const place = this.#frame.place(canvas, this.#plane);
       const x = Math.floor(((event.offsetX * place.ratio - place.left) / place.width) * this.#plane.width);
       const y = Math.floor(((event.offsetY * place.ratio - place.top) / place.height) * this.#plane.height);
       const slice = viewer.cursor[this.#plane.axis];
@@ -147,8 +172,14 @@ class View {
         viewer.window = {
           level: level + (event.clientY - y) * unit, width: Math.max(width + (event.clientX - x) * unit, 1e-6),
         };
+      } else if (event.buttons & 4) {
+        const now = place();
+        this.#frame.pan([event.movementX * now.ratio, event.movementY * now.ratio], now);
         viewer.draw();
       } else if (event.buttons & 1) point(event, "move");
+    });
+    canvas.addEventListener("dblclick", () => {
+      if (!viewer.tool) viewer.enlarge(this.name);
     });
     canvas.addEventListener("pointerup", (event) => {
       if (event.button === 0) point(event, "up");
@@ -156,13 +187,21 @@ class View {
     canvas.addEventListener("contextmenu", (event) => event.preventDefault());
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
-      this.#step(viewer, Math.sign(event.deltaY));
+      if (event.ctrlKey) zoom(-Math.sign(event.deltaY), event.offsetX, event.offsetY);
+      else this.#step(viewer, Math.sign(event.deltaY));
     }, { passive: false });
     canvas.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
       const step = { ArrowUp: -1, PageUp: -5, ArrowDown: 1, PageDown: 5 }[event.key];
-      if (!step) return;
+      if (step) this.#step(viewer, step);
+      else if (event.key === "+") zoom(1);
+      else if (event.key === "-") zoom(-1);
+      else if (event.key === "0") {
+        this.#frame.reset();
+        viewer.draw();
+      } else if (event.key === "f") viewer.enlarge(this.name);
+      else return;
       event.preventDefault();
-      this.#step(viewer, step);
     });
   }
 
