@@ -112,7 +112,7 @@ export const GERMAN = {
   "A DICOM file is damaged.": "Eine DICOM-Datei ist beschädigt.",
   "The DICOM images are compressed in a way that this page does not read.":
     "Die DICOM-Bilder sind so komprimiert, dass diese Seite sie nicht liest.",
-  "This server lacks what decodes these DICOM images:": "Diesem Server fehlt, was diese DICOM-Bilder dekodiert:",
+  "This server lacks what decodes these DICOM images: {kind}.": "Diesem Server fehlt, was diese DICOM-Bilder dekodiert: {kind}.",
   "The DICOM images are scaled by a table, which this page does not read.":
     "Die DICOM-Bilder sind durch eine Tabelle skaliert, die diese Seite nicht liest.",
   "A DICOM file does not hold the pixels that it announces.": "Einer DICOM-Datei fehlen Pixel, die sie ankündigt.",

@@ -1,6 +1,5 @@
 /** Frames of compressed DICOM images (PS3.5 annex A.4): told apart here, decoded in a worker. */
 
-import { say } from "../language.js";
 import { Problem } from "../problem.js";
 
 const KINDS = {
@@ -98,7 +97,7 @@ function damaged() {
 
 function missing(kind) {
   return new Problem(
-    "input_unreadable", `${say("This server lacks what decodes these DICOM images:")} ${kind}.`,
-    "Export them uncompressed; who runs the server can add it (tools/web_assets.py).",
+    "input_unreadable", "This server lacks what decodes these DICOM images: {kind}.",
+    "Export them uncompressed; who runs the server can add it (tools/web_assets.py).", { values: { kind } },
   );
 }

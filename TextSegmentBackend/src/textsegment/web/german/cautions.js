@@ -13,6 +13,9 @@ export const CAUTIONS = {
   mostly_doubtful:
     "Die meisten Ergebnisse wirken zweifelhaft ({count} von {total}): prüfen Sie Modalität, Einheit und Orientierung.",
   kept_corrected: "{structure} bleibt, wie es korrigiert wurde.",
+  upside_down:
+    "Die Strukturen liegen von Kopf bis Fuß in umgekehrter Reihenfolge: das Bild steht offenbar auf dem Kopf, prüfen Sie "
+    + "seine Orientierung.",
   required_not_found: "Die Vorlage verlangt sie, und sie wurde nicht gefunden.",
   said_in_file: "{note}",
   said: "{sentence}",
