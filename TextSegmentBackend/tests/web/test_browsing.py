@@ -9,6 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
+import slicerio
 from watched_page import Watched, ask, drop, phantom_of, saved, wait_for_masks
 
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
@@ -76,7 +77,12 @@ def test_label_map_is_read_by_others_and_never_loses_a_voxel(page, tmp_path):
     page.wait_for_selector("#problem:visible")  # liver and left kidney overlap
     page.uncheck('tr[data-structure="liver"] input')
     image = sitk.ReadImage(saved(page, "#save_labels", tmp_path / "labels.nii.gz"))
-    masks = read_seg_nrrd(saved(page, "#save_slicer", tmp_path / "masks.seg.nrrd"))
+    path = saved(page, "#save_slicer", tmp_path / "masks.seg.nrrd")
+    masks = read_seg_nrrd(path)
+    by_slicer = slicerio.read_segmentation(str(path))
+    assert [one["name"] for one in by_slicer["segments"]] == [mask.structure for mask in masks]
+    counts = [int((by_slicer["voxels"] == one["labelValue"]).sum()) for one in by_slicer["segments"]]
+    assert counts == [int(mask.mask.sum()) for mask in masks]
     labels = sitk.GetArrayFromImage(image).transpose(2, 1, 0)
     for number, name in enumerate(("left kidney", "right kidney"), start=1):
         np.testing.assert_array_equal(labels == number, masks.full_mask(name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
@@ -117,6 +118,11 @@ def test_the_page_writes_what_the_package_writes(doubted: Watched, tmp_path, kin
     found = read_dicom_seg(files["seg"], geometry=scan.volume.geometry, source=scan.source)
     for mask in found:
         np.testing.assert_array_equal(found.full_mask(mask.structure), expected.full_mask(mask.structure))
+    by_others = {
+        description.segment_label: int(pixels.sum())
+        for pixels, _, description in hd.seg.segread(files["seg"]).iter_segments()
+    }
+    assert by_others == {mask.structure: int(mask.mask.sum()) for mask in expected if mask.mask.any()}
     sent = page.evaluate("window.sent")
     assert not any("cret" in body or "SECRET" in body for body in sent)
     assert any(body.startswith("TSO1") for body in sent)
