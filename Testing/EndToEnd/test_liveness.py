@@ -6,7 +6,7 @@ from textsegment.client.remote import RemoteSegmenter
 
 
 def test_nothing_of_a_run_is_computed_on_the_gui_thread(hands, volume_node, monkeypatch):
-    from TextSegmentLib.scene import finding
+    from TextSegmentLib.scene.run import finding
     from TextSegmentLib.scene.volume_node import VolumeSource
 
     hands.ui.inputSelector.setCurrentNode(volume_node)

@@ -80,7 +80,7 @@ def measure_laid_together():
     from cases import Blocks
     from textsegment.vocabulary.structures import known_in
     from TextSegmentLib.logic import TextSegmentLogic
-    from TextSegmentLib.scene.results import Results
+    from TextSegmentLib.scene.results.results import Results
 
     longest_ms = 0.0
 

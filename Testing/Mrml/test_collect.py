@@ -15,7 +15,7 @@ from TextSegmentLib import settings
 from TextSegmentLib.collect.case import CollectedCase
 from TextSegmentLib.collect.pseudonym import patient_of, pseudonym
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.results.results import Results
 
 NAMES = ("liver", "left kidney", "aorta")
 

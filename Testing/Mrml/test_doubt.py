@@ -8,7 +8,7 @@ from doubtful import Doubtful, WithStrays
 from textsegment.doubt import Doubt, Verdict
 from textsegment.testing import FakeSegmenter, ball, phantom
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene.doubt_tags import doubt_from_tags
+from TextSegmentLib.scene.segment.doubt_tags import doubt_from_tags
 
 ODD = {"liver": {"second_part_share": 0.7, "part_count": 2, "second_part_distance_mm": 40.0}}
 

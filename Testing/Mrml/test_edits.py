@@ -18,8 +18,8 @@ from cases import (
 )
 from textsegment.testing import phantom
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene.content import LabelImage
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.segment.content import LabelImage
 from vtk.util import numpy_support
 
 STRUCTURES = ["liver", "aorta", "heart", "spleen"]

@@ -8,7 +8,7 @@ from cases import names, to_the_end, volume_node
 from textsegment.errors import BusyError, EngineLostError, InputError, ServerUnreachableError
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene import run as run_module
+from TextSegmentLib.scene.run import run as run_module
 
 
 class Gated(FakeSegmenter):

@@ -9,7 +9,7 @@ from TextSegmentLib.history.history import history_of
 from TextSegmentLib.history.packed_mask import PackedMask, changes_between
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene.record import SegmentRecord
+from TextSegmentLib.scene.segment.record import SegmentRecord
 from vtk.util import numpy_support
 
 

@@ -5,7 +5,7 @@ import slicer
 from cases import erase_a_voxel, labelmap, matrix, names, row_of, segment, to_the_end, volume_node
 from textsegment.testing import FakeSegmenter
 from TextSegmentLib.logic import TextSegmentLogic
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.results.results import Results
 from TextSegmentLib.scene.volume_node import matrix_of
 
 

@@ -40,7 +40,7 @@ from TextSegmentLib.export.request import Export, ExportRequest, Format, names_f
 from TextSegmentLib.export.writer import PackagesMissingError
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.anatomy.sets import save_own_set
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.results.results import Results
 from vtk.util import numpy_support
 
 PYTHON = Interpreter(sys.executable, is_slicers=True)

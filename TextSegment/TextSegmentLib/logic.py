@@ -23,13 +23,13 @@ from TextSegmentLib.correction.correction_run import CorrectionRun
 from TextSegmentLib.correction.edited_segment import EditedSegment, Mark
 from TextSegmentLib.engine.default import default_segmenter
 from TextSegmentLib.history.history import Step
-from TextSegmentLib.scene.finding import Request
 from TextSegmentLib.scene.modality import guess_modality
 from TextSegmentLib.scene.region import effort_of
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow
-from TextSegmentLib.scene.run import Run
-from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow
+from TextSegmentLib.scene.run.finding import Request
+from TextSegmentLib.scene.run.run import Run
+from TextSegmentLib.scene.run.target import Target
 from TextSegmentLib.scene.volume_node import read_volume_node
 
 _WAIT_S = 0.01

@@ -18,7 +18,7 @@ from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.collect.nrrd import write_scan, write_segment
 from TextSegmentLib.collect.pseudonym import patient_of, pseudonym
 from TextSegmentLib.export.regions import list_regions, take_region
-from TextSegmentLib.scene.rows import ResultRow
+from TextSegmentLib.scene.results.rows import ResultRow
 from TextSegmentLib.scene.volume_node import read_volume_node
 
 RECORD = "case.json"

@@ -17,7 +17,7 @@ from textsegment.segmenter import CancelToken, MaskReady, Segmenter
 from TextSegmentLib.background import Report
 from TextSegmentLib.correction.edited_segment import Drawing, EditedSegment, Mark
 from TextSegmentLib.history.packed_mask import PackedMask
-from TextSegmentLib.scene.finding import VoxelsCopied
+from TextSegmentLib.scene.run.finding import VoxelsCopied
 from TextSegmentLib.scene.volume_node import VolumeSource
 
 

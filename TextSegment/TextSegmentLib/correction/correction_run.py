@@ -12,9 +12,9 @@ from textsegment.segmenter import ModelInfo, Progress, Queued, Segmenter
 
 from TextSegmentLib.background import BackgroundTask, defect
 from TextSegmentLib.correction.correcting import CorrectedMask, CorrectionOrder, correct
-from TextSegmentLib.scene.finding import VoxelsCopied
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import RunState
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import RunState
+from TextSegmentLib.scene.run.finding import VoxelsCopied
 from TextSegmentLib.scene.volume_node import VolumeSource
 
 

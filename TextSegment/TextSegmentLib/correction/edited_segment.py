@@ -20,9 +20,9 @@ from textsegment.segmentation import StructureMask
 from TextSegmentLib.export.regions import RegionSource, SegmentRegion, take_region
 from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
-from TextSegmentLib.scene.content import whole_shift
-from TextSegmentLib.scene.record import SegmentRecord
-from TextSegmentLib.scene.segments import BINARY_LABELMAP, is_completed
+from TextSegmentLib.scene.segment.content import whole_shift
+from TextSegmentLib.scene.segment.record import SegmentRecord
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP, is_completed
 
 
 @dataclass(frozen=True, eq=False)

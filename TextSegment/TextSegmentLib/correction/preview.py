@@ -8,7 +8,7 @@ import slicer
 
 from TextSegmentLib.correction.correcting import CorrectedMask
 from TextSegmentLib.scene.alignment import volume_to_segmentation
-from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.weak_node import WeakNode
 
 _COLORS = {"corrected": (1.0, 0.9, 0.1), "removed": (0.9, 0.1, 0.1)}

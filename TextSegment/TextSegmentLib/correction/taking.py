@@ -15,9 +15,9 @@ from TextSegmentLib.history.history import History, Step
 from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.alignment import volume_to_segmentation
-from TextSegmentLib.scene.record import mark, tags_for
-from TextSegmentLib.scene.rows import RowState
-from TextSegmentLib.scene.segments import is_completed
+from TextSegmentLib.scene.results.rows import RowState
+from TextSegmentLib.scene.segment.record import mark, tags_for
+from TextSegmentLib.scene.segment.segments import is_completed
 
 
 def take_over(

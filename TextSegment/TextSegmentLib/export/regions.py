@@ -21,11 +21,11 @@ from textsegment.vocabulary.structures import find_structure
 from vtk.util import numpy_support
 
 from TextSegmentLib.scene.alignment import volume_to_segmentation
-from TextSegmentLib.scene.content import Content, LabelImage, corners_of, has_voxels, whole_shift
-from TextSegmentLib.scene.doubt_tags import doubt_from_tags
-from TextSegmentLib.scene.record import tag_of
-from TextSegmentLib.scene.rows import RowState
-from TextSegmentLib.scene.segments import BINARY_LABELMAP, is_completed
+from TextSegmentLib.scene.results.rows import RowState
+from TextSegmentLib.scene.segment.content import Content, LabelImage, corners_of, has_voxels, whole_shift
+from TextSegmentLib.scene.segment.doubt_tags import doubt_from_tags
+from TextSegmentLib.scene.segment.record import tag_of
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP, is_completed
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
 _SLAB_VOXELS = 2_000_000

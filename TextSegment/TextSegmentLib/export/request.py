@@ -31,7 +31,7 @@ from TextSegmentLib.export.regions import RegionSource, SegmentRegion, list_regi
 from TextSegmentLib.export.sending import send
 from TextSegmentLib.export.sources import dicom_files, require_there
 from TextSegmentLib.export.writer import write
-from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.segment.content import Content
 from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
 _READER = ("pydicom", "SimpleITK", "scipy")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from TextSegmentLib.history.segment_state import SegmentState
-from TextSegmentLib.scene.editor_history import EditorHistory
-from TextSegmentLib.scene.edits import EditWatch, Stroke
-from TextSegmentLib.scene.segments import is_completed
+from TextSegmentLib.scene.results.editor_history import EditorHistory
+from TextSegmentLib.scene.results.edits import EditWatch, Stroke
+from TextSegmentLib.scene.segment.segments import is_completed
 from TextSegmentLib.scene.weak_node import WeakNode
 
 _MOST_STEPS = 100

@@ -14,7 +14,7 @@ import vtk
 from numpy.typing import NDArray
 from textsegment.correction.drawn import changes
 
-from TextSegmentLib.scene.content import Content, content_in, has_voxels, voxels_kji, whole_shift
+from TextSegmentLib.scene.segment.content import Content, content_in, has_voxels, voxels_kji, whole_shift
 from TextSegmentLib.scene.volume_node import matrix_of, vtk_matrix
 
 # Masks are packed after every stroke, so speed counts for more than size.

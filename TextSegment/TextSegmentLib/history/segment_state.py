@@ -10,8 +10,8 @@ from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 
 from TextSegmentLib.history.packed_mask import PackedMask, are_same
-from TextSegmentLib.scene.record import mark, tags_of
-from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.segment.record import mark, tags_of
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any
 import slicer
 
 from TextSegmentLib.history.packed_mask import PackedMask
-from TextSegmentLib.scene.content import Content
+from TextSegmentLib.scene.segment.content import Content
 
 _ROLE = "TextSegment.StoredMasks"
 # Without a text of its own, its attributes are all that it has, and they are in the file of the scene.

@@ -21,17 +21,17 @@ from TextSegmentLib.panel.engine.section import EngineSection
 from TextSegmentLib.panel.input_section import InputSection
 from TextSegmentLib.panel.prompt.prompt_box import PromptBox
 from TextSegmentLib.panel.prompt.recent_menu import RecentMenu
-from TextSegmentLib.panel.results_section import ResultsSection
-from TextSegmentLib.panel.run_section import RunSection
-from TextSegmentLib.panel.runs import RunRequest, Runs
+from TextSegmentLib.panel.results.section import ResultsSection
+from TextSegmentLib.panel.results.undo import Undo
+from TextSegmentLib.panel.run.runs import RunRequest, Runs
+from TextSegmentLib.panel.run.section import RunSection
+from TextSegmentLib.panel.run.tidy_box import TidyBox
 from TextSegmentLib.panel.shortcuts import WindowKeys, bind_keys
 from TextSegmentLib.panel.shown_image import ShownImage
-from TextSegmentLib.panel.tidy_box import TidyBox
-from TextSegmentLib.panel.undo import Undo
 from TextSegmentLib.scene.parameters import Parameters, parameter_node
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow
-from TextSegmentLib.scene.run import Run
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow
+from TextSegmentLib.scene.run.run import Run
 
 _MOST_TERMS = 3
 _LONGEST_TERM = 40

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 
-from TextSegmentLib.scene.content import has_voxels
-from TextSegmentLib.scene.segments import BINARY_LABELMAP, segments_of
+from TextSegmentLib.scene.segment.content import has_voxels
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP, segments_of
 from TextSegmentLib.scene.volume_node import matrix_of
 
 REFERENCE = slicer.vtkSegmentationConverter.GetReferenceImageGeometryParameterName()

@@ -5,7 +5,7 @@ import threading
 import pytest
 from textsegment.segmenter import Estimated, Progress
 from textsegment.testing import FakeSegmenter
-from TextSegmentLib.panel.progress_text import cost_of, roughly
+from TextSegmentLib.panel.run.progress_text import cost_of, roughly
 
 from slicer_host import driver
 

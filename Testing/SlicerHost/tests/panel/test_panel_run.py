@@ -3,7 +3,7 @@
 import qt
 import slicer
 from textsegment.testing import FakeSegmenter, ball
-from TextSegmentLib.scene import finding
+from TextSegmentLib.scene.run import finding
 from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
 from slicer_host import driver

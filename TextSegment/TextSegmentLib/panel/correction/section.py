@@ -19,11 +19,11 @@ from TextSegmentLib.panel.correction.mark_buttons import MarkButtons
 from TextSegmentLib.panel.correction.preview_bar import PreviewBar
 from TextSegmentLib.panel.correction.what import TAKE_BACK, what_is_corrected
 from TextSegmentLib.panel.engine.section import EngineSection
-from TextSegmentLib.panel.results_section import ResultsSection
-from TextSegmentLib.panel.run_section import RunSection
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow, RowState, RunState
-from TextSegmentLib.scene.segments import is_completed
+from TextSegmentLib.panel.results.section import ResultsSection
+from TextSegmentLib.panel.run.section import RunSection
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow, RowState, RunState
+from TextSegmentLib.scene.segment.segments import is_completed
 from TextSegmentLib.scene.volume_node import read_volume_node
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from slicer.i18n import tr as _
 
-from TextSegmentLib.scene.rows import ResultRow, RowState
-from TextSegmentLib.scene.segments import is_completed
+from TextSegmentLib.scene.results.rows import ResultRow, RowState
+from TextSegmentLib.scene.segment.segments import is_completed
 
 TAKE_BACK = "take back"
 """Link that takes the acceptance of a segment back."""

@@ -7,8 +7,8 @@ from textsegment.segmenter import Estimated
 
 from TextSegmentLib.correction.correction_run import CorrectionRun
 from TextSegmentLib.panel.numbers import number
-from TextSegmentLib.scene.rows import RunState
-from TextSegmentLib.scene.run import Run
+from TextSegmentLib.scene.results.rows import RunState
+from TextSegmentLib.scene.run.run import Run
 
 _GIB = 2**30
 _MINUTE_S, _HOUR_S = 60, 3600

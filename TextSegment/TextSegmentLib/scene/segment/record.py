@@ -16,9 +16,9 @@ from textsegment.doubt import NO_DOUBT, Doubt
 from textsegment.segmentation import StructureMask
 from textsegment.segmenter import ModelInfo
 
-from TextSegmentLib.scene.content import Content
-from TextSegmentLib.scene.doubt_tags import doubt_from_tags, doubt_to_tags
-from TextSegmentLib.scene.rows import RowState, state_of
+from TextSegmentLib.scene.results.rows import RowState, state_of
+from TextSegmentLib.scene.segment.content import Content
+from TextSegmentLib.scene.segment.doubt_tags import doubt_from_tags, doubt_to_tags
 
 _TAG = "TextSegment."
 _KEYS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import slicer
 
-from TextSegmentLib.scene.segments import BINARY_LABELMAP, segments_of
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP, segments_of
 
 
 class EditorHistory:

@@ -18,12 +18,12 @@ from textsegment.vocabulary.selection import Selection
 from TextSegmentLib.background import BackgroundTask, defect
 from TextSegmentLib.history.history import Step
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
-from TextSegmentLib.scene.finding import FoundMask, Request, TidiedMask, VoxelsCopied, find
-from TextSegmentLib.scene.record import tags_for
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow, RunState
-from TextSegmentLib.scene.segments import add_segment
-from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow, RunState
+from TextSegmentLib.scene.run.finding import FoundMask, Request, TidiedMask, VoxelsCopied, find
+from TextSegmentLib.scene.run.target import Target
+from TextSegmentLib.scene.segment.record import tags_for
+from TextSegmentLib.scene.segment.segments import add_segment
 from TextSegmentLib.scene.volume_node import VolumeSource
 
 # After handling incoming masks for this long, let the GUI redraw.

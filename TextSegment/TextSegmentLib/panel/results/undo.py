@@ -10,9 +10,9 @@ from slicer.i18n import tr as _
 
 from TextSegmentLib.background import Pump
 from TextSegmentLib.history.history import Step
-from TextSegmentLib.panel.results_section import ResultsSection
-from TextSegmentLib.panel.run_section import RunSection
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.panel.results.section import ResultsSection
+from TextSegmentLib.panel.run.section import RunSection
+from TextSegmentLib.scene.results.results import Results
 
 # After changing segments for this long, let the GUI redraw.
 _STEP_S = 0.03

@@ -15,7 +15,7 @@ from textsegment.vocabulary.selection import Selection
 
 from TextSegmentLib.background import Report
 from TextSegmentLib.history.packed_mask import PackedMask
-from TextSegmentLib.scene.segments import labelmap_of
+from TextSegmentLib.scene.segment.segments import labelmap_of
 from TextSegmentLib.scene.volume_node import VolumeSource
 
 

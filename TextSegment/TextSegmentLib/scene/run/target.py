@@ -17,7 +17,7 @@ from TextSegmentLib.scene.alignment import (
     reference_geometry,
     volume_to_segmentation,
 )
-from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP
 from TextSegmentLib.scene.weak_node import WeakNode
 
 _TYPE = "vtkMRMLSegmentationNode"

@@ -10,7 +10,7 @@ from textsegment.errors import TextSegmentError
 from TextSegmentLib import settings
 from TextSegmentLib.background import Pump
 from TextSegmentLib.collect.case import CollectedCase
-from TextSegmentLib.scene.results import Results
+from TextSegmentLib.scene.results.results import Results
 
 
 class CollectBox:

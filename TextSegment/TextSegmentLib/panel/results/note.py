@@ -11,7 +11,7 @@ from textsegment.caution import Caution
 
 from TextSegmentLib.panel.numbers import number
 from TextSegmentLib.panel.theme import colors_of
-from TextSegmentLib.scene.rows import ResultRow, RowState
+from TextSegmentLib.scene.results.rows import ResultRow, RowState
 from TextSegmentLib.scene.visibility import is_hidden, make_visible
 
 _SHOW = "show"

@@ -10,9 +10,9 @@ from slicer.i18n import tr as _
 from textsegment.errors import TextSegmentError
 
 from TextSegmentLib.correction.correction_run import CorrectionRun
-from TextSegmentLib.panel.progress_text import progress_of, progress_of_correction
+from TextSegmentLib.panel.run.progress_text import progress_of, progress_of_correction
 from TextSegmentLib.panel.theme import colors_of
-from TextSegmentLib.scene.run import Run
+from TextSegmentLib.scene.run.run import Run
 
 _STEPS = 1000
 

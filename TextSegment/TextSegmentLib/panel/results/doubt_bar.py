@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from textsegment.doubt import Verdict, most_of
 
 from TextSegmentLib.panel.theme import colors_of
-from TextSegmentLib.scene.rows import ResultRow, RowState
+from TextSegmentLib.scene.results.rows import ResultRow, RowState
 
 _MOST_NAMES = 6
 _FOUND = (RowState.DONE, RowState.CUT_OFF)

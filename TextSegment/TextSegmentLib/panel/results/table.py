@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from textsegment.doubt import Verdict
 
 from TextSegmentLib.panel.numbers import number
-from TextSegmentLib.scene.rows import ResultRow, RowState
+from TextSegmentLib.scene.results.rows import ResultRow, RowState
 
 _STATE, _VOLUME, _CONFIDENCE = range(3)
 _FEWEST_ROWS, _MOST_ROWS = 3, 12

@@ -11,11 +11,11 @@ from textsegment.doubt import NO_DOUBT
 from textsegment.segmentation import MaskStatistics
 
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
-from TextSegmentLib.scene.edits import Suspect, Verdict
-from TextSegmentLib.scene.record import SegmentRecord
-from TextSegmentLib.scene.rows import ResultRow, RowState, state_of
-from TextSegmentLib.scene.segments import is_completed, segments_of
-from TextSegmentLib.scene.terminology import look_of
+from TextSegmentLib.scene.results.edits import Suspect, Verdict
+from TextSegmentLib.scene.results.rows import ResultRow, RowState, state_of
+from TextSegmentLib.scene.segment.record import SegmentRecord
+from TextSegmentLib.scene.segment.segments import is_completed, segments_of
+from TextSegmentLib.scene.segment.terminology import look_of
 
 
 @dataclass

@@ -16,9 +16,9 @@ from textsegment.errors import OutputError
 from textsegment.segmentation import StructureMask
 
 from TextSegmentLib.history.packed_mask import PackedMask
-from TextSegmentLib.scene.content import Content, LabelImage, voxels_kji
-from TextSegmentLib.scene.record import mark
-from TextSegmentLib.scene.terminology import look_of
+from TextSegmentLib.scene.segment.content import Content, LabelImage, voxels_kji
+from TextSegmentLib.scene.segment.record import mark
+from TextSegmentLib.scene.segment.terminology import look_of
 from TextSegmentLib.scene.volume_node import VolumeSource, vtk_matrix
 
 BINARY_LABELMAP = slicer.vtkSegmentationConverter.GetSegmentationBinaryLabelmapRepresentationName()

@@ -10,16 +10,16 @@ import slicer
 import vtk
 
 from TextSegmentLib.background import Pump
-from TextSegmentLib.panel.collect_box import CollectBox
 from TextSegmentLib.panel.comparison.compare_dialog import CompareDialog
-from TextSegmentLib.panel.doubt_bar import DoubtBar
 from TextSegmentLib.panel.export.export_dialog import ExportDialog
-from TextSegmentLib.panel.navigation import center_views, open_editor
-from TextSegmentLib.panel.results_note import ResultsNote
-from TextSegmentLib.panel.results_table import ResultsTable
+from TextSegmentLib.panel.results.collect_box import CollectBox
+from TextSegmentLib.panel.results.doubt_bar import DoubtBar
+from TextSegmentLib.panel.results.navigation import center_views, open_editor
+from TextSegmentLib.panel.results.note import ResultsNote
+from TextSegmentLib.panel.results.table import ResultsTable
 from TextSegmentLib.panel.shortcuts import Keys, bind_keys
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow
 
 # Changes in quick succession, such as the strokes of a brush, are shown together.
 _TOGETHER_MS = 100

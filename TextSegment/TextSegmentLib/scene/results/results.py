@@ -16,13 +16,13 @@ from TextSegmentLib.history.history import History, Step, history_of
 from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
-from TextSegmentLib.scene.content import Content
-from TextSegmentLib.scene.edits import Suspect, Verdict
-from TextSegmentLib.scene.record import mark, tags_of
-from TextSegmentLib.scene.result_rows import Asked, Made, is_users_own, made_in, rows_of, suspects_of
-from TextSegmentLib.scene.rows import ResultRow
-from TextSegmentLib.scene.segments import remove_segments, set_status
-from TextSegmentLib.scene.target import Target
+from TextSegmentLib.scene.results.edits import Suspect, Verdict
+from TextSegmentLib.scene.results.result_rows import Asked, Made, is_users_own, made_in, rows_of, suspects_of
+from TextSegmentLib.scene.results.rows import ResultRow
+from TextSegmentLib.scene.run.target import Target
+from TextSegmentLib.scene.segment.content import Content
+from TextSegmentLib.scene.segment.record import mark, tags_of
+from TextSegmentLib.scene.segment.segments import remove_segments, set_status
 from TextSegmentLib.scene.weak_node import WeakNode
 
 # After removing segments for this long, let the GUI redraw.

@@ -15,12 +15,12 @@ from TextSegmentLib import settings
 from TextSegmentLib.background import Pump
 from TextSegmentLib.logic import TextSegmentLogic
 from TextSegmentLib.panel.engine.section import EngineSection
-from TextSegmentLib.panel.progress_text import roughly
-from TextSegmentLib.panel.results_section import ResultsSection
-from TextSegmentLib.panel.run_section import RunSection
-from TextSegmentLib.scene.results import Results
-from TextSegmentLib.scene.rows import ResultRow, RunState
-from TextSegmentLib.scene.run import Run
+from TextSegmentLib.panel.results.section import ResultsSection
+from TextSegmentLib.panel.run.progress_text import roughly
+from TextSegmentLib.panel.run.section import RunSection
+from TextSegmentLib.scene.results.results import Results
+from TextSegmentLib.scene.results.rows import ResultRow, RunState
+from TextSegmentLib.scene.run.run import Run
 
 _MOST_NAMES = 6
 _CLOCK_S = 0.25  # interval between progress updates

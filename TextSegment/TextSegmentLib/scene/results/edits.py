@@ -14,8 +14,8 @@ import vtk
 
 from TextSegmentLib.background import BackgroundTask
 from TextSegmentLib.history.packed_mask import PackedMask, changes_between
-from TextSegmentLib.scene.content import Content, LabelImage
-from TextSegmentLib.scene.segments import BINARY_LABELMAP
+from TextSegmentLib.scene.segment.content import Content, LabelImage
+from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""The run section: the button, the progress, and the runs that wait."""

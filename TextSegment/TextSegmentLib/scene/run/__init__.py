@@ -1,0 +1,1 @@
+"""A run: what happens in its worker, and what happens to the scene."""
