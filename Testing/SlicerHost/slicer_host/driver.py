@@ -42,6 +42,21 @@ def click_row(view: QtWidgets.QAbstractItemView, row: int, column: int = 0) -> N
     QtTest.QTest.mouseClick(view.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, place)
 
 
+def click_cell_widget(view: QtWidgets.QAbstractItemView, row: int, column: int) -> None:
+    """Clicks what lies in a cell, such as the eye of Slicer's table of segments."""
+    widget = view.indexWidget(view.model().index(row, column))
+    assert widget is not None, f"nothing lies in row {row}, column {column}"
+    click(widget)
+
+
+def click_title(view: QtWidgets.QTableView, column: int) -> None:
+    """Clicks the title of a column."""
+    header = view.horizontalHeader()
+    middle = header.sectionViewportPosition(column) + header.sectionSize(column) // 2
+    place = QtCore.QPoint(middle, header.viewport().height // 2)
+    QtTest.QTest.mouseClick(header.viewport(), QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, place)
+
+
 def type_text(widget: QtWidgets.QWidget, text: str) -> None:
     """Types into a widget, after what it holds; the event loop runs after each key, as for a user."""
     _require_visible(widget)

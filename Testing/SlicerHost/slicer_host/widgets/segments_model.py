@@ -5,7 +5,7 @@ from PySide6 import QtCore, QtGui
 from PySide6.QtCore import Qt
 
 from slicer_host.observation import Observer
-from slicer_host.widgets.stand_in import StandIn
+from slicer_host.widgets.stand_in import StandIn, cpp_property
 
 SEGMENT_ID_ROLE = Qt.ItemDataRole.UserRole + 1
 VISIBILITY_ROLE = SEGMENT_ID_ROLE + 2
@@ -17,6 +17,8 @@ _FIXED = (VISIBILITY, COLOR, LAYER, STATUS)
 
 class qMRMLSegmentsModel(StandIn, QtGui.QStandardItemModel):
     """Columns that a script adds behind its own get items too, which it leaves alone afterwards."""
+
+    nameColumn = cpp_property("int", lambda _self: NAME)
 
     def __init__(self, parent=None) -> None:
         super().__init__(0, len(_HEADER), parent)

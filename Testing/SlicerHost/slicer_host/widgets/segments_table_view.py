@@ -60,14 +60,12 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         self._table.verticalHeader().setSectionResizeMode(QtWidgets.QHeaderView.ResizeToContents)
         self._table.verticalHeader().hide()
         self._table.setColumnHidden(LAYER, True)
-        self._table.setItemDelegateForColumn(VISIBILITY, _Icons(self._table))
-        self._table.setItemDelegateForColumn(COLOR, _Icons(self._table))
-        self._table.setItemDelegateForColumn(STATUS, _Icons(self._table))
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._table)
         self._table.selectionModel().selectionChanged.connect(self.selectionChanged.emit)
-        self._table.clicked.connect(self._clicked)
+        self._proxy.rowsInserted.connect(self._rows_inserted)
+        self._proxy.dataChanged.connect(self._data_changed)
 
     def tableWidget(self) -> QtWidgets.QTableView:
         """Returns Qt's table."""
@@ -146,36 +144,62 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         """Returns the segment of a row."""
         return self._proxy.segmentIDFromIndex(self._proxy.index(row, 0))
 
-    def _clicked(self, index) -> None:
-        """Slicer has buttons in these cells."""
-        segment_id = index.data(SEGMENT_ID_ROLE)
-        if index.column() == VISIBILITY and self._node:
-            display_node = self._node.GetDisplayNode()
+    def _rows_inserted(self, _parent, first: int, last: int) -> None:
+        """Puts buttons into these rows once the view has laid them out: by number, as Slicer does."""
+        QtCore.QTimer.singleShot(0, lambda: self._set_buttons(first, last))
+
+    def _set_buttons(self, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            for column, clicked in ((VISIBILITY, self._toggle_eye), (COLOR, None), (STATUS, None)):
+                index = self._proxy.index(row, column)
+                if index.isValid():
+                    self._table.setIndexWidget(index, _Button(index, clicked))
+
+    def _data_changed(self, first, last, _roles) -> None:
+        for row in range(first.row(), last.row() + 1):
+            for column in (VISIBILITY, COLOR, STATUS):
+                button = self._table.indexWidget(self._proxy.index(row, column))
+                if button is not None:
+                    button.update()
+
+    def _toggle_eye(self, segment_id: str) -> None:
+        display_node = self._node.GetDisplayNode() if self._node else None
+        if display_node is not None:
             display_node.SetSegmentVisibility(segment_id, not display_node.GetSegmentVisibility(segment_id))
 
 
-class _Icons(QtWidgets.QStyledItemDelegate):
-    """Draws what Slicer has as buttons."""
+class _Button(QtWidgets.QToolButton):
+    """Button in a cell; it belongs to the segment that the row showed when it was made."""
 
-    def sizeHint(self, _option, _index):
-        return QtCore.QSize(_ICON + 8, _ICON + 6)
+    def __init__(self, index, clicked) -> None:
+        super().__init__()
+        self.setAutoRaise(True)
+        self.setFocusPolicy(QtCore.Qt.NoFocus)
+        self.setIconSize(QtCore.QSize(_ICON, _ICON))
+        self.setStyleSheet("QToolButton { padding: 0px; }")
+        self._index = QtCore.QPersistentModelIndex(index)
+        segment_id = index.data(SEGMENT_ID_ROLE)
+        if clicked is not None:
+            self.clicked.connect(lambda: clicked(segment_id))
 
-    def paint(self, painter, option, index) -> None:
-        super().paint(painter, option, index)
-        place = QtCore.QRect(0, 0, _ICON, _ICON)
-        place.moveCenter(option.rect.center())
-        painter.save()
+    def paintEvent(self, event) -> None:
+        super().paintEvent(event)
+        if not self._index.isValid():
+            return
+        painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        if index.column() == COLOR:
-            painter.fillRect(place, index.data(COLOR_ROLE))
-        elif index.column() == VISIBILITY:
+        place = QtCore.QRect(0, 0, _ICON, _ICON)
+        place.moveCenter(self.rect.center())
+        if self._index.column() == COLOR:
+            painter.fillRect(place, self._index.data(COLOR_ROLE))
+        elif self._index.column() == VISIBILITY:
             painter.setPen(QtGui.QPen(QtGui.QColor("#444444"), 1.5))
             painter.drawEllipse(place.adjusted(1, 4, -1, -4))
-            if index.data(VISIBILITY_ROLE):
+            if self._index.data(VISIBILITY_ROLE):
                 painter.setBrush(QtGui.QColor("#444444"))
                 painter.drawEllipse(place.center(), 2, 2)
         else:
             painter.setPen(QtCore.Qt.NoPen)
-            painter.setBrush(QtGui.QColor(_STATUS_COLORS[index.data(SEGMENT_ID_ROLE + 3) or 0]))
+            painter.setBrush(QtGui.QColor(_STATUS_COLORS[self._index.data(SEGMENT_ID_ROLE + 3) or 0]))
             painter.drawEllipse(place.adjusted(2, 2, -2, -2))
-        painter.restore()
+        painter.end()

@@ -3,6 +3,7 @@
 import pytest
 import qt
 import slicer
+from doubtful import Doubtful
 
 from slicer_host import driver
 from slicer_host.widgets.segments_model import COLOR_ROLE
@@ -212,3 +213,74 @@ def test_masks_of_the_demonstration_model_are_marked_as_a_toys(hands, monkeypatc
     hands.node.GetSegmentation().GetNthSegment(0).SetTag("TextSegment.model", "sat-demo")
     hands.panel.results.refresh()
     assert "toy" in hands.note
+
+
+@pytest.fixture
+def found(hands):
+    """The panel after a run with results of different volume, confidence and doubt."""
+    figures = {
+        "liver": {"second_part_share": 0.7, "part_count": 2, "volume_ml": 1500.0, "mean_confidence": 0.8},
+        "aorta": {"volume_ml": 250.0, "mean_confidence": 0.95},
+        "heart": {"volume_ml": 600.0, "mean_confidence": 0.75},
+    }
+    hands.panel.engine.use(Doubtful(figures))
+    hands.segment("heart, liver, aorta")
+    return hands
+
+
+NAME, STATE, VOLUME, CONFIDENCE = 3, 6, 7, 8
+
+
+@pytest.mark.parametrize(
+    ("column", "upwards", "downwards"),
+    [
+        (NAME, "aorta heart liver", "liver heart aorta"),
+        (STATE, "liver heart aorta", "heart aorta liver"),
+        (VOLUME, "aorta heart liver", "liver heart aorta"),
+        (CONFIDENCE, "heart liver aorta", "aorta liver heart"),
+    ],
+)
+def test_click_on_a_title_sorts_up_down_and_not_at_all(found, column, upwards, downwards):
+    """Issue 13.C3: most doubtful first, and numbers as numbers."""
+    view = found.ui.resultsTable.tableWidget()
+    orders = []
+    for _click in range(3):
+        driver.click_title(view, column)
+        orders.append(" ".join(name for name, _state in found.states()))
+    assert orders == [upwards, downwards, "heart liver aorta"]
+    assert not view.horizontalHeader().isSortIndicatorShown()
+
+
+def test_titles_without_an_order_do_nothing(found):
+    driver.click_title(found.ui.resultsTable.tableWidget(), 1)
+    assert [name for name, _state in found.states()] == ["heart", "liver", "aorta"]
+
+
+def test_sorted_rows_keep_their_selection_and_their_eyes(found):
+    view = found.ui.resultsTable.tableWidget()
+    display_node = found.node.GetDisplayNode()
+    ids = dict(zip(found.segment_names(), found.node.GetSegmentation().GetSegmentIDs(), strict=True))
+    found.select_row("aorta")
+    driver.click_title(view, STATE)
+    assert found.ui.resultsTable.selectedSegmentIDs() == (ids["aorta"],)
+    driver.click_cell_widget(view, 0, 0)
+    assert {name: display_node.GetSegmentVisibility(ids[name]) for name in ids} == {
+        "heart": True,
+        "liver": False,
+        "aorta": True,
+    }
+
+
+def test_new_and_changed_rows_take_their_place_in_a_sorted_table(found):
+    view = found.ui.resultsTable.tableWidget()
+    driver.click_title(view, STATE)
+    found.select_row("liver")
+    driver.click(found.ui.acceptButton)
+    driver.wait_until(lambda: found.states()[-1] == ["liver", "accepted"], "the accepted one below")
+    found.node.GetSegmentation().AddEmptySegment("mine", "my tumour")
+    driver.wait_until(lambda: found.states()[-1] == ["my tumour", ""], "a segment of no run at the end")
+    driver.wait_until(
+        lambda: all(view.indexWidget(view.model().index(row, 0)) for row in range(4)), "eyes in all rows"
+    )
+    driver.click_title(view, STATE)
+    assert found.states()[-1] == ["my tumour", ""]

@@ -7,14 +7,14 @@ from html import escape
 from typing import Any
 
 from slicer.i18n import tr as _
-from textsegment.doubt import Verdict, most_of
+from textsegment.doubt import most_of
 
+from TextSegmentLib.panel.results.order import doubt_rank
 from TextSegmentLib.panel.theme import colors_of
 from TextSegmentLib.scene.results.rows import ResultRow, RowState
 
 _MOST_NAMES = 6
 _FOUND = (RowState.DONE, RowState.CUT_OFF)
-_WEIGHT = {Verdict.PROBABLY_ABSENT: 0, Verdict.CHECK: 1}
 
 
 class DoubtBar:
@@ -100,4 +100,4 @@ class DoubtBar:
 def doubtful_of(rows: Sequence[ResultRow]) -> list[ResultRow]:
     """Return the rows that should be looked at, the most doubtful one first."""
     doubtful = [row for row in rows if row.segment_id and row.doubt]
-    return sorted(doubtful, key=lambda row: (_WEIGHT[row.doubt.verdict], -len(row.doubt.reasons)))
+    return sorted(doubtful, key=doubt_rank)

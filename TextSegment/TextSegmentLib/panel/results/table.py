@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,7 +11,17 @@ from slicer.i18n import tr as _
 from textsegment.doubt import Verdict
 
 from TextSegmentLib.panel.numbers import number
+from TextSegmentLib.panel.results.order import (
+    Key,
+    RowOrder,
+    Shown,
+    by_confidence,
+    by_doubt,
+    by_name,
+    by_volume,
+)
 from TextSegmentLib.scene.results.rows import ResultRow, RowState
+from TextSegmentLib.scene.segment.segments import segments_of
 
 _STATE, _VOLUME, _CONFIDENCE = range(3)
 _FEWEST_ROWS, _MOST_ROWS = 3, 12
@@ -39,14 +49,22 @@ class ResultsTable:
         self._model.insertColumns(self._first, 3)
         self._filled: dict[str, ResultRow | None] = {}
         self._rows: Sequence[ResultRow] = ()
-        tool_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
+        conf_tip = _("Mean probability inside: 0.5 is a guess, 1 is sure. It may be wrong all the same.")
+        state_tip = _("What became of it: found, to be checked, cut off, edited, accepted.")
         for column, title, tip in (
-            (_STATE, _("State"), _("What became of it: found, to be checked, cut off, edited, accepted.")),
-            (_VOLUME, _("ml"), _("Volume in millilitres.")),
-            (_CONFIDENCE, _("Conf."), tool_tip),
+            (_STATE, _("State"), state_tip + " " + _("Click: most doubtful first.")),
+            (_VOLUME, _("ml"), _("Volume in millilitres.") + " " + _("Click: smallest first.")),
+            (_CONFIDENCE, _("Conf."), conf_tip + " " + _("Click: least sure first.")),
         ):
             self._model.setHeaderData(self._first + column, qt.Qt.Horizontal, title)
             self._model.setHeaderData(self._first + column, qt.Qt.Horizontal, tip, qt.Qt.ToolTipRole)
+        keys: dict[int, Key] = {
+            self._model.sourceModel.nameColumn: by_name,
+            self._first + _STATE: by_doubt,
+            self._first + _VOLUME: by_volume,
+            self._first + _CONFIDENCE: by_confidence,
+        }
+        self._order = RowOrder(table, keys, self._first + _STATE)
         table.connect("selectionChanged(QItemSelection,QItemSelection)", self._selection_changed)
         self._view.connect("clicked(QModelIndex)", self._clicked)
 
@@ -73,6 +91,7 @@ class ResultsTable:
             is_new = segment_id not in before or before[segment_id] != row
             if is_new or not self._is_filled(number_of_row, row):
                 self._fill(number_of_row, row)
+        self._order.show(_shown_of(segmentation_node, known))
         self._fit()
 
     @property
@@ -129,6 +148,14 @@ class ResultsTable:
         row = self._view.rowHeight(0) or self._view.verticalHeader().defaultSectionSize
         height = self._view.horizontalHeader().height + count * row + 2 * self._view.frameWidth
         self._table.minimumHeight = self._table.maximumHeight = height
+
+
+def _shown_of(segmentation_node: Any, known: Mapping[str, ResultRow]) -> dict[str, Shown]:
+    """Return what the table shows of each segment, in the order of the segments."""
+    return {
+        segment_id: Shown(segment.GetName(), known.get(segment_id))
+        for segment_id, segment in segments_of(segmentation_node)
+    }
 
 
 def _state(row: ResultRow) -> str:
