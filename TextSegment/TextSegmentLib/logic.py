@@ -9,7 +9,7 @@ from typing import Any
 
 import slicer
 from slicer.i18n import tr as _
-from textsegment.errors import BusyError, CancelledError
+from textsegment.errors import BusyError
 from textsegment.geometry import Box
 from textsegment.modality import ModalityGuess, modality_code
 from textsegment.prompt import unique_prompts
@@ -18,15 +18,15 @@ from textsegment.vocabulary.availability import as_available
 from textsegment.vocabulary.resolve import Resolution, resolve
 from textsegment.vocabulary.selection import Selection, check_text, find_structures
 
-from TextSegmentLib.correction.correcting import CorrectionOrder
+from TextSegmentLib.correction.beginning import begin_correction
 from TextSegmentLib.correction.correction_run import CorrectionRun
-from TextSegmentLib.correction.edited_segment import EditedSegment, Mark
+from TextSegmentLib.correction.edited_segment import Mark
 from TextSegmentLib.engine.default import default_segmenter
-from TextSegmentLib.history.history import Step
 from TextSegmentLib.scene.modality import guess_modality
 from TextSegmentLib.scene.region import effort_of
 from TextSegmentLib.scene.results.results import Results
 from TextSegmentLib.scene.results.rows import ResultRow
+from TextSegmentLib.scene.run.again import begin_again
 from TextSegmentLib.scene.run.finding import Request
 from TextSegmentLib.scene.run.run import Run
 from TextSegmentLib.scene.run.target import Target
@@ -189,29 +189,7 @@ class TextSegmentLogic:
             TextSegmentError: The volume or the segmentation was deleted, or cannot be used any more.
         """
         self._require_idle()
-        volume_node, segmentation_node = results.volume_node, results.segmentation_node
-        if volume_node is None:
-            raise CancelledError(_("The volume was deleted."), _("What was found before stays."))
-        if segmentation_node is None:
-            raise CancelledError(_("The segmentation was deleted."), _("Choose another one and start again."))
-        # These may fail, so they come first: no segment is removed for a run that cannot begin.
-        source = read_volume_node(volume_node)
-        target = Target.prepare(volume_node, segmentation_node)
-        step = Step("run", row.run_id)
-        results.make_way(row, step)
-        names = (row.structure,)
-        request = Request(row.modality, lambda model: Selection(names), tidy=tidy)
-        self._run = Run(
-            source,
-            target,
-            results,
-            request,
-            names,
-            segmenter,
-            run_id=row.run_id,
-            step=step,
-            on_event=on_event,
-        )
+        self._run = begin_again(results, row, segmenter, tidy=tidy, on_event=on_event)
         return self._run
 
     def _begin(
@@ -275,16 +253,9 @@ class TextSegmentLogic:
         Raises:
             TextSegmentError: The nodes or the segment cannot be used, or the segment was accepted.
         """
-        volume_node, segmentation_node = results.volume_node, results.segmentation_node
-        if volume_node is None or segmentation_node is None:
-            raise CancelledError(_("The volume or the segmentation was deleted."), _("Choose another one."))
-        source = read_volume_node(volume_node)
-        segment = EditedSegment.take(segmentation_node, volume_node, segment_id)
-        if not modality:
-            record = segment.record
-            modality = record.modality if record is not None else self.guess_modality(volume_node).code
-        order = CorrectionOrder(segment, modality_code(modality), tuple(marks), box, anew)
-        return CorrectionRun(source, results, order, segmenter, on_event=on_event)
+        return begin_correction(
+            results, segment_id, segmenter, modality, tuple(marks), box, anew=anew, on_event=on_event
+        )
 
     def results_of(self, volumeNode: Any, segmentationNode: Any) -> Results:
         """Return the results that a segmentation holds, also those of earlier sessions."""

@@ -43,10 +43,10 @@ def click_row(view: QtWidgets.QAbstractItemView, row: int, column: int = 0) -> N
 
 
 def click_cell_widget(view: QtWidgets.QAbstractItemView, row: int, column: int) -> None:
-    """Clicks what lies in a cell, such as the eye of Slicer's table of segments."""
-    widget = view.indexWidget(view.model().index(row, column))
-    assert widget is not None, f"nothing lies in row {row}, column {column}"
-    click(widget)
+    """Clicks what lies in a cell, such as the eye of Slicer's table of segments, once it is there."""
+    index = view.model().index(row, column)
+    wait_until(lambda: view.indexWidget(index) is not None, f"button in row {row}, column {column}")
+    click(view.indexWidget(index))
 
 
 def click_title(view: QtWidgets.QTableView, column: int) -> None:

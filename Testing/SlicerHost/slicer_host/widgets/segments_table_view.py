@@ -46,6 +46,7 @@ class qMRMLSegmentsTableView(qMRMLWidget):
     def __init__(self, parent=None) -> None:
         super().__init__(parent)
         self._node = None
+        self._buttons = {}  # PySide deletes those that Python holds no reference to
         self._table = QtWidgets.QTableView()
         self._model = qMRMLSegmentsModel(self._table)
         self._proxy = qMRMLSortFilterSegmentsProxyModel(self._table)
@@ -153,7 +154,9 @@ class qMRMLSegmentsTableView(qMRMLWidget):
             for column, clicked in ((VISIBILITY, self._toggle_eye), (COLOR, None), (STATUS, None)):
                 index = self._proxy.index(row, column)
                 if index.isValid():
-                    self._table.setIndexWidget(index, _Button(index, clicked))
+                    button = _Button(index, clicked)
+                    self._buttons[index.data(SEGMENT_ID_ROLE), column] = button
+                    self._table.setIndexWidget(index, button)
 
     def _data_changed(self, first, last, _roles) -> None:
         for row in range(first.row(), last.row() + 1):

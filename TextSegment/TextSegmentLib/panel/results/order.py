@@ -103,7 +103,7 @@ class RowOrder:
                 self._column = None
             else:
                 self._is_descending = True
-            self._sort()
+            self._timer.start()
         order = qt.Qt.DescendingOrder if self._is_descending else qt.Qt.AscendingOrder
         self._header.setSortIndicatorShown(self._column is not None)
         if self._column is not None:

@@ -8,26 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from textsegment.doubt import NO_DOUBT
-from textsegment.segmentation import MaskStatistics
 
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
+from TextSegmentLib.scene.results.asked import Asked
 from TextSegmentLib.scene.results.edits import Suspect, Verdict
 from TextSegmentLib.scene.results.rows import ResultRow, RowState, state_of
 from TextSegmentLib.scene.segment.record import SegmentRecord
 from TextSegmentLib.scene.segment.segments import is_completed, segments_of
 from TextSegmentLib.scene.segment.terminology import look_of
-
-
-@dataclass
-class Asked:
-    """Structure that was asked for, and what was found; its segment may be gone."""
-
-    run_id: str
-    structure: str
-    modality: str
-    statistics: MaskStatistics | None = None
-    segment_id: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ restored elsewhere need no notification. The segments carry what is needed after
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from textsegment.segmentation import MaskStatistics
@@ -16,13 +16,14 @@ from TextSegmentLib.history.history import History, Step, history_of
 from TextSegmentLib.history.packed_mask import PackedMask
 from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
+from TextSegmentLib.scene.results.asked import Asked, AskedStructures
 from TextSegmentLib.scene.results.edits import Suspect, Verdict
-from TextSegmentLib.scene.results.result_rows import Asked, Made, is_users_own, made_in, rows_of, suspects_of
+from TextSegmentLib.scene.results.removal import finish, remove_made
+from TextSegmentLib.scene.results.result_rows import Made, is_users_own, made_in, rows_of, suspects_of
 from TextSegmentLib.scene.results.rows import ResultRow
 from TextSegmentLib.scene.run.target import Target
-from TextSegmentLib.scene.segment.content import Content
-from TextSegmentLib.scene.segment.record import mark, tags_of
-from TextSegmentLib.scene.segment.segments import remove_segments, set_status
+from TextSegmentLib.scene.segment.record import mark, tags_of, untidied_tags
+from TextSegmentLib.scene.segment.segments import set_status
 from TextSegmentLib.scene.weak_node import WeakNode
 
 # After removing segments for this long, let the GUI redraw.
@@ -44,7 +45,7 @@ class Results:
 
     def __init__(self, volume_node: Any, segmentation_node: Any) -> None:
         self._volume, self._segmentation = WeakNode(volume_node), WeakNode(segmentation_node)
-        self._asked: list[Asked] = []
+        self._asked = AskedStructures()
         self._take_up()
         self._own: set[str] = set()
         self._targets: dict[str, Target] = {}
@@ -72,7 +73,7 @@ class Results:
         return tuple(
             row
             for run_id, segments in runs.items()
-            for row in rows_of(run_id, segments, self._asked, self._verdict)
+            for row in rows_of(run_id, segments, tuple(self._asked), self._verdict)
         )
 
     def row(self, key: str) -> ResultRow:
@@ -109,7 +110,7 @@ class Results:
         """Register the structures that a run looks for; each gets a row at once."""
         self._targets.setdefault(run_id, target)
         for structure in structures:
-            self._ask(Asked(run_id, structure, modality))
+            self._asked.add(Asked(run_id, structure, modality))
 
     def take(
         self,
@@ -132,7 +133,7 @@ class Results:
             mask: Voxels of the segment, in the space of the segmentation; None if the mask was empty.
             step: Step that undoes the run.
         """
-        asked = self._find_asked(run_id, structure)
+        asked = self._asked.find(run_id, structure)
         assert asked is not None
         asked.statistics, asked.segment_id, asked.warnings = statistics, segment_id, warnings
         if segment_id is not None:
@@ -161,7 +162,7 @@ class Results:
     def delete(self, row: ResultRow) -> None:
         """Remove the segment of a row, whether or not it was edited."""
         self.settle()
-        _all(self._remove([row], Step("delete")))
+        finish(self._remove([row], Step("delete")))
 
     def change(
         self,
@@ -196,7 +197,7 @@ class Results:
         self.history.watch.remember(segment_id, segment, mask)
         step.note(segment_id, before, SegmentState.of(segment, mask))
         self.history.add(step)
-        asked = self._find_asked(row.run_id, row.structure)
+        asked = self._asked.find(row.run_id, row.structure)
         if asked is not None and statistics is not None:
             asked.statistics = statistics
         self.history.editor.leave(node)
@@ -208,11 +209,7 @@ class Results:
         raw = StoredMasks(node).find(Kind.RAW, made.record.content) if made is not None else None
         if made is None or raw is None:
             return
-        tags = tags_of(made.segment)
-        volume_ml = raw.volume_ml
-        tags |= {"content": raw.content.to_text(), "box": " ".join(map(str, raw.content.shape or ()))}
-        tags |= {"volume_ml": f"{volume_ml:.6g}", "tidied": "", "tidied_ml": ""}
-        tags = {key: value for key, value in tags.items() if value}
+        tags = untidied_tags(tags_of(made.segment), raw.content, raw.volume_ml)
         self.change(row, None, raw, tags, Step("raw"))
 
     def make_way(self, row: ResultRow, step: Step) -> None:
@@ -226,7 +223,7 @@ class Results:
         """
         self.settle()
         if not is_users_own(self.row(row.key)):
-            _all(self._remove([row], step))
+            finish(self._remove([row], step))
 
     def undo(self, run_id: str = "", *, edited_too: bool = False) -> tuple[str, ...]:
         """Remove the segments of a run, after checking which of them were edited.
@@ -239,13 +236,8 @@ class Results:
             Names of the segments that were kept because they were edited or accepted.
         """
         self.settle()
-        steps = self.undo_in_steps(run_id, edited_too=edited_too)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                kept: tuple[str, ...] = end.value
-                return kept
+        kept: tuple[str, ...] = finish(self.undo_in_steps(run_id, edited_too=edited_too))
+        return kept
 
     def undo_in_steps(
         self, run_id: str = "", *, edited_too: bool = False
@@ -274,18 +266,11 @@ class Results:
         """Register the segments of earlier runs; the newest one if a run has several for a structure."""
         for each in sorted(self._made().values(), key=lambda each: each.record.date):
             record = each.record
-            self._ask(
+            self._asked.add(
                 Asked(
                     record.run_id, record.structure, record.modality, None, each.segment_id, record.warnings
                 )
             )
-
-    def _ask(self, asked: Asked) -> None:
-        for number, other in enumerate(self._asked):
-            if (other.run_id, other.structure) == (asked.run_id, asked.structure):
-                self._asked[number] = asked
-                return
-        self._asked.append(asked)
 
     def _made(self) -> dict[str, Made]:
         """Return the segments that runs have made, keyed by segment identifier."""
@@ -300,36 +285,11 @@ class Results:
         node = self.segmentation_node
         return [] if node is None else suspects_of(node, self._made(), self._own)
 
-    def _find_asked(self, run_id: str, structure: str) -> Asked | None:
-        same = (each for each in self._asked if each.run_id == run_id)
-        return next((each for each in same if each.structure == structure), None)
-
     def _verdict(self, made: Made) -> Verdict | None:
         return self.history.watch.verdict(made.segment_id, made.segment)
 
-    def _remove(self, rows: Sequence[ResultRow], step: Step | None = None) -> Iterator[None]:
+    def _remove(self, rows: Sequence[ResultRow], step: Step | None = None) -> Generator[None, None, None]:
         """Remove the segments of rows, one per iteration, as a part of a step that can be undone."""
-        contents: dict[str, Content | None] = {}
         all_made = self._made()
-        for row in rows:
-            made = self._made_of(row, all_made)
-            if made is not None:
-                if step is not None:
-                    step.note(made.segment_id, self.history.state_of(made.segment_id), None)
-                    self.history.add(step)
-                verdict = self._verdict(made)
-                is_as_made = verdict is not None and not verdict.is_edited
-                contents[made.segment_id] = made.record.content if is_as_made else None
-        if not contents:
-            return
-        self.history.editor.save_always(self.segmentation_node)
-        for _removed in remove_segments(self.segmentation_node, contents):
-            yield
-            if self.segmentation_node is None:
-                return
-        self.history.editor.leave(self.segmentation_node)
-
-
-def _all(steps: Iterator[None]) -> None:
-    for _step in steps:
-        pass
+        chosen = [made for row in rows if (made := self._made_of(row, all_made)) is not None]
+        return remove_made(self._segmentation, chosen, self.history, self._verdict, step)

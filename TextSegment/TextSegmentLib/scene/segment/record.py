@@ -163,6 +163,20 @@ def tags_of(segment: Any) -> dict[str, str]:
     return {key: value for key in _KEYS if (value := tag_of(segment, key))}
 
 
+def untidied_tags(tags: Mapping[str, str], raw: Content, raw_ml: float) -> dict[str, str]:
+    """Return tags as they were before the mask was tidied.
+
+    Args:
+        tags: Tags of the tidied segment.
+        raw: Content of the mask as the model had found it.
+        raw_ml: Its volume in millilitres.
+    """
+    before = {key: value for key, value in tags.items() if key not in ("tidied", "tidied_ml")}
+    box = " ".join(map(str, raw.shape or ()))
+    before |= {"content": raw.to_text(), "box": box, "volume_ml": f"{raw_ml:.6g}"}
+    return {key: value for key, value in before.items() if value}
+
+
 def _shape(text: str) -> tuple[int, int, int] | None:
     if not text:
         return None
