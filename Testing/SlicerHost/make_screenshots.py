@@ -30,6 +30,7 @@ _PICTURES = (
     "correcting",
     "export",
 )
+_VIEW = (380, 427)  # as high, two of them, as the panel with its results
 _TEXT = "left lung, right lung, heart, aorta, liver, vertebrae"
 _HALF_SENTENCE = "lungs, lt kidney, hart, appendix"
 
@@ -91,7 +92,7 @@ class Photographer:
     def running(self) -> None:
         """A run on its way."""
         self._fold_anatomy(True)
-        self.four_up = pictures.FourUp(self.volume_node)
+        self.four_up = pictures.FourUp(self.volume_node, _VIEW)
         driver.type_text(self.ui.promptEdit, _TEXT)
         driver.wait_until(lambda: "vertebrae" in self.ui.resolutionLabel.text, "meaning of the text")
         self._close_completion()

@@ -79,7 +79,7 @@ class ResultsNote:
             return []
         names = [
             f"<a href='{escape(link)}' title='{escape(row.tidied)}'>{escape(row.name)}</a>"
-            + escape(_(" ({ml} ml)").format(ml=number(row.tidied_ml, 0 if row.tidied_ml >= 10 else 1)))
+            + escape(_(" ({ml}\u00a0ml)").format(ml=number(row.tidied_ml, 0 if row.tidied_ml >= 10 else 1)))
             for link, row in self._tidied_rows.items()
         ]
         shown = ", ".join([*names[:_MOST_NAMES], *(["…"] if len(names) > _MOST_NAMES else [])])
