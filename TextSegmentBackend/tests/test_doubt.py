@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from textsegment.doubt import NO_DOUBT, Calibration, Verdict, about_most, of, of_all
+from textsegment.doubt import NO_DOUBT, Calibration, Verdict, about_most, counted_anew, of, of_all
 from textsegment.origin import Maker, Origin
 from textsegment.segmentation import Segmentation
 from textsegment.testing import FakeSegmenter, phantom
@@ -117,6 +117,20 @@ def test_most_results_look_doubtful(bad, good, said):
     if caution is not None:
         assert dict(caution.values) == {"count": bad, "total": bad + good}
     assert about_most(masks, None) is None
+
+
+def test_what_is_left_out_of_a_result_is_not_counted():
+    """Parts that are only asked for to tidy a whole, and operands of derived structures."""
+    odd, good = a_mask(wrong_side_share=1.0), a_mask()
+    found = FakeSegmenter().segment(phantom(), ["left lung"])
+    told = ("a note", about_most((odd, odd, good, good), CALIBRATION))
+    provenance = {"calibration": CALIBRATION.to_values()}
+    for masks, said in (((odd, good, good, good), []), ((odd, odd, good, good, good), [(2, 5)])):
+        left = counted_anew(Segmentation(found.geometry, masks, provenance, told))
+        assert left.warnings[0] == "a note"
+        assert [(each.values["count"], each.values["total"]) for each in left.warnings[1:]] == said
+    derived = replace(odd, origin=Origin(recipe="a = b + c"))
+    assert about_most((odd, odd, good, derived), CALIBRATION) is None
 
 
 def test_the_calibration_travels_in_the_provenance():

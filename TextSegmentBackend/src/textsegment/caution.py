@@ -113,7 +113,8 @@ _PHRASES = {
     "required_not_found": "The template requires it, and it was not found.",
     "contours_limited": "Contours of more than {most} points were simplified to so many.",
     "contours_tiny": "Contours smaller than {smallest_mm2:g} mm² were left out: {count}.",
-    "tidy_parts": "Tidied: small parts apart from the largest were removed ({count}, {volume_ml:g} ml).",
+    "tidy_parts": "Tidied: small parts apart from the largest were removed ({count} of them, "
+    "{volume_ml:g} ml).",
     "tidy_side": "Tidied: what lay on the other side of the body was removed ({volume_ml:g} ml).",
     "tidy_made_of_parts": "Tidied: made of {parts} ({removed_ml:g} ml removed, {added_ml:g} ml added).",
     "tidy_smoothed": "Tidied: smoothed by {deviation_mm:g} mm ({removed_ml:g} ml removed, {added_ml:g} ml "
@@ -123,9 +124,8 @@ _PHRASES = {
     "term_broader": "The model has only something wider; run that instead?",
     "term_narrower": "The model has only a part of it; run that instead?",
     "term_overlaps": "The model has only something that overlaps with it; run that instead?",
-    "term_other_modality": "The model knows {structure} in {others} only, not in {modality}.",
-    "terms_other_modality": "The model knows {count} of these structures in {others} only, not in "
-    "{modality}.",
+    "term_other_modality": "{structure} is known in {others} only, not in {modality}.",
+    "terms_other_modality": "{count} of these structures are known in {others} only, not in {modality}.",
     "term_side_unsaid": "On which side? Name it beside the structure.",
     "term_side_of_others": "On which side? The other terms name one.",
     "term_below_heading": "The heading before it may concern it; name it by itself.",
@@ -143,7 +143,7 @@ _PHRASES = {
     "term_note": "{note}",
     "term_some_in_modality": "In {modality} the model has {count} of {total}.",
     "term_some_in_model": 'The model has {count} of {total} structures of "{term}".',
-    "term_not_in_model": "This model does not know it; another may.",
+    "term_not_in_model": "This model does not know it in this modality; another may.",
     "term_not_trained": "The model was not trained on it.",
     "term_anatomy_not_trained": "{structure} is anatomy that the model was not trained on.",
     "term_disease": "A disease or finding that the model was not trained on.",

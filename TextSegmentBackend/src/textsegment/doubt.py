@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from textsegment.vocabulary.anatomy import Anatomy, Form, anatomy_of
 
 _FEWEST_MASKS = 4
 _MOSTLY = 0.3
+_MOST = "mostly_doubtful"
 # A second computation disagrees where there are other reasons as well, so it only decides by itself.
 _ALONE = "unstable"
 
@@ -156,7 +157,7 @@ def of(mask: StructureMask, calibration: Calibration | None, limits: Limits = LI
         >>> print(of(odd, Calibration(0.3, 0.4, 12, 200)))
         probably not in this image: only 6.2 ml; 80 % of it lies on the other side of the body
     """
-    if mask.statistics.is_empty or mask.origin.maker is not Maker.MODEL or mask.origin.is_derived:
+    if not _can_be_judged(mask):
         return NO_DOUBT
     findings = sorted(_findings(mask, calibration, limits), key=lambda finding: -_WEIGHT[finding.verdict])
     reasons = tuple(finding.reason for finding in findings)
@@ -186,8 +187,21 @@ def notes_on(mask: StructureMask, provenance: Mapping[str, Any]) -> tuple[str, .
 
 
 def about_most(masks: Iterable[StructureMask], calibration: Calibration | None) -> Caution | None:
-    """Return a caution about the whole image if more than 30 % of the masks that were found look doubtful."""
-    return most_of([of(mask, calibration) for mask in masks if not mask.statistics.is_empty])
+    """Return a caution about the whole image if more than 30 % of the masks that were found look doubtful.
+
+    Only masks that the model made are counted.
+    """
+    return most_of([of(mask, calibration) for mask in masks if _can_be_judged(mask)])
+
+
+def counted_anew(segmentation: Segmentation) -> Segmentation:
+    """Return a segmentation whose caution about most results counts the masks that are in it now.
+
+    An engine counts all that it was asked for, also what is left out of the result later.
+    """
+    others = (each for each in segmentation.warnings if getattr(each, "code", "") != _MOST)
+    most = about_most(segmentation, Calibration.of(segmentation.provenance))
+    return replace(segmentation, warnings=(*others, *([most] if most else ())))
 
 
 def most_of(doubts: Sequence[Doubt]) -> Caution | None:
@@ -199,7 +213,12 @@ def most_of(doubts: Sequence[Doubt]) -> Caution | None:
     doubtful = sum(map(bool, doubts))
     if len(doubts) < _FEWEST_MASKS or doubtful <= _MOSTLY * len(doubts):
         return None
-    return Caution("mostly_doubtful", count=doubtful, total=len(doubts))
+    return Caution(_MOST, count=doubtful, total=len(doubts))
+
+
+def _can_be_judged(mask: StructureMask) -> bool:
+    is_by_model = mask.origin.maker is Maker.MODEL and not mask.origin.is_derived
+    return is_by_model and not mask.statistics.is_empty
 
 
 class _Finding(NamedTuple):

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from textsegment.caution import Caution
+from textsegment.derive.tidy import said_of_tidying
+from textsegment.doubt import Verdict
 from textsegment.files.report.summary import verdict_of
 
-_VERDICTS = {"": "", "check": ", check", "probably absent": ", absent?"}
 _STYLES = {"found": "green", "cut off": "yellow", "not found": "red"}
 
 
@@ -26,17 +27,17 @@ def print_table(report: Mapping[str, Any]) -> None:
     for heading in ("Volume, ml", f"Mean, {unit}", "Confidence"):
         table.add_column(heading, justify="right", no_wrap=True)
     for entry in report["structures"]:
-        state = entry["state"]
         table.add_row(
             Text(_shown_name(entry)),
-            Text(state, style=_STYLES[state]) + Text(_VERDICTS[verdict_of(entry)], style="yellow"),
+            _state(entry),
             _millilitres(entry["volume_ml"]) if entry["voxels"] else "–",
             _plain(entry["mean_intensity"], form),
             _plain(entry["mean_confidence"], ".2f"),
         )
     console.print(table)
     for line in remarks(report):
-        console.print(Text(f"! {line}", style="yellow"))
+        was_mended = bool(said_of_tidying([line]))
+        console.print(Text(f"  {line}", style="dim") if was_mended else Text(f"! {line}", style="yellow"))
     for reason, names in report["missing"].items():
         console.print(Text(f"! {reason}: {', '.join(names)}.", style="yellow"))
     for note in report["notes"]:
@@ -51,6 +52,13 @@ def print_facts(report: Mapping[str, Any]) -> None:
     facts = f"{', '.join(made)}, {seconds:.1f} s"
     console.print(Text(facts, style="dim"))
     console.print(Text(report["disclaimer"], style="bold yellow"))
+
+
+def _state(entry: Mapping[str, Any]) -> Text:
+    state, verdict = entry["state"], verdict_of(entry)
+    if verdict == Verdict.PROBABLY_ABSENT.value:
+        return Text(verdict, style="yellow")
+    return Text(state, style=_STYLES[state]) + Text(f", {verdict}" if verdict else "", style="yellow")
 
 
 def _shown_name(entry: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from textsegment.caution import Caution
 from textsegment.derive.expression import Combined, Definition, Expression, Name, parse_definition
 from textsegment.derive.finishing import finished
 from textsegment.derive.structures import derive, name_key, require_derivable
+from textsegment.doubt import counted_anew
 from textsegment.errors import ExpressionError, PromptError, UnknownStructureError
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.vocabulary.naming import names_of
@@ -92,7 +93,7 @@ class DerivationPlan:
             if mask.structure in self.required and mask.statistics.is_empty
         )
         warnings = (*whole.warnings, *lacking)
-        return Segmentation(whole.geometry, masks, {**whole.provenance, **template}, warnings)
+        return counted_anew(Segmentation(whole.geometry, masks, {**whole.provenance, **template}, warnings))
 
     def _finished(
         self, segmentation: Segmentation, structures: Collection[str], voxels: NDArray[Any] | None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from textsegment.derive.tidy import companions, tidy
 from textsegment.derive.tidy_rule import TidyRule
+from textsegment.doubt import counted_anew
 from textsegment.effort import WHOLE_IMAGE, Effort
 from textsegment.prompt import Prompt, unique_prompts
 from textsegment.segmentation import Segmentation
@@ -71,4 +72,5 @@ def segment_tidily(
 
 
 def _only(segmentation: Segmentation, structures: Sequence[str]) -> Segmentation:
-    return replace(segmentation, masks=tuple(segmentation[structure] for structure in structures))
+    kept = tuple(segmentation[structure] for structure in structures)
+    return counted_anew(replace(segmentation, masks=kept))
