@@ -101,7 +101,7 @@ _PHRASES = {
     "check": "Check: {reasons}.",
     "probably_absent": "Probably not in this image: {reasons}.",
     "not_judged": "Not judged, since the weights are not calibrated: {reasons}.",
-    "mostly_doubtful": "Most results look doubtful ({count} of {total}): check modality, unit and "
+    "mostly_doubtful": "Many results look doubtful ({count} of {total}): check modality, unit and "
     "orientation.",
     "upside_down": "The structures lie in reverse order from head to feet: the image seems to be upside "
     "down, so check its orientation.",

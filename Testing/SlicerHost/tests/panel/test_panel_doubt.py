@@ -47,7 +47,7 @@ def test_doubt_is_said_in_words(doubtful):
 def test_most_results_doubtful_is_said_above_everything_and_stays_said(doubtful):
     """Issue 13.A2."""
     assert "doubtful" in doubtful.ui.messageLabel.text
-    assert "Most results look doubtful (2 of 4)" in label(doubtful)
+    assert "Many results look doubtful (2 of 4)" in label(doubtful)
     doubtful.select_row("liver")
     driver.click(doubtful.ui.acceptButton)
     driver.wait_until(lambda: "Most results" not in label(doubtful), "one less")

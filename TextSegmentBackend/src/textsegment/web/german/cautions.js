@@ -11,7 +11,7 @@ export const CAUTIONS = {
     + "Voxel können daher kommen.",
   fast: "Schneller Modus: Masken können schlechter sein, am ehesten dort, wo Bildblöcke aneinanderstoßen.",
   mostly_doubtful:
-    "Die meisten Ergebnisse wirken zweifelhaft ({count} von {total}): prüfen Sie Modalität, Einheit und Orientierung.",
+    "Viele Ergebnisse wirken zweifelhaft ({count} von {total}): prüfen Sie Modalität, Einheit und Orientierung.",
   kept_corrected: "{structure} bleibt, wie es korrigiert wurde.",
   upside_down:
     "Die Strukturen liegen von Kopf bis Fuß in umgekehrter Reihenfolge: das Bild steht offenbar auf dem Kopf, prüfen Sie "
@@ -36,7 +36,7 @@ export const CAUTIONS = {
   unstable: "nur {percent} % Übereinstimmung mit einer zweiten Berechnung",
 
   // Tidying, corrections, derived structures.
-  tidy_parts: "Aufgeräumt: kleine Teile abseits des größten wurden entfernt ({count}, {volume_ml:2} ml).",
+  tidy_parts: "Aufgeräumt: kleine Teile abseits des größten wurden entfernt ({count} Stück, {volume_ml:2} ml).",
   tidy_side: "Aufgeräumt: was auf der anderen Körperseite lag, wurde entfernt ({volume_ml:2} ml).",
   tidy_made_of_parts:
     "Aufgeräumt: zusammengesetzt aus {parts} ({removed_ml:2} ml entfernt, {added_ml:2} ml hinzugefügt).",
