@@ -3,7 +3,7 @@
     python tools/page_pictures.py ../Resources/Screenshots
 
 It starts the server with the demonstration model, opens the page as ``textsegment app --sample`` does, and
-clicks through it in Chromium. Needs playwright and Pillow.
+clicks through it in Chromium. Needs playwright, Pillow, and what ``web_assets.py`` fetches.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main(folder: Path) -> None:
 
 
 def play(page: Page, folder: Path) -> None:
-    """Type, segment, look at two structures."""
+    """Type, segment, look at two structures and at all of them in 3-D."""
     film = Film(page)
     page.fill("#text", "")
     film.take(LONG)
@@ -88,6 +88,11 @@ def play(page: Page, folder: Path) -> None:
         page.click(f'tr[data-structure="{structure}"] td:nth-child(3) button')
         page.wait_for_timeout(300)
         film.take(LONG)
+    page.click("#show_scene")
+    if page.is_visible("#scene button"):
+        page.click("#scene button")
+    page.wait_for_timeout(15_000)
+    film.take(LONG)
     page.screenshot(path=folder / "web.png")
     Image.open(folder / "web.png").convert("RGB").quantize(256).save(folder / "web.png", optimize=True)
     film.save(folder / "web.gif")

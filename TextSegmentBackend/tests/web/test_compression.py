@@ -155,7 +155,7 @@ def test_without_the_files_of_others_it_is_said_what_is_missing(browser, doubtfu
     context.route("**/app/assets/**", lambda route: route.fulfill(status=404))
     lacking = Watched(context.new_page(), doubtful_server).open()
     found = read_by(lacking, tmp_path / "series")
-    assert found["code"] == "input_unreadable"
+    assert found["code"] == "dependency_missing"
     assert found["message"] == "This server lacks what decodes these DICOM images: JPEG 2000."
     write_series(tmp_path / "plain", STORED, OBLIQUE, change=jpeg)
     require_equal(lacking, tmp_path / "plain")

@@ -25,6 +25,7 @@ export class Grid {
       throw new Problem("geometry_invalid", "The image does not say where its voxels lie.", "Export it again.");
     }
     this.voxelMl = Math.abs(volume) / 1000;
+    this.isLeftHanded = volume < 0;
     this.axes = anatomicalAxes(this.columns, this.spacing);
   }
 

@@ -13,6 +13,7 @@ import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
 import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
+import { SceneTile } from "./scene_tile.js";
 import { Pen } from "./view/pen.js";
 import { windowNamed, windowsOf } from "./view/windows.js";
 import { Viewer } from "./view/viewer.js";
@@ -30,6 +31,10 @@ const results = new Results(find("table"), {
   onChange: showResults,
   axis: () => state.volume.grid.axes[2].axis,
 });
+const sceneTile = new SceneTile(
+  { toggle: find("show_scene"), tile: find("scene"), planes: find("planes") },
+  { guarded, shown: () => results.shown(), grid: () => state.volume.grid },
+);
 const pen = new Pen({
   viewer,
   results,
@@ -185,6 +190,7 @@ async function segment() {
 
 function showResults() {
   viewer.draw();
+  sceneTile.draw();
   find("results").hidden = results.isEmpty;
   find("filter").hidden = !results.hasDoubt;
   for (const button of document.querySelectorAll("[data-save]")) {

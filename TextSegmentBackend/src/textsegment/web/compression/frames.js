@@ -97,7 +97,7 @@ function damaged() {
 
 function missing(kind) {
   return new Problem(
-    "input_unreadable", "This server lacks what decodes these DICOM images: {kind}.",
+    "dependency_missing", "This server lacks what decodes these DICOM images: {kind}.",
     "Export them uncompressed; who runs the server can add it (tools/web_assets.py).", { values: { kind } },
   );
 }
