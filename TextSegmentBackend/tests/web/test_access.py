@@ -132,6 +132,15 @@ def test_a_server_of_another_version_says_what_to_do(page, scan, demo_server: Se
     assert page.inner_text("#problem") == "The server has another version than this page. Reload the page."
 
 
+def test_a_page_that_was_not_opened_over_https_says_so(page, demo_server: ServerProcess):
+    """Browsers have no SHA-256 there; loopback counts as safe."""
+    page.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
+    page.goto(demo_server.url)
+    page.wait_for_selector("#problem:visible")
+    assert "HTTPS" in page.inner_text("#problem")
+    assert not page.is_visible("#work")
+
+
 def test_a_full_queue_is_said_and_asking_again_works(browser, scan):
     with ServerProcess(arguments=[{"seconds": 60.0}], max_queue=1) as server:
         pages = [browser.new_page() for _ in range(3)]

@@ -55,6 +55,19 @@ def test_a_set_is_added_to_the_text(page):
     page.wait_for_selector("#segment:not([disabled])")
 
 
+def test_all_masks_are_shown_and_hidden_at_once(page):
+    ask(page, "left kidney, liver, right kidney")
+    wait_for_masks(page, 3)
+    eyes = page.locator("#rows input")
+    assert page.is_checked("#all")
+    page.uncheck('tr[data-structure="liver"] input')
+    assert page.eval_on_selector("#all", "(box) => box.indeterminate")
+    page.click("#all")
+    assert [eyes.nth(n).is_checked() for n in range(3)] == [True] * 3
+    page.click("#all")
+    assert [eyes.nth(n).is_checked() for n in range(3)] == [False] * 3
+
+
 def test_figures_and_report(page, tmp_path):
     ask(page, "left kidney, liver, spleen")
     wait_for_masks(page, 3)

@@ -87,6 +87,14 @@ def test_what_is_under_the_mouse_stays_there_when_zooming(page: Page):
     assert place(page)[:2] == before[:2]
 
 
+def test_a_touchpad_turns_slices_no_faster_than_a_wheel(page: Page):
+    page.mouse.move(*middle(page, "axial"))
+    page.wait_for_selector('#axial output:has-text("9 / 16")')
+    for _ in range(10):
+        page.mouse.wheel(0, 11)
+    page.wait_for_selector('#axial output:has-text("7 / 16")')
+
+
 def test_one_plane_alone_and_all_again(page: Page):
     visible = (
         "[...document.querySelectorAll('.plane')].filter((one) => one.checkVisibility()).map((one) => one.id)"

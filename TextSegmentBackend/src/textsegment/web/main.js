@@ -3,9 +3,9 @@
 import { Asking } from "./asking.js";
 import { Browsing } from "./browsing.js";
 import { Caution } from "./caution.js";
+import { Correcting } from "./correcting.js";
 import { guessModality } from "./files/scan.js";
 import { say, tell, tellProblem, translate } from "./language.js";
-import { drawnMask } from "./mask.js";
 import { Opening } from "./opening.js";
 import { Problem } from "./problem.js";
 import { Server } from "./protocol/server.js";
@@ -14,20 +14,19 @@ import { Results } from "./results.js";
 import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
 import { SceneTile } from "./scene_tile.js";
-import { Pen } from "./view/pen.js";
 import { windowNamed, windowsOf } from "./view/windows.js";
 import { Viewer } from "./view/viewer.js";
 
 const find = (id) => document.getElementById(id);
 const server = new Server();
-const state = { scan: null, volume: null, provenance: {}, warnings: [], unsaved: false };
+const state = { scan: null, volume: null, provenance: {}, warnings: [] };
 const viewer = new Viewer(find("planes"), { onMove: showPlace, onWindow: () => { find("window").value = ""; } });
 const results = new Results(find("table"), {
   onGo: (index) => {
     viewer.moveTo(index);
     find("axial").scrollIntoView(); // below the table, where the page is narrow
   },
-  onEdit: (structure) => correct(structure),
+  onEdit: (structure) => correcting.begin(structure),
   onChange: showResults,
   axis: () => state.volume.grid.axes[2].axis,
 });
@@ -35,14 +34,13 @@ const sceneTile = new SceneTile(
   { toggle: find("show_scene"), tile: find("scene"), planes: find("planes") },
   { guarded, shown: () => results.shown(), grid: () => state.volume.grid },
 );
-const pen = new Pen({
-  viewer,
-  results,
-  grid: () => state.volume.grid,
-  isErasing: () => find("pen").elements.tool.value === "erase",
-  radiusMm: () => Number(find("radius").value) / 2,
-  correct: carry,
-});
+const correcting = new Correcting(
+  {
+    bar: find("pen"), radius: find("radius"), undo: find("undo"), apply: find("apply"), done: find("done"), draw: find("draw"),
+    name: find("new_name"), planes: find("planes"),
+  },
+  { viewer, results, grid: () => state.volume.grid, guarded, carry },
+);
 const running = new Running({
   progress: find("progress"), bar: find("bar"), stage: find("stage"), cancel: find("cancel"), start: find("segment"), waiting: [find("apply")],
 });
@@ -74,6 +72,8 @@ function takeAddress() {
 }
 
 async function connect() {
+  // Without it, browsers have no SHA-256, under which the server knows scans.
+  if (!isSecureContext) throw new Problem("insecure", "This page was not opened over HTTPS.", "Open its HTTPS address.");
   state.info = await server.info();
   find("model").textContent = `${state.info.model} · ${state.info.device}`;
   find("tidying").hidden = !state.info.features.includes("tidy");
@@ -108,18 +108,11 @@ function listen() {
     event.preventDefault();
     find("ask").requestSubmit();
   });
+  find("all").addEventListener("change", () => results.showAll(find("all").checked));
   find("doubtful").addEventListener("change", () => { results.doubtfulOnly = find("doubtful").checked; });
-  find("undo").addEventListener("click", () => pen.undo());
-  find("apply").addEventListener("click", () => guarded(() => pen.apply()));
-  find("done").addEventListener("click", () => correct(""));
-  find("pen").addEventListener("submit", (event) => event.preventDefault());
-  find("draw").addEventListener("submit", (event) => {
-    event.preventDefault();
-    guarded(() => drawNew(find("new_name").value.trim()));
-  });
   document.addEventListener("keydown", onKey);
   window.addEventListener("beforeunload", (event) => {
-    if (state.unsaved || pen.hasStrokes) event.preventDefault();
+    if (correcting.areUnsaved) event.preventDefault();
   });
   for (const button of document.querySelectorAll("[data-save]")) {
     button.addEventListener("click", () => guarded(() => saveAs(button.dataset.save)));
@@ -146,7 +139,7 @@ async function take(scan, name) {
 
 /** Whether corrections that were not saved, if there are any, may go with the scan. */
 function mayForget() {
-  return !(state.unsaved || pen.hasStrokes) || confirm(say("Corrections that are not saved would be lost. Go on?"));
+  return !correcting.areUnsaved || confirm(say("Corrections that are not saved would be lost. Go on?"));
 }
 
 /** Take the scan as one of a modality; masks of another are forgotten. */
@@ -154,11 +147,11 @@ async function use(modality, reason) {
   running.abort();
   state.volume = new Volume(state.scan.grid, state.scan.voxels, modality);
   find("reason").textContent = say(reason);
-  correct("");
+  correcting.end();
+  correcting.settle();
   results.clear();
-  state.unsaved = false;
   warn(state.scan.warnings);
-  viewer.show(state.volume, shown);
+  viewer.show(state.volume, () => correcting.shown());
   const windows = windowsOf(modality);
   find("window").replaceChildren(...windows.map((name) => new Option(say(name), name)), new Option(say("set by hand"), ""));
   find("window").lastChild.hidden = true;
@@ -173,7 +166,7 @@ function setWindow(name) {
 
 async function segment() {
   if (!(await asking.resolve())) return;
-  correct("");
+  correcting.end();
   const wanted = asking.prompts;
   // What a person has corrected is not computed anew.
   const kept = wanted.filter((name) => results.get(name)?.edited);
@@ -193,49 +186,21 @@ function showResults() {
   sceneTile.draw();
   find("results").hidden = results.isEmpty;
   find("filter").hidden = !results.hasDoubt;
+  find("all").checked = results.areShown === true;
+  find("all").indeterminate = results.areShown === null;
   for (const button of document.querySelectorAll("[data-save]")) {
     button.hidden = !isOffered(button.dataset.save, state.scan?.source);
   }
 }
 
-/** Masks to draw; of the structure that is being corrected, what was drawn. */
-function shown() {
-  return results.shown().map((row) => ({ ...row, mask: pen.shownFor(row.mask.structure) ?? row.mask }));
-}
-
-/** Begin to correct a structure, or end with an empty name. */
-function correct(structure) {
-  state.unsaved ||= pen.hasStrokes;
-  const { structure: before } = pen;
-  if (structure) pen.begin(structure);
-  else pen.end();
-  // What was to be drawn, and was not.
-  const left = results.get(before)?.mask;
-  if (left?.isEmpty && left.prompt === null && before !== structure) results.remove(before);
-  find("pen").hidden = !structure;
-  if (structure) find("axial").scrollIntoView();
-  find("planes").classList.toggle("drawing", Boolean(structure));
-  find("pen_structure").textContent = structure;
-  viewer.draw();
-}
-
-/** Begin to draw a structure that the model does not know, or that nobody asked it for. */
-function drawNew(name) {
-  if (!name || results.get(name)) throw new Problem("edit_invalid", "Give it a name that no other structure has.");
-  find("new_name").value = "";
-  results.add(drawnMask(name), true);
-  correct(name);
-}
-
+/** Ask the server to carry what was drawn to the rest of the image. */
 async function carry(drawing) {
   const found = [];
   await running.run((on, signal) => server.correct(state.volume, drawing, on, signal), (mask) => found.push(mask));
   const [mask] = found;
-  mask.prompt = drawing.mask.prompt;
   // Those about the image stand above the table.
   const said = new Set(state.warnings.map(String));
   mask.warnings = mask.warnings.filter((warning) => !said.has(String(warning)));
-  state.unsaved = true;
   return mask;
 }
 
@@ -246,23 +211,18 @@ function onKey(event) {
   const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey;
   const preset = isPlain && windowsOf(state.volume.modality)[Number(event.key) - 1];
   if (preset) setWindow(preset);
-  else if (!pen.structure) return;
-  else if ((event.ctrlKey || event.metaKey) && event.key === "z") pen.undo();
-  else if (!isPlain) return;
-  else if (event.key === "d") find("pen").elements.tool.value = "draw";
-  else if (event.key === "e") find("pen").elements.tool.value = "erase";
-  else return;
+  else if (!correcting.press(event)) return;
   event.preventDefault();
 }
 
 async function saveAs(format) {
-  correct("");
+  correcting.end();
   const { scan, volume, provenance, info } = state;
   await save(format, {
     volume, window: viewer.window, warnings: state.warnings, grid: volume.grid, results: results.toSave(), provenance, source: scan.source, modality: volume.modality, server,
     maker: { model: String(provenance.model ?? info.model), software: info.software },
   });
-  if (!["report", "statistics"].includes(format)) state.unsaved = false;
+  if (!["report", "statistics"].includes(format)) correcting.settle();
 }
 
 function showPlace(index) {

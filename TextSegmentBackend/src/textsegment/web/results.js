@@ -9,6 +9,19 @@ const COLORS = [
   [160, 140, 100], [130, 130, 240], [200, 220, 110],
 ];
 
+/** A color that differs from those before. */
+function colorOf(number) {
+  if (number < COLORS.length) return COLORS[number];
+  // Beyond the list, hues at the golden angle, in three lightnesses.
+  const hue = (number * 137.508) % 360;
+  const lightness = [0.62, 0.5, 0.74][number % 3];
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (lightness - 0.6 * Math.min(lightness, 1 - lightness) * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [channel(0), channel(8), channel(4)];
+}
+
 /** Masks by structure, with what the user chose for each. */
 export class Results {
   #rows = new Map();
@@ -43,7 +56,7 @@ export class Results {
   /** Add a mask, in place of an earlier one of the same structure. */
   add(mask, edited = false) {
     const earlier = this.#rows.get(mask.structure);
-    const color = earlier?.color ?? COLORS[this.#rows.size % COLORS.length];
+    const color = earlier?.color ?? colorOf(this.#rows.size);
     const row = { mask, color, edited, visible: earlier?.visible ?? true, element: this.#element(mask, color, edited) };
     if (earlier) earlier.element.replaceWith(row.element);
     else this.body.append(row.element);
@@ -58,6 +71,21 @@ export class Results {
     this.#rows.get(structure)?.element.remove();
     this.#rows.delete(structure);
     this.onChange();
+  }
+
+  /** Show all masks, or none. */
+  showAll(visible) {
+    for (const row of this.#rows.values()) {
+      row.visible = visible;
+      row.element.querySelector("input").checked = visible;
+    }
+    this.onChange();
+  }
+
+  /** Whether all masks are shown: false if none, null if some. */
+  get areShown() {
+    const shown = [...this.#rows.values()].filter((row) => row.visible).length;
+    return shown === this.#rows.size || (shown ? null : false);
   }
 
   /** Show the rows of doubtful masks only, or of all. */

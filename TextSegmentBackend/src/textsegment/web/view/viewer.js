@@ -3,6 +3,9 @@
 import { Frame } from "./frame.js";
 import { Plane, PLANES, drawMask, drawSlice } from "./planes.js";
 
+// Pixels that a wheel scrolls by a notch at least.
+const NOTCH = 50;
+
 /** The three planes in their canvases. */
 export class Viewer {
   #views;
@@ -82,6 +85,7 @@ class View {
   #picture = null;
   #buffer = document.createElement("canvas");
   #frame = new Frame();
+  #turned = 0;
 
   constructor(name, frame, viewer) {
     this.name = name;
@@ -188,7 +192,7 @@ class View {
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       if (event.ctrlKey) zoom(-Math.sign(event.deltaY), event.offsetX, event.offsetY);
-      else this.#step(viewer, Math.sign(event.deltaY));
+      else this.#step(viewer, this.#notches(event));
     }, { passive: false });
     canvas.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -205,9 +209,18 @@ class View {
     });
   }
 
+  /** Notches of the wheel; a touchpad turns it in small portions, which add up. */
+  #notches({ deltaY, deltaMode }) {
+    if (deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(deltaY) >= NOTCH) return Math.sign(deltaY);
+    this.#turned += deltaY;
+    if (Math.abs(this.#turned) < NOTCH) return 0;
+    this.#turned = 0;
+    return Math.sign(deltaY);
+  }
+
   /** Step through the slices: down is towards the feet, the back, or the patient's left. */
   #step(viewer, count) {
-    if (!this.#plane) return;
+    if (!this.#plane || !count) return;
     const index = [...viewer.cursor];
     index[this.#plane.axis] -= count * this.#plane.sign;
     viewer.moveTo(index);
