@@ -73,6 +73,15 @@ def test_three_slices_across_any_axis_mend_the_mask(axis, has_base):
     assert dice(new, truth) > max(dice(old, truth) + 0.15, 0.85)
 
 
+def test_an_erased_slice_leaves_what_is_far_from_it():
+    old = ellipsoid((20, 22, 32), (14, 16, 24))
+    known, inside = known_slices(old & False, 2, [11])
+    new = propagate(old, known, inside, SPACING) > 0
+    assert not new[known].any()
+    far = distance(known, SPACING, 40.0) > 8
+    assert dice(new[far], old[far]) > 0.95
+
+
 def test_slices_across_two_axes_agree():
     truth = ellipsoid((20, 22, 32), (14, 16, 24))
     one, other = known_slices(truth, 2, [10]), known_slices(truth, 0, [20])

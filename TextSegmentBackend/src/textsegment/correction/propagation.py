@@ -95,6 +95,9 @@ def _between_slices(
     taken = np.moveaxis(inside, axis, 0)[numbers]
     drawn = np.moveaxis(signed_distance(np.moveaxis(taken, 0, axis), spacing, LIMIT_MM, plane), axis, 0)
     has_base = bool(base.any())
+    # How far outside nobody knows who has erased a slice: as deep as the old mask was inside.
+    erased = ~taken.any(axis=(1, 2))
+    drawn[erased] = -np.abs(old[numbers[erased]])
     new = np.empty_like(old)
     gaps = np.empty(len(old), dtype=np.float32)
     for n in range(len(old)):
