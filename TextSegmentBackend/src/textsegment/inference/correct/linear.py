@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The change fades like a bell of this width; cells of the old mask hold it back, less so near the strokes.
-_FADING_MM = 12.0
-_HELD_FROM_MM = 15.0
+_FADING_MM = 9.0
+_HELD_FROM_MM = 10.0
 _MOST_HELD = 5000
 _RIDGE = 3e-3
 _STEPS = 20
