@@ -10,6 +10,7 @@ from nninteractive_server import LICENSE, stand_in
 
 from textsegment import read_volume
 from textsegment.files.images.seg_nrrd import read_seg_nrrd, write_seg_nrrd
+from textsegment.files.results import write_result
 from textsegment.geometry import Geometry
 from textsegment.origin import Maker
 from textsegment.segmentation import Segmentation, StructureMask
@@ -89,6 +90,20 @@ def test_a_structure_that_the_result_lacks_is_drawn_once(tmp_path):
     assert correct("--structure", "GTV", "--edited", edited, "-o", alone, "-q").code == 0
     voxels = read_volume(alone, modality="CT").voxels
     assert np.array_equal(voxels > 0, result.full_mask("GTV"))
+
+
+def test_an_image_without_names_may_hold_any_structure(tmp_path):
+    """As other programs write what was drawn in them: a mask, called as its file is."""
+    before = written(tmp_path / "result.seg.nrrd", liver=OLD)
+    after = Segmentation(GEOMETRY, (StructureMask.measured("drawing 2", drawn(), GEOMETRY),), {})
+    write_result(after, tmp_path / "drawing_2.nii.gz")
+    for table in tmp_path.glob("*.json"):
+        table.unlink()
+    out = tmp_path / "out.seg.nrrd"
+    ended = correct(before, "--structure", "Liver", "--edited", tmp_path / "drawing_2.nii.gz", "-o", out)
+    assert ended.code == 0, ended.err
+    new = read_seg_nrrd(out).full_mask("liver")
+    assert np.array_equal(new[:, :, SLICES], TRUE[:, :, SLICES])
 
 
 def test_what_cannot_be_corrected_leaves_everything_alone(tmp_path):

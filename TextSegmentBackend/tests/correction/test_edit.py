@@ -108,6 +108,31 @@ def test_points_that_are_not_on_the_image(point):
         Edit.stroke(point, phantom().geometry, belongs=True)
 
 
+@pytest.mark.parametrize("radius_mm", [np.nan, np.inf, -1.0])
+def test_a_radius_that_is_no_length(radius_mm):
+    with pytest.raises(EditError):
+        Edit.stroke((0, 0, 0), Geometry(SHAPE, np.eye(4)), belongs=True, radius_mm=radius_mm)
+
+
+@pytest.mark.parametrize("axis", [-1, 3])
+def test_an_axis_that_is_none(axis):
+    mask = np.ones(SHAPE, dtype=bool)
+    with pytest.raises(EditError):
+        Edit.slice_of(mask, axis, 0)
+    with pytest.raises(EditError):
+        Edit.between(mask, ~mask, axis=axis)
+    with pytest.raises(EditError):
+        Edit.slice_of(mask[0], 0, 0)
+
+
+def test_masks_of_numbers():
+    """As label maps hold them: any number but 0 is inside."""
+    before, after = np.zeros(SHAPE, dtype=np.uint8), np.zeros(SHAPE, dtype=np.int16)
+    before[2:4, 2:4, 3], after[2:6, 2:4, 3] = 1, 7
+    (edit,) = Edit.between(before, after, axis=2)
+    assert edit.inside.sum() == 8
+
+
 def test_the_last_of_two_edits_counts():
     one, other = (
         Edit.block(Box((2, 2, 2), (6, 6, 6)), belongs=True),

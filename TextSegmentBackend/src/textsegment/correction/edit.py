@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,10 +74,12 @@ class Edit:
             spacing: Voxel size along (i, j, k), in millimetres.
 
         Raises:
-            EditError: The masks are on different grids.
+            EditError: The masks are on different grids, or there is no such axis.
         """
         if before.shape != after.shape or before.ndim != 3:
             raise EditError("The mask and its edited version have different grids.")
+        _require_axis(axis)
+        before, after = before.astype(bool), after.astype(bool)
         found = []
         for change in changes(before ^ after, axis, spacing):
             if isinstance(change, DrawnSlice):
@@ -97,8 +99,11 @@ class Edit:
             index: Index of the slice along that axis.
 
         Raises:
-            EditError: The slice lies outside the grid.
+            EditError: The slice lies outside the grid, or there is no such axis.
         """
+        _require_axis(axis)
+        if mask.ndim != 3:
+            raise EditError("A mask has three dimensions.")
         if not 0 <= index < mask.shape[axis]:
             raise EditError("A drawn slice lies outside the image.")
         start, stop = [0, 0, 0], list(mask.shape)
@@ -125,8 +130,10 @@ class Edit:
             radius_mm: Radius of the brush; at least the voxels that contain the points are taken.
 
         Raises:
-            EditError: There is no point, or one lies outside the image.
+            EditError: There is no point, one lies outside the image, or the radius is not a length.
         """
+        if not isfinite(radius_mm) or radius_mm < 0:
+            raise EditError("The radius of a stroke is a length in millimetres.")
         points = np.atleast_2d(np.asarray(points_ras, dtype=np.float64))
         if points.ndim != 2 or points.shape[1] != 3 or not len(points) or not np.isfinite(points).all():
             raise EditError("A stroke consists of points in three dimensions.")
@@ -178,6 +185,11 @@ def merged(edits: Iterable[Edit], box: Box) -> tuple[NDArray[np.bool_], NDArray[
         inside[here] = np.where(new, value, inside[here])
         known[here] |= new
     return known, inside, int(np.count_nonzero(disputed))
+
+
+def _require_axis(axis: int | None) -> None:
+    if axis not in (None, 0, 1, 2):
+        raise EditError("The voxel axes are 0, 1 and 2.")
 
 
 def _shifted(box: Box, origin: Sequence[int]) -> tuple[slice, ...]:

@@ -14,6 +14,7 @@ from textsegment.files.images.seg_nrrd import is_seg_nrrd, replace_segment
 from textsegment.files.masks import read_masks
 from textsegment.files.results import write_result
 from textsegment.files.scan import Scan
+from textsegment.files.segmentations import name_of_image
 from textsegment.prompt import Prompt
 from textsegment.segmentation import Segmentation, StructureMask
 from textsegment.segmenter import ModelInfo
@@ -68,7 +69,8 @@ def read_edits(scan: Scan, structure: str, edited: Path, result: Path | None = N
     Args:
         scan: Scan to which the files belong.
         structure: Name of the structure; case does not matter.
-        edited: Segmentation with the structure as it was edited.
+        edited: Segmentation with the structure as it was edited; an image of one structure without names may
+            be called anything.
         result: Segmentation before the edits; without it, or where it lacks the structure, the structure was
             drawn once.
 
@@ -80,7 +82,7 @@ def read_edits(scan: Scan, structure: str, edited: Path, result: Path | None = N
     """
     shape = scan.volume.geometry.spatial_shape
     given = read_masks(edited, scan)
-    after = _named(given, structure)
+    after = _named(given, structure) or _nameless(given, edited, structure)
     others = None if result is None else read_masks(result, scan)
     if after is None:
         names = ", ".join(mask.structure for mask in given)
@@ -128,6 +130,14 @@ def write_corrected(
         masks = [mask if other is drawn.base else other for other in drawn.others]
         result = replace(drawn.others, masks=(*masks, mask) if drawn.base is None else tuple(masks))
     return write_result(result, path, source=scan.source, on_warning=on_warning)
+
+
+def _nameless(given: Segmentation, path: Path, structure: str) -> StructureMask | None:
+    """Return the only structure of an image that holds no names, under the name that the user gives it."""
+    if is_seg_nrrd(path) or [mask.structure for mask in given] != [name_of_image(path)]:
+        return None
+    name = " ".join(structure.split())
+    return replace(given.masks[0], structure=name) if name else None
 
 
 def _named(segmentation: Segmentation, structure: str) -> StructureMask | None:

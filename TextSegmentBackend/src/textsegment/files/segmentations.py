@@ -120,7 +120,7 @@ def _label_map(path: Path, names: Path | None) -> Segmentation:
             "Put NAME.labels.json next to it, or give its table with --names.",
         )
     if table is None:
-        named = {value: _name_of(path) for value in drawn or [1]}
+        named = {value: name_of_image(path) for value in drawn or [1]}
     named |= {value: f"label {value}" for value in drawn if value not in named}
     masks = (StructureMask.measured(name, voxels == value, geometry) for value, name in named.items())
     return Segmentation(geometry, tuple(masks))
@@ -140,7 +140,7 @@ def _folder(folder: Path) -> Segmentation:
         same = own.spatial_shape == geometry.spatial_shape
         if not same or not np.allclose(own.affine, geometry.affine, rtol=0, atol=_SAME_GRID_MM):
             raise InputError("The masks of the folder lie on different grids.", "Give those of one scan.")
-        masks.append(StructureMask.measured(_name_of(path), voxels != 0, geometry))
+        masks.append(StructureMask.measured(name_of_image(path), voxels != 0, geometry))
     assert geometry is not None
     return Segmentation(geometry, tuple(masks))
 
@@ -183,6 +183,7 @@ def _read_table(path: Path) -> dict[int, str]:
     return {value: name for value, name in table.items() if value != 0}
 
 
-def _name_of(path: Path) -> str:
+def name_of_image(path: Path) -> str:
+    """Return the name of the structure in an image that holds one and no names: that of the file."""
     suffix = next((s for s in LABELMAP_SUFFIXES if path.name.lower().endswith(s)), path.suffix)
     return path.name[: -len(suffix)].replace("_", " ") if suffix else path.name

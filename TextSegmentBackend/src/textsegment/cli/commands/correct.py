@@ -22,7 +22,7 @@ def correct_command(
         Path,
         typer.Option(
             help="Segmentation with the structure as it was edited: slices that differ from RESULT were "
-            "drawn, all else is to be mended.",
+            "drawn, all else is to be mended. An image of one structure needs no names in it.",
             show_default=False,
         ),
     ],
@@ -145,7 +145,8 @@ def correct_command(
     if quiet:
         return
     before = "new" if drawn.base is None else f"{drawn.base.statistics.volume_ml:.3g} ml"
-    typer.echo(f"{drawn.name}: {before} → {mask.statistics.volume_ml:.3g} ml, {len(drawn.edits)} edits")
+    edits = "1 edit" if len(drawn.edits) == 1 else f"{len(drawn.edits)} edits"
+    typer.echo(f"{drawn.name}: {before} → {mask.statistics.volume_ml:.3g} ml, {edits}")
     for sentence in said:
         typer.echo(f"! {sentence}")
     typer.echo(f"Written: {output}")

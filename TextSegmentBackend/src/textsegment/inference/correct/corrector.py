@@ -77,6 +77,8 @@ class Corrector:
         if seen is None:
             return propagated(self.correction)
         known, inside = self._known
+        if not known.any():  # all edits lie far outside of what may change
+            return self._finished(self._base_share)
         base = self._base_share > 0.5
         old = self._old_logits(seen, base)
         image = self.cells.means(self.correction.volume.voxels[self.cells.box.slices])
