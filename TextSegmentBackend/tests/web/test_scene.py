@@ -65,9 +65,7 @@ def page(doubted: Watched, tmp_path):
     opened.uncheck("#tidy")
     ask(opened, "liver, left kidney, right kidney")
     wait_for_masks(opened, 3)
-    yield opened
-    # Of Chromium without a graphics card, about its own speed.
-    doubted.faults[:] = [fault for fault in doubted.faults if "GL Driver Message" not in fault]
+    return opened
 
 
 def picture(page) -> np.ndarray:
@@ -120,6 +118,28 @@ def test_what_is_shown_is_drawn_in_its_colour_where_it_is(page):
     await_colours(page, 1, 2)
     page.check('tr[data-structure="liver"] input')
     await_colours(page, 0, 1, 2)
+
+
+STRETCHED = """[...document.querySelectorAll(".plane canvas")]
+  .filter((canvas) => canvas.clientWidth && canvas.closest("#scene") === null)
+  .some((canvas) => canvas.width !== canvas.clientWidth || canvas.height !== canvas.clientHeight)"""
+
+
+@needs_assets
+def test_planes_are_drawn_anew_where_the_tile_takes_their_room(page):
+    high = page.locator("#axial canvas").bounding_box()["height"]
+    insist(page)
+    await_colours(page, 0, 1, 2)
+    assert page.locator("#axial canvas").bounding_box()["height"] < high
+    page.wait_for_function(f"!({STRETCHED})")
+    page.focus("#scene canvas")
+    page.keyboard.press("f")
+    assert not page.is_visible("#axial")
+    page.keyboard.press("f")
+    page.wait_for_function(f"!({STRETCHED})")
+    page.click("#show_scene")
+    page.wait_for_function(f"!({STRETCHED})")
+    assert page.locator("#axial canvas").bounding_box()["height"] == pytest.approx(high, abs=1)
 
 
 @needs_assets

@@ -26,7 +26,9 @@ export class Viewer {
     this.tool = null;
     this.cursor = [0, 0, 0];
     this.#views = Object.keys(PLANES).map((name) => new View(name, parent.querySelector(`#${name}`), this));
-    new ResizeObserver(() => this.draw()).observe(parent);
+    // Each by itself: a plane may change its size when the others do not.
+    const observer = new ResizeObserver(() => this.draw());
+    this.#views.forEach(({ canvas }) => observer.observe(canvas));
   }
 
   /** The values between black and white: `level` in their middle, and `width`. */
