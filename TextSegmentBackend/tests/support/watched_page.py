@@ -55,6 +55,15 @@ class Watched:
         return self.page
 
 
+def wait_until(page: Page, condition: str, arg: object = None) -> None:
+    """Wait for a condition in JavaScript; the policy forbids how Playwright would ask again and again."""
+    for _ in range(PATIENCE_MS // 100):
+        if page.evaluate(condition, arg):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"It never came to this: {condition}")
+
+
 def drop(page: Page, *paths: Path) -> None:
     """Choose files, and wait until the scan in them is drawn."""
     page.set_input_files("#file", [str(path) for path in paths])

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from playwright.sync_api import Page
-from watched_page import Watched, ask, drop, phantom_of, wait_for_masks
+from watched_page import Watched, ask, drop, phantom_of, wait_for_masks, wait_until
 
 # Contrast of all visible text, by WCAG 2.2 (1.4.3): 4.5, or 3 if it is large; disabled controls are exempt.
 CONTRAST = """() => {
@@ -106,7 +106,7 @@ def test_everything_is_done_by_the_keyboard(doubted: Watched, scan):
     page = doubted.open()
     focus_by_tab(page, "#file")
     drop(page, scan)
-    page.wait_for_function("document.activeElement.id === 'text'")
+    wait_until(page, "document.activeElement.id === 'text'")
     page.keyboard.type("left kidney, liver")
     page.wait_for_selector("#segment:not([disabled])")
     page.keyboard.press("Enter")
@@ -117,7 +117,7 @@ def test_everything_is_done_by_the_keyboard(doubted: Watched, scan):
     focus_by_tab(page, '[data-structure="liver"] td:nth-child(3) button')
     before = page.inner_text("#place")
     page.keyboard.press("Enter")
-    page.wait_for_function("(text) => document.querySelector('#place').innerText !== text", arg=before)
+    wait_until(page, "(text) => document.querySelector('#place').innerText !== text", before)
     focus_by_tab(page, '[data-structure="liver"] td:nth-child(6) button')
     page.keyboard.press("Enter")
     page.wait_for_selector("#pen:visible")
@@ -129,6 +129,4 @@ def test_everything_is_done_by_the_keyboard(doubted: Watched, scan):
     focus_by_tab(page, "#axial canvas")
     slice_before = page.inner_text("#axial output")
     page.keyboard.press("ArrowUp")
-    page.wait_for_function(
-        "(text) => document.querySelector('#axial output').innerText !== text", arg=slice_before
-    )
+    wait_until(page, "(text) => document.querySelector('#axial output').innerText !== text", slice_before)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import slicerio
-from watched_page import Watched, ask, drop, phantom_of, saved, wait_for_masks
+from watched_page import Watched, ask, drop, phantom_of, saved, wait_for_masks, wait_until
 
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.vocabulary.template import load_templates
@@ -35,7 +35,7 @@ def test_terms_of_the_tree_are_ticked_into_the_text_and_out_of_it(page):
     page.wait_for_selector('#terms:has-text("left kidney")')
     assert page.input_value("#text") == "liver, left kidney"
     page.uncheck('#browser input[data-name="left kidney"]')
-    page.wait_for_function("document.querySelector('#text').value === 'liver'")
+    wait_until(page, "document.querySelector('#text').value === 'liver'")
     page.fill("#search", "")
     page.wait_for_selector("#browser li details")
     page.locator("#browser [data-part=tree] > li > details > summary").first.focus()

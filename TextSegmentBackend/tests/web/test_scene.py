@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 from made_scans import MIRRORED, OBLIQUE, SHEARED, all_orientations
 from PIL import Image
-from watched_page import PATIENCE_MS, PLACE, Watched, ask, drop, needs_assets, phantom_of, wait_for_masks
+from watched_page import (
+    PATIENCE_MS,
+    PLACE,
+    Watched,
+    ask,
+    drop,
+    needs_assets,
+    phantom_of,
+    wait_for_masks,
+    wait_until,
+)
 
 from textsegment.geometry import Geometry
 
@@ -131,14 +141,14 @@ def test_planes_are_drawn_anew_where_the_tile_takes_their_room(page):
     insist(page)
     await_colours(page, 0, 1, 2)
     assert page.locator("#axial canvas").bounding_box()["height"] < high
-    page.wait_for_function(f"!({STRETCHED})")
+    wait_until(page, f"!({STRETCHED})")
     page.focus("#scene canvas")
     page.keyboard.press("f")
     assert not page.is_visible("#axial")
     page.keyboard.press("f")
-    page.wait_for_function(f"!({STRETCHED})")
+    wait_until(page, f"!({STRETCHED})")
     page.click("#show_scene")
-    page.wait_for_function(f"!({STRETCHED})")
+    wait_until(page, f"!({STRETCHED})")
     assert page.locator("#axial canvas").bounding_box()["height"] == pytest.approx(high, abs=1)
 
 
