@@ -178,6 +178,38 @@ def test_doubts_terms_and_refusals_are_german_on_the_page(german, tmp_path):
     assert "the model is unsure of 75 % of it" in Path(download.value.path()).read_text("utf-8")
 
 
+def test_the_vocabulary_and_the_sets_are_german_on_the_page(german):
+    """Remarks on terms that run are folded, each once; sets have German names."""
+    german.fill("#text", "linke Niere, rechte Niere, Leber")
+    german.wait_for_selector('#terms .remarks summary:has-text("(2)")')
+    german.click("#terms .remarks summary")
+    remarks = german.inner_text("#terms .remarks")
+    assert remarks.count("Bei einem Teil der Trainingsdaten mit Tumor und Zysten.") == 1
+    assert "linke Niere, rechte Niere: " in remarks
+    german.click("#browse")
+    german.click("#browser details summary")
+    german.wait_for_selector('#browser button:has-text("Organe des Abdomens")')
+    german.keyboard.press("Escape")
+
+
+def test_keys_are_asked_for_in_german(browser: Browser, keyed_server: ServerProcess):
+    """Who comes without a key is no wrongdoer: there is a problem only with a wrong one."""
+    context = browser.new_context(locale="de-DE")
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(keyed_server.url)
+    page.wait_for_selector("#unlock:visible")
+    assert not page.is_visible("#problem")
+    assert page.evaluate("document.activeElement.id") == "key"
+    page.keyboard.type("falscher-schluessel-" + "x" * 20)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problem:visible")
+    said = page.inner_text("#problem")
+    assert said.startswith("Der Zugangsschlüssel fehlt, ist falsch oder abgelaufen.")
+    assert "operator" not in said
+    context.close()
+
+
 def test_a_refusal_of_the_server_says_in_german_what_to_do(browser: Browser, tmp_path):
     """An error with a code of its own in the header, and one that only has the code of its kind."""
     path = tmp_path / "phantom.nii"

@@ -82,7 +82,7 @@ export class Asking {
   }
 
   #show() {
-    this.terms.replaceChildren(...this.#terms.map((term) => this.#item(term)));
+    this.terms.replaceChildren(...this.#terms.map((term) => this.#item(term)), ...remarksOn(this.#terms));
     this.segment.disabled = !this.#terms.length || this.#terms.some((term) => !RUNNING.has(term.status));
   }
 
@@ -92,10 +92,9 @@ export class Asking {
     item.className = runs ? "runs" : "asks";
     const told = term.warnings.map(tell).join(" ");
     if (runs) {
-      const note = document.createElement("small");
-      note.textContent = told;
-      item.append(`${term.term} → ${shortened(term.prompts)}`);
-      if (told) item.append(note);
+      const [only] = term.prompts;
+      const isNamed = term.prompts.length === 1 && only.toLowerCase() === term.term.toLowerCase();
+      item.append(isNamed ? term.term : `${term.term} → ${shortened(term.prompts)}`);
       return item;
     }
     item.append(`${term.term}: ${told || say("Not found.")} `);
@@ -112,6 +111,28 @@ export class Asking {
     button.addEventListener("click", () => this.guarded(() => this.use(this.text.value.replace(term.term, () => name))));
     return button;
   }
+}
+
+/** What is to be known of the terms that run, folded: each remark once, with all terms that it is about. */
+function remarksOn(terms) {
+  const about = new Map();
+  for (const term of terms.filter(({ status }) => RUNNING.has(status))) {
+    for (const told of term.warnings.map(tell)) about.set(told, [...(about.get(told) ?? []), term.term]);
+  }
+  if (!about.size) return [];
+  const item = document.createElement("li");
+  item.className = "remarks";
+  const folded = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = `${say("Remarks")} (${about.size})`;
+  const lines = [...about].map(([told, names]) => {
+    const line = document.createElement("small");
+    line.textContent = `${names.join(", ")}: ${told}`;
+    return line;
+  });
+  folded.append(summary, ...lines);
+  item.append(folded);
+  return [item];
 }
 
 function shortened(names) {

@@ -1,6 +1,6 @@
 /** The anatomy tree and the sets of structures, to tick what is to be asked for. */
 
-import { say } from "./language.js";
+import { say, sayTerm } from "./language.js";
 
 const MOST_FOUND = 30;
 
@@ -96,7 +96,7 @@ export class Browsing {
     const button = document.createElement("button");
     button.type = "button";
     const prompts = [...new Set(set.structures.flatMap((line) => line.prompts))];
-    button.textContent = `${set.label} (${prompts.length})`;
+    button.textContent = `${sayTerm(set.label)} (${prompts.length})`;
     button.title = prompts.join(", ");
     button.addEventListener("click", () => this.guarded(async () => {
       await this.asking.add(...prompts);

@@ -54,6 +54,7 @@ export const GERMAN = {
   "its name": "ihr Name",
   "Give it a name that no other structure has.": "Geben Sie einen Namen, den keine andere Struktur hat.",
   "not found": "nicht gefunden",
+  Remarks: "Anmerkungen",
   "Not found.": "Nicht gefunden.",
   "{names} and {count} more": "{names} und {count} weitere",
   "cut off by the border of the image": "vom Bildrand angeschnitten",

@@ -27,7 +27,8 @@ export function tell({ code, values, about, sentence }) {
 export function tellProblem({ code, template, hint, values, retryAfterS, caution }) {
   if (IS_GERMAN) {
     if (PHRASES[caution?.code]) return tell(caution);
-    if (!GERMAN[template] && ERRORS[code]) return filled(ERRORS[code], { retry_after_s: retryAfterS }, written);
+    const isKnown = GERMAN[template] && (!hint || GERMAN[hint]);
+    if (!isKnown && ERRORS[code]) return filled(ERRORS[code], { retry_after_s: retryAfterS }, written);
   }
   return `${say(template, values)} ${say(hint)}`.trim();
 }

@@ -249,6 +249,8 @@ async function guarded(action) {
     if (problem.code === "unauthorized") {
       find("unlock").hidden = false;
       find("work").hidden = true;
+      find("key").focus();
+      if (!server.hasKey) return; // the form says what is asked for
     }
     find("problem").textContent = problem.code ? tellProblem(problem) : say("This is a defect of the page.");
     find("problem").hidden = false;

@@ -22,6 +22,11 @@ export class Server {
     this.#key = key;
   }
 
+  /** Whether there is an access key. */
+  get hasKey() {
+    return this.#key !== "";
+  }
+
   /** Model, limits and structures, and the `features` that the server has beyond the first version. */
   async info() {
     const answer = await this.#ask("GET", "/v1/info");
