@@ -1,5 +1,6 @@
 """From typed text to segments: the real panel, a real server in its own process, a real CT."""
 
+import contextlib
 import numpy as np
 import pytest
 import slicer
@@ -136,8 +137,8 @@ def test_segment_editor_opens_with_the_chosen_segment(hands, result):
 def test_click_on_a_result_centres_the_slice_views(hands, result, volume_node):
     from slicer_host.pictures import FourUp
 
-    views = FourUp(volume_node, (100, 100))
-    driver.click_row(hands.ui.resultsTable.tableWidget(), STRUCTURES.index("aorta"), 3)
-    center = center_ras(result, "aorta")
-    assert abs(views.slices["Red"].logic.GetSliceOffset() - center[2]) < 10
-    assert abs(views.slices["Green"].logic.GetSliceOffset() - center[1]) < 5
+    with contextlib.closing(FourUp(volume_node, (100, 100))) as views:
+        driver.click_row(hands.ui.resultsTable.tableWidget(), STRUCTURES.index("aorta"), 3)
+        center = center_ras(result, "aorta")
+        assert abs(views.slices["Red"].logic.GetSliceOffset() - center[2]) < 10
+        assert abs(views.slices["Green"].logic.GetSliceOffset() - center[1]) < 5

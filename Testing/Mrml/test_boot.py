@@ -49,3 +49,5 @@ def test_slice_and_three_d_view_show_a_segment_in_its_colour(scene):
         r, g, b = (int(value) for value in picture[50, 50])
         assert g > 60
         assert g > 2 * max(r, b)
+    for view in (red, three_d):
+        view.close()

@@ -1,5 +1,6 @@
 """For all tests of the backend."""
 
+import gc
 import sys
 
 import pytest
@@ -32,6 +33,12 @@ def pytest_collection_modifyitems(items):
     paths = {item.path for item in items}
     ranks = {path: rank for path in paths for rank, name in enumerate(LONGEST) if path.match(name)}
     items.sort(key=lambda item: ranks.get(item.path, len(LONGEST)))
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector the thousands of tests, which stay until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

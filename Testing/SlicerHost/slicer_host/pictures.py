@@ -32,6 +32,11 @@ class FourUp:
             view.logic.GetSliceCompositeNode().SetBackgroundVolumeID(volume_node.GetID())
             view.fit()
 
+    def close(self) -> None:
+        """Lets go of the scene; see ``views.SliceView.close``."""
+        for view in (*self.slices.values(), self.three_d):
+            view.close()
+
     def picture(self) -> np.ndarray:
         """Returns what the four views show now, uint8 (height, width, 3)."""
         self.three_d.fit()

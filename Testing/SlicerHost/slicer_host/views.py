@@ -59,6 +59,12 @@ class _View:
         self.style = style
         self.style.SetDisplayableManagers(self.managers)
 
+    def close(self) -> None:
+        """Lets go of scene and window: as long as a view is connected, it costs time at every change of the scene."""
+        self.managers.SetMRMLDisplayableNode(None)
+        self.logic.SetMRMLScene(None)
+        self.window.Finalize()
+
     def picture(self) -> np.ndarray:
         """Returns what the view shows now, uint8 (height, width, 3), first row on top."""
         self.window.Render()
@@ -102,6 +108,11 @@ class SliceView(_View):
         self.logic.FitSliceToBackground()
         self.logic.SnapSliceOffsetToIJK()
 
+    def close(self) -> None:
+        """See ``_View.close``."""
+        slicer.app.applicationLogic().GetSliceLogics().RemoveItem(self.logic)
+        super().close()
+
     def picture(self) -> np.ndarray:
         """Returns what the view shows now; see ``_View.picture``."""
         self.logic.UpdatePipeline()
@@ -141,6 +152,11 @@ class ThreeDView(_View):
         slicer.app.applicationLogic().GetViewLogics().AddItem(self.logic)
         style = slicer.vtkMRMLThreeDViewInteractorStyle()
         self.show(slicer.vtkMRMLThreeDViewDisplayableManagerFactory, style, self.node)
+
+    def close(self) -> None:
+        """See ``_View.close``."""
+        slicer.app.applicationLogic().GetViewLogics().RemoveItem(self.logic)
+        super().close()
 
     def fit(self) -> None:
         """Turns the camera to everything that is shown, seen from the front."""

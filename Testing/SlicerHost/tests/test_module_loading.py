@@ -67,7 +67,8 @@ def test_picture_of_panel_and_views_shows_both(tiny, tmp_path):
 
     volume_node = slicer.util.addVolumeFromArray(np.full((20, 20, 20), 100, dtype=np.int16), name="CT")
     driver.fit_panel(tiny.parent)
-    picture = pictures.panel_beside_views(tiny.parent, pictures.FourUp(volume_node, (100, 90)))
+    with contextlib.closing(pictures.FourUp(volume_node, (100, 90))) as views:
+        picture = pictures.panel_beside_views(tiny.parent, views)
     pictures.save(picture, tmp_path / "all.png")
     image = qt.QImage(str(tmp_path / "all.png"))
     assert (image.width(), image.height()) == (400 + 2 + 202, max(tiny.parent.height, 182))

@@ -1,10 +1,10 @@
 """The canonical grid against MONAI, with which SAT was trained."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
-from monai.transforms import CropForeground, Orientation, Spacing
 
 from textsegment.errors import LimitExceededError
 from textsegment.geometry import Geometry
@@ -64,7 +64,10 @@ def volume_on(grid: str, dtype: str = "int16", modality: str = "CT") -> Volume:
     return Volume(voxels.astype(dtype), Geometry(shape, affine), modality)
 
 
-def monai_canonical(volume: Volume, spacing: tuple[float, float, float], orientation: str) -> MetaTensor:
+def monai_canonical(volume: Volume, spacing: tuple[float, float, float], orientation: str) -> Any:
+    from monai.data import MetaTensor  # takes a second, in every process that collects tests
+    from monai.transforms import CropForeground, Orientation, Spacing
+
     image = MetaTensor(
         torch.from_numpy(volume.voxels.astype(np.float64))[None], affine=volume.geometry.affine.copy()
     )

@@ -109,12 +109,12 @@ def test_statistics_of_a_full_patch() -> None:
 
 @pytest.mark.slow
 def test_a_larger_patch_of_sat_nano() -> None:
-    """Named weights; the bottleneck has 24 voxels, and level 0 is larger than what keeps channels first."""
+    """Named weights; the bottleneck has 18 voxels, and level 0 is larger than what keeps channels first."""
     with torch.device("meta"):
         network = SAT(SAT_NANO)
     load_published(network, named_tensors(published_shapes("keys_nano.tsv"), salt="b"))
     network.eval().requires_grad_(False)
-    patch, queries = torch.randn(1, 1, 128, 96, 64), torch.randn(3, SAT_NANO.width)
+    patch, queries = torch.randn(1, 1, 96, 96, 64), torch.randn(3, SAT_NANO.width)
     with torch.enable_grad():  # the plain layers
         expected = network(patch, queries)
     with torch.no_grad():

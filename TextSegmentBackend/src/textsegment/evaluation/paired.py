@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import wilcoxon
 
 from textsegment.errors import InputError
 from textsegment.evaluation.score import Score
@@ -125,6 +124,8 @@ def _p_value(differences: np.ndarray[Any, np.dtype[np.float64]]) -> float | None
         return None
     if not differences.any():
         return 1.0
+    from scipy.stats import wilcoxon  # slow to import, and seldom needed
+
     # Differences of zero take part, half on each side, so that agreement counts against a difference.
     return float(wilcoxon(differences, zero_method="zsplit").pvalue)
 

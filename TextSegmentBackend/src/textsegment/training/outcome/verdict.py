@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from scipy.stats import wilcoxon
-
 from textsegment.training.outcome.validation import Score
 
 # With fewer patients, even the clearest outcome of a signed-rank test is not below 0.05.
@@ -68,6 +66,8 @@ def _judged(gains: Sequence[float]) -> tuple[bool | None, str]:
         return False, f"Not better: {change}. Keep the model that it started from."
     if len(gains) < _LEAST_PATIENTS:
         return None, f"Not known to be better: {change}, too few to say. Hold out {_LEAST_PATIENTS} or more."
+    from scipy.stats import wilcoxon  # slow to import, and seldom needed
+
     p = float(wilcoxon(gains).pvalue)
     if p >= _SURE:
         return None, f"Not known to be better: {change}, which may be chance (p = {p:.2g})."
