@@ -16,7 +16,7 @@ LONGEST = (
     "training/test_learning.py",
     "web/*.py",
     "server/engines/test_survival.py",
-    "test_conformance.py",
+    "conformance/*.py",
     "server/test_load.py",
     "model/test_golden.py",
     "model/test_slabs.py",
@@ -64,7 +64,7 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             if "/test_ray.py" in nodeid or "[ray-" in nodeid:
                 return "ray"
-            shared = (folder for folder in ("node", "web") if f"/{folder}/" in f"/{nodeid}")
+            shared = (folder for folder in ("node", "web", "conformance") if f"/{folder}/" in f"/{nodeid}")
             return next(shared, super()._split_scope(nodeid))
 
     return Scheduling(config, log)

@@ -2,6 +2,8 @@ from functools import cached_property
 
 import pytest
 from command_line import Ended, demo_engine, share_engine, textsegment
+from made_dicom import write_series
+from planning_scan import AFFINE, stored
 
 from textsegment.cli.session import Session
 from textsegment.testing import FakeSegmenter
@@ -23,6 +25,13 @@ def fake_engine(monkeypatch):
     info = cached_property(lambda self: engine.info())
     info.__set_name__(Session, "info")
     monkeypatch.setattr(Session, "info", info)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Folder with the DICOM images of a planning CT."""
+    write_series(tmp_path / "scan", stored(0), AFFINE)
+    return tmp_path / "scan"
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,11 @@ import pydicom
 import pytest
 from command_line import CHEST, textsegment
 from made_dicom import write_series
+from planning_scan import AFFINE, stored
 
 from textsegment.files.dicom.reader import read_dicom
 from textsegment.files.dicom_seg.reader import read_dicom_seg
 from textsegment.testing import FakeSegmenter, ball
-
-AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
-SHAPE = (48, 44, 30)
 
 pytestmark = pytest.mark.usefixtures("fake_engine")
 
@@ -26,13 +24,12 @@ def patients(tmp_path):
         del dataset.SOPInstanceUID
 
     for seed, name in enumerate(("case 1", "case 2", "case 3", "case 4")):
-        stored = np.random.default_rng(seed).integers(900, 1200, SHAPE).astype(np.uint16)
         change = without_identity if name == "case 3" else None
         if name == "case 2":
             (tmp_path / name).mkdir()
             (tmp_path / name / "slice.dcm").write_bytes(b"garbage")
         else:
-            write_series(tmp_path / name, stored, AFFINE, change=change)
+            write_series(tmp_path / name, stored(seed), AFFINE, change=change)
     return sorted(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ import pytest
 from command_line import textsegment
 from made_dicom import write_series
 from odd_server import OddServer, serving
+from planning_scan import AFFINE, stored
 from server_process import ServerProcess
 
 from textsegment.cli.session import Session
@@ -20,9 +21,6 @@ from textsegment.wire.contract import INFO_ROUTE, PROTOCOL_HEADER, SEGMENT_ROUTE
 from textsegment.wire.volumes.codec import encode_volume
 from textsegment.wire.volumes.header import Encoding
 
-AFFINE = np.array([[-3.0, 0, 0, 60], [0, -3, 0, 40], [0, 0, 4, -20], [0, 0, 0, 1]])
-SHAPE = (48, 44, 30)
-
 
 @pytest.fixture
 def scan(tmp_path, monkeypatch):
@@ -30,8 +28,7 @@ def scan(tmp_path, monkeypatch):
     here = FakeSegmenter()
     real = Session.segmenter.func
     monkeypatch.setattr(Session, "segmenter", property(lambda self: real(self) if self.server else here))
-    stored = np.random.default_rng(0).integers(900, 1200, SHAPE).astype(np.uint16)
-    write_series(tmp_path / "scan", stored, AFFINE)
+    write_series(tmp_path / "scan", stored(0), AFFINE)
     ended = textsegment("segment", tmp_path / "scan", "aorta", "-o", tmp_path / "old.rtstruct.dcm")
     assert ended.code == 0, ended.err
     return tmp_path / "scan"

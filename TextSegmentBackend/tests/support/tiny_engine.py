@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from textsegment.geometry import Geometry
+from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.weights.models import LoadedModel
 from textsegment.model.config import SATConfig
 from textsegment.model.sat import SAT, PatchFeatures
+from textsegment.segmentation import Segmentation
 from textsegment.volume import Volume
 
 NAMES = ("liver", "spleen", "left kidney", "right kidney", "aorta", "heart", "vertebrae", "sacrum")
@@ -90,3 +92,18 @@ def phantom(shape: tuple[int, int, int] = (70, 52, 44), modality: str = "CT", se
     turn = np.eye(4)
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     return Volume(voxels.astype(np.float32), Geometry(shape, turn @ affine), modality)
+
+
+def segmenter(**options: object) -> LocalSegmenter:
+    """Return an engine with the tiny model, unless ``model`` is another."""
+    model = options.pop("model", None) or tiny_model()
+    # float32: what is computed is held against plain float32, voxel by voxel.
+    return LocalSegmenter(model, **{"device": "cpu", "precision": "fp32", **options})
+
+
+def assert_same(a: Segmentation, b: Segmentation) -> None:
+    """Fail unless two segmentations have the same masks, voxel by voxel."""
+    assert [m.structure for m in a] == [m.structure for m in b]
+    for one, other in zip(a, b, strict=True):
+        assert one.box == other.box
+        np.testing.assert_array_equal(one.mask, other.mask)
