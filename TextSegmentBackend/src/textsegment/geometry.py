@@ -19,6 +19,7 @@ from textsegment.errors import GeometryError
 _AXIS_CODES = ("LR", "PA", "IS")
 # Cosine between two grid axes above which a grid counts as sheared (0.06 degrees off perpendicular).
 _SHEAR_COSINE = 1e-3
+_SAME_GRID_MM = 1e-3
 # Numbers in an affine beyond these (millimetres) are not lengths: their squares would overflow or vanish.
 _LONGEST_MM = 1e9
 _SHORTEST_MM = 1e-9
@@ -154,6 +155,23 @@ class Geometry:
         """Map RAS millimetres of shape (…, 3) to fractional voxel indices of shape (…, 3)."""
         offset = np.asarray(point_ras, dtype=np.float64) - self.affine[:3, 3]
         return offset @ np.linalg.inv(self.affine[:3, :3]).T
+
+    def is_same_grid(self, other: Geometry) -> bool:
+        """Return whether the voxels of two grids are the same, up to the rounding of files and applications.
+
+        An application may convert the affine to LPS and back, and a file may store it in single precision;
+        ``==`` compares exactly.
+
+        Args:
+            other: Grid whose affine may differ by 0.001 mm in each element.
+
+        Example:
+            >>> grid = Geometry((4, 4, 4), np.diag([0.8, 0.8, 1.0, 1.0]))
+            >>> grid.is_same_grid(Geometry((4, 4, 4), grid.affine.astype(np.float32)))
+            True
+        """
+        same_shape = self.spatial_shape == other.spatial_shape
+        return same_shape and np.allclose(self.affine, other.affine, rtol=0, atol=_SAME_GRID_MM)
 
     def cropped(self, box: Box) -> Geometry:
         """Return the grid of a box within this grid; voxel centres keep their positions in the patient."""

@@ -24,7 +24,6 @@ from textsegment.volume import Volume
 
 # Distinguishable with any colour vision, and on grey.
 _RESULT, _REFERENCE = (255, 160, 40), (70, 190, 255)
-_SAME_GRID_MM = 1e-3
 
 
 def write_comparison_page(comparison: Comparison, path: Path | str, *, volume: Volume | None = None) -> None:
@@ -64,8 +63,7 @@ def require_on_reference(volume: Volume, reference: Geometry) -> None:
     Raises:
         GeometryError: It lies on another grid.
     """
-    same = volume.geometry.spatial_shape == reference.spatial_shape
-    if not same or not np.allclose(volume.geometry.affine, reference.affine, rtol=0, atol=_SAME_GRID_MM):
+    if not volume.geometry.is_same_grid(reference):
         raise GeometryError(
             "The scan lies on another grid than the reference.",
             "Leave it out, or give that of the reference.",

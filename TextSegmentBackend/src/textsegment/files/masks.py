@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from textsegment.errors import GeometryError
 from textsegment.files.scan import Scan
 from textsegment.files.segmentations import read_segmentation
 from textsegment.segmentation import Segmentation
-
-_SAME_GRID_MM = 1e-3
 
 
 def read_masks(path: Path | str, scan: Scan) -> Segmentation:
@@ -29,8 +25,6 @@ def read_masks(path: Path | str, scan: Scan) -> Segmentation:
         GeometryError: The masks are on a different grid than the scan.
     """
     found = read_segmentation(path, scan=scan)
-    ours, theirs = scan.volume.geometry, found.geometry
-    same = ours.spatial_shape == theirs.spatial_shape
-    if not same or not np.allclose(ours.affine, theirs.affine, rtol=0, atol=_SAME_GRID_MM):
+    if not found.geometry.is_same_grid(scan.volume.geometry):
         raise GeometryError("The structures lie on another grid than the scan.", "Give those of this scan.")
     return found

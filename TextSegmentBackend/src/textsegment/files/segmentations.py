@@ -26,7 +26,6 @@ from textsegment.segmentation import Segmentation, StructureMask
 # Part of an NRRD file that holds its header; segmentations of 3D Slicer describe their segments in it.
 _HEADER_BYTES = 1 << 16
 _SEGMENTS = b"Segment0_"
-_SAME_GRID_MM = 1e-3
 
 
 def read_segmentation(
@@ -137,8 +136,7 @@ def _folder(folder: Path) -> Segmentation:
     for path in files:
         voxels, own = _labels(path)
         geometry = geometry or own
-        same = own.spatial_shape == geometry.spatial_shape
-        if not same or not np.allclose(own.affine, geometry.affine, rtol=0, atol=_SAME_GRID_MM):
+        if not own.is_same_grid(geometry):
             raise InputError("The masks of the folder lie on different grids.", "Give those of one scan.")
         masks.append(StructureMask.measured(name_of_image(path), voxels != 0, geometry))
     assert geometry is not None

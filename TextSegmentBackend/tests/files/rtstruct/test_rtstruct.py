@@ -184,6 +184,16 @@ def test_outlines_of_a_very_rough_structure_are_not_cut_short(tmp_path):
     assert np.array_equal(mask_by_even_odd(dataset, "lung", scan.volume.geometry), rough)
 
 
+def test_a_grid_that_was_rounded_is_that_of_the_scan(tmp_path, scan):
+    """Of a file in single precision, or of an application that has LPS."""
+    rounded = scan.volume.geometry.affine.astype(np.float32)
+    assert not np.array_equal(rounded, scan.volume.geometry.affine)
+    write_rtstruct(segmentation(rounded, pictures()), scan.source, tmp_path / "plan.dcm")
+    dataset = pydicom.dcmread(tmp_path / "plan.dcm")
+    found = mask_by_even_odd(dataset, "liver", scan.volume.geometry)
+    assert np.array_equal(found, pictures()["liver"])
+
+
 def test_another_grid_and_lost_identifiers_are_refused(tmp_path, scan):
     moved = scan.volume.geometry.affine.copy()
     moved[0, 3] += 1

@@ -23,7 +23,6 @@ from textsegment.segmentation import StructureMask
 
 # Of the scan that a label map has to cover: labels of another scan hardly ever do.
 _LEAST_COVERED = 0.5
-_SAME_GRID_MM = 1e-3
 
 
 @dataclass(frozen=True)
@@ -131,8 +130,7 @@ def on_grid(
     Raises:
         InputError: The labels lie elsewhere than the scan.
     """
-    same = geometry.spatial_shape == scan.spatial_shape
-    if same and np.allclose(geometry.affine, scan.affine, rtol=0, atol=_SAME_GRID_MM):
+    if geometry.is_same_grid(scan):
         return labels
     covered = prod(box_on(scan, geometry, Box((0, 0, 0), geometry.spatial_shape)).shape)
     if covered == 0 or covered < least_covered * prod(scan.spatial_shape):

@@ -36,7 +36,6 @@ _LABELMAP = (
 _USUAL = Presentation()
 # Maximum length of a DICOM long string (VR LO).
 _LONGEST_LABEL = 64
-_SAME_GRID_MM = 1e-3
 
 
 def write_dicom_seg(
@@ -95,10 +94,7 @@ def write_dicom_seg(
 
 
 def _require_grid_of(segmentation: Segmentation, source: SourceSeries) -> None:
-    ours, theirs = segmentation.geometry, source.geometry
-    same_shape = ours.spatial_shape == theirs.spatial_shape
-    # With a tolerance: an application may have converted the grid to LPS and back.
-    if not same_shape or not np.allclose(ours.affine, theirs.affine, rtol=0, atol=_SAME_GRID_MM):
+    if not segmentation.geometry.is_same_grid(source.geometry):
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
 
 

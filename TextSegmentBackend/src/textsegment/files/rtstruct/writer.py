@@ -85,7 +85,7 @@ def write_rtstruct(
         InputError: The structure set to extend belongs to another patient, other images or another frame of
             reference.
     """
-    if segmentation.geometry != source.geometry:
+    if not segmentation.geometry.is_same_grid(source.geometry):
         raise GeometryError("The segmentation has another grid than the scan.", "Segment this scan again.")
     source.require_referable()
     with quiet_pydicom():
