@@ -24,11 +24,11 @@ class InputUnreadableError(InputError):
 
 
 class TemplateError(InputUnreadableError):
-    """A template file is not as its format wants it.
+    """A template file is invalid.
 
     Attributes:
         line: Number of the line, from 1; 0 if it is not known.
-        field: Name of the field; empty if it is the file as a whole.
+        field: Name of the invalid field; empty if the file as a whole is invalid.
     """
 
     code = "template_invalid"

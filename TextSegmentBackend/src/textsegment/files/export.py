@@ -65,7 +65,7 @@ def _new_warnings(now: Segmentation, before: Segmentation) -> list[str]:
 
 
 def _by_template(order: ExportOrder, there: Segmentation, volume: Volume) -> _Written:
-    """Finish masks, derive others, name and color them as a template says.
+    """Finish masks, derive others, name and colour them as a template says.
 
     Masks that the template does not know follow as they are.
     """

@@ -37,7 +37,7 @@ def appearance_of(structure: str) -> Appearance:
 
 
 def color_of(structure: str, style: RegionStyle = USUAL_STYLE) -> tuple[int, int, int]:
-    """Return the color of a structure: that of a style, or else the usual one."""
+    """Return the colour of a structure: that of a style, or else the usual one."""
     return style.color or appearance_of(structure).color
 
 

@@ -16,7 +16,7 @@ class ComparisonOrder:
     Attributes:
         result: Segmentation to judge.
         reference: Segmentation to judge it by.
-        tolerance_mm: Tolerance of the surface Dice, in millimeters.
+        tolerance_mm: Tolerance of the surface Dice, in millimetres.
         page: Path of the page to write; None for none.
 
     Example:

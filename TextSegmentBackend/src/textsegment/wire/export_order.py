@@ -58,7 +58,7 @@ class ExportOrder:
         names: Output names by structure.
         short_names: Whether names are limited to 16 characters.
         append_to: Structure set whose regions are included in the new one, or None.
-        template: Template of a site as TOML, by which the masks are finished, derived, named and colored;
+        template: Template of a site as TOML, by which the masks are finished, derived, named and coloured;
             empty for none.
 
     Example:
