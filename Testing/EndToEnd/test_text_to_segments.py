@@ -1,6 +1,7 @@
 """From typed text to segments: the real panel, a real server in its own process, a real CT."""
 
 import contextlib
+
 import numpy as np
 import pytest
 import slicer

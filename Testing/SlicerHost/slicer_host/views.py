@@ -60,7 +60,7 @@ class _View:
         self.style.SetDisplayableManagers(self.managers)
 
     def close(self) -> None:
-        """Lets go of scene and window: as long as a view is connected, it costs time at every change of the scene."""
+        """Lets go of scene and window; a connected view costs time at every change of the scene."""
         self.managers.SetMRMLDisplayableNode(None)
         self.logic.SetMRMLScene(None)
         self.window.Finalize()
