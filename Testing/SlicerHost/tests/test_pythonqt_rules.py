@@ -1,5 +1,7 @@
 import pytest
 import qt
+import slicer
+import slicer.util
 
 
 def test_property_is_an_attribute_and_calling_it_fails():
@@ -113,3 +115,18 @@ def test_settings_are_kept_in_a_temporary_place():
     settings.setValue("TextSegment/server", "http://127.0.0.1")
     assert settings.fileName().startswith(tempfile.gettempdir())
     assert qt.QSettings().value("TextSegment/server") == "http://127.0.0.1"
+
+
+def test_layout_of_nothing_visible_counts_as_false_and_is_not_found_by_name():
+    """Operated in an application: an empty layout of a .ui file is no attribute of ``ui`` there."""
+    root = qt.QWidget()
+    outer = qt.QVBoxLayout(root)
+    inner = qt.QVBoxLayout()
+    inner.objectName = "inner"
+    outer.addLayout(inner)
+    assert not inner
+    assert not hasattr(slicer.util.childWidgetVariables(root), "inner")
+    inner.addWidget(qt.QLabel("something"))
+    root.show()
+    assert inner
+    assert slicer.util.childWidgetVariables(root).inner is inner

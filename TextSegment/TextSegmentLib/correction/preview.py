@@ -31,11 +31,6 @@ class Preview:
         node.SetHideFromEditors(True)
         node.SetSaveWithScene(False)
         node.SetName("TextSegment preview")
-        node = segmentation_node.GetScene().AddNode(node)
-        node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetSaveWithScene(False)
-        node.GetDisplayNode().SetOpacity2DFill(_FILL_OPACITY)
-        node.SetAndObserveTransformNodeID(segmentation_node.GetTransformNodeID())
         node.SetReferenceImageGeometryParameterFromVolumeNode(volume_node)
         matrix = volume_to_segmentation(volume_node, segmentation_node)
         for name, mask in (("corrected", outcome.packed), ("removed", outcome.removed)):
@@ -45,6 +40,12 @@ class Preview:
                 segment.SetColor(_COLORS[name])
                 segment.AddRepresentation(BINARY_LABELMAP, mask.moved(matrix).to_labelmap())
                 node.GetSegmentation().AddSegment(segment, name)
+        # Its segments are in it by now: Slicer complains of hidden nodes that get segments later.
+        node = segmentation_node.GetScene().AddNode(node)
+        node.CreateDefaultDisplayNodes()
+        node.GetDisplayNode().SetSaveWithScene(False)
+        node.GetDisplayNode().SetOpacity2DFill(_FILL_OPACITY)
+        node.SetAndObserveTransformNodeID(segmentation_node.GetTransformNodeID())
         self._node = WeakNode(node)
 
     @property

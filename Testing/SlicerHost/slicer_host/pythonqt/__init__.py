@@ -8,7 +8,7 @@ this runs nothing else on PySide6.
 
 import sys
 
-from slicer_host.pythonqt import attributes, classes, constants, namespace, properties, signals
+from slicer_host.pythonqt import attributes, classes, constants, namespace, properties, signals, truth
 
 
 def install() -> None:
@@ -18,4 +18,5 @@ def install() -> None:
         properties.install(classes.ALL)
         attributes.install(classes.ALL)
         signals.install(classes.ALL)
+        truth.install()
         sys.modules["qt"] = namespace.make()

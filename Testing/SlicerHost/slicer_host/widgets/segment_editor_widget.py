@@ -1,7 +1,7 @@
 """qMRMLSegmentEditorWidget: which segment is edited; buttons of tools that do nothing."""
 
 import slicer
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 from PySide6.QtCore import Signal
 
 from slicer_host.widgets.scene_widget import qMRMLWidget
@@ -27,9 +27,20 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._node = None
         self._history = slicer.vtkSegmentationHistory()
         self._shown: dict[str, bool] = {}
-        self._effects = QtWidgets.QHBoxLayout()
-        self._effects.setContentsMargins(0, 0, 0, 0)
-        self.setLayout(self._effects)
+        self._names: list[str] = []
+        self._columns, self._style = 2, QtCore.Qt.ToolButtonIconOnly
+        box, self._options = QtWidgets.QFrame(), QtWidgets.QGroupBox()
+        box.setObjectName("EffectsGroupBox")
+        self._options.setObjectName("OptionsGroupBox")
+        self._options.hide()
+        self._effects = QtWidgets.QGridLayout(box)
+        beside = QtWidgets.QHBoxLayout()
+        beside.setObjectName("horizontalLayout")
+        beside.addWidget(box)
+        beside.addWidget(self._options)
+        outer = QtWidgets.QGridLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addLayout(beside, 0, 0)
 
     segmentationNodeSelectorVisible = _switch("segmentationNodeSelector")
     sourceVolumeNodeSelectorVisible = _switch("sourceVolumeNodeSelector")
@@ -41,20 +52,43 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     unorderedEffectsVisible = _switch("unorderedEffects")
     undoEnabled = _switch("undo")
 
+    def _set_columns(self, count: int) -> None:
+        self._columns = count
+        self._update_effects()
+
+    def _set_style(self, style: int) -> None:
+        self._style = QtCore.Qt.ToolButtonStyle(style)
+        self._update_effects()
+
+    effectColumnCount = cpp_property("int", lambda self: self._columns, _set_columns)
+    effectButtonStyle = cpp_property("int", lambda self: self._style, _set_style)
+
     def setEffectNameOrder(self, names) -> None:
         """Sets which tools come first; here there are no others."""
+        if self._node is None:
+            raise RuntimeError(
+                "Slicer's editor reports an error if its effects are shown before it has a node"
+            )
+        self._names = ["None", *names]
+        self._update_effects()
+
+    def _update_effects(self) -> None:
         while self._effects.count():
             self._effects.takeAt(0).widget().deleteLater()
-        for name in names:
+        for number, name in enumerate(self._names):
             button = QtWidgets.QToolButton()
             button.setText(name)
             button.setCheckable(True)
-            button.clicked.connect(lambda _checked=False, name=name: self.setActiveEffectByName(name))
-            self._effects.addWidget(button)
+            button.setToolButtonStyle(self._style)
+            active = "" if name == "None" else name
+            button.clicked.connect(lambda _checked=False, name=active: self.setActiveEffectByName(name))
+            self._effects.addWidget(button, number // self._columns, number % self._columns)
 
     def setActiveEffectByName(self, name: str) -> None:
-        """Chooses a tool."""
+        """Chooses a tool; what it offers is beside the tools, unless somebody has moved it."""
         self._node.SetActiveEffectName(name)
+        self._options.setTitle(name)
+        self._options.setVisible(bool(name))
         for number in range(self._effects.count()):
             button = self._effects.itemAt(number).widget()
             button.setChecked(button.text == name)

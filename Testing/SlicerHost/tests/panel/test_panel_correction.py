@@ -314,3 +314,27 @@ def test_panel_stays_alive_while_a_correction_is_computed(drawn, monkeypatch):
         assert gate.passed == ["to_volume", "compare", "correct", "_outcome"]
         driver.click(drawn.ui.takeButton)
     assert drawn.states()[0] == ["liver", "corrected"]
+
+
+def test_tools_stand_in_one_row_with_their_options_below(drawn):
+    """Operated in an application: beside the tools, their options made the panel a third wider."""
+    drawn.ui.correctButton.collapsed = False
+    driver.wait_until(lambda: drawn.panel.correction.editor is not None, "the editor")
+    editor = drawn.panel.correction.editor
+    (tools,) = slicer.util.findChildren(editor, name="EffectsGroupBox")
+    (options,) = slicer.util.findChildren(editor, name="OptionsGroupBox")
+    editor.setActiveEffectByName("Erase")
+    driver.fit_panel(drawn.widget.parent)
+    assert len({button.y for button in tools.children() if button.className() == "QToolButton"}) == 1
+    assert options.y > tools.y
+
+
+def test_a_click_on_apply_leaves_the_keys_to_the_table(drawn):
+    """Operated in an application: the focus went on to the name of a new structure, and so did the keys."""
+    drawn.ui.correctButton.collapsed = False
+    view = drawn.ui.resultsTable.tableWidget()
+    view.setFocus()
+    apply(drawn)
+    assert slicer.app.focusWidget().objectName == view.objectName
+    driver.click(drawn.ui.takeButton)
+    assert slicer.app.focusWidget().objectName == view.objectName

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 import slicer
 
 _TAG = "TextSegmentCorrection"
@@ -21,6 +22,7 @@ _HIDDEN = (
     "undoEnabled",
 )
 _TABLE = "SegmentsTableResizableFrame"
+_BESIDE = "horizontalLayout"  # of the tools and their options
 
 
 class EditorStrip:
@@ -28,10 +30,11 @@ class EditorStrip:
 
     Args:
         layout: Layout that receives the editor.
+        above: Widget in it that the editor comes below.
     """
 
-    def __init__(self, layout: Any) -> None:
-        self._layout = layout
+    def __init__(self, layout: Any, above: Any) -> None:
+        self._layout, self._above = layout, above
         self._editor: Any = None
 
     @property
@@ -79,17 +82,28 @@ class EditorStrip:
 
     def _make(self) -> Any:
         editor = slicer.qMRMLSegmentEditorWidget()
+        # First the node, which the effects ask for; then the scene, of which the editor would choose nodes.
+        editor.setMRMLSegmentEditorNode(_editor_node())
         for name in _HIDDEN:
             if hasattr(editor, name):
                 setattr(editor, name, False)
         editor.setEffectNameOrder(_EFFECTS)
-        editor.setMRMLSegmentEditorNode(_editor_node())  # before the scene, whose nodes it would choose
+        editor.effectColumnCount = len(_EFFECTS) + 1  # and the arrow, in one row
+        editor.effectButtonStyle = qt.Qt.ToolButtonTextUnderIcon
         editor.setMRMLScene(slicer.mrmlScene)
+        _put_options_below(editor)
         for table in slicer.util.findChildren(editor, name=_TABLE):
             table.visible = False  # the panel's own table chooses the segment
-        self._layout.addWidget(editor)
+        self._layout.insertWidget(self._layout.indexOf(self._above) + 1, editor)
         self._editor = editor
         return editor
+
+
+def _put_options_below(editor: Any) -> None:
+    """Move the options of a tool below the row of tools: beside them the panel would grow wider."""
+    for layout in editor.layout().children():
+        if layout.objectName == _BESIDE:
+            layout.setDirection(qt.QBoxLayout.TopToBottom)
 
 
 def _editor_node() -> Any:

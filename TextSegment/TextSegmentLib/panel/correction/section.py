@@ -50,7 +50,7 @@ class CorrectionSection:
     ) -> None:
         self._ui, self._logic, self._engine = ui, logic, engine
         self._results, self._section, self._modality = results, section, modality
-        self._strip = EditorStrip(ui.editorLayout)
+        self._strip = EditorStrip(ui.correctButton.layout(), ui.correctLabel)
         self._bar = PreviewBar(ui, self.take, self.discard)
         self._mark_buttons = MarkButtons(ui, self._marks, self._strip.put_down, self._marked)
         self._run: CorrectionRun | None = None
