@@ -69,7 +69,7 @@ class ResultsSection:
         self._note = ResultsNote(ui.resultsNoteLabel, on_redo, self._bring_back)
         self.bind_keys({"Space": self._toggle_eyes, "A": self._accept_and_go_on, "Del": self._delete})
         self.bind_keys({"N": self._doubt.select_next})
-        # These are greyed or hidden by what they do: Qt would move the focus on, to a line of text in the end.
+        # These are greyed or hidden by what they do: Qt would move the focus on, to a line of text.
         for button in (ui.applyButton, ui.applyHereButton, ui.takeButton, ui.discardButton):
             button.connect("clicked()", lambda: self._table.view.setFocus())
         ui.acceptButton.connect("clicked()", self._accept)
