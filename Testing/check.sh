@@ -82,12 +82,12 @@ tests() {
 }
 
 # tests_of_module FOLDER…: one run each, since the host's stand-ins replace modules of Qt and Slicer for good. They run
-# beside the tests of the backend, of which some only wait, so in one process.
+# beside the tests of the backend, of which some only wait, so in this one process.
 tests_of_module() (
   cd ..
   unset COVERAGE_PROCESS_START
   export XDG_RUNTIME_DIR="$(mktemp -d "$results/run.XXXXXX")" # where servers announce themselves
-  WORKERS=1 failures=0
+  WORKERS=0 failures=0
   for folder; do
     printf '\n──── %s\n' "$folder"
     tests -c Testing/pytest.ini "$folder" || failures=1
