@@ -1,5 +1,6 @@
 """The wheel: everything that is needed at run time, and nothing that is big."""
 
+import functools
 import json
 import re
 import shutil
@@ -70,6 +71,22 @@ def test_files_of_others_come_with_their_licenses_and_are_small(wheel):
     holders = ("Niivue", "Chris Hafey", "Universite catholique de Louvain", "Jan de Vaan", "Francesc Alted")
     for holder in holders:
         assert re.search(rf"Copyright \(c\) .*{holder}", licenses, re.IGNORECASE), holder
+
+
+def test_without_npm_the_build_goes_on_and_says_what_will_be_missing(tmp_path):
+    (tmp_path / "src/textsegment/web").mkdir(parents=True)
+    shutil.copytree(SOURCE / "tools/notices", tmp_path / "tools/notices")
+    shutil.copy(SOURCE / "package-lock.json", tmp_path)
+    tool = [sys.executable, str(shutil.copy(SOURCE / "tools/web_assets.py", tmp_path / "tools"))]
+    run = functools.partial(subprocess.run, capture_output=True, text=True, env={"PATH": str(tmp_path)})
+    going_on = run([*tool, "--where-possible"])
+    assert going_on.returncode == 0
+    assert "no 3-D" in going_on.stderr
+    assert "npm is missing" in going_on.stderr
+    stopping = run(tool)
+    assert stopping.returncode == 1
+    assert "npm is missing" in stopping.stderr
+    assert list((tmp_path / "src/textsegment/web").iterdir()) == []
 
 
 def test_the_lock_holds_hashes_and_no_address_of_a_registry():

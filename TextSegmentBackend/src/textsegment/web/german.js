@@ -8,6 +8,7 @@ export const GERMAN = {
   "DICOM folder": "DICOM-Ordner",
   "Choose a DICOM folder": "DICOM-Ordner wählen",
   "Corrections that are not saved would be lost. Go on?": "Nicht gespeicherte Korrekturen gingen verloren. Fortfahren?",
+  "Reading the scan …": "Scan wird gelesen …",
   "Which one?": "Welches davon?",
   "said by the files": "laut den Dateien",
   "Name the structures": "Strukturen nennen",

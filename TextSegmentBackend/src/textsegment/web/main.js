@@ -13,7 +13,6 @@ import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
 import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
-import { SceneTile } from "./scene_tile.js";
 import { windowNamed, windowsOf } from "./view/windows.js";
 import { Viewer } from "./view/viewer.js";
 
@@ -50,7 +49,7 @@ const asking = new Asking(
 );
 const browsing = new Browsing(find("browser"), { server, asking, modality: () => state.volume.modality, guarded });
 const opening = new Opening(
-  { drop: find("drop"), inputs: [find("file"), find("folder")], which: find("number"), question: find("volumes") },
+  { drop: find("drop"), inputs: [find("file"), find("folder")], which: find("number"), question: find("volumes"), reading: find("reading") },
   { guarded, onScan: take },
 );
 

@@ -1,13 +1,15 @@
 /** Opens scans: files and folders that are dropped or chosen, and which volume or series of them. */
 
 import { droppedFiles, readScan } from "./files/scan.js";
+import { say } from "./language.js";
 
 /** The field in which scans are dropped, and the question of which one. */
 export class Opening {
   #files = [];
 
   /**
-   * @param {object} elements Field `drop`, inputs `inputs`, and the choice `which` in its `question`.
+   * @param {object} elements Field `drop`, inputs `inputs`, the choice `which` in its `question`, and a line `reading`
+   *     that says that it takes a while.
    * @param {object} page `guarded(action)` and `onScan(scan, name)`, called with what was read.
    */
   constructor(elements, page) {
@@ -31,12 +33,15 @@ export class Opening {
     await this.guarded(async () => {
       this.#files = files;
       let scan;
+      this.reading.textContent = say("Reading the scan …");
       try {
         scan = await readScan(files, number);
       } catch (problem) {
         if (!problem.choices) throw problem;
         this.#ask(problem.choices);
         return;
+      } finally {
+        if (this.#files === files) this.reading.textContent = "";
       }
       if (this.#files !== files) return; // others were chosen while these were read
       if (number === null) this.question.hidden = true;

@@ -18,14 +18,18 @@ const KINDS = {
   "1.2.840.10008.1.2.4.203": "JPEG 2000",
 };
 
+const MOST_WORKERS = 4;
+
 /** Whether images of a transfer syntax are decoded here. */
 export function isDecoded(syntax) {
   return syntax in KINDS;
 }
 
-/** Decodes frames one after another, in a worker that ends with `end`. */
+/** Decodes frames, several at a time, in workers that end with `end`. */
 export class FrameDecoder {
-  #worker = null;
+  #workers = [];
+  #asked = 0;
+  #waiting = new Map();
 
   /**
    * Decode the frames of a file.
@@ -39,29 +43,45 @@ export class FrameDecoder {
   async decode([offsets, ...fragments], syntax, { frames, size, bits }) {
     const each = bits / 8;
     const decoded = new Uint8Array(frames * size * each);
-    for (const [n, piece] of piecesOf(offsets, fragments, frames).entries()) {
+    await Promise.all(piecesOf(offsets, fragments, frames).map(async (piece, n) => {
       const { pixels, fault } = await this.#ask({ kind: KINDS[syntax], piece, size, each });
       if (fault) throw fault === "missing" ? missing(KINDS[syntax]) : damaged();
       decoded.set(pixels, n * size * each);
-    }
+    }));
     return decoded;
   }
 
   /** Give the memory back. */
   end() {
-    this.#worker?.terminate();
-    this.#worker = null;
+    for (const worker of this.#workers) worker.terminate();
+    this.#workers = [];
   }
 
   #ask(request) {
+    const number = this.#asked;
+    this.#asked += 1;
+    const worker = this.#worker(number % Math.min(MOST_WORKERS, navigator.hardwareConcurrency));
     // Of its own, since a view would take the whole file along.
     const piece = request.piece.slice();
-    this.#worker ??= new Worker(trusted(new URL("worker.js", import.meta.url).href), { type: "module" });
     return new Promise((resolve, reject) => {
-      this.#worker.onmessage = ({ data }) => resolve(data);
-      this.#worker.onerror = (event) => reject(new Error(event.message || "the worker did not start"));
-      this.#worker.postMessage({ ...request, piece }, [piece.buffer]);
+      this.#waiting.set(number, { resolve, reject });
+      worker.postMessage({ ...request, number, piece }, [piece.buffer]);
     });
+  }
+
+  #worker(place) {
+    if (this.#workers[place]) return this.#workers[place];
+    const worker = new Worker(trusted(new URL("worker.js", import.meta.url).href), { type: "module" });
+    worker.onmessage = ({ data }) => {
+      this.#waiting.get(data.number).resolve(data);
+      this.#waiting.delete(data.number);
+    };
+    worker.onerror = (event) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(event.message || "a worker did not start"));
+      this.#waiting.clear();
+    };
+    this.#workers[place] = worker;
+    return worker;
   }
 }
 

@@ -5,14 +5,14 @@ import { decodeLossless } from "./jpeg_lossless.js";
 import { decodeLossy } from "./jpeg_lossy.js";
 import { decodeRuns } from "./run_lengths.js";
 
-self.addEventListener("message", async ({ data: { kind, piece, size, each } }) => {
+self.addEventListener("message", async ({ data: { number, kind, piece, size, each } }) => {
   try {
     const pixels = new Uint8Array(size * each);
     if (kind === "run lengths") decodeRuns(piece, pixels, each);
     else place(await samplesOf(kind, piece), pixels, size, each);
-    self.postMessage({ pixels }, [pixels.buffer]);
+    self.postMessage({ number, pixels }, [pixels.buffer]);
   } catch (error) {
-    self.postMessage({ fault: error instanceof MissingError ? "missing" : "damaged" });
+    self.postMessage({ number, fault: error instanceof MissingError ? "missing" : "damaged" });
   }
 });
 

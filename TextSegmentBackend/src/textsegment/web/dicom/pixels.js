@@ -6,6 +6,7 @@ import { PIXEL_DATA, readFile } from "./data_set.js";
 import { frameCount, scalingOf } from "./planes.js";
 
 const PLAIN = new Set(["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"]);
+const AHEAD = 8;
 const STORED = {
   "8 0": Uint8Array, "8 1": Int8Array, "16 0": Uint16Array, "16 1": Int16Array, "32 0": Uint32Array, "32 1": Int32Array,
 };
@@ -22,10 +23,11 @@ export async function readVoxels(frames, { grid, lower, fraction }, factor) {
   const size = grid.shape[0] * grid.shape[1];
   const decoder = new FrameDecoder();
   let voxels = new Int16Array(size * frames.length);
+  const images = readAhead(frames.map(({ image }) => image), decoder);
   let read = { image: null };
   try {
     for (const [n, { image, frame }] of frames.entries()) {
-      if (read.image !== image) read = await readStored(image, decoder);
+      if (read.image !== image) read = (await images.next()).value;
       const at = frame * size;
       if (at + size > read.stored.length) throw damaged();
       const slice = scaled(read.stored.subarray(at, at + size), scalingOf(read.dataset, frame));
@@ -39,6 +41,20 @@ export async function readVoxels(frames, { grid, lower, fraction }, factor) {
   if (factor === 1) return voxels;
   // As in arithmetic of 32 bits, which the package uses for it.
   return Float32Array.from(voxels, (value) => Math.fround(value) * Math.fround(factor));
+}
+
+/** Read images in the order in which they are wanted, some before they are; repeats behind each other count once. */
+async function* readAhead(images, decoder) {
+  const wanted = images.filter((image, n) => image !== images[n - 1]);
+  const begun = [];
+  for (let n = 0; n < wanted.length || begun.length;) {
+    for (; n < wanted.length && begun.length < AHEAD; n += 1) {
+      const reading = readStored(wanted[n], decoder);
+      reading.catch(() => {}); // it is told when its turn comes
+      begun.push(reading);
+    }
+    yield await begun.shift();
+  }
 }
 
 async function readStored(image, decoder) {

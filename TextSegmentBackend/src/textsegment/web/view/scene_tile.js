@@ -1,7 +1,7 @@
 /** The tile with structures in 3-D: closed until asked for, and where it would be slow, until insisted on. */
 
-import { say } from "./language.js";
-import { Scene, renderer } from "./view/scene.js";
+import { say } from "../language.js";
+import { Scene, renderer } from "./scene.js";
 
 /** The button that opens and closes the tile, and what is in it. */
 export class SceneTile {
