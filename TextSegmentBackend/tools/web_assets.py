@@ -31,7 +31,9 @@ CODECS = {
     "@cornerstonejs/codec-openjpeg": ("openjpegwasm_decode", "OpenJPEGWASM"),
     "@cornerstonejs/codec-charls": ("charlswasm_decode", "CharLSWASM"),
 }
-PATIENCE_S = 600
+# A registry that does not answer must not hold up an installation.
+PATIENCE_S = 180
+FETCH_TIMEOUT_MS = 30_000
 
 
 class AssetsMissingError(Exception):
@@ -83,6 +85,7 @@ def _installed(folder: Path) -> Path:
     for name in ("package.json", "package-lock.json", ".npmrc"):
         shutil.copy(BACKEND / name, folder / name)
     command = [npm, "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"]
+    command.append(f"--fetch-timeout={FETCH_TIMEOUT_MS}")
     try:
         done = subprocess.run(command, cwd=folder, timeout=PATIENCE_S, capture_output=True)
     except (OSError, subprocess.TimeoutExpired) as error:

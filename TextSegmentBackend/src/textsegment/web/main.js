@@ -13,6 +13,7 @@ import { Volume } from "./protocol/volume_codec.js";
 import { Results } from "./results.js";
 import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
+import { SceneTile } from "./view/scene_tile.js";
 import { windowNamed, windowsOf } from "./view/windows.js";
 import { Viewer } from "./view/viewer.js";
 
