@@ -146,11 +146,14 @@ class TestWholes:
         )
         assert not mask.origin.is_derived
 
-    def test_a_whole_that_agrees_stays(self):
+    @pytest.mark.parametrize(("lacking", "is_united"), [(3, False), (5, True)])
+    def test_a_whole_that_agrees_stays(self, lacking, is_united):
         whole = self.LEFT | self.RIGHT
-        whole[2:8] = False
+        first = int(np.flatnonzero(whole.any(axis=(1, 2)))[0])
+        whole[first : first + lacking] = False
         raw = segmentation(lung=whole, left_lung=self.LEFT, right_lung=self.RIGHT)
-        assert np.array_equal(tidy(raw, modality="CT")["lung"].full(SHAPE), whole)
+        expected = self.LEFT | self.RIGHT if is_united else whole
+        assert np.array_equal(tidy(raw, modality="CT")["lung"].full(SHAPE), expected)
 
     def test_a_part_that_was_not_found_does_not_make_the_whole_smaller(self):
         nothing = np.zeros(SHAPE, dtype=bool)

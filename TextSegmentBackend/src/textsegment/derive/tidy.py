@@ -34,7 +34,7 @@ MIDLINE = "midline_mm"
 """Key of the provenance under which an engine states the midline: its RAS coordinate x, in millimetres."""
 TIDY = "tidy"
 """Key of the provenance under which it stands that masks were tidied."""
-_AGREEMENT = 0.7
+_AGREEMENT = 0.9
 _MOST_COMPANIONS = 4
 _BETWEEN_PARTS = ", "
 
@@ -50,7 +50,7 @@ def tidy(
 
     In this order: a left or right structure loses what lies more than 5 mm beyond the midline, unless that is
     most of it; then connected parts are removed that are small beside the largest one; a whole that agrees
-    with the union of its tidied parts by a Dice coefficient of less than 0.7 becomes that union; a surface is
+    with the union of its tidied parts by a Dice coefficient of less than 0.9 becomes that union; a surface is
     smoothed if a rule says so. Masks that are derived, edited or tidied already are not touched.
 
     Args:

@@ -23,7 +23,7 @@ class TidyRule:
         least_ml: Connected parts smaller than this are removed, in millilitres; the largest one stays.
         smooth_mm: Standard deviation of the smoothing of the surface in millimetres; 0 for none.
         side: ``left`` or ``right`` if voxels on the other side of the midline are removed; else None.
-        union: Structures whose union the mask becomes where it hardly agrees with it; may be empty.
+        union: Structures whose union the mask becomes where it does not agree with it; may be empty.
 
     Raises:
         SettingsError: A number is out of range, or the side is no side.
