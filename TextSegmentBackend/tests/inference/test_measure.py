@@ -282,7 +282,7 @@ def test_an_image_that_stands_on_its_head_is_said_to(engine, monkeypatch):
     segmenter, _ = engine
     monkeypatch.setattr(Surroundings, "_is_upside_down", lambda _: True)
     for _ in range(2):
-        warnings = segmenter.segment(phantom(seed=2), ["liver"]).warnings
+        warnings = segmenter.segment(phantom(seed=3), ["liver"]).warnings
         assert [warning.code for warning in warnings if hasattr(warning, "code")].count("upside_down") == 1
 
 
