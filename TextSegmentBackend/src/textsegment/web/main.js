@@ -245,15 +245,17 @@ async function guarded(action) {
   try {
     await action();
   } catch (problem) {
-    if (problem.code === "cancelled") return;
+    // What is read while it is cancelled ends with an error of the browser's own.
+    if (problem.code === "cancelled" || problem.name === "AbortError") return;
     if (problem.code === "unauthorized") {
       find("unlock").hidden = false;
       find("work").hidden = true;
       find("key").focus();
       if (!server.hasKey) return; // the form says what is asked for
     }
-    find("problem").textContent = problem.code ? tellProblem(problem) : say("This is a defect of the page.");
+    const isKnown = problem instanceof Problem;
+    find("problem").textContent = isKnown ? tellProblem(problem) : say("This is a defect of the page.");
     find("problem").hidden = false;
-    if (!problem.code) console.error(problem);
+    if (!isKnown) console.error(problem);
   }
 }

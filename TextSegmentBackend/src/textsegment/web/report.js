@@ -25,7 +25,7 @@ export function statisticsTable({ results }) {
  * @returns {Blob} One HTML file, with its pictures inside.
  */
 export function reportPage({ volume, window, results, provenance, warnings }) {
-  const made = Object.entries(provenance).map(([key, value]) => `${key}: ${value}`).join(" · ");
+  const made = Object.entries(provenance).filter(([, value]) => !Array.isArray(value)).map(([key, value]) => `${key}: ${value}`).join(" · ");
   const lines = [
     `<!doctype html><html lang="${document.documentElement.lang}"><meta charset="utf-8"><title>TextSegment</title>`,
     `<style>${STYLE}</style>`,

@@ -36,7 +36,7 @@ export class Running {
     this.#show(true);
     try {
       return await job({
-        queued: (position) => this.#tell(0, `${position} ${say("jobs before this one")}`),
+        queued: (count) => this.#tell(0, count === 1 ? say("1 job before this one") : say("{count} jobs before this one", { count })),
         estimated: (patches, seconds) => {
           if (seconds !== null) this.#tell(0, `${say("about")} ${Math.max(1, Math.round(seconds))} s`);
         },
