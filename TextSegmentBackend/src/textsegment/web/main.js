@@ -10,7 +10,7 @@ import { Opening } from "./opening.js";
 import { Problem } from "./problem.js";
 import { Server } from "./protocol/server.js";
 import { Volume } from "./protocol/volume_codec.js";
-import { Results } from "./results.js";
+import { Results } from "./results/results.js";
 import { Running } from "./running.js";
 import { isOffered, save } from "./saving.js";
 import { SceneTile } from "./view/scene_tile.js";

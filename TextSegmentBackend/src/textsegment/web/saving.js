@@ -2,7 +2,7 @@
 
 import { segmentation } from "./dicom/segmentation.js";
 import { outlinePlanes, structureSet } from "./dicom/structure_set.js";
-import { reportPage, statisticsTable } from "./report.js";
+import { reportPage, statisticsTable } from "./results/report.js";
 import { labelMap, segNrrd } from "./files/masks.js";
 
 /** Formats by the name of their button: file name, whether only DICOM scans have it, and what makes the file. */

@@ -1,6 +1,6 @@
 /** Writes DICOM segmentations (PS3.3 A.51) with one bit a voxel and structure, as the package does. */
 
-import { ascii, descriptionOf } from "../notes.js";
+import { ascii, descriptionOf } from "../results/notes.js";
 import { Problem } from "../problem.js";
 import { code, newObject, nowFor, referencesTo } from "./identity.js";
 import { regionOf } from "./structure_set.js";

@@ -1,6 +1,6 @@
 /** Writes RT structure sets (PS3.3 A.19), as the package does: contours by the server, all else by the page. */
 
-import { ascii, descriptionOf } from "../notes.js";
+import { ascii, descriptionOf } from "../results/notes.js";
 import { Problem } from "../problem.js";
 import { code, newObject, nowFor, referencesTo } from "./identity.js";
 import { marked } from "./mark.js";

@@ -1,8 +1,8 @@
 /** Results as tables and as a page with pictures, made in the browser; nothing on them is about the patient. */
 
-import { say, sayNumber, tell } from "./language.js";
+import { say, sayNumber, tell } from "../language.js";
 import { notesOn } from "./notes.js";
-import { drawMask, drawSlice, Plane } from "./view/planes.js";
+import { drawMask, drawSlice, Plane } from "../view/planes.js";
 
 const STYLE = "body{font:15px/1.4 system-ui,sans-serif;max-width:60rem;margin:1rem auto;padding:0 1rem}"
   + "section{display:flex;gap:1rem;margin:1rem 0;break-inside:avoid}img{width:16rem;background:#000;object-fit:contain}";

@@ -1,6 +1,6 @@
 /** What is to be said about a mask, on the page and in files. */
 
-import { say, tell } from "./language.js";
+import { say, tell } from "../language.js";
 
 const PREFIXES = { check: "Check", "probably absent": "Probably not in this image", "not judged": "Not judged" };
 const LONGEST = 1024;

@@ -1,6 +1,6 @@
 /** The table of masks: eye, colour, name, what to know about each, millilitres, confidence. */
 
-import { say, sayNumber } from "./language.js";
+import { say, sayNumber } from "../language.js";
 import { isDoubtful, notesOn, verdictWord } from "./notes.js";
 import { Sorting } from "./sorting.js";
 
