@@ -35,6 +35,11 @@ class Marks:
         segment = segmentation_node.GetSegmentation().GetSegment(segment_id)
         self._name = segment.GetName() if segment is not None else segment_id
 
+    @property
+    def segment_id(self) -> str:
+        """Identifier of the segment."""
+        return self._segment_id
+
     def points(self, volume_node: Any) -> tuple[Mark, ...]:
         """Return all points, in the space of a volume."""
         to_volume = vtk.vtkGeneralTransform()
@@ -89,10 +94,11 @@ class Marks:
         for node in list(self._nodes()):
             self._scene.RemoveNode(node)
 
-    def show(self, visible: bool) -> None:
-        """Show or hide all points and the box."""
-        for node in self._nodes():
-            node.SetDisplayVisibility(visible)
+    def show_alone(self) -> None:
+        """Show all points and the box, and hide those of other segments, over which they would lie."""
+        mine = set(self._nodes())
+        for node in self._nodes_of_all():
+            node.SetDisplayVisibility(node in mine)
 
     def _place(self, kind: str) -> Any:
         node = self._find(kind) or self._make(kind)
@@ -122,17 +128,22 @@ class Marks:
         display_node.SetSelectedColor(*_COLORS[kind])
         display_node.SetColor(*_COLORS[kind])
         display_node.SetPointLabelsVisibility(False)
+        display_node.SetPropertiesLabelVisibility(False)
+        display_node.SetFillVisibility(False)  # a filled box hides what it is drawn around
         return node
 
     def _find(self, kind: str) -> Any:
         return next((node for node in self._nodes() if node.GetAttribute(_KIND) == kind), None)
 
     def _nodes(self) -> Iterator[Any]:
+        return (node for node in self._nodes_of_all() if node.GetAttribute(_SEGMENT) == self._segment_id)
+
+    def _nodes_of_all(self) -> Iterator[Any]:
+        """Yield the nodes of all segments of the segmentation."""
         for class_name in (_POINTS, _ROI):
             count = self._scene.GetNumberOfNodesByClass(class_name)
             for node in [self._scene.GetNthNodeByClass(n, class_name) for n in range(count)]:
-                is_mine = node.GetAttribute(_SEGMENT) == self._segment_id
-                if is_mine and node.GetNodeReference(_FOR) is self._segmentation_node:
+                if node.GetAttribute(_SEGMENT) and node.GetNodeReference(_FOR) is self._segmentation_node:
                     yield node
 
 

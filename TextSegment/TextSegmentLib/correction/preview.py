@@ -40,12 +40,14 @@ class Preview:
                 segment.SetColor(_COLORS[name])
                 segment.AddRepresentation(BINARY_LABELMAP, mask.moved(matrix).to_labelmap())
                 node.GetSegmentation().AddSegment(segment, name)
-        # Its segments are in it by now: Slicer complains of hidden nodes that get segments later.
-        node = segmentation_node.GetScene().AddNode(node)
-        node.CreateDefaultDisplayNodes()
-        node.GetDisplayNode().SetSaveWithScene(False)
-        node.GetDisplayNode().SetOpacity2DFill(_FILL_OPACITY)
+        display_node = slicer.vtkMRMLSegmentationDisplayNode()
+        display_node.SetSaveWithScene(False)
+        display_node.SetOpacity2DFill(_FILL_OPACITY)
+        scene = segmentation_node.GetScene()
+        node.SetAndObserveDisplayNodeID(scene.AddNode(display_node).GetID())
         node.SetAndObserveTransformNodeID(segmentation_node.GetTransformNodeID())
+        # It is complete by now: for each later change of a hidden node Slicer reports that the tree lacks it.
+        node = scene.AddNode(node)
         self._node = WeakNode(node)
 
     @property
@@ -56,8 +58,16 @@ class Preview:
 
     def show(self, visible: bool) -> None:
         """Show the corrected mask over the segment, or the segment as it is."""
-        if self._node.node is not None:
-            self._node.node.SetDisplayVisibility(visible)
+        node = self._node.node
+        if node is None or self.is_visible == visible:
+            return
+        # In silence: for each event of a hidden segmentation Slicer reports that it has no item in the tree.
+        display_node = node.GetDisplayNode()
+        display_node.DisableModifiedEventOn()
+        display_node.SetVisibility(visible)
+        display_node.DisableModifiedEventOff()
+        for slice_node in slicer.util.getNodesByClass("vtkMRMLSliceNode", node.GetScene()):
+            slice_node.Modified()  # so that the views look again
 
     def close(self) -> None:
         """Remove the preview; harmless if it is gone."""

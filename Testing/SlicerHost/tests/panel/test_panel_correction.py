@@ -338,3 +338,29 @@ def test_a_click_on_apply_leaves_the_keys_to_the_table(drawn):
     assert slicer.app.focusWidget().objectName == view.objectName
     driver.click(drawn.ui.takeButton)
     assert slicer.app.focusWidget().objectName == view.objectName
+
+
+def test_marks_of_another_segment_are_hidden_and_the_box_is_not_filled(hands):
+    """Operated in an application: the box of one structure lay over the next one."""
+    hands.segment("liver, aorta")
+    hands.select_row("liver")
+    driver.click(hands.ui.correctButton)
+    driver.click(hands.ui.boxButton)
+    (box,) = slicer.util.getNodesByClass("vtkMRMLMarkupsROINode")
+    assert not box.GetDisplayNode().GetFillVisibility()
+    for name, is_shown in (("aorta", False), ("liver", True)):
+        hands.select_row(name)
+        driver.wait_until(lambda wanted=is_shown: bool(box.GetDisplayVisibility()) is wanted, name)
+
+
+def test_the_preview_blinks_in_silence(drawn):
+    """Operated in an application: Slicer reported an error for each change of a hidden segmentation."""
+    apply(drawn)
+    (preview,) = previews()
+    heard = []
+    preview.AddObserver(preview.DisplayModifiedEvent, lambda *_about: heard.append(1))
+    for visible in (False, True):
+        driver.wait_until(
+            lambda wanted=visible: bool(preview.GetDisplayVisibility()) is wanted, "the other look"
+        )
+    assert heard == []

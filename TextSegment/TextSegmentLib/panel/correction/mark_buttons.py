@@ -29,6 +29,7 @@ class MarkButtons:
         on_changed: Callable[[], None],
     ) -> None:
         self._marks, self._put_down, self._on_changed = marks, put_down, on_changed
+        self._shown_for = ""
         self._clear_button = ui.clearMarksButton
         self._buttons = (ui.insideButton, ui.outsideButton, ui.boxButton)
         ui.insideButton.connect("clicked()", lambda: self._toggle(ui.insideButton, Marks.place_inside))
@@ -37,9 +38,13 @@ class MarkButtons:
         ui.clearMarksButton.connect("clicked()", self._clear)
 
     def enable(self, enabled: bool) -> None:
-        """Enable or disable the buttons."""
+        """Enable or disable the buttons, and show the marks of the segment that is selected now."""
         for button in (*self._buttons, self._clear_button):
             button.enabled = enabled
+        marks = self._marks()
+        if marks is not None and marks.segment_id != self._shown_for:
+            self._shown_for = marks.segment_id
+            marks.show_alone()
 
     def stop(self) -> None:
         """End the placing."""
