@@ -50,7 +50,7 @@ def test_most_results_doubtful_is_said_above_everything_and_stays_said(doubtful)
     assert "Many results look doubtful (2 of 4)" in label(doubtful)
     doubtful.select_row("liver")
     driver.click(doubtful.ui.acceptButton)
-    driver.wait_until(lambda: "Most results" not in label(doubtful), "one less")
+    driver.wait_until(lambda: "Many results" not in label(doubtful), "one less")
 
 
 def test_doubtful_rows_alone_are_shown_until_there_are_none(doubtful):
