@@ -16,10 +16,7 @@ the others continue; rows for which no time is left are marked as such.
 from __future__ import annotations
 
 import argparse
-import gc
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,25 +25,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from gpu_clock import Clock
+from gpu_engine import engine, ladder
 from torch import Tensor
 
-from textsegment.errors import TextSegmentError
-from textsegment.geometry import Geometry
 from textsegment.inference.accumulate import Accumulator
 from textsegment.inference.decode import decode_patch
-from textsegment.inference.device import computing, release_memory
+from textsegment.inference.device import computing
 from textsegment.inference.encode import encode_patch
-from textsegment.inference.engine import LocalSegmenter
 from textsegment.inference.image.patches import PatchGrid, patch_weight
 from textsegment.inference.memory import unet_bytes
 from textsegment.inference.precision import PRECISIONS
-from textsegment.inference.weights.models import LoadedModel
 from textsegment.model.checkpoints.published import load_published
 from textsegment.model.config import SAT_NANO, SAT_PRO, SATConfig
 from textsegment.model.sat import SAT, PatchFeatures
-from textsegment.model.text.embedding_table import EmbeddingTable
-from textsegment.segmenter import MaskReady
-from textsegment.volume import Volume
 
 TESTS = Path(__file__).parents[1] / "tests"
 sys.path.insert(0, str(TESTS / "support"))
@@ -64,49 +56,6 @@ TINY = replace(
     patch_size=(96, 64, 32),
 )
 PROMPTS = (1, 16, 64, 256)
-RUNS = 3
-LIMIT_S = 450.0
-CARDS_GB = (8, 12)
-
-
-class Clock:
-    """Measures time and memory on a device, and keeps the time limit of the whole run."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self._start = time.perf_counter()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time limit is reached, so that no further row may begin."""
-        return time.perf_counter() - self._start > LIMIT_S
-
-    def seconds(self, action: Callable[[], object], runs: int = RUNS) -> tuple[float, float, float]:
-        """Return the seconds of the first call and of later ones (median), and the peak memory in GB."""
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
-        times = []
-        for _ in range(runs + 1):
-            start = time.perf_counter()
-            action()
-            if self.device.type == "cuda":
-                torch.cuda.synchronize(self.device)
-            times.append(time.perf_counter() - start)
-        peak = torch.cuda.max_memory_allocated(self.device) / 1e9 if self.device.type == "cuda" else 0.0
-        return times[0], statistics.median(times[1:]), peak
-
-    def row(self, name: str, make: Callable[[], str]) -> None:
-        """Print a row of a table, or why it failed."""
-        if self.is_over:
-            print(f"| {name} | left out: no time |")
-            return
-        try:
-            answer = make()
-        except (RuntimeError, TextSegmentError, MemoryError, ImportError) as error:
-            answer = f"failed: {type(error).__name__}: {str(error).splitlines()[0][:150]}"
-        gc.collect()
-        release_memory(self.device)
-        print(f"| {name} | {answer} |", flush=True)
 
 
 def network_of(config: SATConfig, device: torch.device) -> SAT:
@@ -248,70 +197,6 @@ def decoding(clock: Clock, network: SAT, precision: str) -> None:
             return f"{later:.3f}, {peak:.2f}"
 
         clock.row(str(count), decode)
-
-
-def made_scan(config: SATConfig) -> Volume:
-    """Return a scan of coarse noise that takes two patches, at the canonical voxel size."""
-    rng = np.random.default_rng(0)
-    shape = tuple(int(n * f) for n, f in zip(config.patch_size, (1.4, 0.9, 1.0), strict=True))
-    noise = rng.normal(size=[n // 16 + 2 for n in shape])
-    for axis in range(3):
-        noise = noise.repeat(16, axis)
-    voxels = (noise[tuple(slice(n) for n in shape)] * 100 + 50).astype(np.float32)
-    return Volume(voxels, Geometry(voxels.shape, np.diag([*config.spacing, 1.0])), "CT")
-
-
-def engine(clock: Clock, network: SAT, prompts: int) -> str:
-    """Run a first request, cold and warm, and a second one; report times, precision and memory."""
-    config = network.config
-    names = [f"structure {number}" for number in range(prompts + 1)]
-    table = EmbeddingTable([(n, "CT") for n in names], torch.randn(len(names), config.width))
-    loaded = LoadedModel(config.name, config, network, table, digest="named")
-    segmenter = LocalSegmenter(loaded, device=str(clock.device))
-    volume = made_scan(config)
-    firsts: list[float] = []
-
-    def request(wanted: list[str]) -> str:
-        start = time.perf_counter()
-        firsts.clear()
-
-        def on_event(event: object) -> None:
-            if isinstance(event, MaskReady):
-                firsts.append(time.perf_counter() - start)
-
-        result = segmenter.segment(volume, wanted, on_event=on_event)
-        return str(result.provenance["precision"])
-
-    def cold() -> None:
-        segmenter.cache.clear()
-        request(names[:prompts])
-
-    _, everything, peak = clock.seconds(cold, 1)
-    first = firsts[0]
-    _, further, _ = clock.seconds(lambda: request(names[prompts:]), 1)
-    precision = request(names[:1])
-    return (
-        f"first mask {first:.2f} s, all {prompts} {everything:.2f} s, one more {further:.2f} s, "
-        f"{precision}, peak {peak:.2f} GB"
-    )
-
-
-def ladder(clock: Clock, network: SAT) -> None:
-    """Print how the engine performs with limited memory."""
-    print(f"\n| {network.config.name}, a card of | |\n|---|---|")
-    for size in CARDS_GB:
-
-        def bounded(size: int = size) -> str:
-            if clock.device.type != "cuda":
-                raise RuntimeError("CUDA devices only")
-            total = torch.cuda.get_device_properties(clock.device).total_memory
-            torch.cuda.set_per_process_memory_fraction(size * 1e9 / total, clock.device)
-            try:
-                return engine(clock, network, 16)
-            finally:
-                torch.cuda.set_per_process_memory_fraction(1.0, clock.device)
-
-        clock.row(f"{size} GB", bounded)
 
 
 def judge(config: SATConfig, clock: Clock, precisions: tuple[str, ...], compiles: bool) -> None:
