@@ -21,6 +21,7 @@ from textsegment.errors import OutputError
 from textsegment.testing import FakeSegmenter, ball, phantom
 from textsegment.vocabulary.structures import find_structure, known_in
 from TextSegmentLib.logic import TextSegmentLogic
+from TextSegmentLib.scene.segment.record import mark_anew, tags_of
 from vtk.util import numpy_support
 
 
@@ -185,3 +186,15 @@ def test_the_same_grid_is_not_said():
     logic = TextSegmentLogic()
     logic.segment(node, "aorta", result, segmenter=FakeSegmenter(), modality="CT")
     assert not any("another image" in warning for warning in logic.run.warnings)
+
+
+def test_new_tags_of_a_segment_are_announced_once():
+    """Operated in an application: with 45 segments each announcement blocked the GUI for 0.2 s."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    node.GetSegmentation().AddEmptySegment("s", "s")
+    heard = []
+    node.AddObserver(slicer.vtkSegmentation.SegmentModified, lambda *_about: heard.append(1))
+    segment = node.GetSegmentation().GetSegment("s")
+    mark_anew(node, segment, {"model": "a", "prompt": "b", "run": "c", "state": "done"})
+    assert len(heard) == 1
+    assert tags_of(segment) == {"model": "a", "prompt": "b", "run": "c", "state": "done"}

@@ -16,7 +16,7 @@ from TextSegmentLib.history.segment_state import SegmentState, write_mask
 from TextSegmentLib.history.stored_masks import Kind, StoredMasks
 from TextSegmentLib.scene.alignment import volume_to_segmentation
 from TextSegmentLib.scene.results.rows import RowState
-from TextSegmentLib.scene.segment.record import mark, tags_for
+from TextSegmentLib.scene.segment.record import mark_anew, tags_for
 from TextSegmentLib.scene.segment.segments import is_completed
 
 
@@ -70,7 +70,7 @@ def take_over(
     tags |= {"state": RowState.CORRECTED, "segment": segment_id}
     if record is not None:
         tags["date"] = record.date  # the row stays where it is
-    mark(segment, tags, only=True)
+    mark_anew(node, segment, tags)
     history.watch.remember(segment_id, segment, packed)
     step = Step("correction")
     step.note(segment_id, as_drawn, SegmentState.of(segment, packed))

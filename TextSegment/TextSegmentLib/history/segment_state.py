@@ -10,7 +10,7 @@ from slicer.i18n import tr as _
 from textsegment.errors import OutputError
 
 from TextSegmentLib.history.packed_mask import PackedMask, are_same
-from TextSegmentLib.scene.segment.record import mark, tags_of
+from TextSegmentLib.scene.segment.record import mark_anew, tags_of
 from TextSegmentLib.scene.segment.segments import BINARY_LABELMAP
 
 
@@ -51,7 +51,7 @@ class SegmentState:
             self._make(segmentation_node, segment_id)
         else:
             write_mask(segmentation_node, segment_id, self.mask)
-            mark(segment, self.tags, only=True)
+            mark_anew(segmentation_node, segment, self.tags)
 
     def _make(self, segmentation_node: Any, segment_id: str) -> None:
         segment = slicer.vtkSegment()

@@ -22,7 +22,7 @@ from TextSegmentLib.scene.results.removal import finish, remove_made
 from TextSegmentLib.scene.results.result_rows import Made, is_users_own, made_in, rows_of, suspects_of
 from TextSegmentLib.scene.results.rows import ResultRow
 from TextSegmentLib.scene.run.target import Target
-from TextSegmentLib.scene.segment.record import mark, tags_of, untidied_tags
+from TextSegmentLib.scene.segment.record import mark_anew, tags_of, untidied_tags
 from TextSegmentLib.scene.segment.segments import set_status
 from TextSegmentLib.scene.weak_node import WeakNode
 
@@ -193,7 +193,7 @@ class Results:
             stored.keep(Kind.RAW, mask.content, before.mask)
         self.history.editor.save(node)
         write_mask(node, segment_id, mask)
-        mark(segment, {**tags, "segment": segment_id, "date": made.record.date}, only=True)
+        mark_anew(node, segment, {**tags, "segment": segment_id, "date": made.record.date})
         self.history.watch.remember(segment_id, segment, mask)
         step.note(segment_id, before, SegmentState.of(segment, mask))
         self.history.add(step)

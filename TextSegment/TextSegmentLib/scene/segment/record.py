@@ -152,6 +152,19 @@ def mark(segment: Any, tags: Mapping[str, str], *, only: bool = False) -> None:
         segment.SetTag(f"{_TAG}{key}", value.translate(_PUNCTUATION))
 
 
+def mark_anew(segmentation_node: Any, segment: Any, tags: Mapping[str, str]) -> None:
+    """Replace this module's tags of a segment that is in a node.
+
+    It is announced once: for each announcement Slicer looks at all segments, which blocks the GUI for seconds
+    if there are dozens.
+    """
+    was_modifying = segmentation_node.StartModify()
+    try:
+        mark(segment, tags, only=True)
+    finally:
+        segmentation_node.EndModify(was_modifying)
+
+
 def tag_of(segment: Any, key: str) -> str:
     """Return the value of a tag that ``mark`` wrote; empty if there is none."""
     value = vtk.reference("")
