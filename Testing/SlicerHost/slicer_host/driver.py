@@ -26,10 +26,14 @@ def take_exceptions() -> list[BaseException]:
 
 
 def click(widget: QtWidgets.QWidget) -> None:
-    """Presses and releases the mouse in the middle of a widget, or on the header of a collapsible button."""
+    """Presses and releases the mouse in the middle of a widget, or on the header of a collapsible button.
+
+    A check box takes clicks on box and text only, however wide it is.
+    """
     height = min(widget.height, widget.fontMetrics().height() + 8)
+    width = widget.minimumSizeHint().width() if isinstance(widget, QtWidgets.QCheckBox) else widget.width
     _require_visible(widget)
-    position = QtCore.QPoint(widget.width // 2, height // 2)
+    position = QtCore.QPoint(width // 2, height // 2)
     QtTest.QTest.mouseClick(widget, QtCore.Qt.LeftButton, QtCore.Qt.NoModifier, position)
 
 
