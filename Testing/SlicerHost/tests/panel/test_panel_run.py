@@ -2,7 +2,9 @@
 
 import qt
 import slicer
+from textsegment.errors import ServerUnreachableError
 from textsegment.testing import FakeSegmenter, ball
+from TextSegmentLib import settings
 from TextSegmentLib.scene.run import finding
 from TextSegmentLib.scene.volume_node import VolumeSource, read_volume_node
 
@@ -140,3 +142,14 @@ def test_reload_while_running_ends_the_run(hands):
     assert not run.is_active
     driver.run_events(100)
     assert slicer.modules.TextSegmentWidget.ui.promptEdit.text == "liver, aorta"
+
+
+def test_engine_that_dies_on_this_computer_is_not_called_a_server(hands, monkeypatch):
+    """Operated in an application: nobody there had chosen an address or a port."""
+    monkeypatch.setattr(settings, "uses_server", lambda: False)
+    hands.hold(error=ServerUnreachableError("No server listens at http://127.0.0.1:1.", "Start it."))
+    hands.start("liver")
+    hands.go_on()
+    hands.wait_for_end()
+    assert "The engine on this computer has stopped" in hands.ui.messageLabel.text
+    assert "127.0.0.1" not in hands.ui.messageLabel.text

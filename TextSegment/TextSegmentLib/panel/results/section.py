@@ -103,6 +103,8 @@ class ResultsSection:
 
     def follow(self, results: Results, *, is_active: bool) -> None:
         """Show the results of a run; observers notice new segments, so repeated calls cost nothing."""
+        if results.segmentation_node is None:  # taken back; Slicer's box has gone to any other one by itself
+            self._ui.outputSelector.setCurrentNode(None)
         if self.shown is not results or self._is_active != is_active:
             self.show(results, is_active=is_active)
 

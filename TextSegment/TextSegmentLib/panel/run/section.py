@@ -7,8 +7,9 @@ from html import escape
 from typing import Any
 
 from slicer.i18n import tr as _
-from textsegment.errors import TextSegmentError
+from textsegment.errors import EngineLostError, ServerUnreachableError, TextSegmentError
 
+from TextSegmentLib import settings
 from TextSegmentLib.correction.correction_run import CorrectionRun
 from TextSegmentLib.panel.run.progress_text import progress_of, progress_of_correction
 from TextSegmentLib.panel.theme import colors_of
@@ -72,6 +73,12 @@ class RunSection:
 
     def show_error(self, error: TextSegmentError, *sentences: str) -> None:
         """Show the message and hint of an error, followed by further sentences."""
+        if (
+            isinstance(error, ServerUnreachableError) and not settings.uses_server()
+        ):  # there is no address here
+            error = EngineLostError(
+                _("The engine on this computer has stopped."), _("The next run starts it.")
+            )
         color = colors_of(self._ui.messageLabel).problem
         more = map(escape, (error.hint, *sentences))
         self._show(f"<b style='color:{color}'>{escape(error.message)}</b>", *more)
