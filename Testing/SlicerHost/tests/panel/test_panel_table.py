@@ -251,7 +251,21 @@ def test_click_on_a_title_sorts_up_down_and_not_at_all(found, column, upwards, d
         driver.click_title(view, column)
         names = expected.split()
         driver.wait_until(lambda names=names: names_of(found) == names, expected)
-    assert not view.horizontalHeader().isSortIndicatorShown()
+    assert arrows(view) == ""
+
+
+def arrows(view):
+    titles = [view.model().headerData(column, qt.Qt.Horizontal) or "" for column in range(9)]
+    return "".join(title[-1:] for title in titles if title[-1:] in "▴▾")
+
+
+def test_the_title_says_the_order_and_leaves_the_space_to_the_names(found):
+    """Operated in an application: Qt's indicator took its space in each column, and names had none."""
+    view = found.ui.resultsTable.tableWidget()
+    for arrow in ("▴", "▾", ""):
+        driver.click_title(view, STATE)
+        assert arrows(view) == arrow
+        assert not view.horizontalHeader().isSortIndicatorShown()
 
 
 def test_titles_without_an_order_do_nothing(found):

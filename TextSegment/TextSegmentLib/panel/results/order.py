@@ -104,10 +104,11 @@ class RowOrder:
             else:
                 self._is_descending = True
             self._timer.start()
-        order = qt.Qt.DescendingOrder if self._is_descending else qt.Qt.AscendingOrder
-        self._header.setSortIndicatorShown(self._column is not None)
-        if self._column is not None:
-            self._header.setSortIndicator(self._column, order)
+        # In the text: Qt's own indicator takes its space in each column, and leaves none for names.
+        for each in self._keys:
+            arrow = (" ▾" if self._is_descending else " ▴") if each == self._column else ""
+            title = str(self._model.headerData(each, qt.Qt.Horizontal) or "").rstrip(" ▾▴")
+            self._model.setHeaderData(each, qt.Qt.Horizontal, title + arrow)
 
     def _sort(self) -> None:
         if self._column is None:
