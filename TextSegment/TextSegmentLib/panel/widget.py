@@ -129,31 +129,28 @@ class Panel(VTKObservationMixin):
         self._window_keys.remove()
         self.removeObservers()
         self.inputs.bind(None)  # a reload only hides the widgets, which keep following the scene
-        for part in (
-            self.prompt,
-            self.tree,
-            self.correction,
-            self.results,
-            self.undo,
-            self.engine,
-            self.shown_image,
-        ):
+        parts = (self.prompt, self.tree, self.correction, self.results, self.undo, self.engine)
+        for part in (*parts, self.shown_image):
             part.stop()
 
     def segment(self) -> None:
-        """Segment what the text asks for, unless there is an obstacle."""
-        case = self._parameters
-        if not self._obstacle() and case is not None:
-            self.runs.ask_for(
-                RunRequest(
-                    case.volume_node,
-                    case.segmentation_node,
-                    self.prompt.structures,
-                    self.inputs.modality,
-                    case.roi_node,
-                    self.tidy.wanted,
-                )
-            )
+        """Segment what the text asks for, unless there is an obstacle that does not go away by itself."""
+        case, obstacle = self._parameters, self._obstacle()
+        is_awaited = obstacle == self.engine.obstacle and self.engine.is_busy
+        if case is None or (obstacle and not is_awaited):
+            return
+        request = RunRequest(
+            case.volume_node,
+            case.segmentation_node,
+            self.prompt.structures,
+            self.inputs.modality,
+            case.roi_node,
+            self.tidy.wanted,
+        )
+        if obstacle and not self.runs.is_running:
+            self.runs.ask_once_ready(request)
+        else:
+            self.runs.ask_for(request)
 
     def _check(self, rows: Sequence[ResultRow]) -> None:
         """Have the engine look at structures a second time."""

@@ -19,6 +19,7 @@ class qMRMLSegmentsModel(StandIn, QtGui.QStandardItemModel):
     """Columns that a script adds behind its own get items too, which it leaves alone afterwards."""
 
     nameColumn = cpp_property("int", lambda _self: NAME)
+    visibilityColumn = cpp_property("int", lambda _self: VISIBILITY)
 
     def __init__(self, parent=None) -> None:
         super().__init__(0, len(_HEADER), parent)

@@ -239,6 +239,8 @@ def test_structure_that_the_model_does_not_know_is_drawn_once(hands):
     node, volume_node = node_of(hands), hands.ui.inputSelector.currentNode()
     segment_id = node.GetSegmentation().GetSegmentIdBySegmentName("my tumour")
     assert hands.ui.resultsTable.selectedSegmentIDs() == (segment_id,)
+    editor_node = hands.panel.correction.editor.mrmlSegmentEditorNode()
+    assert editor_node.GetActiveEffectName() == "Draw"  # so that the first stroke draws
     mask = np.zeros((24, 36, 40), dtype=np.uint8)
     mask[8, 10:20, 10:22] = mask[12, 12:22, 12:24] = 1
     slicer.util.updateSegmentBinaryLabelmapFromArray(mask, node, segment_id, volume_node)

@@ -340,6 +340,61 @@ def test_run_that_had_to_wait_for_the_engine_runs_a_group_too(hands, monkeypatch
     assert len(hands.panel.results.shown.rows) == 28
 
 
+class LookedFor:
+    """An engine that is being looked for."""
+
+    model, status, remedy, is_starting, is_busy = None, "", "", False, True
+    obstacle = "looking for it on this computer…"
+
+    def agreed_segmenter(self):
+        return FakeSegmenter()
+
+    def look(self):
+        pass
+
+    watch = stop = look
+
+
+@pytest.fixture
+def early(hands):
+    """The panel with a text that was entered while the engine was being looked for."""
+    hands.engine = hands.panel.engine._given = LookedFor()
+    hands.panel.engine._tell()
+    hands.ui.promptEdit.text = "liver"
+    hands.wait_until_read()
+    hands.ui.promptEdit.returnPressed.emit()
+    return hands
+
+
+def found(hands, obstacle=""):
+    hands.engine.is_busy, hands.engine.obstacle = False, obstacle
+    hands.panel.engine._tell()
+
+
+def test_text_entered_while_the_engine_is_looked_for_runs_once_it_is_there(early):
+    assert early.widget.logic.run is None
+    assert "as soon as the engine is ready" in early.ui.messageLabel.text
+    found(early)
+    early.wait_for_end()
+    assert early.segment_names() == ["liver"]
+    assert "as soon as" not in early.ui.messageLabel.text
+
+
+@pytest.mark.parametrize("change", ["leave", "type", "missing", "close"])
+def test_text_entered_while_the_engine_is_looked_for_is_dropped(early, change):
+    """Left out, changed, not possible after all, or its scene closed."""
+    if change == "leave":
+        early.answer("Leave it")
+    elif change == "type":
+        early.ui.promptEdit.text = "aorta"
+        early.wait_until_read()
+    elif change == "close":
+        slicer.mrmlScene.Clear(0)
+    found(early, "not installed." if change == "missing" else "")
+    assert early.widget.logic.run is None
+    assert not early.ui.messageFrame.visible
+
+
 @pytest.fixture
 def local(hands, monkeypatch):
     """The panel with the engine section open at this computer, whose Python is this one."""

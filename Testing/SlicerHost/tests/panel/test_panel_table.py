@@ -304,3 +304,28 @@ def test_new_and_changed_rows_take_their_place_in_a_sorted_table(found):
     driver.click_title(view, STATE)
     driver.wait_until(lambda: found.states()[0] == ["liver", "accepted"], "the accepted one above")
     assert found.states()[-1] == ["my tumour", ""]
+
+
+def test_rows_that_slicer_left_without_buttons_get_them(hands):
+    """Two segments replaced at once: Slicer numbers the new rows before the second old one is gone."""
+    hands.segment("liver, aorta, heart")
+    view = hands.ui.resultsTable.tableWidget()
+    model = view.model()
+
+    def is_complete():
+        return all(view.indexWidget(model.index(row, 0)) for row in range(model.rowCount()))
+
+    driver.wait_until(is_complete, "eyes in all rows")
+    hands.select_row("heart")
+    segmentation = hands.node.GetSegmentation()
+    for name in ("liver", "aorta"):
+        old = segmentation.GetSegmentIdBySegmentName(name)
+        new = slicer.vtkSegment()
+        new.DeepCopy(segmentation.GetSegment(old))
+        segmentation.RemoveSegment(old)
+        segmentation.AddSegment(new, old + "_new")
+    selected = hands.ui.resultsTable.selectedSegmentIDs()
+    hands.panel.results.refresh()
+    driver.wait_until(is_complete, "eyes in all rows")
+    assert model.rowCount() == 3
+    assert hands.ui.resultsTable.selectedSegmentIDs() == selected

@@ -19,6 +19,7 @@ from TextSegmentLib.engine.interpreter import chosen_interpreter
 from TextSegmentLib.panel.theme import colors_of
 
 _WIDTH = 640
+_TABLE_HEIGHT = 280
 
 
 class CompareDialog:
@@ -66,7 +67,12 @@ class CompareDialog:
         self.table_label = qt.QLabel()
         self.table_label.wordWrap = True
         self.table_label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
-        outer.addWidget(self.table_label)
+        self.table_label.setAlignment(qt.Qt.AlignTop)
+        self.table_area = qt.QScrollArea()  # there may be more structures than a screen has lines
+        self.table_area.widgetResizable = True
+        self.table_area.minimumHeight = _TABLE_HEIGHT
+        self.table_area.setWidget(self.table_label)
+        outer.addWidget(self.table_area)
         row = qt.QHBoxLayout()
         row.addStretch(1)
         self.compare_button = self._add_button(row, _("&Compare"), self._start)

@@ -63,6 +63,11 @@ class EditorStrip:
             self.put_down()
         editor.enabled = can_edit
 
+    def take_up(self, effect: str) -> None:
+        """Activate a tool, so that the user can draw at once."""
+        if self._editor is not None:
+            self._editor.setActiveEffectByName(effect)
+
     def put_down(self) -> None:
         """Deactivate the current tool."""
         if self._editor is not None:

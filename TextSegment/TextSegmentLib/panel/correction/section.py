@@ -182,6 +182,9 @@ class CorrectionSection:
         self._results.refresh()
         self._results.select(segment_id)
         self._ui.correctButton.collapsed = False
+        self.offer()
+        if self.is_open:
+            self._strip.take_up("Draw")
         text = _("Draw {name} in two or three slices, then apply the edits to the rest.")
         self._section.show_note(text.format(name=name))
 
@@ -280,19 +283,11 @@ class CorrectionSection:
     def _bring_strip_in_step(self, segment_id: str, can_edit: bool) -> None:
         """Give the tools to the selected segment while the section is open."""
         results = self._results.shown
-        if (
-            results is None
-            or not segment_id
-            or not self.is_open
-            or None
-            in (
-                results.segmentation_node,
-                results.volume_node,
-            )
-        ):
+        nodes = (None, None) if results is None else (results.segmentation_node, results.volume_node)
+        if None in nodes or not segment_id or not self.is_open:
             self._strip.leave()
-            return
-        self._strip.edit(results.segmentation_node, results.volume_node, segment_id, can_edit=can_edit)
+        else:
+            self._strip.edit(*nodes, segment_id, can_edit=can_edit)
 
 
 def _segment(results: Results | None, segment_id: str) -> Any:

@@ -66,6 +66,11 @@ class EngineSection:
         """Whether the engine is starting."""
         return self._engine.is_starting
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether the obstacle will go away by itself."""
+        return self._engine.is_busy
+
     def agreed_segmenter(self) -> Segmenter | None:
         """Return the segmenter for the next run.
 

@@ -20,6 +20,7 @@ from TextSegmentLib.panel.results.order import (
     by_name,
     by_volume,
 )
+from TextSegmentLib.panel.results.row_buttons import RowButtons
 from TextSegmentLib.scene.results.rows import ResultRow, RowState
 from TextSegmentLib.scene.segment.segments import segments_of
 
@@ -65,6 +66,7 @@ class ResultsTable:
             self._first + _CONFIDENCE: by_confidence,
         }
         self._order = RowOrder(table, keys, self._first + _STATE)
+        self._buttons = RowButtons(table, lambda: self.show(table.segmentationNode(), self._rows))
         table.connect("selectionChanged(QItemSelection,QItemSelection)", self._selection_changed)
         self._view.connect("clicked(QModelIndex)", self._clicked)
 
@@ -92,6 +94,7 @@ class ResultsTable:
             if is_new or not self._is_filled(number_of_row, row):
                 self._fill(number_of_row, row)
         self._order.show(_shown_of(segmentation_node, known))
+        self._buttons.complete()
         self._fit()
 
     @property
@@ -118,6 +121,8 @@ class ResultsTable:
             self._view.selectRow(below[0])
 
     def _selection_changed(self, *_selections: Any) -> None:
+        if self._buttons.is_at_work:  # it selects the same segments again
+            return
         self._on_selected()
         chosen = self.selected
         # Center only on a selection by the user, not on one by a program or after a deletion.

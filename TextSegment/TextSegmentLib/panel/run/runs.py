@@ -78,6 +78,7 @@ class Runs:
         self._awaited: Callable[[], object] | None = None
         self._asked: RunRequest | None = None
         self._next: RunRequest | None = None
+        self._early: RunRequest | None = None
         self._pump: Pump | None = None
         self._shown_at = 0.0
         self._shown_state: tuple[RunState, str] | None = None
@@ -103,6 +104,11 @@ class Runs:
             (_("Replace (what you edited or accepted stays)"), lambda: self._answer(request, there)),
             (_("Keep both"), lambda: self._answer(request, ())),
         )
+
+    def ask_once_ready(self, request: RunRequest) -> None:
+        """Start a run as soon as the engine is ready, which it is not yet, and say so."""
+        self._early = request
+        self._section.ask(_("Begins as soon as the engine is ready."), (_("Leave it"), self._drop_early))
 
     def check(self, rows: Sequence[ResultRow], request: RunRequest) -> None:
         """Ask whether to look at structures a second time, and say what that costs.
@@ -147,9 +153,17 @@ class Runs:
         if self._logic.run is not None:
             self._logic.run.cancel()
         self._next = self._asked = self._awaited = None
+        if self._early is not None:
+            self._drop_early()
 
     def resume(self) -> None:
         """Start the run that was waiting for the engine, if it is still wanted."""
+        if self._early is not None and not self._engine.is_busy:
+            early = self._early
+            self._drop_early()
+            if not self._engine.obstacle and self._is_wanted(early):  # otherwise the engine says why
+                self.ask_for(early)
+            return
         if self._awaited is None or self._engine.is_starting:
             return
         awaited, self._awaited = self._awaited, None
@@ -161,6 +175,8 @@ class Runs:
         if self._asked is not None and not self._is_wanted(self._asked):
             self._asked = None
             self._section.clear_message()
+        if self._early is not None and not self._is_wanted(self._early):
+            self._drop_early()
 
     def stop(self) -> None:
         """Cancel everything, because the panel is being destroyed."""
@@ -179,6 +195,10 @@ class Runs:
 
     def _drop_next(self) -> None:
         self._next = None
+        self._section.clear_message()
+
+    def _drop_early(self) -> None:
+        self._early = None
         self._section.clear_message()
 
     def _answer(self, request: RunRequest, replaced: Sequence[ResultRow]) -> None:
