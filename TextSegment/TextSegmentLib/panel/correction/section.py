@@ -283,11 +283,13 @@ class CorrectionSection:
     def _bring_strip_in_step(self, segment_id: str, can_edit: bool) -> None:
         """Give the tools to the selected segment while the section is open."""
         results = self._results.shown
-        nodes = (None, None) if results is None else (results.segmentation_node, results.volume_node)
-        if None in nodes or not segment_id or not self.is_open:
+        node, volume_node = None, None
+        if results is not None:
+            node, volume_node = results.segmentation_node, results.volume_node
+        if None in (node, volume_node) or not segment_id or not self.is_open:
             self._strip.leave()
         else:
-            self._strip.edit(*nodes, segment_id, can_edit=can_edit)
+            self._strip.edit(node, volume_node, segment_id, can_edit=can_edit)
 
 
 def _segment(results: Results | None, segment_id: str) -> Any:
