@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
 import pytest
 import web_assets
-from playwright.sync_api import ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page
 from server_process import ServerProcess
 
 from textsegment.geometry import Geometry
@@ -53,6 +57,18 @@ class Watched:
         self.page.goto(f"{self.server.url}/{fragment}")
         self.page.wait_for_selector("#work:visible")
         return self.page
+
+
+@contextmanager
+def watching(browser: Browser, server: ServerProcess, **context: Any) -> Iterator[Watched]:
+    """Watch a page in a browser context of its own; it is an error if anything forbidden happened on it."""
+    opened = browser.new_context(**context)
+    opened.set_default_timeout(PATIENCE_MS)
+    watched = Watched(opened.new_page(), server)
+    watched.watch()
+    yield watched
+    opened.close()
+    assert watched.faults == []
 
 
 def wait_until(page: Page, condition: str, arg: object = None) -> None:
@@ -102,3 +118,18 @@ def phantom_of(affine: np.ndarray) -> np.ndarray:
     voxels[(part > 0.1).all(-1) & (part < 0.9).all(-1)] = 0
     voxels[(part > 0.55).all(-1) & (part < 0.9).all(-1)] = 1000
     return voxels
+
+
+def phantom_file(folder: Path) -> Path:
+    """Write the phantom, a voxel a millimetre, as NIfTI."""
+    path = folder / "phantom.nii"
+    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
+    return path
+
+
+def open_phantom(watched: Watched, folder: Path) -> Page:
+    """Open the page with the phantom, whose masks are not to be tidied."""
+    page = watched.open()
+    drop(page, phantom_file(folder))
+    page.uncheck("#tidy")
+    return page

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from server_process import ServerProcess
-from watched_page import KEY, PATIENCE_MS, Watched
+from watched_page import KEY, PATIENCE_MS, Watched, watching
+
+SCREEN: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
 
 SAT_DEMO = ("textsegment.inference.engine:LocalSegmenter", ({"model": "sat-demo", "device": "cpu"},))
 
@@ -56,32 +59,19 @@ def doubtful_server() -> Iterator[ServerProcess]:
 @pytest.fixture(scope="package")
 def series_page(browser: Browser, doubtful_server: ServerProcess) -> Iterator[Page]:
     """One page for all tests that only read series on it."""
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
-    opened = Watched(context.new_page(), doubtful_server)
-    opened.watch()
-    yield opened.open()
-    context.close()
-    assert opened.faults == []
+    with watching(browser, doubtful_server) as watched:
+        yield watched.open()
 
 
 @pytest.fixture
 def watched(browser: Browser, demo_server: ServerProcess) -> Iterator[Watched]:
     """A page of the server with ``sat-demo``; the test fails if anything forbidden happened on it."""
-    yield from watching(browser, demo_server)
+    with watching(browser, demo_server, **SCREEN) as watched:
+        yield watched
 
 
 @pytest.fixture
 def doubted(browser: Browser, doubtful_server: ServerProcess) -> Iterator[Watched]:
     """As ``watched``, of a server that is quick, and unsure of everything on the left."""
-    yield from watching(browser, doubtful_server)
-
-
-def watching(browser: Browser, server: ServerProcess) -> Iterator[Watched]:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    context.set_default_timeout(PATIENCE_MS)
-    watched = Watched(context.new_page(), server)
-    watched.watch()
-    yield watched
-    context.close()
-    assert watched.faults == []
+    with watching(browser, doubtful_server, **SCREEN) as watched:
+        yield watched

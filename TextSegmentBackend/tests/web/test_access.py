@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from relay import Relay
 from server_process import ServerProcess, wait_until
-from watched_page import KEY, PATIENCE_MS, ask, drop, phantom_of, wait_for_masks
+from watched_page import KEY, PATIENCE_MS, ask, drop, phantom_file, phantom_of, wait_for_masks
 
 
 def test_key_is_taken_out_of_the_address(page, keyed_server: ServerProcess):
@@ -41,8 +41,7 @@ def test_server_with_a_key_asks_for_it(page, keyed_server: ServerProcess):
 
 def test_cancel_and_a_lost_server_are_survived(page, tmp_path):
     """A job can be cancelled; when the server is gone the page says so and keeps what it shows."""
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
+    path = phantom_file(tmp_path)
     with ServerProcess(arguments=[{"seconds": 2.0}]) as server:
         page.goto(server.url)
         page.wait_for_selector("#work:visible")

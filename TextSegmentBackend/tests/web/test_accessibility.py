@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pytest
 from playwright.sync_api import Page
-from watched_page import Watched, ask, drop, phantom_of, wait_for_masks, wait_until
+from watched_page import Watched, ask, drop, phantom_file, wait_for_masks, wait_until
 
 # Contrast of all visible text, by WCAG 2.2 (1.4.3): 4.5, or 3 if it is large; disabled controls are exempt.
 CONTRAST = """() => {
@@ -40,9 +38,7 @@ CONTRAST = """() => {
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    return path
+    return phantom_file(tmp_path)
 
 
 def require_contrast(page: Page, at_least: int) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 
-import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 import slicerio
-from watched_page import Watched, ask, drop, phantom_of, saved, wait_for_masks, wait_until
+from watched_page import Watched, ask, open_phantom, saved, wait_for_masks, wait_until
 
 from textsegment.files.images.seg_nrrd import read_seg_nrrd
 from textsegment.vocabulary.template import load_templates
@@ -18,12 +17,7 @@ from textsegment.vocabulary.template import load_templates
 
 @pytest.fixture
 def page(doubted: Watched, tmp_path):
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    opened = doubted.open()
-    drop(opened, path)
-    opened.uncheck("#tidy")
-    return opened
+    return open_phantom(doubted, tmp_path)
 
 
 def test_terms_of_the_tree_are_ticked_into_the_text_and_out_of_it(page):

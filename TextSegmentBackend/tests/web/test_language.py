@@ -7,12 +7,10 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-import nibabel as nib
-import numpy as np
 import pytest
 from playwright.sync_api import Browser
 from server_process import ServerProcess
-from watched_page import PATIENCE_MS, Watched, ask, drop, phantom_of, wait_for_masks
+from watched_page import PATIENCE_MS, ask, drop, phantom_file, wait_for_masks, watching
 
 import textsegment
 from textsegment.caution import Caution, phrases
@@ -35,13 +33,8 @@ TABLES = """async () => {
 @pytest.fixture(scope="module")
 def german(browser: Browser, doubtful_server: ServerProcess):
     """A page in German, on which no fault may happen."""
-    context = browser.new_context(locale="de-AT")
-    context.set_default_timeout(PATIENCE_MS)
-    opened = Watched(context.new_page(), doubtful_server)
-    opened.watch()
-    yield opened.open()
-    context.close()
-    assert opened.faults == []
+    with watching(browser, doubtful_server, locale="de-AT") as watched:
+        yield watched.open()
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +149,7 @@ def test_what_a_newer_server_says_is_shown_as_it_is(german):
 
 def test_doubts_terms_and_refusals_are_german_on_the_page(german, tmp_path):
     """What a server says about words, masks and errors, from the wire to the page; files stay in English."""
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    drop(german, path)
+    drop(german, phantom_file(tmp_path))
     german.uncheck("#tidy")
     german.fill("#text", "linke Niere und Nebenniere, LV, Rippe 14")
     german.wait_for_selector('#terms:has-text("Auf welcher Seite?")')
@@ -212,8 +203,7 @@ def test_keys_are_asked_for_in_german(browser: Browser, keyed_server: ServerProc
 
 def test_a_refusal_of_the_server_says_in_german_what_to_do(browser: Browser, tmp_path):
     """An error with a code of its own in the header, and one that only has the code of its kind."""
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
+    path = phantom_file(tmp_path)
     context = browser.new_context(locale="de-DE")
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)

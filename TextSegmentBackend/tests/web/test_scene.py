@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-import nibabel as nib
 import numpy as np
 import pytest
 from made_scans import MIRRORED, OBLIQUE, SHEARED, all_orientations
@@ -16,7 +15,8 @@ from watched_page import (
     ask,
     drop,
     needs_assets,
-    phantom_of,
+    open_phantom,
+    phantom_file,
     wait_for_masks,
     wait_until,
 )
@@ -68,11 +68,7 @@ def test_surfaces_lie_where_the_mask_lies(series_page, affine):
 
 @pytest.fixture
 def page(doubted: Watched, tmp_path):
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    opened = doubted.open()
-    drop(opened, path)
-    opened.uncheck("#tidy")
+    opened = open_phantom(doubted, tmp_path)
     ask(opened, "liver, left kidney, right kidney")
     wait_for_masks(opened, 3)
     return opened
@@ -196,9 +192,7 @@ def test_without_the_library_it_is_said(browser, doubtful_server, tmp_path):
     context.set_default_timeout(PATIENCE_MS)
     context.route("**/app/assets/**", lambda route: route.fulfill(status=404))
     page = Watched(context.new_page(), doubtful_server).open()
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    drop(page, path)
+    drop(page, phantom_file(tmp_path))
     ask(page, "liver")
     wait_for_masks(page, 1)
     insist(page)

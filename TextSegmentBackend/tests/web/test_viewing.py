@@ -5,17 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
 import pytest
 from playwright.sync_api import Page
-from watched_page import PLACE, Watched, drop, phantom_of
+from watched_page import PLACE, Watched, drop, phantom_file
 
 
 @pytest.fixture
 def page(doubted: Watched, tmp_path: Path) -> Page:
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
+    path = phantom_file(tmp_path)
     opened = doubted.open()
     drop(opened, path)
     return opened

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import nibabel as nib
 import numpy as np
 import pytest
-from watched_page import PLACE, Watched, ask, drop, phantom_of, saved, wait_for_masks
+from watched_page import PLACE, Watched, ask, open_phantom, saved, wait_for_masks
 
 from textsegment.client.remote import RemoteSegmenter
 from textsegment.derive.tidy_segment import segment_tidily
@@ -57,11 +56,7 @@ def test_click_on_a_structure_goes_to_its_largest_slice(watched: Watched):
 
 def test_doubt_is_shown_in_words_and_can_be_filtered(doubted: Watched, tmp_path):
     """The server judges; the table says the verdict and why. What a person has corrected is not judged."""
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    page = doubted.open()
-    drop(page, path)
-    page.uncheck("#tidy")
+    page = open_phantom(doubted, tmp_path)
     ask(page, "left kidney, right kidney, spleen")
     wait_for_masks(page, 3)
     left, right, spleen = (page.locator(f"#rows tr:nth-child({n})") for n in (1, 2, 3))
@@ -78,11 +73,7 @@ def test_doubt_is_shown_in_words_and_can_be_filtered(doubted: Watched, tmp_path)
 
 def test_rows_are_sorted_by_doubt_volume_and_name(doubted: Watched, tmp_path):
     """By clicks and by the keyboard; a third time they are as asked for again, and files are always so."""
-    path = tmp_path / "phantom.nii"
-    nib.save(nib.Nifti1Image(phantom_of(np.eye(4)), np.eye(4)), path)
-    page = doubted.open()
-    drop(page, path)
-    page.uncheck("#tidy")
+    page = open_phantom(doubted, tmp_path)
     asked = ["right kidney", "spleen", "left kidney", "liver"]
     ask(page, ", ".join(asked))
     wait_for_masks(page, 4)
